@@ -1,0 +1,122 @@
+package metrics
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+)
+
+// Daily is what happened on one UTC day with one event type.
+type Daily struct {
+	Day  Day
+	Type string
+	// Count is the number of events of the whole day.
+	Count int64
+	// Slots counts the same events by quarter hour of the UTC day. It is nil
+	// in the answer to a [Query] that did not ask for it.
+	Slots *[SlotsPerDay]int64
+	// Subjects estimates the number of distinct subjects. It is nil in the
+	// answer to a [Query] that did not ask for it.
+	Subjects *Sketch
+}
+
+// Compare orders by day, then by event type in byte order.
+func (d *Daily) Compare(other *Daily) int {
+	if c := cmp.Compare(d.Day, other.Day); c != 0 {
+		return c
+	}
+	return cmp.Compare(d.Type, other.Type)
+}
+
+// Merge adds the counts and subjects of other, whose day and type the caller
+// has matched. Parts that d lacks stay missing. Other is not changed and
+// shares no memory with d afterwards.
+func (d *Daily) Merge(other *Daily) {
+	d.Count += other.Count
+	if d.Slots != nil && other.Slots != nil {
+		for i, n := range other.Slots {
+			d.Slots[i] += n
+		}
+	}
+	if d.Subjects != nil && other.Subjects != nil {
+		d.Subjects.Merge(other.Subjects)
+	}
+}
+
+// Clone returns a copy that shares no memory with d but its Type.
+func (d *Daily) Clone() Daily {
+	c := *d
+	if d.Slots != nil {
+		slots := *d.Slots
+		c.Slots = &slots
+	}
+	if d.Subjects != nil {
+		c.Subjects = d.Subjects.Clone()
+	}
+	return c
+}
+
+// Contribution is what one batch adds to the daily metrics: its Dailies,
+// ascending by [Daily.Compare] without repetition, each with Slots and
+// Subjects. The metrics of several batches are the merge of their
+// contributions.
+type Contribution []Daily
+
+// Events returns the number of events in the contribution.
+func (c Contribution) Events() int64 {
+	var n int64
+	for i := range c {
+		n += c[i].Count
+	}
+	return n
+}
+
+// Days returns the parts of the contribution day by day, ascending. The parts
+// share the memory of c.
+func (c Contribution) Days() iter.Seq2[Day, Contribution] {
+	return func(yield func(Day, Contribution) bool) {
+		for len(c) > 0 {
+			day := c[0].Day
+			n := slices.IndexFunc(c, func(d Daily) bool { return d.Day != day })
+			if n < 0 {
+				n = len(c)
+			}
+			if !yield(day, c[:n:n]) {
+				return
+			}
+			c = c[n:]
+		}
+	}
+}
+
+// Merge returns the sum of contributions. It is commutative and associative,
+// and the result shares no memory with its arguments but type names.
+func Merge(contributions ...Contribution) Contribution {
+	var sum Contribution
+	for _, c := range contributions {
+		sum = merge2(sum, c)
+	}
+	return sum
+}
+
+func merge2(a, b Contribution) Contribution {
+	out := make(Contribution, 0, max(len(a), len(b)))
+	for len(a) > 0 && len(b) > 0 {
+		switch c := a[0].Compare(&b[0]); {
+		case c < 0:
+			out, a = append(out, a[0].Clone()), a[1:]
+		case c > 0:
+			out, b = append(out, b[0].Clone()), b[1:]
+		default:
+			both := a[0].Clone()
+			both.Merge(&b[0])
+			out, a, b = append(out, both), a[1:], b[1:]
+		}
+	}
+	for _, rest := range []Contribution{a, b} {
+		for i := range rest {
+			out = append(out, rest[i].Clone())
+		}
+	}
+	return out
+}

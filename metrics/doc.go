@@ -1,0 +1,13 @@
+// Package metrics has the words of eventmetrics: events, days, daily metrics,
+// contributions, and the arithmetic between them.
+//
+// An [Event] is one accepted row. An [Aggregator] sums the events of one batch
+// into its [Contribution]: one [Daily] for each UTC day and event type. The
+// metrics of any set of batches are the merged contributions of its members,
+// in whatever order they are merged. A [Daily] counts by quarter hour, which
+// is fine enough to regroup days exactly into the hours, days, weeks and
+// months of any time zone (see [Bucketer]), because zone offsets are multiples
+// of fifteen minutes everywhere since 1972-01-07.
+//
+// The package uses the standard library only and imports no sibling.
+package metrics

@@ -1,0 +1,43 @@
+package metrics
+
+import "slices"
+
+// Query selects daily metrics. The zero Query selects the counts of all days
+// and event types.
+type Query struct {
+	// From and To are the first and last UTC day, both included. Zero means
+	// no limit on that side: day 0 is 1970-01-01, before any event that ingest
+	// accepts.
+	From, To Day
+	// Types are the event types to keep; none means all.
+	Types []string
+	// Slots asks for counts by quarter hour.
+	Slots bool
+	// Subjects asks for the sketches of distinct subjects.
+	Subjects bool
+}
+
+// Match reports whether the query selects a day and an event type.
+func (q *Query) Match(day Day, eventType string) bool {
+	return q.MatchDay(day) && q.MatchType(eventType)
+}
+
+// MatchDay reports whether the query selects a day.
+func (q *Query) MatchDay(day Day) bool {
+	return (q.From == 0 || day >= q.From) && (q.To == 0 || day <= q.To)
+}
+
+// MatchType reports whether the query selects an event type.
+func (q *Query) MatchType(eventType string) bool {
+	return len(q.Types) == 0 || slices.Contains(q.Types, eventType)
+}
+
+// Trim drops the parts of d that the query did not ask for.
+func (q *Query) Trim(d *Daily) {
+	if !q.Slots {
+		d.Slots = nil
+	}
+	if !q.Subjects {
+		d.Subjects = nil
+	}
+}

@@ -1,0 +1,73 @@
+package queue
+
+import (
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// Retry says how often and when a failed job is tried again. The zero value
+// is the default: 3 attempts, 5 s after the first, 10 s after the second.
+type Retry struct {
+	// MaxAttempts is the number of attempts before a job is dead; 0 means 3.
+	MaxAttempts int
+	// Base is the wait after the first attempt; it doubles with each further
+	// one. 0 means 5 s.
+	Base time.Duration
+	// Max caps the wait; 0 means 1 h.
+	Max time.Duration
+	// Jitter is the share of the wait, up or down, that is left to chance:
+	// 0 means 0.1, less than 0 means none.
+	Jitter float64
+}
+
+// Attempts returns MaxAttempts with its default applied.
+func (r Retry) Attempts() int {
+	if r.MaxAttempts <= 0 {
+		return 3
+	}
+	return r.MaxAttempts
+}
+
+// Delay returns the wait after the given failed attempt, which counts from 1.
+func (r Retry) Delay(attempt int) time.Duration {
+	base, limit, jitter := r.Base, r.Max, r.Jitter
+	if base <= 0 {
+		base = 5 * time.Second
+	}
+	if limit <= 0 {
+		limit = time.Hour
+	}
+	if jitter == 0 {
+		jitter = 0.1
+	}
+	d := base
+	for ; attempt > 1 && d < limit; attempt-- {
+		d *= 2
+	}
+	d = min(d, limit)
+	if jitter > 0 {
+		d += time.Duration((2*rand.Float64() - 1) * jitter * float64(d))
+	}
+	return d
+}
+
+// Permanent wraps an error so that the job goes straight to the dead letters.
+// Permanent(nil) is nil.
+func Permanent(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &permanentError{err}
+}
+
+// IsPermanent reports whether err or what it wraps was made by [Permanent].
+func IsPermanent(err error) bool {
+	var p *permanentError
+	return errors.As(err, &p)
+}
+
+type permanentError struct{ err error }
+
+func (e *permanentError) Error() string { return e.err.Error() }
+func (e *permanentError) Unwrap() error { return e.err }

@@ -1,0 +1,22 @@
+package store
+
+import (
+	"context"
+	"iter"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+)
+
+// Explainer is a [Store] that can say which batches make up a number.
+type Explainer interface {
+	// Explain returns the share of each batch in the count of one day and
+	// event type, ascending by batch id. The counts sum to the Count of the
+	// Daily.
+	Explain(ctx context.Context, day metrics.Day, eventType string) iter.Seq2[Share, error]
+}
+
+// Share is the part of one batch in a count.
+type Share struct {
+	BatchID string
+	Count   int64
+}

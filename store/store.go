@@ -1,0 +1,138 @@
+// Package store says what eventmetrics needs from a database.
+//
+// A [Store] keeps batches of events and the ledger: for each processed batch
+// its contribution to the daily metrics, recorded once. The daily metrics are
+// by definition the sum of the ledger; whatever else a store keeps (rollups,
+// statuses) is derived from it. The optional abilities of a store are the
+// small interfaces in this package's other files, found with [As].
+//
+// Package storetest has the conformance suite for authors of stores.
+package store
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+)
+
+// Store keeps batches, their events and the ledger.
+//
+// All methods are safe for concurrent use, by several processes too if the
+// database is shared. Methods return when what they say is durable, or with an
+// error; an error that is not one of the package's sentinels says nothing
+// about whether the change happened, and every method but Begin may then be
+// called again with the same arguments. Batch ids are chosen by the caller;
+// they are UUIDv7 text, so that ascending ids are ascending in time.
+//
+// Iterators do nothing before they are ranged over, yield at most one error
+// and that last, release their resources on break, and query anew each time
+// they are ranged over.
+type Store interface {
+	// Begin starts a new batch and returns the Writer that fills it. The batch
+	// stays invisible to every other method but Prune until the Writer has
+	// committed. The caller must call Commit or Abort. The id must be new.
+	Begin(ctx context.Context, id string) (Writer, error)
+
+	// Batch returns a batch. Errors: ErrNotFound.
+	Batch(ctx context.Context, id string) (Batch, error)
+
+	// Batches returns the batches that q selects, newest (greatest id) first.
+	// The slice belongs to the caller.
+	Batches(ctx context.Context, q BatchQuery) ([]Batch, error)
+
+	// Events returns the events of a batch, ascending by row, exactly as they
+	// were written. An Event and its Fields slice are valid until the next
+	// one. Errors: ErrNotFound for a batch that is unknown, ErrPurged for one
+	// whose events were purged.
+	Events(ctx context.Context, id string) iter.Seq2[metrics.Event, error]
+
+	// Attachment returns the chunks of a batch's attachment in the order in
+	// which they were attached, joined or split as the store likes; a name
+	// without chunks yields none. A chunk is valid until the next. Errors:
+	// ErrNotFound when the batch is unknown.
+	Attachment(ctx context.Context, id, name string) iter.Seq2[[]byte, error]
+
+	// SetStatus moves a batch from one of the statuses in from to status to
+	// and sets its Cause, in one atomic compare-and-set. Moving a batch to the
+	// status that it has is allowed if from names it. Errors: ErrNotFound;
+	// ErrConflict when the batch's status is not in from.
+	SetStatus(ctx context.Context, id string, from []Status, to Status, cause string) error
+
+	// Record enters the contribution of a batch into the ledger, once: it
+	// returns nil and changes nothing if the ledger has one for this batch
+	// already. It is the commit point of processing: Daily shows either
+	// nothing of the contribution or all of it. It deletes the attachment
+	// PendingContribution. It does not change the status. The store does not
+	// change or keep c. Errors: ErrNotFound when the batch is unknown or was
+	// deleted, however long ago.
+	Record(ctx context.Context, id string, c metrics.Contribution) error
+
+	// Daily returns the sum of the ledger that q selects: one Daily for each
+	// day and event type that has events, ascending by day, then type. The
+	// Dailies belong to the caller. All of them come from one state of the
+	// ledger per day at least: no day shows a part of a batch's day.
+	Daily(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error]
+
+	// DeleteBatch removes a batch, its events, its attachments and its
+	// contribution. Afterwards Daily is as if the batch had never been.
+	// Errors: ErrNotFound; a repeated call may return nil or ErrNotFound.
+	DeleteBatch(ctx context.Context, id string) error
+
+	// Prune removes the uploaded (never queued) batches created before
+	// q.Before and the remainders of Writers that were neither committed nor
+	// aborted and last wrote before it. It never touches a batch of another
+	// status. A live Writer whose remainder was pruned fails on Commit.
+	Prune(ctx context.Context, q PruneQuery) (Pruned, error)
+}
+
+// Writer fills one new batch. It is not safe for concurrent use.
+type Writer interface {
+	// Write adds events; rows ascend within a batch. The store keeps neither
+	// the slice nor the Fields slices after Write has returned; it may keep
+	// the strings. It need not be durable before Commit.
+	Write(ctx context.Context, events []metrics.Event) error
+
+	// Attach appends a chunk to the attachment called name of this batch. The
+	// store does not keep the slice.
+	Attach(ctx context.Context, name string, chunk []byte) error
+
+	// Commit makes the batch durable and visible, atomically, with the status
+	// uploaded. It takes FileName, SHA256, Failed, IdempotencyKey, KeyExpires
+	// and Created from b; the rest of the returned Batch is the store's.
+	// Errors: ErrKeyTaken when a batch with the same IdempotencyKey exists
+	// whose KeyExpires is after b.Created; ErrNotFound when the remainder was
+	// pruned. After an error the batch is not visible, or Commit may be called
+	// again with the same b until it returns nil.
+	Commit(ctx context.Context, b Batch) (Batch, error)
+
+	// Abort removes what was written. It does nothing after a Commit that
+	// returned nil. It ends the Writer in every case, so that
+	// "defer w.Abort(ctx)" is right whatever happens.
+	Abort(ctx context.Context) error
+}
+
+// PendingContribution is the name of the attachment that holds the
+// contribution summed while the batch was uploaded, until Record has entered
+// it into the ledger.
+const PendingContribution = "contribution"
+
+// PruneQuery selects what Prune removes.
+type PruneQuery struct {
+	// Before is the moment before which a batch must have been created, or a
+	// remainder last written.
+	Before time.Time
+	// DryRun counts without removing.
+	DryRun bool
+}
+
+// Pruned counts what Prune removed.
+type Pruned struct {
+	// Batches is the number of committed batches.
+	Batches int64
+	// Events is the number of events in those batches.
+	Events int64
+	// Remainders is the number of unfinished batches.
+	Remainders int64
+}
