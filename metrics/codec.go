@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // ErrCorrupt means that bytes are not what AppendBinary wrote.
@@ -186,18 +185,5 @@ func (r *decoder) slots(b []byte) *[SlotsPerDay]int64 {
 			return nil
 		}
 		slots[i] = in.varint()
-	}
-}
-
-// Intern makes equal type names share their memory, which is worth it before
-// many contributions are kept.
-func (c Contribution) Intern(names map[string]string) {
-	for i := range c {
-		name, ok := names[c[i].Type]
-		if !ok {
-			name = strings.Clone(c[i].Type)
-			names[name] = name
-		}
-		c[i].Type = name
 	}
 }

@@ -1,0 +1,91 @@
+package metrics
+
+import (
+	"fmt"
+	"time"
+)
+
+// Interval is the width of a bucket of a [Series].
+type Interval string
+
+// The intervals. Weeks begin on Monday, as in ISO 8601.
+const (
+	Hourly  Interval = "hour"
+	Daywise Interval = "day"
+	Weekly  Interval = "week"
+	Monthly Interval = "month"
+)
+
+// ParseInterval reads hour, day, week or month; "" is day.
+func ParseInterval(s string) (Interval, error) {
+	switch i := Interval(s); i {
+	case "":
+		return Daywise, nil
+	case Hourly, Daywise, Weekly, Monthly:
+		return i, nil
+	}
+	return "", fmt.Errorf("metrics: parse interval %q: want hour, day, week or month", shorten(s))
+}
+
+// start returns the first instant of the bucket that t is in, on the calendar
+// of zone.
+func (i Interval) start(t time.Time, zone *time.Location) time.Time {
+	t = t.In(zone)
+	year, month, day := t.Date()
+	switch i {
+	case Hourly:
+		return t.Add(-time.Duration(t.Minute())*time.Minute - time.Duration(t.Second())*time.Second)
+	case Weekly:
+		return midnight(year, month, day-(int(t.Weekday())+6)%7, zone)
+	case Monthly:
+		return midnight(year, month, 1, zone)
+	}
+	return midnight(year, month, day, zone)
+}
+
+// next returns the first instant of the bucket behind the one that starts at
+// start.
+func (i Interval) next(start time.Time) time.Time {
+	year, month, day := start.Date()
+	switch i {
+	case Hourly:
+		return start.Add(time.Hour)
+	case Weekly:
+		return midnight(year, month, day+7, start.Location())
+	case Monthly:
+		return midnight(year, month+1, 1, start.Location())
+	}
+	return midnight(year, month, day+1, start.Location())
+}
+
+// midnight returns the first instant of a calendar day. Where the clock skips
+// midnight, that is the moment of the jump, and where it shows midnight twice,
+// the first one; time.Date alone promises neither.
+func midnight(year int, month time.Month, day int, zone *time.Location) time.Time {
+	t := time.Date(year, month, day, 0, 0, 0, 0, zone)
+	if zone == time.UTC {
+		return t
+	}
+	want := time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
+	got := wallClock(t)
+	if got.Before(want) {
+		_, jump := t.ZoneBounds()
+		return jump
+	}
+	if got.After(want) {
+		jump, _ := t.ZoneBounds()
+		return jump
+	}
+	for _, shift := range []time.Duration{30 * time.Minute, time.Hour, 2 * time.Hour} {
+		if earlier := t.Add(-shift); wallClock(earlier).Equal(want) {
+			return earlier
+		}
+	}
+	return t
+}
+
+// wallClock returns what the clock on the wall shows at t, as if it were UTC.
+func wallClock(t time.Time) time.Time {
+	_, offset := t.Zone()
+	return t.UTC().Add(time.Duration(offset) * time.Second)
+}

@@ -1,0 +1,259 @@
+package metrics_test
+
+import (
+	"errors"
+	"iter"
+	"math"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+	_ "time/tzdata" // the laws hold in every zone, also where none are installed
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+)
+
+// events draws events of a few types, subjects and years.
+func events() *rapid.Generator[[]metrics.Event] {
+	first := time.Date(1972, 2, 1, 0, 0, 0, 0, time.UTC).Unix()
+	last := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
+	event := rapid.Custom(func(t *rapid.T) metrics.Event {
+		sec := rapid.OneOf(
+			rapid.Int64Range(first, last),
+			rapid.Int64Range(1762560000, 1762560000+3*86400),
+		).Draw(t, "sec")
+		return metrics.Event{
+			Type: rapid.SampledFrom([]string{"started", "a.b", "$x", "constructor", "__proto__", "😀"}).Draw(t, "type"),
+			Time: time.Unix(sec, rapid.Int64Range(0, 999_999_999).Draw(t, "ns")).UTC(),
+			Fields: []metrics.Field{
+				{Name: "candidate_id", Value: "C" + strconv.Itoa(rapid.IntRange(0, 50).Draw(t, "subject"))},
+			},
+		}
+	})
+	return rapid.SliceOfN(event, 0, 60)
+}
+
+func aggregate(t interface{ Fatal(...any) }, events ...metrics.Event) metrics.Contribution {
+	a := metrics.NewAggregator(&metrics.AggregatorOptions{Subject: "candidate_id"})
+	for i := range events {
+		if err := a.Add(&events[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return a.Contribution()
+}
+
+var cmpSketch = cmp.Comparer(func(a, b *metrics.Sketch) bool {
+	return a == nil && b == nil || a != nil && b != nil && a.Equal(b)
+})
+
+func diff(want, got metrics.Contribution) string {
+	if len(want) == 0 && len(got) == 0 {
+		return ""
+	}
+	return cmp.Diff(want, got, cmpSketch)
+}
+
+func TestAggregateOfConcatenationIsMergeOfAggregates(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := events().Draw(t, "a"), events().Draw(t, "b")
+		whole := aggregate(t, slices.Concat(a, b)...)
+		merged := metrics.Merge(aggregate(t, a...), aggregate(t, b...))
+		if d := diff(whole, merged); d != "" {
+			t.Fatal(d)
+		}
+	})
+}
+
+func TestOrderOfEventsAndOfMergesDoesNotMatter(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		in := events().Draw(t, "events")
+		shuffled := rapid.Permutation(in).Draw(t, "shuffled")
+		if d := diff(aggregate(t, in...), aggregate(t, shuffled...)); d != "" {
+			t.Fatal(d)
+		}
+		half := len(in) / 2
+		a, b := aggregate(t, in[:half]...), aggregate(t, in[half:]...)
+		if d := diff(metrics.Merge(a, b), metrics.Merge(b, a)); d != "" {
+			t.Fatal(d)
+		}
+	})
+}
+
+func TestContributionSurvivesItsEncoding(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := aggregate(t, events().Draw(t, "events")...)
+		b, err := want.AppendBinary(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := metrics.DecodeContribution(b, metrics.Query{Slots: true, Subjects: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := diff(want, got); d != "" {
+			t.Fatal(d)
+		}
+		again, _ := got.AppendBinary(nil)
+		if !slices.Equal(b, again) {
+			t.Fatal("equal contributions encode to different bytes")
+		}
+	})
+}
+
+func TestDecodingKeepsWhatTheQuerySelects(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		all := aggregate(t, events().Draw(t, "events")...)
+		b, _ := all.AppendBinary(nil)
+		q := metrics.Query{
+			From:     metrics.Day(rapid.IntRange(0, 22000).Draw(t, "from")),
+			To:       metrics.Day(rapid.IntRange(0, 22000).Draw(t, "to")),
+			Types:    rapid.SliceOfN(rapid.SampledFrom([]string{"started", "a.b"}), 0, 2).Draw(t, "types"),
+			Slots:    rapid.Bool().Draw(t, "slots"),
+			Subjects: rapid.Bool().Draw(t, "subjects"),
+		}
+		var want metrics.Contribution
+		for _, d := range all {
+			if q.Match(d.Day, d.Type) {
+				q.Trim(&d)
+				want = append(want, d)
+			}
+		}
+		got, err := metrics.DecodeContribution(b, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := diff(want, got); d != "" {
+			t.Fatal(d)
+		}
+	})
+}
+
+func FuzzDecodeContribution(f *testing.F) {
+	day := time.Date(2025, 11, 8, 9, 0, 0, 0, time.UTC)
+	var in []metrics.Event
+	for i := range 2000 {
+		in = append(in, metrics.Event{Type: "started", Time: day, Fields: []metrics.Field{{Name: "candidate_id", Value: strconv.Itoa(i)}}})
+	}
+	for _, n := range []int{0, 1, 100, 2000} {
+		b, _ := aggregate(f, in[:n]...).AppendBinary(nil)
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, err := metrics.DecodeContribution(b, metrics.Query{Slots: true, Subjects: true})
+		if err != nil {
+			return
+		}
+		for i := range c {
+			if c[i].Subjects != nil && c[i].Subjects.Estimate() < 0 {
+				t.Fatal("negative estimate")
+			}
+		}
+		again, _ := c.AppendBinary(nil)
+		got, err := metrics.DecodeContribution(again, metrics.Query{Slots: true, Subjects: true})
+		if err != nil {
+			t.Fatalf("decoded contribution does not encode: %v", err)
+		}
+		if d := diff(c, got); d != "" {
+			t.Fatal(d)
+		}
+	})
+}
+
+func TestSketchErrorIsBelowThreePercent(t *testing.T) {
+	for _, n := range []int{1, 10, 150, 300, 1000, 5000, 10_000, 30_000, 100_000, 1_000_000} {
+		const trials = 12
+		var squares float64
+		for trial := range trials {
+			var s metrics.Sketch
+			for i := range n {
+				s.Add("C" + strconv.Itoa(trial*10_000_000+i))
+			}
+			e := float64(s.Estimate()-int64(n)) / float64(n)
+			squares += e * e
+		}
+		rms := math.Sqrt(squares / trials)
+		t.Logf("n=%d rms=%.2f%%", n, 100*rms)
+		if rms > 0.03 {
+			t.Errorf("n=%d: rms error %.2f%%, want at most 3%%", n, 100*rms)
+		}
+	}
+}
+
+func TestAddingAgainChangesNoSketch(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		subjects := rapid.SliceOfN(rapid.String(), 0, 500).Draw(t, "subjects")
+		var once, twice metrics.Sketch
+		for _, s := range subjects {
+			once.Add(s)
+			twice.Add(s)
+			twice.Add(s)
+		}
+		twice.Merge(&once)
+		if !once.Equal(&twice) {
+			t.Fatal("a sketch is not idempotent")
+		}
+	})
+}
+
+func TestAggregatorKeepsItsCaps(t *testing.T) {
+	day := time.Date(2025, 11, 8, 9, 0, 0, 0, time.UTC)
+	event := func(eventType string, day time.Time) *metrics.Event {
+		return &metrics.Event{Type: eventType, Time: day}
+	}
+	a := metrics.NewAggregator(&metrics.AggregatorOptions{MaxTypes: 2, MaxDays: 2, MaxCells: 3})
+	var got []error
+	for _, e := range []*metrics.Event{
+		event("a", day), event("b", day), event("c", day),
+		event("a", day.AddDate(0, 0, 1)), event("a", day.AddDate(0, 0, 2)),
+		event("b", day.AddDate(0, 0, 1)), event("a", day),
+	} {
+		got = append(got, a.Add(e))
+	}
+	want := []error{
+		nil, nil, metrics.ErrTooManyTypes,
+		nil, metrics.ErrTooManyDays, metrics.ErrTooManyCells, nil,
+	}
+	for i := range want {
+		if !errors.Is(got[i], want[i]) {
+			t.Errorf("event %d: %v, want %v", i, got[i], want[i])
+		}
+	}
+	if n := a.Contribution().Events(); n != 4 {
+		t.Errorf("counted %d events, want the 4 that were taken", n)
+	}
+}
+
+func seq(c metrics.Contribution, q metrics.Query) iter.Seq2[metrics.Daily, error] {
+	return func(yield func(metrics.Daily, error) bool) {
+		for _, d := range c {
+			if !q.Match(d.Day, d.Type) {
+				continue
+			}
+			q.Trim(&d)
+			if !yield(d, nil) {
+				return
+			}
+		}
+	}
+}
+
+func BenchmarkAggregator(b *testing.B) {
+	day := time.Date(2025, 11, 8, 0, 0, 0, 0, time.UTC)
+	in := make([]metrics.Event, 1<<16)
+	for i := range in {
+		in[i] = metrics.Event{
+			Type:   "type_" + strconv.Itoa(i*7%20),
+			Time:   day.Add(time.Duration(i*7919%(30*86400)) * time.Second),
+			Fields: []metrics.Field{{Name: "candidate_id", Value: "C" + strconv.Itoa(i*1_000_003%1_000_000_000)}},
+		}
+	}
+	a := metrics.NewAggregator(&metrics.AggregatorOptions{Subject: "candidate_id"})
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		_ = a.Add(&in[i%len(in)])
+	}
+}

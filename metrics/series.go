@@ -1,0 +1,301 @@
+package metrics
+
+import (
+	"cmp"
+	"errors"
+	"iter"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Errors of [Series.Buckets] and [Series.Validate].
+var (
+	// ErrNoUniques means that distinct subjects are only known for whole UTC
+	// days: intervals of an hour and other zones have none.
+	ErrNoUniques = errors.New("metrics: uniques need an interval of a day or more in UTC")
+	// ErrTooManyBuckets means that the answer would be larger than MaxBuckets.
+	ErrTooManyBuckets = errors.New("metrics: too many buckets, ask for a shorter range or a longer interval")
+	// ErrBadRange means that the range ends before it begins.
+	ErrBadRange = errors.New("metrics: range ends before it begins")
+)
+
+// MaxBuckets is the greatest number of buckets of a [Series].
+const MaxBuckets = 400_000
+
+// Series describes a time series of daily metrics: counts by interval on the
+// calendar of a zone. The zero Series is the counts per UTC day and event type
+// of all time.
+type Series struct {
+	Interval Interval
+	// Zone is the zone whose calendar counts; nil means UTC.
+	Zone *time.Location
+	// From and To are the first and last calendar day in Zone, both included;
+	// zero means no limit. A week or month that is cut by them has the events
+	// of the part inside.
+	From, To Day
+	// Types are the event types to keep; none means all.
+	Types []string
+	// Total sums over the event types.
+	Total bool
+	// Uniques asks for the estimated number of distinct subjects.
+	Uniques bool
+	// Fill adds a bucket with count 0 wherever there is none, between From
+	// and To or, without them, the first and last bucket that is there; for
+	// each of Types or, without them, each type that is there.
+	Fill bool
+}
+
+// Bucket is one point of a series.
+type Bucket struct {
+	// Start is the first instant of the bucket in the zone of the series. For
+	// a day, week or month its date there is the name of the bucket.
+	Start time.Time
+	// Type is the event type; empty if the series is a total.
+	Type  string
+	Count int64
+	// Subjects is nil unless the series asks for uniques.
+	Subjects *Sketch
+}
+
+// Uniques returns the estimated number of distinct subjects, 0 if unknown.
+func (b *Bucket) Uniques() int64 {
+	if b.Subjects == nil {
+		return 0
+	}
+	return b.Subjects.Estimate()
+}
+
+// Validate checks the series. Errors: ErrNoUniques, ErrBadRange.
+func (s *Series) Validate() error {
+	if s.Uniques && (s.interval() == Hourly || s.zone() != time.UTC) {
+		return ErrNoUniques
+	}
+	if s.From != 0 && s.To != 0 && s.To < s.From {
+		return ErrBadRange
+	}
+	return nil
+}
+
+// Query returns what a store has to be asked for the series.
+func (s *Series) Query() Query {
+	q := Query{Types: s.Types, Subjects: s.Uniques, Slots: s.needSlots()}
+	from, until := s.bounds()
+	if s.From != 0 {
+		q.From = DayOf(from)
+	}
+	if s.To != 0 {
+		q.To = DayOf(until.Add(-1))
+	}
+	return q
+}
+
+// Buckets groups the answer to [Series.Query] into the buckets of the series,
+// ascending by start, then type. Errors: those of Validate, ErrTooManyBuckets,
+// and the first error of dailies.
+func (s *Series) Buckets(dailies iter.Seq2[Daily, error]) ([]Bucket, error) {
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	g := grouper{series: s, cells: map[bucketKey]*Bucket{}}
+	g.from, g.until = s.bounds()
+	for d, err := range dailies {
+		if err != nil {
+			return nil, err
+		}
+		if g.add(&d); len(g.cells) > MaxBuckets {
+			return nil, ErrTooManyBuckets
+		}
+	}
+	if s.Fill {
+		if err := g.fill(); err != nil {
+			return nil, err
+		}
+	}
+	return g.buckets(), nil
+}
+
+func (s *Series) interval() Interval {
+	if s.Interval == "" {
+		return Daywise
+	}
+	return s.Interval
+}
+
+func (s *Series) zone() *time.Location {
+	if s.Zone == nil || s.Zone.String() == "UTC" || s.Zone.String() == "Etc/UTC" {
+		return time.UTC
+	}
+	return s.Zone
+}
+
+func (s *Series) needSlots() bool {
+	return s.interval() == Hourly || s.zone() != time.UTC
+}
+
+// bounds returns the first instant of the range and the one behind its last;
+// zero times where there is no limit.
+func (s *Series) bounds() (from, until time.Time) {
+	if s.From != 0 {
+		year, month, day := s.From.Time().Date()
+		from = midnight(year, month, day, s.zone())
+	}
+	if s.To != 0 {
+		year, month, day := s.To.Time().Date()
+		until = midnight(year, month, day+1, s.zone())
+	}
+	return from, until
+}
+
+type bucketKey struct {
+	start     int64 // Unix seconds
+	eventType string
+}
+
+// grouper collects the buckets of a series.
+type grouper struct {
+	series      *Series
+	from, until time.Time
+	cells       map[bucketKey]*Bucket
+
+	day    Day // the day whose slots are in starts
+	known  bool
+	starts [SlotsPerDay]time.Time // zero: out of the range
+}
+
+func (g *grouper) add(d *Daily) {
+	eventType := d.Type
+	if g.series.Total {
+		eventType = ""
+	}
+	if !g.known || g.day != d.Day {
+		g.place(d.Day)
+	}
+	if !g.series.needSlots() {
+		g.count(g.starts[0], eventType, d.Count, d.Subjects)
+		return
+	}
+	if d.Slots == nil {
+		return
+	}
+	for i := 0; i < SlotsPerDay; {
+		start, n := g.starts[i], int64(0)
+		for ; i < SlotsPerDay && g.starts[i].Equal(start); i++ {
+			n += d.Slots[i]
+		}
+		if n != 0 {
+			g.count(start, eventType, n, nil)
+		}
+	}
+}
+
+// place finds the bucket of each quarter hour of a day.
+func (g *grouper) place(day Day) {
+	g.day, g.known = day, true
+	interval, zone := g.series.interval(), g.series.zone()
+	if !g.series.needSlots() {
+		g.starts[0] = interval.start(day.Time(), zone)
+		return
+	}
+	for i := range g.starts {
+		t := day.Time().Add(time.Duration(i) * secondsPerSlot * time.Second)
+		g.starts[i] = time.Time{}
+		if g.inRange(t) {
+			g.starts[i] = interval.start(t, zone)
+		}
+	}
+}
+
+func (g *grouper) inRange(t time.Time) bool {
+	return (g.from.IsZero() || !t.Before(g.from)) && (g.until.IsZero() || t.Before(g.until))
+}
+
+func (g *grouper) count(start time.Time, eventType string, n int64, subjects *Sketch) {
+	if start.IsZero() {
+		return
+	}
+	key := bucketKey{start.Unix(), eventType}
+	b := g.cells[key]
+	if b == nil {
+		b = &Bucket{Start: start, Type: eventType}
+		g.cells[key] = b
+	}
+	b.Count += n
+	if subjects == nil {
+		return
+	}
+	if b.Subjects == nil {
+		b.Subjects = &Sketch{}
+	}
+	b.Subjects.Merge(subjects)
+}
+
+// fill adds the empty buckets.
+func (g *grouper) fill() error {
+	types := g.types()
+	first, last := g.extent()
+	if len(types) == 0 || first.IsZero() {
+		return nil
+	}
+	for start := first; !start.After(last); start = g.series.interval().next(start) {
+		for _, eventType := range types {
+			g.count(start, eventType, 0, g.noSubjects())
+		}
+		if len(g.cells) > MaxBuckets {
+			return ErrTooManyBuckets
+		}
+	}
+	return nil
+}
+
+func (g *grouper) noSubjects() *Sketch {
+	if !g.series.Uniques {
+		return nil
+	}
+	return &Sketch{}
+}
+
+func (g *grouper) types() []string {
+	if g.series.Total {
+		return []string{""}
+	}
+	if len(g.series.Types) > 0 {
+		return g.series.Types
+	}
+	seen := map[string]bool{}
+	for key := range g.cells {
+		seen[key.eventType] = true
+	}
+	return slices.Collect(maps.Keys(seen))
+}
+
+// extent returns the starts of the first and last bucket of the range.
+func (g *grouper) extent() (first, last time.Time) {
+	for _, b := range g.cells {
+		if first.IsZero() || b.Start.Before(first) {
+			first = b.Start
+		}
+		if b.Start.After(last) {
+			last = b.Start
+		}
+	}
+	interval, zone := g.series.interval(), g.series.zone()
+	if !g.from.IsZero() {
+		first = interval.start(g.from, zone)
+	}
+	if !g.until.IsZero() {
+		last = interval.start(g.until.Add(-1), zone)
+	}
+	return first, last
+}
+
+func (g *grouper) buckets() []Bucket {
+	out := make([]Bucket, 0, len(g.cells))
+	for _, b := range g.cells {
+		out = append(out, *b)
+	}
+	slices.SortFunc(out, func(a, b Bucket) int {
+		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Type, b.Type))
+	})
+	return out
+}
