@@ -1,0 +1,153 @@
+package riverqueue
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"github.com/eventmetrics/eventmetrics/queue"
+)
+
+// River looks for jobs when told of some, but not sooner than the cooldown
+// after it last did, and otherwise at the interval, which matters for jobs
+// from other processes and those whose time has come.
+const (
+	fetchCooldown = 2 * time.Millisecond
+	fetchInterval = 20 * time.Millisecond
+)
+
+// ErrClosed means that the queue was closed.
+var ErrClosed = errors.New("riverqueue: closed")
+
+// consumer is one Consume.
+type consumer struct {
+	stop   context.CancelFunc
+	idle   *river.Client[*sql.Tx]
+	client atomic.Pointer[river.Client[*sql.Tx]] // nil until it has started
+}
+
+// wake returns a client to add jobs with.
+func (c *consumer) wake() *river.Client[*sql.Tx] {
+	if started := c.client.Load(); started != nil {
+		return started
+	}
+	return c.idle
+}
+
+// Consume implements [queue.Queue]. A handler must return soon after its
+// context ends; Consume waits until it does. Errors: [ErrClosed].
+func (q *Queue) Consume(ctx context.Context, h queue.Handler) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c := &consumer{stop: cancel, idle: q.idle}
+	if !q.join(c) {
+		return ErrClosed
+	}
+	defer q.leave(c)
+	err := q.run(ctx, c, h)
+	if ctx.Err() != nil {
+		return nil // what went wrong did so because it was to end
+	}
+	return err
+}
+
+func (q *Queue) join(c *consumer) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return false
+	}
+	q.consuming.Add(1)
+	q.consumers = append(q.consumers, c)
+	return true
+}
+
+func (q *Queue) leave(c *consumer) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.consumers = slices.DeleteFunc(q.consumers, func(o *consumer) bool { return o == c })
+	q.consuming.Done()
+}
+
+func (q *Queue) run(ctx context.Context, c *consumer, h queue.Handler) error {
+	if err := q.recover(ctx); err != nil {
+		return err
+	}
+	client, err := q.newClient(h)
+	if err != nil {
+		return err
+	}
+	if err := client.Start(ctx); err != nil {
+		return fmt.Errorf("riverqueue: start client: %w", err)
+	}
+	c.client.Store(client)
+	q.promote(ctx)
+	<-client.Stopped()
+	return nil
+}
+
+func (q *Queue) newClient(h queue.Handler) (*river.Client[*sql.Tx], error) {
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &worker{handler: h, log: q.opts.Logger})
+	timeout, rescueAfter := q.opts.JobTimeout, q.opts.JobTimeout+time.Minute
+	if timeout < 0 {
+		timeout, rescueAfter = -1, 24*time.Hour
+	}
+	client, err := river.NewClient(q.driver, &river.Config{
+		ID:                          clientID(),
+		Queues:                      map[string]river.QueueConfig{q.opts.Name: {MaxWorkers: q.opts.Workers}},
+		Workers:                     workers,
+		FetchCooldown:               fetchCooldown,
+		FetchPollInterval:           fetchInterval,
+		JobTimeout:                  timeout,
+		RescueStuckJobsAfter:        rescueAfter,
+		RetryPolicy:                 retryPolicy{q.opts.Retry},
+		SoftStopTimeout:             max(q.opts.DrainTimeout, time.Nanosecond),
+		CompletedJobRetentionPeriod: q.opts.DoneWindow,
+		CancelledJobRetentionPeriod: -1,
+		DiscardedJobRetentionPeriod: -1,
+		Logger:                      q.riverLogger(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("riverqueue: make client: %w", err)
+	}
+	return client, nil
+}
+
+// clientID names this consumer in River's tables. River's own name is not
+// unique if two start in the same microsecond.
+func clientID() string {
+	host, _ := os.Hostname()
+	return fmt.Sprintf("%.60s_%d_%s", host, os.Getpid(), rand.Text()[:10])
+}
+
+// riverLogger passes on River's messages from the level in the options.
+func (q *Queue) riverLogger() *slog.Logger {
+	return slog.New(leveled{q.opts.Logger.Handler(), q.opts.RiverLevel})
+}
+
+type leveled struct {
+	slog.Handler
+	least slog.Leveler
+}
+
+func (l leveled) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= l.least.Level() && l.Handler.Enabled(ctx, level)
+}
+
+func (l leveled) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return leveled{l.Handler.WithAttrs(attrs), l.least}
+}
+
+func (l leveled) WithGroup(name string) slog.Handler {
+	return leveled{l.Handler.WithGroup(name), l.least}
+}

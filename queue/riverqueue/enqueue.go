@@ -1,0 +1,118 @@
+package riverqueue
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/eventmetrics/eventmetrics/queue"
+)
+
+// chunk bounds the jobs in one transaction, so that no writer waits long.
+const chunk = 1000
+
+// args are the arguments of the River job. All of them make it unique.
+type args struct {
+	JobKind string `json:"kind"`
+	ID      string `json:"id"`
+}
+
+// Kind implements [river.JobArgs].
+func (args) Kind() string { return Kind }
+
+// Enqueue implements [queue.Queue]. All jobs are checked before one is added.
+func (q *Queue) Enqueue(ctx context.Context, jobs ...queue.Job) error {
+	params, err := q.params(jobs)
+	if err != nil {
+		return err
+	}
+	client := q.waker()
+	for part := range slices.Chunk(params, chunk) {
+		if err := q.insert(ctx, client, part); err != nil {
+			return fmt.Errorf("riverqueue: enqueue: %w", err)
+		}
+	}
+	return nil
+}
+
+// params makes one insertion of each different job.
+func (q *Queue) params(jobs []queue.Job) ([]river.InsertManyParams, error) {
+	params := make([]river.InsertManyParams, 0, len(jobs))
+	seen := make(map[args]bool, len(jobs))
+	for _, j := range jobs {
+		if err := j.Validate(); err != nil {
+			return nil, err
+		}
+		a := args{JobKind: j.Kind, ID: j.ID}
+		if seen[a] {
+			continue // River refuses a pair that is in one statement twice
+		}
+		seen[a] = true
+		params = append(params, river.InsertManyParams{Args: a, InsertOpts: q.insertOpts(j.RunAt)})
+	}
+	return params, nil
+}
+
+func (q *Queue) insertOpts(runAt time.Time) *river.InsertOpts {
+	o := &river.InsertOpts{
+		Queue:       q.opts.Name,
+		MaxAttempts: q.opts.Retry.Attempts(),
+		UniqueOpts:  river.UniqueOpts{ByArgs: true, ByQueue: true, ByState: rivertype.JobStates()},
+	}
+	if time.Until(runAt) > 0 {
+		o.ScheduledAt = notBefore(runAt)
+	}
+	return o
+}
+
+// notBefore makes up for River, which rounds times, and the clock it compares
+// them with, to the nearest millisecond: a job could run that much early.
+func notBefore(t time.Time) time.Time {
+	return t.Truncate(time.Millisecond).Add(2 * time.Millisecond)
+}
+
+func (q *Queue) insert(ctx context.Context, client *river.Client[*sql.Tx], params []river.InsertManyParams) error {
+	results, err := client.InsertMany(ctx, params)
+	if err != nil {
+		return err
+	}
+	var again []river.InsertManyParams
+	for i, r := range results {
+		if !r.UniqueSkippedAsDuplicate || !q.forgotten(r.Job) {
+			continue
+		}
+		if _, err := client.JobDelete(ctx, r.Job.ID); err != nil && !errors.Is(err, river.ErrNotFound) {
+			return err
+		}
+		again = append(again, params[i])
+	}
+	if len(again) == 0 {
+		return nil
+	}
+	_, err = client.InsertMany(ctx, again)
+	return err
+}
+
+// forgotten reports whether a job was completed before the done window, and
+// only River's cleaner has not come by yet.
+func (q *Queue) forgotten(row *rivertype.JobRow) bool {
+	return row.State == rivertype.JobStateCompleted && row.FinalizedAt != nil && time.Since(*row.FinalizedAt) > q.opts.DoneWindow
+}
+
+// waker returns the client of a consumer, which will look for jobs as soon as
+// it has added some. Consumers take turns.
+func (q *Queue) waker() *river.Client[*sql.Tx] {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.consumers) == 0 {
+		return q.idle
+	}
+	q.turn++
+	return q.consumers[q.turn%len(q.consumers)].wake()
+}

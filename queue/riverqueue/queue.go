@@ -1,0 +1,151 @@
+// Package riverqueue is a job queue on River, by default in a SQLite file of
+// its own, without a service to run.
+//
+// All jobs have the River kind [Kind]; what they are to eventmetrics is in
+// their arguments: {"kind":"process","id":"..."}. A dead letter is a job that
+// River has discarded (no attempt left) or cancelled (a permanent error, or
+// somebody cancelled it with a River tool). Such jobs are never cleaned.
+package riverqueue
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/riverqueue/river/rivermigrate"
+
+	"github.com/eventmetrics/eventmetrics/queue"
+)
+
+// Kind is the River kind of all jobs.
+const Kind = "eventmetrics"
+
+var _ queue.Queue = (*Queue)(nil)
+
+// Options are the settings of a Queue. The zero value is the default.
+type Options struct {
+	// Name is the River queue that the jobs are in; "" means
+	// event-processing.
+	Name string
+	// Workers is the number of jobs that a Consume runs at once; 0 means 10.
+	Workers int
+	// Retry says how often and when a failed job is tried again.
+	Retry queue.Retry
+	// JobTimeout ends the context of an attempt, which then has failed; 0
+	// means 10 min, less than 0 means never.
+	JobTimeout time.Duration
+	// DrainTimeout is how long Consume lets running jobs go on when it is to
+	// end; 0 means 10 s, less than 0 means not at all.
+	DrainTimeout time.Duration
+	// DoneWindow is how long a completed job is remembered; 0 means 24 h.
+	DoneWindow time.Duration
+	// Shared says that other processes consume from the same database. If
+	// not, the first Consume puts back what a lost process left running at
+	// once; if so, that happens a minute after JobTimeout.
+	Shared bool
+	// Logger gets the messages of the queue and of River; nil discards.
+	Logger *slog.Logger
+	// RiverLevel is the lowest level of River's own messages that Logger
+	// gets; nil means slog.LevelWarn.
+	RiverLevel slog.Leveler
+}
+
+func (o *Options) withDefaults() Options {
+	var d Options
+	if o != nil {
+		d = *o
+	}
+	d.Name = cmp.Or(d.Name, "event-processing")
+	d.Workers = cmp.Or(max(d.Workers, 0), 10)
+	d.JobTimeout = cmp.Or(d.JobTimeout, 10*time.Minute)
+	d.DrainTimeout = cmp.Or(d.DrainTimeout, 10*time.Second)
+	d.DoneWindow = cmp.Or(max(d.DoneWindow, 0), 24*time.Hour)
+	if d.Logger == nil {
+		d.Logger = slog.New(slog.DiscardHandler)
+	}
+	if d.RiverLevel == nil {
+		d.RiverLevel = slog.LevelWarn
+	}
+	return d
+}
+
+// Queue is a [queue.Queue] on River. Make one with [Open], [New] or
+// [NewDriver].
+type Queue struct {
+	opts   Options
+	driver riverdriver.Driver[*sql.Tx]
+	idle   *river.Client[*sql.Tx] // adds and manages jobs, runs none
+	owned  *sql.DB                // nil if borrowed
+
+	recovery  sync.Mutex
+	recovered bool
+
+	mu        sync.Mutex
+	consumers []*consumer
+	turn      int // the consumer that hears of the next new jobs
+	closed    bool
+	consuming sync.WaitGroup
+}
+
+// New returns a queue in a SQLite database and brings River's tables in it up
+// to date. The database stays the caller's, who closes it after the queue. It
+// should be opened as [Open] does: journal_mode WAL, synchronous FULL, a
+// busy_timeout, _txlock immediate, and one connection at most.
+func New(ctx context.Context, db *sql.DB, o *Options) (*Queue, error) {
+	driver := riversqlite.New(db)
+	q, err := NewDriver(driver, o)
+	if err != nil {
+		return nil, err
+	}
+	m, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: q.riverLogger()})
+	if err != nil {
+		return nil, fmt.Errorf("riverqueue: prepare migration: %w", err)
+	}
+	if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		return nil, fmt.Errorf("riverqueue: migrate: %w", err)
+	}
+	return q, nil
+}
+
+// NewDriver returns a queue on any River driver for database/sql. The database
+// must have River's tables and stays the caller's.
+func NewDriver(d riverdriver.Driver[*sql.Tx], o *Options) (*Queue, error) {
+	q := &Queue{opts: o.withDefaults(), driver: polled{d}}
+	idle, err := river.NewClient(q.driver, &river.Config{Logger: q.riverLogger()})
+	if err != nil {
+		return nil, fmt.Errorf("riverqueue: make client: %w", err)
+	}
+	q.idle = idle
+	return q, nil
+}
+
+// Close ends every Consume as the end of its context would, waits for it, and
+// closes the database if the queue owns it. It is safe to repeat.
+func (q *Queue) Close() error {
+	q.mu.Lock()
+	q.closed = true
+	for _, c := range q.consumers {
+		c.stop()
+	}
+	q.mu.Unlock()
+	q.consuming.Wait()
+	if q.owned == nil {
+		return nil
+	}
+	return q.owned.Close()
+}
+
+// polled hides that a driver can listen for notifications. River then writes
+// none, and wakes the client that added the jobs directly: sooner and cheaper
+// than to poll a table of notifications, which is what SQLite would do.
+type polled struct{ riverdriver.Driver[*sql.Tx] }
+
+func (polled) SupportsListener() bool     { return false }
+func (polled) SupportsListenNotify() bool { return false }

@@ -1,0 +1,48 @@
+package riverqueue
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	_ "modernc.org/sqlite" // the driver named sqlite
+)
+
+// Open opens or creates the queue in the SQLite file at path and brings it up
+// to date. The file is the queue's alone. Close the queue after use.
+func Open(ctx context.Context, path string, o *Options) (*Queue, error) {
+	dsn, err := dataSource(path)
+	if err != nil {
+		return nil, err
+	}
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("riverqueue: open %q: %w", path, err)
+	}
+	// SQLite has one writer; River would run into its lock with more.
+	db.SetMaxOpenConns(1)
+	q, err := New(ctx, db, o)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	q.owned = db
+	return q, nil
+}
+
+func dataSource(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("riverqueue: open %q: %w", path, err)
+	}
+	abs = "/" + strings.TrimPrefix(filepath.ToSlash(abs), "/")
+	pragmas := url.Values{
+		// FULL, so that an enqueued job survives a power cut.
+		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)"},
+		"_txlock": {"immediate"},
+	}
+	return (&url.URL{Scheme: "file", Path: abs, RawQuery: pragmas.Encode()}).String(), nil
+}
