@@ -10,10 +10,12 @@ import (
 // reports differences and leaves them.
 type Amender interface {
 	// Contribution returns what the ledger has for a batch. Errors:
-	// ErrNotFound when the batch is unknown or has no contribution.
+	// ErrNotFound when the batch is unknown or has no contribution. The
+	// Contribution belongs to the caller.
 	Contribution(ctx context.Context, id string) (metrics.Contribution, error)
 
-	// Amend replaces the contribution of a batch in one atomic step. Errors:
-	// ErrNotFound when the batch is unknown or has no contribution.
+	// Amend replaces the contribution of a batch in one atomic step. The
+	// store does not change or keep c. Errors: ErrNotFound when the batch is
+	// unknown or has no contribution.
 	Amend(ctx context.Context, id string, c metrics.Contribution) error
 }

@@ -10,7 +10,8 @@ import (
 // Explainer is a [Store] that can say which batches make up a number.
 type Explainer interface {
 	// Explain returns the share of each batch in the count of one day and
-	// event type, ascending by batch id. The counts sum to the Count of the
+	// event type, ascending by batch id, without batches that have no share.
+	// The counts sum to the Count of the
 	// Daily.
 	Explain(ctx context.Context, day metrics.Day, eventType string) iter.Seq2[Share, error]
 }

@@ -26,6 +26,10 @@ import (
 // called again with the same arguments. Batch ids are chosen by the caller;
 // they are UUIDv7 text, so that ascending ids are ascending in time.
 //
+// A method or iterator whose ctx has ended returns an error for which
+// errors.Is(err, ctx.Err()) holds, between two elements too. A method may be
+// called within the body of a range over an iterator of the same Store.
+//
 // Iterators do nothing before they are ranged over, yield at most one error
 // and that last, release their resources on break, and query anew each time
 // they are ranged over.
@@ -89,8 +93,8 @@ type Store interface {
 
 // Writer fills one new batch. It is not safe for concurrent use.
 type Writer interface {
-	// Write adds events; rows ascend within a batch. The store keeps neither
-	// the slice nor the Fields slices after Write has returned; it may keep
+	// Write adds events, none or many; rows ascend within a batch, and times
+	// are of the years 1970 to 9999. The store keeps neither the slice nor the Fields slices after Write has returned; it may keep
 	// the strings. It need not be durable before Commit.
 	Write(ctx context.Context, events []metrics.Event) error
 
@@ -104,12 +108,15 @@ type Writer interface {
 	// Errors: ErrKeyTaken when a batch with the same IdempotencyKey exists
 	// whose KeyExpires is after b.Created; ErrNotFound when the remainder was
 	// pruned. After an error the batch is not visible, or Commit may be called
-	// again with the same b until it returns nil.
+	// again with the same b until it returns nil. Once a key has expired,
+	// another batch may have it; Batches by key then returns the holder first,
+	// and the earlier one behind it or no more.
 	Commit(ctx context.Context, b Batch) (Batch, error)
 
 	// Abort removes what was written. It does nothing after a Commit that
-	// returned nil. It ends the Writer in every case, so that
-	// "defer w.Abort(ctx)" is right whatever happens.
+	// returned nil. It ends the Writer in every case, even if ctx has ended
+	// (what is left then is for Prune), so that "defer w.Abort(ctx)" is right
+	// whatever happens.
 	Abort(ctx context.Context) error
 }
 
