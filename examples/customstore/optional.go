@@ -1,0 +1,82 @@
+package customstore
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+var (
+	_ store.Amender   = (*Store)(nil)
+	_ store.Explainer = (*Store)(nil)
+	_ store.Sealer    = (*Store)(nil)
+)
+
+// Contribution returns what the ledger has for a batch. Errors:
+// store.ErrNotFound.
+func (s *Store) Contribution(ctx context.Context, id string) (metrics.Contribution, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	c, ok := s.ledger[id]
+	if !ok {
+		return nil, fmt.Errorf("customstore: contribution of %q: %w", id, store.ErrNotFound)
+	}
+	return metrics.Merge(c), nil
+}
+
+// Amend replaces the contribution of a batch. Errors: store.ErrNotFound.
+func (s *Store) Amend(ctx context.Context, id string, c metrics.Contribution) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if _, ok := s.ledger[id]; !ok {
+		return fmt.Errorf("customstore: amend %q: %w", id, store.ErrNotFound)
+	}
+	s.ledger[id] = metrics.Merge(c)
+	return nil
+}
+
+// Explain returns the share of each batch in a count.
+func (s *Store) Explain(ctx context.Context, day metrics.Day, eventType string) iter.Seq2[store.Share, error] {
+	return func(yield func(store.Share, error) bool) {
+		s.mu.RLock()
+		ledger := maps.Clone(s.ledger)
+		s.mu.RUnlock()
+		for _, id := range slices.Sorted(maps.Keys(ledger)) {
+			for _, d := range ledger[id] {
+				if d.Day == day && d.Type == eventType && !yield(store.Share{BatchID: id, Count: d.Count}, nil) {
+					return
+				}
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			yield(store.Share{}, err)
+		}
+	}
+}
+
+// Seal purges the events of a completed batch. Errors: store.ErrNotFound,
+// store.ErrConflict.
+func (s *Store) Seal(ctx context.Context, id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, err := s.findLocked(ctx, id)
+	if err != nil {
+		return err
+	}
+	if b.Status != store.Completed {
+		return fmt.Errorf("customstore: seal %q, which is %s: %w", id, b.Status, store.ErrConflict)
+	}
+	b.events, b.Sealed = nil, true
+	return nil
+}

@@ -1,0 +1,130 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+const newestFirst = "Store.Batches returns the batches that q selects, newest (greatest id) first."
+
+func batchesRules() []rule {
+	return []rule{
+		{"Batches lists the newest first", newestFirst, batchesNewestFirst},
+		{"Batches has a default and a greatest Limit", "BatchQuery.Limit: 0 means DefaultLimit, more than MaxLimit means MaxLimit.", batchesLimit},
+		{"pages neither repeat nor lose a batch", "BatchQuery.After is the keyset cursor: only batches with a smaller id follow, whatever is added or deleted meanwhile.", batchesPages},
+		{"Batches filters as BatchQuery.Match does", newestFirst + " BatchQuery.Match says which those are.", batchesFilter},
+		{"the slice that Batches returns belongs to the caller", "Store.Batches: the slice belongs to the caller.", batchesBelong},
+	}
+}
+
+func batchesNewestFirst(c *check) {
+	if got := c.list(store.BatchQuery{}); len(got) != 0 {
+		c.Errorf("Batches of an empty store: got %v", idsOf(got))
+	}
+	var ids []string
+	for range 12 {
+		ids = append(ids, c.id())
+	}
+	for _, i := range []int{3, 1, 11, 0, 7, 2, 10, 4, 9, 5, 8, 6} { // not in the order of time
+		c.upload(upload{batch: store.Batch{ID: ids[i], Created: epoch.Add(-time.Duration(i) * time.Hour)}})
+	}
+	slices.Reverse(ids)
+	c.idsAre("of all", ids, c.list(store.BatchQuery{}))
+	c.idsAre("with Limit 3", ids[:3], c.list(store.BatchQuery{Limit: 3}))
+	c.idsAre("after the third", ids[3:], c.list(store.BatchQuery{After: ids[2]}))
+	c.idsAre("after the last", nil, c.list(store.BatchQuery{After: ids[len(ids)-1]}))
+}
+
+func batchesLimit(c *check) {
+	n := c.scaled(store.MaxLimit + 1)
+	for range n {
+		c.upload(upload{})
+	}
+	for _, limit := range []int{0, -1, 1, store.DefaultLimit + 1, store.MaxLimit, store.MaxLimit + 1, 1 << 40} {
+		q := store.BatchQuery{Limit: limit}
+		if got := len(c.list(q)); got != min(n, q.Size()) {
+			c.Errorf("Batches with Limit %d: got %d of %d, want %d", limit, got, n, min(n, q.Size()))
+		}
+	}
+}
+
+func batchesPages(c *check) {
+	var want []string
+	for range 25 {
+		want = append(want, c.uploaded())
+	}
+	slices.Reverse(want)
+	var got []string
+	for after := ""; ; {
+		page := idsOf(c.list(store.BatchQuery{After: after, Limit: 4}))
+		if len(page) == 0 {
+			break
+		}
+		if len(got)+len(page) > 2*len(want) {
+			c.Fatalf("Batches: the pages do not end; they began with %v", got)
+		}
+		got = append(got, page...)
+		after = page[len(page)-1]
+		c.uploaded()
+		c.must(c.st.DeleteBatch(c.Context(), after), "DeleteBatch of the cursor")
+	}
+	if !slices.Equal(want, got) {
+		c.Errorf("Batches page by page while batches are added:\nwant %v\n got %v", want, got)
+	}
+}
+
+func batchesFilter(c *check) {
+	rng := c.random()
+	for i := range 40 {
+		u := upload{}
+		if i%4 == 0 {
+			u.batch = store.Batch{IdempotencyKey: fmt.Sprint("key ", i), KeyExpires: epoch.Add(time.Hour)}
+		}
+		id := c.upload(u).ID
+		c.move(id, store.Statuses()[rng.IntN(5)], "")
+	}
+	all := c.list(store.BatchQuery{})
+	for range 200 {
+		q := store.BatchQuery{Limit: []int{0, 1, 3, 10}[rng.IntN(4)]}
+		for range rng.IntN(4) {
+			q.Statuses = append(q.Statuses, store.Statuses()[rng.IntN(5)])
+		}
+		if rng.IntN(4) == 0 {
+			q.IdempotencyKey = fmt.Sprint("key ", rng.IntN(40))
+		}
+		some := all[rng.IntN(len(all))]
+		if rng.IntN(2) == 0 {
+			q.UpdatedBefore = some.Updated.Add(time.Duration(rng.IntN(3)-1) * time.Millisecond)
+		}
+		if rng.IntN(2) == 0 {
+			q.After = some.ID
+		}
+		c.idsAre(fmt.Sprintf("with %+v", q), matching(all, q), c.list(q))
+	}
+}
+
+// matching answers q from all batches, newest first.
+func matching(all []store.Batch, q store.BatchQuery) []string {
+	var ids []string
+	for i := range all {
+		if q.Match(&all[i]) && len(ids) < q.Size() {
+			ids = append(ids, all[i].ID)
+		}
+	}
+	return ids
+}
+
+func batchesBelong(c *check) {
+	for range 5 {
+		c.uploaded()
+	}
+	want := c.list(store.BatchQuery{})
+	mine := c.list(store.BatchQuery{})
+	for i := range mine {
+		mine[i] = store.Batch{ID: "scribble"}
+	}
+	c.idsAre("after the caller has written over an earlier answer", idsOf(want), c.list(store.BatchQuery{}))
+}

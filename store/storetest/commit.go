@@ -1,0 +1,85 @@
+package storetest
+
+import (
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+const commitTakes = "Writer.Commit takes FileName, SHA256, Failed, IdempotencyKey, KeyExpires and Created from b; the rest of the returned Batch is the store's."
+
+func commitRules() []rule {
+	return []rule{
+		{"Commit keeps what it takes", commitTakes, commitKeeps},
+		{"Commit decides the rest itself", commitTakes, commitDecides},
+		{"times of a batch are UTC to the millisecond", "Batch: times are UTC, kept to the millisecond, cut and not rounded; a zero time stays zero.", batchTimes},
+	}
+}
+
+func aBatch(c *check) store.Batch {
+	return store.Batch{
+		ID: c.id(), FileName: "Ergebnisse \"März\" 😀.csv", SHA256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+		Failed: 12, IdempotencyKey: "key $1.a", KeyExpires: epoch.Add(24*time.Hour + 7*time.Millisecond),
+		Created: epoch.Add(123 * time.Millisecond),
+	}
+}
+
+func commitKeeps(c *check) {
+	asked := aBatch(c)
+	got := c.upload(upload{batch: asked, events: someEvents(5)})
+	want := asked
+	want.Events, want.Status, want.Updated = 5, store.Uploaded, got.Updated
+	if d := diffBatch(want, got); d != "" {
+		c.Errorf("Commit:%s", d)
+	}
+	if d := diffBatch(got, c.batch(asked.ID)); d != "" {
+		c.Errorf("Batch, compared with the answer of Commit:%s", d)
+	}
+	page := c.list(store.BatchQuery{})
+	if len(page) != 1 {
+		c.Fatalf("Batches: got %d, want 1", len(page))
+	}
+	if d := diffBatch(got, page[0]); d != "" {
+		c.Errorf("Batches, compared with the answer of Commit:%s", d)
+	}
+}
+
+func commitDecides(c *check) {
+	w, b := c.prepare(upload{events: someEvents(5)})
+	asked := store.Batch{
+		ID: "other", Events: 99, Status: store.Completed, Cause: "because", Sealed: true,
+		Created: epoch, Updated: epoch.AddDate(-20, 0, 0),
+	}
+	got, err := w.Commit(c.Context(), asked)
+	c.must(err, "Commit")
+	want := store.Batch{ID: b.ID, Events: 5, Status: store.Uploaded, Created: epoch, Updated: got.Updated}
+	if d := diffBatch(want, got); d != "" {
+		c.Errorf("Commit:%s", d)
+	}
+	if d := diffBatch(got, c.batch(b.ID)); d != "" {
+		c.Errorf("Batch, compared with the answer of Commit:%s", d)
+	}
+	if got.Updated.IsZero() || got.Updated.Equal(asked.Updated) {
+		c.Errorf("Commit: Updated is %v, want the time of Commit or Created", got.Updated)
+	}
+}
+
+func batchTimes(c *check) {
+	kathmandu := time.FixedZone("+0545", (5*60+45)*60)
+	at := time.Date(2025, 3, 1, 12, 0, 0, 123_999_999, kathmandu)
+	got := c.upload(upload{batch: store.Batch{Created: at, IdempotencyKey: "k", KeyExpires: at.Add(time.Hour)}})
+	want := got
+	want.Created = time.Date(2025, 3, 1, 6, 15, 0, 123_000_000, time.UTC)
+	want.KeyExpires = want.Created.Add(time.Hour)
+	want.Updated = got.Updated.UTC().Truncate(time.Millisecond)
+	if d := diffBatch(want, got); d != "" {
+		c.Errorf("Commit:%s", d)
+	}
+	if d := diffBatch(want, c.batch(got.ID)); d != "" {
+		c.Errorf("Batch:%s", d)
+	}
+	plain := c.upload(upload{}).ID
+	if b := c.batch(plain); !b.KeyExpires.IsZero() {
+		c.Errorf("Batch without a key: KeyExpires is %v, want the zero time", b.KeyExpires)
+	}
+}

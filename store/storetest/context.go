@@ -1,0 +1,120 @@
+package storetest
+
+import (
+	"context"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+const cancelled = "Store: a method whose ctx has ended returns an error that is ctx.Err() by errors.Is, and so does an iterator between two elements."
+
+func contextRules() []rule {
+	return []rule{
+		{"a method whose context has ended says so and does nothing", cancelled, contextEnded},
+		{"a Writer whose context has ended says so", cancelled, contextEndedWriter},
+		{"an iterator whose context ends stops", cancelled, contextEndsIterator},
+	}
+}
+
+func contextEnded(c *check) {
+	kept := c.someContribution(5)
+	id := c.recorded(kept)
+	ctx, cancel := context.WithCancel(c.Context())
+	cancel()
+	want := c.batch(id)
+	for call, f := range c.allMethods(ctx, id) {
+		c.want(f(), context.Canceled, call+" with a cancelled context")
+	}
+	if d := diffBatch(want, c.batch(id)); d != "" {
+		c.Errorf("Batch after methods whose context had ended:%s", d)
+	}
+	c.ledgerIs("after methods whose context had ended", kept)
+}
+
+// allMethods are the methods of the store as functions that return the error.
+func (c *check) allMethods(ctx context.Context, id string) map[string]func() error {
+	ranged := func(r ranger) func() error {
+		return func() error { _, err := c.count(r); return err }
+	}
+	all := map[string]func() error{
+		"Begin":       func() error { _, err := c.st.Begin(ctx, c.id()); return err },
+		"Batch":       func() error { _, err := c.st.Batch(ctx, id); return err },
+		"Batches":     func() error { _, err := c.st.Batches(ctx, store.BatchQuery{}); return err },
+		"SetStatus":   func() error { return c.st.SetStatus(ctx, id, store.Statuses(), store.Failed, "x") },
+		"Record":      func() error { return c.st.Record(ctx, id, c.someContribution(6)) },
+		"DeleteBatch": func() error { return c.st.DeleteBatch(ctx, id) },
+		"Prune": func() error {
+			_, err := c.st.Prune(ctx, store.PruneQuery{Before: time.Now().Add(time.Hour)})
+			return err
+		},
+		"Events":     ranged(ranger{"Events", boxed(c.st.Events(ctx, id))}),
+		"Attachment": ranged(ranger{"Attachment", boxed(c.st.Attachment(ctx, id, "rejected"))}),
+		"Daily":      ranged(ranger{"Daily", boxed(c.st.Daily(ctx, everything))}),
+	}
+	c.optionalMethods(ctx, id, all)
+	return all
+}
+
+func (c *check) optionalMethods(ctx context.Context, id string, all map[string]func() error) {
+	if a, ok := store.As[store.Amender](c.st); ok {
+		all["Contribution"] = func() error { _, err := a.Contribution(ctx, id); return err }
+		all["Amend"] = func() error { return a.Amend(ctx, id, c.someContribution(6)) }
+	}
+	if e, ok := store.As[store.Explainer](c.st); ok {
+		r := ranger{"Explain", boxed(e.Explain(ctx, metrics.DayOf(epoch), "left"))}
+		all["Explain"] = func() error { _, err := c.count(r); return err }
+	}
+	if s, ok := store.As[store.Sealer](c.st); ok {
+		all["Seal"] = func() error { return s.Seal(ctx, id) }
+	}
+}
+
+func contextEndedWriter(c *check) {
+	ctx, cancel := context.WithCancel(c.Context())
+	cancel()
+	w, b := c.prepare(filled())
+	_, err := w.Commit(ctx, b)
+	c.want(err, context.Canceled, "Commit with a cancelled context")
+	c.committedOrNot(w, b)
+
+	w, _ = c.prepare(filled())
+	c.want(w.Write(ctx, someEvents(1)), context.Canceled, "Write with a cancelled context")
+	c.must(w.Abort(c.Context()), "Abort")
+	w, _ = c.prepare(filled())
+	c.want(w.Attach(ctx, "rejected", []byte("x")), context.Canceled, "Attach with a cancelled context")
+	c.must(w.Abort(c.Context()), "Abort")
+}
+
+// committedOrNot checks the promise of Commit after an error: the batch is not
+// visible, or Commit may be called again.
+func (c *check) committedOrNot(w store.Writer, b store.Batch) {
+	c.Helper()
+	if _, err := c.st.Batch(c.Context(), b.ID); err != nil {
+		c.invisible(b.ID, "after an error of Commit")
+	}
+	if _, err := w.Commit(c.Context(), b); err != nil {
+		c.invisible(b.ID, "after two errors of Commit")
+		return
+	}
+	if d := diffEvents(someEvents(10), c.events(b.ID)); d != "" {
+		c.Errorf("Events after a second Commit: %s", d)
+	}
+}
+
+func contextEndsIterator(c *check) {
+	w, b := c.remainder()
+	b, err := w.Commit(c.Context(), b)
+	c.must(err, "Commit")
+	ctx, cancel := context.WithCancel(c.Context())
+	n := int64(0)
+	err = drain(c, "Events", c.st.Events(ctx, b.ID), func(metrics.Event) {
+		n++
+		cancel()
+	})
+	c.want(err, context.Canceled, "Events whose context ends within the range")
+	if n == b.Events {
+		c.Errorf("Events whose context ended after the first: still got all %d", n)
+	}
+}

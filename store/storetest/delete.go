@@ -1,0 +1,73 @@
+package storetest
+
+import (
+	"errors"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+const asIfNever = "Store.DeleteBatch removes a batch, its events, its attachments and its contribution. Afterwards Daily is as if the batch had never been."
+
+func deleteRules() []rule {
+	return []rule{
+		{"DeleteBatch removes all of a batch and nothing else", asIfNever, deleteRemoves},
+		{"DeleteBatch of an unknown batch is ErrNotFound", "Store.DeleteBatch: ErrNotFound; a repeated call may return nil or ErrNotFound.", deleteUnknown},
+		{"nothing remains when DeleteBatch races Record", asIfNever, deleteRacesRecord},
+	}
+}
+
+func deleteRemoves(c *check) {
+	var ids []string
+	var all []metrics.Contribution
+	for i, status := range store.Statuses() {
+		id := c.upload(filled()).ID
+		all = append(all, c.someContribution(i+5))
+		c.must(c.st.Record(c.Context(), id, all[i]), "Record")
+		c.move(id, status, "")
+		ids = append(ids, id)
+	}
+	kept := c.upload(filled())
+	mine := c.someContribution(50)
+	c.must(c.st.Record(c.Context(), kept.ID, mine), "Record")
+	for i, id := range ids {
+		c.must(c.st.DeleteBatch(c.Context(), id), "DeleteBatch")
+		c.gone(id, "after DeleteBatch")
+		c.ledgerIs("after DeleteBatch", append(all[i+1:len(all):len(all)], mine)...)
+	}
+	c.idsAre("after DeleteBatch", []string{kept.ID}, c.list(store.BatchQuery{}))
+	if d := diffBatch(kept, c.batch(kept.ID)); d != "" {
+		c.Errorf("Batch that was not deleted:%s", d)
+	}
+	if d := diffEvents(someEvents(10), c.events(kept.ID)); d != "" {
+		c.Errorf("Events of the batch that was not deleted: %s", d)
+	}
+	if got := c.attachment(kept.ID, "rejected"); got != "row 3" {
+		c.Errorf("Attachment of the batch that was not deleted: got %q", got)
+	}
+}
+
+func deleteUnknown(c *check) {
+	c.want(c.st.DeleteBatch(c.Context(), c.id()), store.ErrNotFound, "DeleteBatch")
+	id := c.uploaded()
+	c.must(c.st.DeleteBatch(c.Context(), id), "DeleteBatch")
+	if err := c.st.DeleteBatch(c.Context(), id); err != nil && !errors.Is(err, store.ErrNotFound) {
+		c.Errorf("DeleteBatch again: got error %v, want nil or %v", err, store.ErrNotFound)
+	}
+}
+
+func deleteRacesRecord(c *check) {
+	kept := c.someContribution(4)
+	c.recorded(kept)
+	for i := range c.scaled(30) {
+		id := c.upload(filled()).ID
+		record := func() error { return c.st.Record(c.Context(), id, c.someContribution(i+10)) }
+		move := func() error { return c.st.SetStatus(c.Context(), id, store.Statuses(), store.Completed, "") }
+		errs := c.deletedRace(id, record, move, record)
+		for j, call := range []string{"Record", "SetStatus", "Record"} {
+			c.nilOrNotFound(errs[j], call)
+		}
+		c.gone(id, "after DeleteBatch beside Record")
+		c.ledgerIs("after DeleteBatch beside Record", kept)
+	}
+}

@@ -1,0 +1,113 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+const keyTaken = "Writer.Commit: ErrKeyTaken when a batch with the same IdempotencyKey exists whose KeyExpires is after b.Created."
+
+func keyRules() []rule {
+	return []rule{
+		{"an idempotency key is taken until it expires", keyTaken, keyIsTaken},
+		{"an expired idempotency key is free", keyTaken + " Batches with that key then lists the new batch first.", keyExpires},
+		{"the idempotency key of a removed batch is free", keyTaken, keyOfRemoved},
+		{"no idempotency key is no key", keyTaken + " An empty key is none.", noKey},
+		{"one of many concurrent commits gets the idempotency key", keyTaken, keyRace},
+	}
+}
+
+func keyed(key string, created time.Time) upload {
+	u := filled()
+	u.batch = store.Batch{IdempotencyKey: key, Created: created, KeyExpires: created.Add(24 * time.Hour)}
+	return u
+}
+
+func keyIsTaken(c *check) {
+	first := c.upload(keyed("k", epoch))
+	for _, after := range []time.Duration{0, time.Hour, 24*time.Hour - time.Millisecond} {
+		w, b := c.prepare(keyed("k", epoch.Add(after)))
+		_, err := w.Commit(c.Context(), b)
+		c.want(err, store.ErrKeyTaken, fmt.Sprintf("Commit with the same key %v later", after))
+		c.invisible(b.ID, "after ErrKeyTaken")
+		c.must(w.Abort(c.Context()), "Abort")
+	}
+	c.idsAre("by key", []string{first.ID}, c.list(store.BatchQuery{IdempotencyKey: "k"}))
+	if d := diffBatch(first, c.batch(first.ID)); d != "" {
+		c.Errorf("the batch that has the key:%s", d)
+	}
+	c.upload(keyed("K", epoch))
+	c.upload(keyed("k ", epoch))
+}
+
+func keyExpires(c *check) {
+	at := epoch
+	for i, wait := range []time.Duration{0, 24 * time.Hour, 25 * time.Hour} {
+		at = at.Add(wait)
+		w, b := c.prepare(keyed("k", at))
+		b, err := w.Commit(c.Context(), b)
+		c.must(err, fmt.Sprintf("Commit number %d, %v after the one before", i, wait))
+		if b.IdempotencyKey != "k" {
+			c.Errorf("Commit: IdempotencyKey is %q, want k", b.IdempotencyKey)
+		}
+		page := c.list(store.BatchQuery{IdempotencyKey: "k"})
+		if len(page) == 0 || page[0].ID != b.ID {
+			c.Errorf("Batches by key: got %v, want %s first", idsOf(page), b.ID)
+		}
+	}
+	w, b := c.prepare(keyed("k", at.Add(time.Hour)))
+	_, err := w.Commit(c.Context(), b)
+	c.want(err, store.ErrKeyTaken, "Commit while the last of three batches has the key")
+	c.must(w.Abort(c.Context()), "Abort")
+}
+
+func keyOfRemoved(c *check) {
+	w, _ := c.prepare(keyed("k", epoch))
+	c.must(w.Abort(c.Context()), "Abort")
+	deleted := c.upload(keyed("k", epoch))
+	c.must(c.st.DeleteBatch(c.Context(), deleted.ID), "DeleteBatch")
+	pruned := c.upload(keyed("k", epoch))
+	_, err := c.st.Prune(c.Context(), store.PruneQuery{Before: pruned.Created.Add(time.Second)})
+	c.must(err, "Prune")
+	last := c.upload(keyed("k", epoch))
+	c.idsAre("by key", []string{last.ID}, c.list(store.BatchQuery{IdempotencyKey: "k"}))
+}
+
+func noKey(c *check) {
+	for range 3 {
+		c.upload(upload{batch: store.Batch{KeyExpires: epoch.Add(time.Hour)}})
+	}
+}
+
+func keyRace(c *check) {
+	const rivals = 16
+	for round := range 3 {
+		key := fmt.Sprint("key ", round)
+		var writers []store.Writer
+		var batches []store.Batch
+		for range rivals {
+			w, b := c.prepare(keyed(key, epoch))
+			writers, batches = append(writers, w), append(batches, b)
+		}
+		errs := concurrently(rivals, func(i int) error {
+			_, err := writers[i].Commit(c.Context(), batches[i])
+			return err
+		})
+		var winners []string
+		for i, err := range errs {
+			if err == nil {
+				winners = append(winners, batches[i].ID)
+			} else if !errors.Is(err, store.ErrKeyTaken) {
+				c.Errorf("Commit beside others: got error %v, want %v", err, store.ErrKeyTaken)
+			}
+			c.must(writers[i].Abort(c.Context()), "Abort")
+		}
+		if len(winners) != 1 {
+			c.Fatalf("%d of %d concurrent commits with one key succeeded, want 1", len(winners), rivals)
+		}
+		c.idsAre("by key", winners, c.list(store.BatchQuery{IdempotencyKey: key}))
+	}
+}

@@ -1,0 +1,174 @@
+package storetest
+
+import (
+	"errors"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+const (
+	pruneRemoves = "Store.Prune removes the uploaded (never queued) batches created before q.Before. It never touches a batch of another status."
+	remainders   = "Store.Prune removes the remainders of Writers that were neither committed nor aborted and last wrote before q.Before. A live Writer whose remainder was pruned fails on Commit."
+)
+
+func pruneRules() []rule {
+	return []rule{
+		{"Prune removes old uploaded batches and no others", pruneRemoves, pruneOld},
+		{"Prune counts without removing in a dry run", "PruneQuery.DryRun counts without removing.", pruneDry},
+		{"Prune removes old remainders", remainders, pruneRemainders},
+		{"Prune leaves a Writer that wrote lately", remainders, pruneLeavesLive},
+		{"Prune never removes a batch that was queued meanwhile", pruneRemoves, pruneRacesQueue},
+	}
+}
+
+// aging is a store of batches of which Prune at limit removes two.
+type aging struct {
+	limit time.Time
+	old   []string
+	kept  []store.Batch
+	ctb   metrics.Contribution
+}
+
+func (c *check) aging() aging {
+	c.Helper()
+	a := aging{limit: epoch.Add(time.Hour), ctb: c.someContribution(9)}
+	at := func(created time.Time, n int) store.Batch {
+		return c.upload(upload{batch: store.Batch{Created: created}, events: someEvents(n)})
+	}
+	a.old = []string{at(epoch, 10).ID, at(a.limit.Add(-time.Millisecond), 7).ID}
+	a.kept = []store.Batch{at(a.limit, 1), at(a.limit.Add(time.Hour), 2)}
+	for _, status := range allBut(store.Uploaded) {
+		b := at(epoch.Add(-24*time.Hour), 3)
+		c.must(c.st.Record(c.Context(), b.ID, a.ctb), "Record")
+		c.move(b.ID, status, "")
+		a.kept = append(a.kept, c.batch(b.ID))
+	}
+	return a
+}
+
+func (c *check) prune(q store.PruneQuery, want store.Pruned) {
+	c.Helper()
+	got, err := c.st.Prune(c.Context(), q)
+	c.must(err, "Prune")
+	if got != want {
+		c.Errorf("Prune, DryRun %t: want %+v, got %+v", q.DryRun, want, got)
+	}
+}
+
+// untouched reports what Prune did to the batches to keep.
+func (c *check) untouched(a aging) {
+	c.Helper()
+	for _, want := range a.kept {
+		got, err := c.st.Batch(c.Context(), want.ID)
+		c.must(err, "Batch that is "+string(want.Status)+" after Prune")
+		if d := diffBatch(want, got); d != "" {
+			c.Errorf("Batch after Prune:%s", d)
+		}
+		if n := len(c.events(want.ID)); int64(n) != want.Events {
+			c.Errorf("Events after Prune: got %d of a batch that is %s, want %d", n, want.Status, want.Events)
+		}
+	}
+	c.ledgerIs("after Prune", a.ctb, a.ctb, a.ctb, a.ctb)
+}
+
+func pruneOld(c *check) {
+	a := c.aging()
+	c.prune(store.PruneQuery{Before: a.limit}, store.Pruned{Batches: 2, Events: 17})
+	for _, id := range a.old {
+		c.gone(id, "after Prune")
+	}
+	c.untouched(a)
+	c.prune(store.PruneQuery{Before: a.limit}, store.Pruned{})
+}
+
+func pruneDry(c *check) {
+	a := c.aging()
+	for range 2 {
+		c.prune(store.PruneQuery{Before: a.limit, DryRun: true}, store.Pruned{Batches: 2, Events: 17})
+	}
+	for _, id := range a.old {
+		if n := len(c.events(id)); int64(n) != c.batch(id).Events {
+			c.Errorf("Events after a dry run: got %d, want %d", n, c.batch(id).Events)
+		}
+	}
+	c.untouched(a)
+	w, b := c.remainder()
+	soon := time.Now().Add(time.Hour)
+	c.prune(store.PruneQuery{Before: soon, DryRun: true}, store.Pruned{Batches: 4, Events: 20, Remainders: 1})
+	_, err := w.Commit(c.Context(), b)
+	c.must(err, "Commit after a dry run")
+}
+
+// remainder begins a batch that is too long to be kept back in memory.
+func (c *check) remainder() (store.Writer, store.Batch) {
+	c.Helper()
+	w, b := c.prepare(upload{attach: map[string]string{"rejected": "row 3"}})
+	c.writeOddly(w, c.scaled(50_000))
+	return w, b
+}
+
+func pruneRemainders(c *check) {
+	kept := c.uploaded()
+	c.move(kept, store.Queued, "")
+	soon := time.Now().Add(time.Hour)
+	w, b := c.remainder()
+	c.prune(store.PruneQuery{Before: soon}, store.Pruned{Remainders: 1})
+	c.prune(store.PruneQuery{Before: soon}, store.Pruned{})
+	_, err := w.Commit(c.Context(), b)
+	c.want(err, store.ErrNotFound, "Commit after Prune")
+	c.must(w.Abort(c.Context()), "Abort after Prune")
+	c.invisible(b.ID, "after Prune of its remainder")
+	if n := len(c.events(kept)); n != 1 {
+		c.Errorf("Events of the batch that stays: got %d, want 1", n)
+	}
+}
+
+func pruneLeavesLive(c *check) {
+	w, b := c.remainder()
+	c.prune(store.PruneQuery{Before: time.Now().Add(-time.Hour)}, store.Pruned{})
+	got, err := w.Commit(c.Context(), b)
+	c.must(err, "Commit after Prune of what is older")
+	n := 0
+	err = drain(c, "Events", c.st.Events(c.Context(), b.ID), func(metrics.Event) { n++ })
+	c.must(err, "Events")
+	if int64(n) != got.Events || n != c.scaled(50_000) {
+		c.Errorf("Events: got %d of %d", n, c.scaled(50_000))
+	}
+}
+
+func pruneRacesQueue(c *check) {
+	for range c.scaled(20) {
+		var ids []string
+		for range 8 {
+			ids = append(ids, c.upload(filled()).ID)
+		}
+		errs := concurrently(len(ids)+1, func(i int) error {
+			if i == len(ids) {
+				_, err := c.st.Prune(c.Context(), store.PruneQuery{Before: epoch.Add(time.Hour)})
+				return err
+			}
+			return c.st.SetStatus(c.Context(), ids[i], []store.Status{store.Uploaded}, store.Queued, "")
+		})
+		c.must(errs[len(ids)], "Prune beside SetStatus")
+		for i, id := range ids {
+			c.queuedOrGone(id, errs[i])
+		}
+	}
+}
+
+func (c *check) queuedOrGone(id string, err error) {
+	c.Helper()
+	if errors.Is(err, store.ErrNotFound) {
+		c.gone(id, "after Prune")
+		return
+	}
+	c.must(err, "SetStatus beside Prune")
+	if b := c.batch(id); b.Status != store.Queued {
+		c.Errorf("Batch that was queued beside Prune is %s", b.Status)
+	}
+	if n := len(c.events(id)); n != 10 {
+		c.Errorf("Events of a batch that was queued beside Prune: got %d, want 10", n)
+	}
+}

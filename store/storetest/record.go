@@ -1,0 +1,194 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+const once = "Store.Record enters the contribution of a batch into the ledger, once: it returns nil and changes nothing if the ledger has one for this batch already."
+
+func recordRules() []rule {
+	return []rule{
+		{"Record shows the whole contribution", "Store.Record: Daily shows all of the contribution afterwards.", recordShows},
+		{"Record counts once", once, recordOnce},
+		{"an empty contribution is a contribution", once + " A batch without events has an empty one.", recordEmpty},
+		{"the first of many concurrent Records wins whole", once + " Daily shows either nothing of a contribution or all of it.", recordRace},
+		{"Record deletes the pending contribution", "Store.Record deletes the attachment PendingContribution and no other.", recordDeletesPending},
+		{"Record does not change the status", "Store.Record does not change the status.", recordKeepsStatus},
+		{"Record of an unknown batch is ErrNotFound", "Store.Record: ErrNotFound when the batch is unknown.", recordUnknown},
+		{
+			"Record of a deleted batch is ErrNotFound",
+			"Store.Record: ErrNotFound when the batch was deleted, however long ago, so that a slow worker cannot bring it back.",
+			recordDeleted,
+		},
+		{"Record does not change or keep the contribution", "Store.Record: the store does not change or keep c.", recordKeepsNothing},
+	}
+}
+
+func recordShows(c *check) {
+	var all []metrics.Contribution
+	for i := range 4 {
+		all = append(all, c.someContribution(10*i+1))
+		c.recorded(all[i])
+		c.ledgerIs("after Record", all...)
+	}
+	var events []metrics.Event
+	for i, s := range awkward() {
+		events = append(events, metrics.Event{Type: s, Time: eventAt(i * 1000).Time, Fields: fields("candidate_id", s)})
+	}
+	all = append(all, c.contributionOf(events))
+	c.recorded(all[len(all)-1])
+	c.recorded(all[len(all)-1])
+	c.ledgerIs("with awkward types", append(all, all[len(all)-1])...)
+}
+
+func recordOnce(c *check) {
+	first, second := c.someContribution(10), c.someContribution(20)
+	id := c.recorded(first)
+	for range 3 {
+		c.must(c.st.Record(c.Context(), id, first), "Record again")
+		c.ledgerIs("after Record of the same again", first)
+		c.must(c.st.Record(c.Context(), id, second), "Record of another contribution of the batch")
+		c.ledgerIs("after Record of another contribution of the batch", first)
+	}
+}
+
+func recordEmpty(c *check) {
+	id := c.recorded(nil)
+	c.ledgerIs("after an empty contribution")
+	c.must(c.st.Record(c.Context(), id, c.someContribution(10)), "Record again")
+	c.ledgerIs("after Record of another contribution of the batch")
+}
+
+func recordRace(c *check) {
+	const rivals = 16
+	beside := c.someContribution(99)
+	c.recorded(beside)
+	for round := range 3 {
+		id := c.uploaded()
+		own := func(i int) metrics.Contribution { return c.someContribution(round*rivals + i + 1) }
+		for _, err := range concurrently(rivals, func(i int) error { return c.st.Record(c.Context(), id, own(i)) }) {
+			c.must(err, "Record beside others")
+		}
+		c.oneWon(beside, rivals, own)
+		c.must(c.st.DeleteBatch(c.Context(), id), "DeleteBatch")
+	}
+}
+
+// oneWon reports a ledger that is not the sum of beside and one of the rivals.
+func (c *check) oneWon(beside metrics.Contribution, rivals int, own func(i int) metrics.Contribution) {
+	c.Helper()
+	got := c.daily(everything)
+	for i := range rivals {
+		if diffDailies(metrics.Merge(beside, own(i)), got) == "" {
+			return
+		}
+	}
+	c.Errorf("after %d concurrent Records of one batch Daily has %d events in it, which is none of the contributions as a whole",
+		rivals, got.Events()-beside.Events())
+}
+
+func recordDeletesPending(c *check) {
+	id := c.upload(upload{attach: map[string]string{store.PendingContribution: "sum", "rejected": "rows"}}).ID
+	if got := c.attachment(id, store.PendingContribution); got != "sum" {
+		c.Errorf("Attachment before Record: want sum, got %q", got)
+	}
+	c.must(c.st.Record(c.Context(), id, c.someContribution(10)), "Record")
+	if got := c.attachment(id, store.PendingContribution); got != "" {
+		c.Errorf("Attachment after Record: the pending contribution is still there: %q", got)
+	}
+	if got := c.attachment(id, "rejected"); got != "rows" {
+		c.Errorf("Attachment after Record: the other attachment is %q, want rows", got)
+	}
+}
+
+func recordKeepsStatus(c *check) {
+	for _, status := range store.Statuses() {
+		id := c.uploaded()
+		c.move(id, status, "because")
+		want := c.batch(id)
+		c.must(c.st.Record(c.Context(), id, c.someContribution(3)), "Record")
+		if d := diffBatch(want, c.batch(id)); d != "" {
+			c.Errorf("Batch after Record:%s", d)
+		}
+	}
+}
+
+func recordUnknown(c *check) {
+	c.want(c.st.Record(c.Context(), c.id(), c.someContribution(10)), store.ErrNotFound, "Record")
+	c.ledgerIs("after Record of an unknown batch")
+}
+
+func recordDeleted(c *check) {
+	kept := c.someContribution(7)
+	before, after := c.recorded(c.someContribution(10)), c.uploaded()
+	c.recorded(kept)
+	for _, id := range []string{before, after} {
+		c.must(c.st.DeleteBatch(c.Context(), id), "DeleteBatch")
+	}
+	for range 3 {
+		c.uploaded()
+		for _, id := range []string{before, after} {
+			c.want(c.st.Record(c.Context(), id, c.someContribution(10)), store.ErrNotFound, "Record")
+		}
+		c.ledgerIs("after Record of a deleted batch", kept)
+	}
+}
+
+func recordKeepsNothing(c *check) {
+	var all []metrics.Contribution
+	for i := range 3 {
+		mine := c.someContribution(10 * (i + 1))
+		all = append(all, clone(mine))
+		c.recorded(mine)
+		if d := diffDailies(all[i], mine); d != "" {
+			c.Errorf("Record changed the contribution that it was given: %s", d)
+		}
+		scribble(mine)
+		c.ledgerIs("after the caller has written over what it recorded", all...)
+	}
+}
+
+// deletedRace races DeleteBatch with other calls and returns their errors.
+func (c *check) deletedRace(id string, calls ...func() error) []error {
+	c.Helper()
+	errs := concurrently(len(calls)+1, func(i int) error {
+		if i == len(calls) {
+			return c.st.DeleteBatch(c.Context(), id)
+		}
+		return calls[i]()
+	})
+	c.must(errs[len(calls)], "DeleteBatch beside other calls")
+	return errs[:len(calls)]
+}
+
+// nilOrNotFound reports any other error of a call that races DeleteBatch.
+func (c *check) nilOrNotFound(err error, call string) {
+	c.Helper()
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		c.Errorf("%s beside DeleteBatch: got error %v, want nil or %v", call, err, store.ErrNotFound)
+	}
+}
+
+// gone reports what is left of a deleted batch.
+func (c *check) gone(id, when string) {
+	c.Helper()
+	_, err := c.st.Batch(c.Context(), id)
+	c.want(err, store.ErrNotFound, "Batch "+when)
+	c.want(c.eventsError(id), store.ErrNotFound, "Events "+when)
+	_, err = c.readAttachment(id, "rejected")
+	c.want(err, store.ErrNotFound, "Attachment "+when)
+	c.want(c.st.Record(c.Context(), id, c.someContribution(3)), store.ErrNotFound, "Record "+when)
+	for _, b := range c.list(store.BatchQuery{}) {
+		if b.ID == id {
+			c.Errorf("Batches %s: lists the batch", when)
+		}
+	}
+	if a, ok := store.As[store.Amender](c.st); ok {
+		_, err := a.Contribution(c.Context(), id)
+		c.want(err, store.ErrNotFound, fmt.Sprintf("Contribution %s", when))
+	}
+}

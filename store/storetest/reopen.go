@@ -1,0 +1,108 @@
+package storetest
+
+import (
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+const durable = "Store: methods return when what they say is durable, so that it survives the loss of the process right after."
+
+func reopenRules() []rule {
+	return []rule{
+		{"what was committed survives the process", durable, reopenKeeps},
+		{"what was not committed is invisible after the process and can be pruned", durable + " " + remainders, reopenForgets},
+		{"the ledger survives the process", durable, reopenLedger},
+	}
+}
+
+// needReopen skips the rule if the harness cannot lose the process.
+func (c *check) needReopen() {
+	c.Helper()
+	if c.h.Reopen == nil {
+		c.Skipf("the harness has no Reopen")
+	}
+}
+
+// reopen loses the process.
+func (c *check) reopen() {
+	c.Helper()
+	c.st = c.h.Reopen(c.t, c.st)
+}
+
+func reopenKeeps(c *check) {
+	c.needReopen()
+	long := c.scaled(50_000)
+	w, b := c.remainder()
+	want, err := w.Commit(c.Context(), b)
+	c.must(err, "Commit")
+	short := c.upload(keyed("k", epoch)).ID
+	c.move(short, store.Failed, "the disk was full")
+	failed := c.batch(short)
+	c.reopen()
+	if d := diffBatch(want, c.batch(want.ID)); d != "" {
+		c.Errorf("Batch:%s", d)
+	}
+	if d := diffBatch(failed, c.batch(short)); d != "" {
+		c.Errorf("Batch:%s", d)
+	}
+	i := 0
+	err = drain(c, "Events", c.st.Events(c.Context(), want.ID), func(e metrics.Event) {
+		if d := diffEvent(eventAt(i), e); d != "" {
+			c.Fatalf("Events: event %d of %d differs:%s", i, long, d)
+		}
+		i++
+	})
+	c.must(err, "Events")
+	if i != long {
+		c.Errorf("Events: got %d, want %d", i, long)
+	}
+	if got := c.attachment(want.ID, "rejected"); got != "row 3" {
+		c.Errorf("Attachment: got %q", got)
+	}
+	w, b = c.prepare(keyed("k", epoch))
+	_, err = w.Commit(c.Context(), b)
+	c.want(err, store.ErrKeyTaken, "Commit with the key of a batch from before")
+}
+
+func reopenForgets(c *check) {
+	c.needReopen()
+	kept := c.uploaded()
+	_, b := c.remainder()
+	_, small := c.prepare(filled())
+	c.reopen()
+	c.invisible(b.ID, "after the process was lost")
+	c.invisible(small.ID, "after the process was lost")
+	c.idsAre("after the process was lost", []string{kept}, c.list(store.BatchQuery{}))
+	c.move(kept, store.Queued, "")
+	p, err := c.st.Prune(c.Context(), store.PruneQuery{Before: time.Now().Add(time.Hour)})
+	c.must(err, "Prune")
+	// The short one may have been in memory only.
+	if p.Remainders < 1 || p.Remainders > 2 || p.Batches != 0 {
+		c.Errorf("Prune: got %+v, want 1 or 2 remainders", p)
+	}
+	c.prune(store.PruneQuery{Before: time.Now().Add(time.Hour)}, store.Pruned{})
+	c.invisible(b.ID, "after Prune")
+	c.uploaded()
+}
+
+func reopenLedger(c *check) {
+	c.needReopen()
+	l := c.newLedger(c.random())
+	for range c.scaled(40) {
+		l.uploaded = append(l.uploaded, c.uploaded())
+		c.must(l.step(), "a random step")
+	}
+	deleted := c.recorded(c.someContribution(8))
+	c.must(c.st.DeleteBatch(c.Context(), deleted), "DeleteBatch")
+	for range 2 {
+		c.reopen()
+		c.ledgerIs("after the process was lost", l.sum()...)
+		c.gone(deleted, "deleted before the process was lost")
+		for id := range l.recorded {
+			c.must(c.st.Record(c.Context(), id, c.someContribution(80)), "Record again")
+		}
+		c.ledgerIs("after Record again", l.sum()...)
+	}
+}

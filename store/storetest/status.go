@@ -1,0 +1,109 @@
+package storetest
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+const compareAndSet = "Store.SetStatus moves a batch from one of the statuses in from to status to and sets its Cause, in one atomic compare-and-set."
+
+func statusRules() []rule {
+	return []rule{
+		{"SetStatus moves a batch and sets its Cause", compareAndSet, statusMoves},
+		{"SetStatus compares before it sets", compareAndSet + " ErrConflict when the batch's status is not in from.", statusConflict},
+		{"SetStatus of an unknown batch is ErrNotFound", "Store.SetStatus: ErrNotFound.", statusUnknown},
+		{"one of many concurrent SetStatus wins", compareAndSet, statusRace},
+	}
+}
+
+func statusMoves(c *check) {
+	before := c.upload(upload{batch: aBatch(c), events: someEvents(3)})
+	at := store.Uploaded
+	for _, step := range []struct {
+		from  []store.Status
+		to    store.Status
+		cause string
+	}{
+		{[]store.Status{store.Uploaded}, store.Queued, ""},
+		{[]store.Status{store.Queued, store.Failed}, store.Processing, "worker 7"},
+		{[]store.Status{store.Processing}, store.Processing, "worker 8"},
+		{[]store.Status{store.Uploaded, store.Processing}, store.Failed, strings.Repeat("it broke: 😀 ", 100)},
+		{[]store.Status{store.Failed}, store.Queued, ""},
+		{store.Statuses(), store.Completed, ""},
+	} {
+		c.must(c.st.SetStatus(c.Context(), before.ID, step.from, step.to, step.cause), "SetStatus from "+string(at))
+		got := c.batch(before.ID)
+		want := before
+		want.Status, want.Cause, want.Updated = step.to, step.cause, got.Updated
+		if d := diffBatch(want, got); d != "" {
+			c.Errorf("Batch after SetStatus to %s:%s", step.to, d)
+		}
+		c.updatedNow(got)
+		at = step.to
+	}
+}
+
+// updatedNow reports an Updated that is not about now; the clock of the
+// database may be another one.
+func (c *check) updatedNow(b store.Batch) {
+	c.Helper()
+	if d := time.Since(b.Updated).Abs(); d > time.Hour {
+		c.Errorf("Updated is %v, which is not the time of the last change of status", b.Updated)
+	}
+}
+
+func statusConflict(c *check) {
+	id := c.uploaded()
+	for _, is := range store.Statuses() {
+		c.move(id, is, "before")
+		want := c.batch(id)
+		for _, from := range [][]store.Status{nil, {}, allBut(is)} {
+			err := c.st.SetStatus(c.Context(), id, from, store.Queued, "after")
+			c.want(err, store.ErrConflict, "SetStatus of a batch that is "+string(is))
+		}
+		c.want(c.st.SetStatus(c.Context(), id, allBut(is), is, "after"), store.ErrConflict,
+			"SetStatus to the status that the batch has, without from naming it")
+		if d := diffBatch(want, c.batch(id)); d != "" {
+			c.Errorf("Batch after ErrConflict:%s", d)
+		}
+	}
+}
+
+func allBut(s store.Status) []store.Status {
+	var all []store.Status
+	for _, other := range store.Statuses() {
+		if other != s {
+			all = append(all, other)
+		}
+	}
+	return all
+}
+
+func statusUnknown(c *check) {
+	err := c.st.SetStatus(c.Context(), c.id(), store.Statuses(), store.Queued, "")
+	c.want(err, store.ErrNotFound, "SetStatus")
+}
+
+func statusRace(c *check) {
+	const rivals = 16
+	for range 5 {
+		id := c.uploaded()
+		errs := concurrently(rivals, func(int) error {
+			return c.st.SetStatus(c.Context(), id, []store.Status{store.Uploaded}, store.Queued, "")
+		})
+		won := 0
+		for _, err := range errs {
+			if err == nil {
+				won++
+			} else if !errors.Is(err, store.ErrConflict) {
+				c.Errorf("SetStatus beside others: got error %v, want %v", err, store.ErrConflict)
+			}
+		}
+		if won != 1 {
+			c.Errorf("%d of %d concurrent moves from uploaded to queued succeeded, want 1", won, rivals)
+		}
+	}
+}
