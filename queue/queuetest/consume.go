@@ -1,0 +1,115 @@
+package queuetest
+
+import (
+	"context"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/eventmetrics/eventmetrics/queue"
+)
+
+func consumeChecks() []check {
+	return []check{
+		{name: "one Consume runs as many jobs at once as it is set to", run: concurrency},
+		{name: "several Consumes at once share the jobs", run: share},
+		{name: "no job runs twice at once", run: neverTwice},
+		{name: "Consume may be called again after it has returned", run: consumeAgain},
+	}
+}
+
+func concurrency(e *env) {
+	const workers = 3
+	q := e.open(Settings{Workers: workers})
+	var log deliveries
+	var running atomic.Int64
+	full := make(chan struct{})
+	gate, open := newGate()
+	defer open()
+	for i := range 4 * workers {
+		e.enqueue(q, queue.Job{Kind: "test", ID: strconv.Itoa(i)})
+	}
+	e.consume(q, log.wrap(func(ctx context.Context, _ queue.Job) error {
+		if running.Add(1) == workers {
+			close(full)
+		}
+		return block(ctx, gate)
+	}))
+	await(e, full, "as many jobs to run at once as the queue has workers, 3")
+	if s := e.stats(q); s.Running != workers || s.Waiting != 3*workers {
+		e.Errorf("Stats is %+v, want %d running and %d waiting: a Consume takes no more jobs than it can run", s, workers, 3*workers)
+	}
+	open()
+	e.settle(q)
+	if most, _ := log.concurrency(); most > workers {
+		e.Errorf("%d jobs ran at once, want at most %d", most, workers)
+	}
+}
+
+// share has two Consumes of one worker each wait for each other.
+func share(e *env) {
+	q := e.open(Settings{Workers: 1})
+	var log deliveries
+	var running atomic.Int64
+	both := make(chan struct{})
+	h := log.wrap(func(ctx context.Context, _ queue.Job) error {
+		if running.Add(1) == 2 {
+			close(both)
+		}
+		return block(ctx, both)
+	})
+	e.consume(q, h)
+	e.consume(q, h)
+	e.enqueue(q, queue.Job{Kind: "test", ID: "1"}, queue.Job{Kind: "test", ID: "2"})
+	await(e, both, "two Consumes of one worker each to run a job each at the same time")
+	e.settle(q)
+}
+
+func neverTwice(e *env) {
+	const n = 300
+	q := e.open(Settings{Workers: 4})
+	var log deliveries
+	h := log.wrap(func(_ context.Context, j queue.Job) error {
+		if draw(j)%4 == 0 && !j.Last() {
+			return errJob
+		}
+		return nil
+	})
+	for range 3 {
+		e.consume(q, h)
+	}
+	for i := range n {
+		e.enqueue(q, queue.Job{Kind: "test", ID: strconv.Itoa(i)})
+	}
+	e.settle(q)
+	if _, overlaps := log.concurrency(); len(overlaps) > 0 {
+		e.Errorf("%d jobs ran twice at once, such as %s; a job is with one handler at a time", len(overlaps), overlaps[0])
+	}
+	runs := log.byKey()
+	if len(runs) != n {
+		e.Errorf("%d different jobs were handed over, want all %d", len(runs), n)
+	}
+	for key, r := range runs {
+		succeeded := 0
+		for _, d := range r {
+			if d.err == nil {
+				succeeded++
+			}
+		}
+		if succeeded != 1 {
+			e.Errorf("job %s succeeded %d times, want once: nothing was lost that would have it run again", key, succeeded)
+		}
+	}
+}
+
+func consumeAgain(e *env) {
+	q := e.open(Settings{})
+	for i := range 3 {
+		got := make(chan string, 1)
+		stop := e.consume(q, func(_ context.Context, j queue.Job) error { got <- j.ID; return nil })
+		e.enqueue(q, queue.Job{Kind: "test", ID: strconv.Itoa(i)})
+		if id := await(e, got, "a job of the Consume that runs now"); id != strconv.Itoa(i) {
+			e.Errorf("Consume number %d got job %q, want %d", i+1, id, i)
+		}
+		stop()
+	}
+}

@@ -1,0 +1,144 @@
+package queuetest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/queue"
+)
+
+func drainChecks() []check {
+	return []check{
+		{name: "running jobs may finish when Consume is to end", run: drainFinish},
+		{name: "no job is taken when Consume is to end", run: drainTakesNone},
+		{name: "a job that outlasts the drain is put back with its attempt refunded", run: drainRefund},
+		{name: "a job that succeeds after its context was cancelled is completed", run: drainSuccess},
+	}
+}
+
+// quiet is how long a check watches for what must not happen.
+const quiet = 100 * time.Millisecond
+
+func drainFinish(e *env) {
+	q := e.open(Settings{DrainTimeout: time.Minute})
+	started, ctxErr := make(chan struct{}), make(chan error, 1)
+	var log deliveries
+	stop := e.consume(q, log.wrap(func(ctx context.Context, _ queue.Job) error {
+		close(started)
+		// The end of Consume is on its way while this waits.
+		select {
+		case <-ctx.Done():
+		case <-time.After(quiet):
+		}
+		ctxErr <- ctx.Err()
+		return nil
+	}))
+	e.enqueue(q, theJob)
+	await(e, started, "the job to start")
+	stop()
+	select {
+	case err := <-ctxErr:
+		if err != nil {
+			e.Errorf("the context of a running job ended with that of Consume (%v); it goes on for the drain bound", err)
+		}
+	default:
+		e.Errorf("Consume returned while a job was running; it waits for it within the drain bound")
+	}
+	e.settle(q)
+	e.consume(q, log.wrap(func(context.Context, queue.Job) error { return nil }))
+	e.ranOnly(q, &log, 1)
+}
+
+func drainTakesNone(e *env) {
+	q := e.open(Settings{DrainTimeout: time.Minute})
+	started := make(chan struct{}, 2)
+	gate, open := newGate()
+	defer open()
+	var log deliveries
+	ctx, cancel := context.WithCancel(e.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- q.Consume(ctx, log.wrap(func(ctx context.Context, _ queue.Job) error {
+			started <- struct{}{}
+			return block(ctx, gate)
+		}))
+	}()
+	e.enqueue(q, theJob)
+	await(e, started, "the job to start")
+	cancel()
+	// What is enqueued at the very moment of the cancel may still be taken.
+	<-time.After(quiet)
+	e.enqueue(q, queue.Job{Kind: "test", ID: "late"})
+	select {
+	case <-started:
+		e.Errorf("a job was handed over after the context of Consume had ended")
+	case <-time.After(quiet):
+	}
+	open()
+	if err := await(e, ended, "Consume to return"); err != nil {
+		e.Errorf("Consume returned %v; when its context ends it returns nil", err)
+	}
+	if s := e.stats(q); s.Waiting != 1 || s.Running != 0 {
+		e.Errorf("Stats is %+v, want the late job waiting and none running", s)
+	}
+}
+
+func drainRefund(e *env) {
+	// With one attempt, a job that is not refunded is dead.
+	q := e.open(Settings{DrainTimeout: 20 * time.Millisecond, Retry: attempts(1)})
+	answers := map[string]func(context.Context) error{
+		"context":   func(ctx context.Context) error { return ctx.Err() },
+		"other":     func(context.Context) error { return errJob },
+		"permanent": func(ctx context.Context) error { return queue.Permanent(ctx.Err()) },
+	}
+	started := make(chan struct{}, len(answers))
+	stop := e.consume(q, func(ctx context.Context, j queue.Job) error {
+		started <- struct{}{}
+		select {
+		case <-ctx.Done():
+		case <-time.After(e.patience):
+			e.Errorf("the context of a job that outlasts the drain was not cancelled")
+		}
+		return answers[j.ID](ctx)
+	})
+	for id := range answers {
+		e.enqueue(q, queue.Job{Kind: "test", ID: id})
+	}
+	for range answers {
+		await(e, started, "three jobs to start")
+	}
+	stop()
+	if s := e.stats(q); s.Waiting != 3 || s.Running+s.Dead+s.Delayed != 0 {
+		e.Errorf("Stats is %+v, want 3 waiting jobs: what has not succeeded is put back when Consume returns", s)
+	}
+	var log deliveries
+	e.consume(q, log.wrap(func(context.Context, queue.Job) error { return nil }))
+	e.eventually("the three jobs that were put back have run", func() bool { return len(log.byKey()) == 3 })
+	for _, d := range log.list() {
+		if d.Attempt != 1 {
+			e.Errorf("job %s came again as attempt %d, want 1: an attempt cut off by the end of Consume has not been", d.Key(), d.Attempt)
+		}
+	}
+}
+
+func drainSuccess(e *env) {
+	q := e.open(Settings{DrainTimeout: 20 * time.Millisecond})
+	var log deliveries
+	started := make(chan struct{})
+	stop := e.consume(q, log.wrap(func(ctx context.Context, _ queue.Job) error {
+		close(started)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(e.patience):
+			return fmt.Errorf("the context was not cancelled within %v", e.patience)
+		}
+	}))
+	e.enqueue(q, theJob)
+	await(e, started, "the job to start")
+	stop()
+	e.consume(q, log.wrap(func(context.Context, queue.Job) error { return nil }))
+	e.ranOnly(q, &log, 1)
+}

@@ -1,0 +1,6 @@
+package riverqueue
+
+import "database/sql"
+
+// DB returns the database of a queue made by Open.
+func (q *Queue) DB() *sql.DB { return q.owned }
