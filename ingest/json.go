@@ -1,0 +1,221 @@
+package ingest
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+)
+
+// jsonTooMany is what parse says of an object with too many members.
+const jsonTooMany = "too many members"
+
+// jsonRow reads flat JSON objects. Values share the memory of the text unless
+// they have escapes.
+type jsonRow struct {
+	schema     Schema
+	maxMembers int
+
+	text    string
+	pos     int
+	members []metrics.Field
+	escaped bool // something had escapes
+	// columns are those of members, and behind them those of the row before.
+	columns []jsonColumn
+	changed bool // the names differ from those of the row before
+}
+
+// parse reads an object into members and returns what is wrong, or "".
+func (j *jsonRow) parse(text string) string {
+	j.text, j.pos, j.members = text, 0, j.members[:0]
+	j.escaped, j.changed = false, false
+	if !j.take('{') {
+		return "it does not begin with {"
+	}
+	if j.take('}') {
+		return j.behind()
+	}
+	for {
+		if wrong := j.member(); wrong != "" {
+			return wrong
+		}
+		switch {
+		case j.take(','):
+		case j.take('}'):
+			return j.behind()
+		default:
+			return "a comma or } is missing"
+		}
+	}
+}
+
+func (j *jsonRow) behind() string {
+	j.space()
+	if j.pos < len(j.text) {
+		return "there is more behind the object"
+	}
+	return ""
+}
+
+func (j *jsonRow) space() {
+	for j.pos < len(j.text) && isJSONSpace(j.text[j.pos]) {
+		j.pos++
+	}
+}
+
+func isJSONSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
+
+// take skips white space and c if it is next.
+func (j *jsonRow) take(c byte) bool {
+	j.space()
+	if j.pos == len(j.text) || j.text[j.pos] != c {
+		return false
+	}
+	j.pos++
+	return true
+}
+
+func (j *jsonRow) member() string {
+	if len(j.members) == j.maxMembers {
+		return jsonTooMany
+	}
+	if !j.take('"') {
+		return "a name is missing"
+	}
+	name, ok := j.str()
+	if !ok {
+		return "a name is no valid string"
+	}
+	if trim(name) == "" {
+		return "a name is empty"
+	}
+	if !j.take(':') {
+		return "a colon is missing"
+	}
+	j.space()
+	value, wrong := j.value()
+	if wrong != "" {
+		return "the value of " + shorten(name) + " " + wrong
+	}
+	return j.add(name, value)
+}
+
+func (j *jsonRow) value() (text, wrong string) {
+	if j.pos == len(j.text) {
+		return "", "is missing"
+	}
+	switch j.text[j.pos] {
+	case '"':
+		j.pos++
+		text, ok := j.str()
+		if !ok {
+			return "", "is no valid string"
+		}
+		return text, ""
+	case '{', '[':
+		return "", "is nested"
+	}
+	n := strings.IndexAny(j.text[j.pos:], ",} \t\r\n")
+	if n < 0 {
+		n = len(j.text) - j.pos
+	}
+	text = j.text[j.pos : j.pos+n]
+	j.pos += n
+	switch {
+	case text == "null":
+		return "", ""
+	case text == "true" || text == "false" || isNumber(text):
+		return text, ""
+	}
+	return "", "is no JSON value"
+}
+
+// str reads a string from behind its opening quote.
+func (j *jsonRow) str() (string, bool) {
+	start, escaped := j.pos, false
+	for ; j.pos < len(j.text); j.pos++ {
+		switch c := j.text[j.pos]; {
+		case c < ' ':
+			return "", false
+		case c == '\\':
+			escaped = true
+			j.pos++
+		case c == '"':
+			j.pos++
+			if escaped {
+				j.escaped = true
+				return unescapeJSON(j.text[start-1 : j.pos])
+			}
+			return j.text[start : j.pos-1], true
+		}
+	}
+	return "", false
+}
+
+func unescapeJSON(quoted string) (s string, ok bool) {
+	err := json.Unmarshal([]byte(quoted), &s)
+	return s, err == nil
+}
+
+// isNumber reports whether s is a number in the grammar of JSON.
+func isNumber(s string) bool {
+	s = strings.TrimPrefix(s, "-")
+	whole, rest := digits(s)
+	if whole == 0 || whole > 1 && s[0] == '0' {
+		return false
+	}
+	if strings.HasPrefix(rest, ".") {
+		var n int
+		if n, rest = digits(rest[1:]); n == 0 {
+			return false
+		}
+	}
+	if rest == "" || rest[0] != 'e' && rest[0] != 'E' {
+		return rest == ""
+	}
+	rest = rest[1:]
+	if rest != "" && (rest[0] == '+' || rest[0] == '-') {
+		rest = rest[1:]
+	}
+	n, rest := digits(rest)
+	return n > 0 && rest == ""
+}
+
+// digits returns how many digits s begins with, and what is behind them.
+func digits(s string) (n int, rest string) {
+	for n < len(s) && s[n]-'0' <= 9 {
+		n++
+	}
+	return n, s[n:]
+}
+
+// add adds a member under the schema's spelling of its name.
+func (j *jsonRow) add(raw, value string) string {
+	i := len(j.members)
+	if i == len(j.columns) || j.columns[i].raw != raw {
+		c := j.column(raw)
+		j.columns, j.changed = append(j.columns[:i], c), true
+	}
+	name := j.columns[i].name
+	if j.changed {
+		for k := range j.members {
+			if j.members[k].Name == name {
+				j.columns = j.columns[:i] // the next row must not trust them
+				return "it has " + shorten(name) + " twice"
+			}
+		}
+	}
+	j.members = append(j.members, metrics.Field{Name: name, Value: value})
+	return ""
+}
+
+func (j *jsonRow) column(raw string) jsonColumn {
+	c := jsonColumn{raw: strings.Clone(raw)}
+	c.name = strings.Clone(trim(raw))
+	for role, names := range [][]string{requiredMember: j.schema.Required, typeMember: {j.schema.EventType}, timeMember: {j.schema.Time}, idMember: {j.schema.EventID}} {
+		if i := indexFold(names, c.name); i >= 0 {
+			c.name, c.role = names[i], jsonRole(role)
+		}
+	}
+	return c
+}

@@ -1,0 +1,148 @@
+package ingest
+
+import (
+	"fmt"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+)
+
+// jsonRole is what a member is to the schema.
+type jsonRole int8
+
+const (
+	otherMember jsonRole = iota
+	requiredMember
+	typeMember
+	timeMember
+	idMember
+)
+
+// jsonColumn is the name and role of the member at one place of the row
+// before. Rows mostly have the same members, and then nothing is looked up.
+type jsonColumn struct {
+	raw, name string
+	role      jsonRole
+}
+
+// startJSON looks for a first line that is not blank.
+func (r *Reader) startJSON() (*layout, error) {
+	r.wholeLines, r.line = true, 1
+	r.setDelim(0)
+	r.vals = make([]string, 1)
+	sh := r.scan()
+	for ; sh == blank; sh = r.scan() {
+		r.advance()
+	}
+	if sh == noRow {
+		return nil, orNoRows(r.scanner.err)
+	}
+	r.json.schema = r.opts.Schema
+	r.json.maxMembers = r.opts.Limits.Columns
+	return &layout{width: 1}, nil
+}
+
+func (r *Reader) readJSON(events []metrics.Event) int {
+	n := 0
+	r.slab = r.slab[:0]
+	for n < len(events) && r.err == nil {
+		switch sh := r.scan(); sh {
+		case noRow:
+			r.err = orEOF(r.scanner.err)
+			return n
+		case blank:
+		default:
+			if r.rowJSON(sh, &events[n]) {
+				n++
+			}
+		}
+		r.advance()
+	}
+	return n
+}
+
+func (r *Reader) rowJSON(sh shape, e *metrics.Event) bool {
+	r.rows++
+	if sh == tooLong {
+		line, _ := r.firstLine()
+		r.rejectValue(RowTooLong, "", line, fmt.Sprintf("the row has more than %d bytes", r.rowBytes), nil)
+		return false
+	}
+	line := r.vals[0]
+	if !r.plain {
+		if what := badEncoding(line); what != "" {
+			r.rejectValue(BadEncoding, "", line, "the line "+what, nil)
+			return false
+		}
+	}
+	wrong := r.json.parse(line)
+	r.record = r.json.members
+	switch {
+	case wrong == jsonTooMany:
+		r.rejectValue(TooManyFields, "", line, fmt.Sprintf("the object has more than %d members", r.opts.Limits.Columns), r.record)
+		return false
+	case wrong != "":
+		r.rejectValue(BadJSON, "", line, "the line is no flat JSON object: "+wrong, r.record)
+		return false
+	}
+	return r.eventJSON(e)
+}
+
+// eventJSON makes an event of the members read.
+func (r *Reader) eventJSON(e *metrics.Event) bool {
+	e.ID, e.Type = "", ""
+	stamp, column, start := "", -1, len(r.slab)
+	for i := range r.record {
+		m := &r.record[i]
+		if !r.checkMember(i) {
+			return false
+		}
+		switch role := r.json.columns[i].role; role {
+		case typeMember:
+			e.Type = trim(m.Value)
+		case timeMember:
+			stamp, column = trim(m.Value), i
+		case idMember:
+			e.ID = trim(m.Value)
+		case requiredMember:
+			r.slab = append(r.slab, metrics.Field{Name: m.Name, Value: trim(m.Value)})
+		default:
+			r.slab = append(r.slab, *m)
+		}
+	}
+	e.Fields = r.slab[start:len(r.slab):len(r.slab)]
+	ok := r.checkMissing() && r.finish(e, column, stamp)
+	if !ok {
+		r.slab = r.slab[:start]
+	}
+	return ok
+}
+
+// checkMember looks for a value that is too long or has a NUL.
+func (r *Reader) checkMember(i int) bool {
+	m := &r.record[i]
+	if limit := r.opts.Limits.FieldBytes; len(m.Value) > limit || len(m.Name) > limit {
+		r.reject(TooLong, i, fmt.Sprintf("%s has %d bytes; the limit is %d", shorten(m.Name), max(len(m.Name), len(m.Value)), limit))
+		return false
+	}
+	if !r.json.escaped {
+		return true
+	}
+	for _, s := range []string{m.Name, m.Value} {
+		if what := badEncoding(s); what != "" {
+			r.reject(BadEncoding, i, shorten(m.Name)+" "+what)
+			return false
+		}
+	}
+	return true
+}
+
+// checkMissing looks for members that the schema requires.
+func (r *Reader) checkMissing() bool {
+	for _, name := range r.required {
+		if trim((&metrics.Event{Fields: r.record}).Field(name)) == "" {
+			r.rejectValue(MissingValue, name, "", name+" is missing", r.record)
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,133 @@
+package ingest
+
+import (
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+)
+
+// Format is the format of an input.
+type Format int
+
+// The formats.
+const (
+	// CSV is text with a header line and delimiters.
+	CSV Format = iota
+	// NDJSON is one flat JSON object on each line.
+	NDJSON
+)
+
+// Schema names the columns that have a meaning. A zero field means its
+// default. Names match those of a file without regard to case and to white
+// space around them.
+type Schema struct {
+	// EventType is the column of the event type; "" means event_type. The
+	// column must exist and its values must not be empty.
+	EventType string
+	// Time is the column of the time stamp; "" means timestamp. The column
+	// must exist and its values must not be empty.
+	Time string
+	// EventID is the column of the event id; "" means event_id. A file may
+	// lack it.
+	EventID string
+	// Required are further columns that must exist and whose values must not
+	// be empty. Nil means candidate_id and test_id, and an empty slice that is
+	// not nil means none.
+	Required []string
+}
+
+// Columns returns the names of the columns that a file must have: Required,
+// EventType, Time, each with its default and once.
+func (s Schema) Columns() []string {
+	s = s.withDefaults()
+	var names []string
+	for _, name := range append(append(names, s.Required...), s.EventType, s.Time) {
+		if indexFold(names, name) < 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func (s Schema) withDefaults() Schema {
+	setDefault(&s.EventType, "event_type")
+	setDefault(&s.Time, "timestamp")
+	setDefault(&s.EventID, "event_id")
+	if s.Required == nil {
+		s.Required = []string{"candidate_id", "test_id"}
+	}
+	return s
+}
+
+// Limits bound what a Reader takes. A field that is zero or less means its
+// default.
+type Limits struct {
+	// FieldBytes is the greatest length of a value and of a column name;
+	// default 1,024.
+	FieldBytes int
+	// Columns is the greatest number of columns; default 256.
+	Columns int
+	// RowBytes is the greatest length of a row with its quotes and without
+	// its line end; default 1 MiB.
+	RowBytes int
+	// Rows is the greatest number of data rows, rejected ones included;
+	// default 100 million. Every row behind is rejected with TooManyRows.
+	Rows int64
+}
+
+func (l Limits) withDefaults() Limits {
+	setDefault(&l.FieldBytes, 1024)
+	setDefault(&l.Columns, 256)
+	setDefault(&l.RowBytes, 1<<20)
+	setDefault(&l.Rows, 100_000_000)
+	return l
+}
+
+// Options are the options of a Reader. The zero value means the defaults.
+type Options struct {
+	// Format is CSV by default.
+	Format Format
+	Schema Schema
+	// Zone is the zone of time stamps without one; nil means UTC.
+	Zone *time.Location
+	// Earliest and Latest are the first and last moment that an event may
+	// have. Zero means 1971-01-01 UTC, and one day after the call of
+	// NewReader. Earliest is never below 1970-01-02 UTC: the day before it is
+	// day 0, which queries use for "no limit".
+	Earliest, Latest time.Time
+	Limits           Limits
+	// Accept is the last check of an event that is valid otherwise, such as
+	// the Add method of a [metrics.Aggregator]. Its error rejects the row:
+	// ErrTooManyTypes, ErrTooManyDays and ErrTooManyCells of package metrics
+	// with a code of their own, any other with Rejected. The event is valid
+	// during the call, its strings for ever. Nil accepts all.
+	Accept func(*metrics.Event) error
+	// Reject is told of each rejected row, in the order of the input. Its
+	// error stops the reading and is what Read returns. Nil ignores them.
+	Reject func(*RowError) error
+}
+
+func (o Options) withDefaults() Options {
+	o.Schema = o.Schema.withDefaults()
+	o.Limits = o.Limits.withDefaults()
+	if o.Zone == nil {
+		o.Zone = time.UTC
+	}
+	if o.Earliest.IsZero() {
+		o.Earliest = time.Date(1971, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	if first := time.Unix(secondsPerDay, 0); o.Earliest.Before(first) {
+		o.Earliest = first
+	}
+	if o.Latest.IsZero() {
+		o.Latest = time.Now().AddDate(0, 0, 1)
+	}
+	return o
+}
+
+func setDefault[T string | int | int64](v *T, def T) {
+	var zero T
+	if *v <= zero {
+		*v = def
+	}
+}

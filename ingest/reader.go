@@ -1,0 +1,156 @@
+package ingest
+
+import (
+	"io"
+	"slices"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+)
+
+// Reader reads events from one input. It is not safe for concurrent use.
+type Reader struct {
+	opts Options
+	in   io.Reader
+	scanner
+	cols   *layout
+	window [2]instant // earliest and latest
+
+	err      error // what every Read returns from now on
+	rows     int64
+	rejected int64
+	slab     []metrics.Field // the Fields of the events of one Read
+	record   []metrics.Field // the Record of a RowError
+	json     jsonRow
+	required []string // the columns that must have values
+}
+
+// NewReader returns a Reader of in. It reads nothing yet, and never closes in.
+// Nil options mean the defaults.
+func NewReader(in io.Reader, opts *Options) *Reader {
+	r := &Reader{in: in}
+	if opts != nil {
+		r.opts = *opts
+	}
+	r.opts = r.opts.withDefaults()
+	r.window = [2]instant{instantOf(r.opts.Earliest), instantOf(r.opts.Latest)}
+	r.chunk, r.maxChunk = firstChunk, maxChunk
+	r.required = r.opts.Schema.Columns()
+	r.rowBytes = r.opts.Limits.RowBytes
+	return r
+}
+
+// Columns returns the names of the columns of a CSV file, in file order: the
+// schema's spelling for columns of the schema, for others the text of the
+// header without white space around it, and column_3 for the third column if
+// it has no name. The columns that a [RepairWriter] added are left out. It is
+// nil for NDJSON. It reads the header if that has not been read. Errors:
+// *HeaderError, ErrNoRows for an input with nothing in it, and those of the
+// input. It is safe to repeat.
+func (r *Reader) Columns() ([]string, error) {
+	if err := r.start(); err != nil {
+		return nil, err
+	}
+	if r.opts.Format == NDJSON {
+		return nil, nil
+	}
+	return slices.Clone(r.cols.names), nil
+}
+
+// Rows returns the number of data rows read so far, rejected ones included.
+func (r *Reader) Rows() int64 { return r.rows }
+
+// Rejected returns the number of rows rejected so far.
+func (r *Reader) Rejected() int64 { return r.rejected }
+
+// Read fills events with the next accepted rows and returns how many there
+// are. It returns fewer than len(events), but at least one, only where the
+// input ends or breaks off. Then and when there are none it returns 0 and an
+// error the next time: io.EOF, an error of Columns, of the input, or of
+// Options.Reject. It returns the same error for ever.
+//
+// The Fields of the events are valid until the next Read and must not be
+// changed. Their strings are valid for ever; each keeps up to 256 KiB of the
+// input in memory, or a few times Limits.RowBytes if that is more.
+func (r *Reader) Read(events []metrics.Event) (int, error) {
+	if err := r.start(); err != nil {
+		return 0, err
+	}
+	n := 0
+	if r.opts.Format == NDJSON {
+		n = r.readJSON(events)
+	} else {
+		n = r.readCSV(events)
+	}
+	if n > 0 || len(events) == 0 {
+		return n, nil
+	}
+	return 0, r.err
+}
+
+// start reads as far as the first row, once.
+func (r *Reader) start() error {
+	if r.buf != nil {
+		if r.cols == nil {
+			return r.err
+		}
+		return nil
+	}
+	r.open(r.in, r.opts.Format == CSV)
+	var l *layout
+	if r.opts.Format == NDJSON {
+		l, r.err = r.startJSON()
+	} else {
+		l, r.err = r.readHeader()
+	}
+	if r.err != nil {
+		return r.err
+	}
+	r.cols = l
+	r.vals = make([]string, l.width)
+	r.record = make([]metrics.Field, len(l.names))
+	for i, name := range l.names {
+		r.record[i].Name = name
+	}
+	return nil
+}
+
+func (r *Reader) readCSV(events []metrics.Event) int {
+	n, width := 0, len(r.cols.fields)
+	r.growSlab(len(events))
+	for n < len(events) && r.err == nil {
+		switch sh := r.scan(); sh {
+		case noRow:
+			r.err = orEOF(r.scanner.err)
+			return n
+		case blank:
+		default:
+			e := &events[n]
+			e.Fields = r.slab[n*width : (n+1)*width : (n+1)*width]
+			if r.rowCSV(sh, e) {
+				n++
+			}
+		}
+		r.advance()
+	}
+	return n
+}
+
+func orEOF(err error) error {
+	if err != nil {
+		return err
+	}
+	return io.EOF
+}
+
+// growSlab makes room for the fields of n events, each with its name.
+func (r *Reader) growSlab(n int) {
+	if len(r.slab) >= n*len(r.cols.fields) {
+		return
+	}
+	r.slab = make([]metrics.Field, 0, n*len(r.cols.fields))
+	for range n {
+		for _, i := range r.cols.fields {
+			r.slab = append(r.slab, metrics.Field{Name: r.cols.names[i]})
+		}
+	}
+}

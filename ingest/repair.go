@@ -1,0 +1,114 @@
+package ingest
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// repairNames are the columns that a RepairWriter adds.
+func repairNames() []string {
+	return []string{"_row", "_line", "_column", "_code", "_message"}
+}
+
+func isRepair(names []string) bool {
+	return !slices.ContainsFunc(repairNames(), func(name string) bool { return indexFold(names, name) < 0 })
+}
+
+func isRepairName(name string) bool { return indexFold(repairNames(), name) >= 0 }
+
+// RepairWriter writes rejected rows as CSV, for people to mend and send again:
+// their columns, then _row, _line, _column, _code and _message. A [Reader]
+// leaves those five out again.
+//
+// No spreadsheet takes a value for a formula: a value that begins with one of
+// = + - @ tab CR, or with apostrophes and one of these, gets an apostrophe in
+// front, which the Reader takes away. So a row that nobody touched is read
+// again as it was, but for the length of what was too long: bytes that are not
+// UTF-8 are written as they are.
+//
+// A RepairWriter does not change and is safe for concurrent use.
+type RepairWriter struct {
+	columns []string
+}
+
+// NewRepairWriter returns a RepairWriter for rows with these columns: those of
+// [Reader.Columns], or of [Schema.Columns] for NDJSON. Columns with one of
+// the five names above are left out.
+func NewRepairWriter(columns []string) *RepairWriter {
+	return &RepairWriter{slices.DeleteFunc(slices.Clone(columns), isRepairName)}
+}
+
+// AppendHeader appends the header line to b.
+func (w *RepairWriter) AppendHeader(b []byte) []byte {
+	for _, name := range w.columns {
+		b = append(appendCell(b, name), ',')
+	}
+	return append(append(b, strings.Join(repairNames(), ",")...), '\n')
+}
+
+// AppendRow appends the line of a rejected row to b. Members of its Record
+// that are no column of the writer are left out.
+func (w *RepairWriter) AppendRow(b []byte, e *RowError) []byte {
+	for i, name := range w.columns {
+		b = append(appendCell(b, e.recorded(i, name)), ',')
+	}
+	b = append(strconv.AppendInt(b, e.Row, 10), ',')
+	b = append(strconv.AppendInt(b, e.Line, 10), ',')
+	b = append(appendCell(b, e.Column), ',')
+	b = append(append(b, e.Code...), ',')
+	return append(appendCell(b, e.Message), '\n')
+}
+
+// recorded returns the value of a column, which is the i-th in CSV.
+func (e *RowError) recorded(i int, name string) string {
+	if i < len(e.Record) && e.Record[i].Name == name {
+		return e.Record[i].Value
+	}
+	for _, f := range e.Record {
+		if sameName(f.Name, name) {
+			return f.Value
+		}
+	}
+	return ""
+}
+
+// isFormula reports whether a spreadsheet might calculate a value.
+func isFormula(s string) bool {
+	s = strings.TrimLeft(s, "'")
+	return s != "" && strings.IndexByte("=+-@\t\r", s[0]) >= 0
+}
+
+// unprotect takes away the apostrophe of appendCell.
+func unprotect(s string) string {
+	if s != "" && s[0] == '\'' && isFormula(s) {
+		return s[1:]
+	}
+	return s
+}
+
+// appendCell appends a value that no spreadsheet takes for a formula, in
+// quotes where they are needed.
+func appendCell(b []byte, s string) []byte {
+	formula := isFormula(s)
+	quoted := strings.ContainsAny(s, ",;\t|\"\r\n") || s != trim(s)
+	if quoted {
+		b = append(b, '"')
+	}
+	if formula {
+		b = append(b, '\'')
+	}
+	if !quoted {
+		return append(b, s...)
+	}
+	for i := range len(s) {
+		switch {
+		case s[i] == '"':
+			b = append(b, '"')
+		case s[i] == '\r' && i+1 < len(s) && s[i+1] == '\n':
+			b = append(b, '\r') // or the pair would be read as one LF
+		}
+		b = append(b, s[i])
+	}
+	return append(b, '"')
+}
