@@ -1,0 +1,41 @@
+package eventmetrics
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"io"
+)
+
+// body reads an upload, counts and hashes its bytes, and stops at the limit or
+// when ctx ends.
+type body struct {
+	check func() error
+	r     io.Reader
+	left  int64
+	hash  hash.Hash
+}
+
+func newBody(ctx context.Context, r io.Reader, limit int64) *body {
+	return &body{check: ctx.Err, r: r, left: limit, hash: sha256.New()}
+}
+
+// Read implements io.Reader. Errors: ErrTooLarge.
+func (b *body) Read(p []byte) (int, error) {
+	if err := b.check(); err != nil {
+		return 0, err
+	}
+	if int64(len(p)) > b.left+1 { // one more, to tell full from too large
+		p = p[:b.left+1]
+	}
+	n, err := b.r.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, ErrTooLarge
+	}
+	_, _ = b.hash.Write(p[:n])
+	return n, err
+}
+
+// digest returns the SHA-256 of what was read, in hex.
+func (b *body) digest() string { return hex.EncodeToString(b.hash.Sum(nil)) }

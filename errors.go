@@ -1,0 +1,40 @@
+package eventmetrics
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/eventmetrics/eventmetrics/ingest"
+)
+
+// Errors of a Service. It also passes on store.ErrNotFound, store.ErrConflict
+// and ingest's *HeaderError.
+var (
+	// ErrNoRows means that a file has no data row.
+	ErrNoRows = errors.New("eventmetrics: no rows")
+	// ErrTooLarge means that a file has more bytes than Options.MaxUploadBytes.
+	ErrTooLarge = errors.New("eventmetrics: file too large")
+	// ErrInFlight means that a request with the same idempotency key is still
+	// being worked on.
+	ErrInFlight = errors.New("eventmetrics: request with this idempotency key in flight")
+	// ErrKeyReused means that the idempotency key belongs to another content.
+	ErrKeyReused = errors.New("eventmetrics: idempotency key used with another content")
+	// ErrUnsupported means that the store lacks the ability that is needed.
+	ErrUnsupported = errors.New("eventmetrics: not supported by this store")
+)
+
+// RejectedError means that no row of a file was accepted. Nothing was stored.
+type RejectedError struct {
+	// Failed is the number of rejected rows.
+	Failed int64
+	// Errors are the first of them.
+	Errors []ingest.RowError
+}
+
+// Error counts the rows and cites the first.
+func (e *RejectedError) Error() string {
+	if len(e.Errors) == 0 {
+		return fmt.Sprintf("eventmetrics: no valid row among %d", e.Failed)
+	}
+	return fmt.Sprintf("eventmetrics: no valid row among %d, the first: %s", e.Failed, &e.Errors[0])
+}

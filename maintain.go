@@ -1,0 +1,147 @@
+package eventmetrics
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// Cleanup removes the batches that nobody asked to process within
+// Options.CleanupTTL and the remainders of broken uploads of that age. With
+// dryRun it only counts them. It is safe to repeat.
+func (s *Service) Cleanup(ctx context.Context, dryRun bool) (store.Pruned, error) {
+	pruned, err := s.store.Prune(ctx, store.PruneQuery{
+		Before: s.now().Add(-s.opts.CleanupTTL),
+		DryRun: dryRun,
+	})
+	if err != nil {
+		return pruned, fmt.Errorf("eventmetrics: clean up: %w", err)
+	}
+	s.logger.InfoContext(ctx, "cleaned up", "batches", pruned.Batches, "events", pruned.Events,
+		"remainders", pruned.Remainders, "dry_run", dryRun)
+	return pruned, nil
+}
+
+// Report is the result of a reprocess.
+type Report struct {
+	// Batches and Events were read again.
+	Batches, Events int64
+	// Sealed batches were left alone, because their raw events are gone.
+	Sealed int64
+	// Drifted is the number of batches whose events did not sum to what the
+	// ledger had.
+	Drifted int64
+	// Amended is the number of drifted batches that the ledger has right now.
+	Amended int64
+	// Drifts are the first 100 of them.
+	Drifts []Drift
+}
+
+// Drift is a difference between a batch's events and the ledger.
+type Drift struct {
+	BatchID string
+	// Ledger is the number of events that the ledger had, Events the number
+	// that the batch has. They are equal where only days, types or subjects
+	// differed.
+	Ledger, Events int64
+}
+
+const maxDrifts = 100
+
+// Reprocess reads the events of every completed batch again, compares their
+// sum with the ledger, and puts the ledger right where the store is a
+// [store.Amender]. It is safe to repeat and to run beside everything else.
+// Errors: ErrUnsupported if the store cannot show its ledger.
+func (s *Service) Reprocess(ctx context.Context) (Report, error) {
+	ledger, ok := store.As[store.Amender](s.store)
+	if !ok {
+		return Report{}, fmt.Errorf("eventmetrics: reprocess: %w", ErrUnsupported)
+	}
+	var r Report
+	q := store.BatchQuery{Statuses: []store.Status{store.Completed}, Limit: store.MaxLimit}
+	for {
+		batches, err := s.store.Batches(ctx, q)
+		if err != nil {
+			return r, fmt.Errorf("eventmetrics: list completed batches: %w", err)
+		}
+		for i := range batches {
+			if err := s.reprocess(ctx, ledger, &batches[i], &r); err != nil {
+				return r, err
+			}
+			q.After = batches[i].ID
+		}
+		if len(batches) == 0 {
+			s.reportDrift(ctx, &r)
+			return r, nil
+		}
+	}
+}
+
+func (s *Service) reportDrift(ctx context.Context, r *Report) {
+	attrs := []any{"batches", r.Batches, "events", r.Events, "sealed", r.Sealed, "drifted", r.Drifted, "amended", r.Amended}
+	if r.Drifted > 0 {
+		s.logger.ErrorContext(ctx, "ledger drifted", attrs...)
+		return
+	}
+	s.logger.InfoContext(ctx, "ledger agrees", attrs...)
+}
+
+func (s *Service) reprocess(ctx context.Context, ledger store.Amender, b *store.Batch, r *Report) error {
+	if b.Sealed {
+		r.Sealed++
+		return nil
+	}
+	want, err := s.recount(ctx, b.ID)
+	if errors.Is(err, store.ErrPurged) {
+		r.Sealed++
+		return nil
+	}
+	if errors.Is(err, store.ErrNotFound) { // deleted meanwhile
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	r.Batches++
+	r.Events += want.Events()
+	return s.amend(ctx, ledger, b.ID, want, r)
+}
+
+func (s *Service) amend(ctx context.Context, ledger store.Amender, id string, want metrics.Contribution, r *Report) error {
+	have, err := ledger.Contribution(ctx, id)
+	missing := errors.Is(err, store.ErrNotFound)
+	if err != nil && !missing {
+		return fmt.Errorf("eventmetrics: read contribution of batch %s: %w", id, err)
+	}
+	if !missing && equal(have, want) {
+		return nil
+	}
+	if missing { // of the batch, deleted meanwhile, or of the contribution
+		err = s.store.Record(ctx, id, want)
+	} else {
+		err = ledger.Amend(ctx, id, want)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("eventmetrics: amend batch %s: %w", id, err)
+	}
+	r.Drifted++
+	r.Amended++
+	if len(r.Drifts) < maxDrifts {
+		r.Drifts = append(r.Drifts, Drift{BatchID: id, Ledger: have.Events(), Events: want.Events()})
+	}
+	return nil
+}
+
+// equal compares encodings, which are equal for equal contributions.
+func equal(a, b metrics.Contribution) bool {
+	x, errX := a.AppendBinary(nil)
+	y, errY := b.AppendBinary(nil)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
+}

@@ -1,0 +1,252 @@
+package eventmetrics
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/eventmetrics/eventmetrics/ingest"
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+const (
+	// chunkRows is the number of events that go from the reader to the store
+	// in one piece.
+	chunkRows = 1024
+	// chunks is the number of such pieces: one being filled, one being
+	// stored, and two in between to even out the difference.
+	chunks = 4
+	// repairChunk is the size from which repair lines are handed over.
+	repairChunk = 64 << 10
+)
+
+// chunk is a piece of an upload on its way from the reader to the store.
+type chunk struct {
+	events []metrics.Event
+	n      int             // of them in use
+	fields []metrics.Field // what their Fields point to
+	repair []byte          // lines of the repair file
+}
+
+// hold moves the fields of the events from the reader's memory to the chunk's.
+func (c *chunk) hold() {
+	c.fields = c.fields[:0]
+	for i := range c.events[:c.n] {
+		c.fields = append(c.fields, c.events[i].Fields...)
+	}
+	at := 0
+	for i := range c.events[:c.n] {
+		n := len(c.events[i].Fields)
+		c.events[i].Fields = c.fields[at : at+n : at+n]
+		at += n
+	}
+}
+
+// summary is what an upload has gathered beside its events.
+type summary struct {
+	events, failed int64
+	errors         []ingest.RowError
+	contribution   metrics.Contribution
+}
+
+// attach stores the summary with the batch.
+func (s *summary) attach(ctx context.Context, w store.Writer) error {
+	text, err := s.contribution.AppendBinary(nil)
+	if err != nil {
+		return fmt.Errorf("eventmetrics: encode contribution: %w", err)
+	}
+	if err := w.Attach(ctx, store.PendingContribution, text); err != nil {
+		return fmt.Errorf("eventmetrics: store contribution: %w", err)
+	}
+	if len(s.errors) == 0 {
+		return nil
+	}
+	if text, err = json.Marshal(s.errors); err != nil {
+		return fmt.Errorf("eventmetrics: encode errors: %w", err)
+	}
+	if err := w.Attach(ctx, errorsAttachment, text); err != nil {
+		return fmt.Errorf("eventmetrics: store errors: %w", err)
+	}
+	return nil
+}
+
+// pour reads a file into a Writer. The file is read, checked and summed on
+// one goroutine while the chunk before is stored on this one.
+func (s *Service) pour(ctx context.Context, f File, body io.Reader, w store.Writer) (*summary, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	p := s.newParser(ctx, f, body)
+	done := make(chan error, 1)
+	go func() { done <- p.run(ctx) }()
+	storeErr := p.store(ctx, w)
+	cancel()
+	parseErr := <-done
+	if storeErr != nil {
+		return nil, storeErr
+	}
+	if parseErr != nil {
+		return nil, parseErr
+	}
+	return p.summary()
+}
+
+// parser reads a file into chunks.
+type parser struct {
+	reader    *ingest.Reader
+	sum       *metrics.Aggregator
+	repair    *ingest.RepairWriter
+	schema    ingest.Schema
+	maxErrors int
+	events    int64
+	repairs   int64 // lines of the repair file
+	errors    []ingest.RowError
+	current   *chunk
+	free      chan *chunk
+	full      chan *chunk // closed when there is no more
+}
+
+func (s *Service) newParser(ctx context.Context, f File, body io.Reader) *parser {
+	p := &parser{
+		sum:       metrics.NewAggregator(&s.opts.Caps),
+		schema:    s.opts.Schema,
+		maxErrors: s.opts.MaxErrors,
+		free:      make(chan *chunk, chunks),
+		full:      make(chan *chunk, chunks),
+	}
+	for range chunks {
+		p.free <- &chunk{events: make([]metrics.Event, chunkRows)}
+	}
+	p.reader = ingest.NewReader(body, &ingest.Options{
+		Format: f.Format,
+		Schema: s.opts.Schema,
+		Zone:   f.Zone,
+		Latest: s.now().AddDate(0, 0, 1),
+		Limits: s.opts.Limits,
+		Accept: p.sum.Add,
+		Reject: func(e *ingest.RowError) error { return p.reject(ctx, e) },
+	})
+	return p
+}
+
+// run fills chunks until the file or ctx ends.
+func (p *parser) run(ctx context.Context) error {
+	defer close(p.full)
+	columns, err := p.reader.Columns()
+	if errors.Is(err, ingest.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("eventmetrics: read upload: %w", err)
+	}
+	if columns == nil { // NDJSON has none of its own
+		columns = p.schema.Columns()
+	}
+	p.repair = ingest.NewRepairWriter(columns)
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case p.current = <-p.free:
+		}
+		if err := p.fill(); err != nil {
+			return err
+		}
+		if p.current.n == 0 && len(p.current.repair) == 0 {
+			return nil
+		}
+		p.full <- p.current // never blocks: full has room for all chunks
+	}
+}
+
+// fill reads one chunk; an empty one at the end of the file.
+func (p *parser) fill() error {
+	c := p.current
+	c.repair = c.repair[:0]
+	n, err := p.reader.Read(c.events)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("eventmetrics: read upload: %w", err)
+	}
+	c.n = n
+	c.hold()
+	p.events += int64(n)
+	return nil
+}
+
+// reject keeps the first rejected rows for the answer and writes all of them
+// to the repair file.
+func (p *parser) reject(ctx context.Context, e *ingest.RowError) error {
+	c := p.current
+	if p.repairs == 0 {
+		c.repair = p.repair.AppendHeader(c.repair)
+	}
+	p.repairs++
+	c.repair = p.repair.AppendRow(c.repair, e)
+	if len(p.errors) < p.maxErrors {
+		p.errors = append(p.errors, echo(e))
+	}
+	if len(c.repair) < repairChunk {
+		return nil
+	}
+	return p.spill(ctx)
+}
+
+// spill hands over the repair lines of the current chunk by themselves: there
+// may be any number of rejected rows before the chunk has its events.
+func (p *parser) spill(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case c := <-p.free:
+		c.n = 0
+		c.repair, p.current.repair = p.current.repair, c.repair[:0]
+		p.full <- c
+		return nil
+	}
+}
+
+// store writes the chunks as they come.
+func (p *parser) store(ctx context.Context, w store.Writer) error {
+	for c := range p.full {
+		if c.n > 0 {
+			if err := w.Write(ctx, c.events[:c.n]); err != nil {
+				return fmt.Errorf("eventmetrics: store events: %w", err)
+			}
+		}
+		if len(c.repair) > 0 {
+			if err := w.Attach(ctx, repairAttachment, c.repair); err != nil {
+				return fmt.Errorf("eventmetrics: store rejected rows: %w", err)
+			}
+		}
+		p.free <- c
+	}
+	return nil
+}
+
+// summary judges the file as a whole when all of it is read.
+func (p *parser) summary() (*summary, error) {
+	s := &summary{events: p.events, failed: p.reader.Rejected(), errors: p.errors}
+	if s.events == 0 && s.failed == 0 {
+		return nil, ErrNoRows
+	}
+	if s.events == 0 {
+		return nil, &RejectedError{Failed: s.failed, Errors: s.errors}
+	}
+	s.contribution = p.sum.Contribution()
+	return s, nil
+}
+
+// echo makes a copy of a rejected row that is fit for an answer: whatever was
+// sent, it is short.
+func echo(e *ingest.RowError) ingest.RowError {
+	const maxFields, maxBytes = 50, 200
+	out := *e
+	out.Record = slices.Clone(e.Record[:min(len(e.Record), maxFields)])
+	for i := range out.Record {
+		out.Record[i].Name = clip(out.Record[i].Name, maxBytes)
+		out.Record[i].Value = clip(out.Record[i].Value, maxBytes)
+	}
+	return out
+}

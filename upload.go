@@ -1,0 +1,207 @@
+package eventmetrics
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/ingest"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// Names of the attachments that an upload leaves beside its events.
+const (
+	errorsAttachment = "errors" // what Receipt.Errors was, as JSON
+	repairAttachment = "repair" // the repair file
+)
+
+// File is a file to upload.
+type File struct {
+	// Name is what its sender calls it.
+	Name string
+	// Body is its content. Upload reads it to the end, or until an error.
+	Body io.Reader
+	// Format is how Body is written: ingest.CSV or ingest.NDJSON.
+	Format ingest.Format
+	// Zone is the zone of time stamps that name none; nil means UTC.
+	Zone *time.Location
+	// IdempotencyKey makes it safe to send the file again: a second Upload
+	// with the same key and content returns the Receipt of the first. Empty
+	// means none.
+	IdempotencyKey string
+}
+
+// Receipt is the answer to an upload.
+type Receipt struct {
+	// Batch is the batch as it was stored; Batch.Events and Batch.Failed are
+	// the numbers of accepted and rejected rows.
+	Batch store.Batch
+	// Errors are the first rejected rows, at most Options.MaxErrors, with
+	// their values shortened.
+	Errors []ingest.RowError
+	// Replayed means that the batch is that of an earlier Upload with the same
+	// idempotency key.
+	Replayed bool
+}
+
+// Upload reads a file and stores its valid rows as a batch. When it returns
+// nil the batch is durable; after an error nothing of the file is kept. The
+// batch does not count before [Service.Process].
+//
+// Memory does not depend on the size of the file. Upload works on three
+// goroutines at most and waits for them, and so for a pending Read of the
+// body, before it returns.
+//
+// Errors: ErrNoRows; *RejectedError when no row is valid; *ingest.HeaderError
+// when a column is missing; ErrTooLarge; ErrInFlight and ErrKeyReused for an
+// idempotency key; an error of Body, of ctx or of the store.
+func (s *Service) Upload(ctx context.Context, f File) (Receipt, error) {
+	if f.IdempotencyKey == "" {
+		return s.upload(ctx, f)
+	}
+	if !s.takeOff(f.IdempotencyKey) {
+		return Receipt{}, ErrInFlight
+	}
+	defer s.land(f.IdempotencyKey)
+	earlier, err := s.batchOfKey(ctx, f.IdempotencyKey)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if earlier == nil {
+		return s.upload(ctx, f)
+	}
+	body := newBody(ctx, f.Body, s.opts.MaxUploadBytes)
+	if _, err := io.Copy(io.Discard, body); err != nil {
+		return Receipt{}, fmt.Errorf("eventmetrics: read upload: %w", err)
+	}
+	return s.replay(ctx, earlier, body.digest())
+}
+
+func (s *Service) upload(ctx context.Context, f File) (Receipt, error) {
+	created := s.now()
+	id := newID(created)
+	w, err := s.store.Begin(ctx, id)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("eventmetrics: begin batch: %w", err)
+	}
+	defer s.abort(ctx, w, id)
+
+	body := newBody(ctx, f.Body, s.opts.MaxUploadBytes)
+	sum, err := s.pour(ctx, f, body, w)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if err := sum.attach(ctx, w); err != nil {
+		return Receipt{}, err
+	}
+	b := store.Batch{
+		ID:       id,
+		FileName: f.Name,
+		SHA256:   body.digest(),
+		Events:   sum.events,
+		Failed:   sum.failed,
+		Created:  created,
+	}
+	if f.IdempotencyKey != "" {
+		b.IdempotencyKey = f.IdempotencyKey
+		b.KeyExpires = created.Add(s.opts.KeyTTL)
+	}
+	stored, err := w.Commit(ctx, b)
+	if errors.Is(err, store.ErrKeyTaken) {
+		return s.replayTaken(ctx, f.IdempotencyKey, b.SHA256)
+	}
+	if err != nil {
+		return Receipt{}, fmt.Errorf("eventmetrics: commit batch: %w", err)
+	}
+	s.logger.InfoContext(ctx, "batch uploaded", "batch", id, "events", stored.Events, "failed", stored.Failed)
+	return Receipt{Batch: stored, Errors: sum.errors}, nil
+}
+
+// abort ends a Writer whatever became of it, also when ctx is what ended it.
+func (s *Service) abort(ctx context.Context, w store.Writer, id string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	if err := w.Abort(ctx); err != nil {
+		s.logger.WarnContext(ctx, "remainder left for cleanup", "batch", id, "err", err)
+	}
+}
+
+// replayTaken answers an upload that lost to another process with its key.
+func (s *Service) replayTaken(ctx context.Context, key, digest string) (Receipt, error) {
+	earlier, err := s.batchOfKey(ctx, key)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if earlier == nil { // deleted in this moment
+		return Receipt{}, ErrInFlight
+	}
+	return s.replay(ctx, earlier, digest)
+}
+
+func (s *Service) replay(ctx context.Context, earlier *store.Batch, digest string) (Receipt, error) {
+	if digest != earlier.SHA256 {
+		return Receipt{}, ErrKeyReused
+	}
+	r := Receipt{Batch: *earlier, Replayed: true}
+	text, err := readAll(s.store.Attachment(ctx, earlier.ID, errorsAttachment))
+	if err != nil {
+		return Receipt{}, fmt.Errorf("eventmetrics: read errors of batch %s: %w", earlier.ID, err)
+	}
+	if len(text) > 0 {
+		if err := json.Unmarshal(text, &r.Errors); err != nil {
+			return Receipt{}, fmt.Errorf("eventmetrics: decode errors of batch %s: %w", earlier.ID, err)
+		}
+	}
+	return r, nil
+}
+
+// batchOfKey returns the batch that owns a key now, or nil.
+func (s *Service) batchOfKey(ctx context.Context, key string) (*store.Batch, error) {
+	found, err := s.store.Batches(ctx, store.BatchQuery{IdempotencyKey: key, Limit: 1})
+	if err != nil {
+		return nil, fmt.Errorf("eventmetrics: look up idempotency key: %w", err)
+	}
+	if len(found) == 0 || !found[0].KeyExpires.After(s.now()) {
+		return nil, nil //nolint:nilnil // no batch is an answer here, not an error
+	}
+	return &found[0], nil
+}
+
+func (s *Service) takeOff(key string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, flying := s.inFlight[key]; flying {
+		return false
+	}
+	s.inFlight[key] = struct{}{}
+	return true
+}
+
+func (s *Service) land(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.inFlight, key)
+}
+
+// Repair returns the repair file of a batch in chunks: a CSV file of all
+// rejected rows with the reasons, to be mended and uploaded again. It is empty
+// if no row was rejected. A chunk is valid until the next. Errors:
+// store.ErrNotFound.
+func (s *Service) Repair(ctx context.Context, id string) iter.Seq2[[]byte, error] {
+	return s.store.Attachment(ctx, id, repairAttachment)
+}
+
+func readAll(chunks iter.Seq2[[]byte, error]) ([]byte, error) {
+	var all []byte
+	for chunk, err := range chunks {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, chunk...)
+	}
+	return all, nil
+}
