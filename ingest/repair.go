@@ -42,7 +42,7 @@ func NewRepairWriter(columns []string) *RepairWriter {
 // AppendHeader appends the header line to b.
 func (w *RepairWriter) AppendHeader(b []byte) []byte {
 	for _, name := range w.columns {
-		b = append(appendCell(b, name), ',')
+		b = append(AppendCell(b, name), ',')
 	}
 	return append(append(b, strings.Join(repairNames(), ",")...), '\n')
 }
@@ -51,13 +51,13 @@ func (w *RepairWriter) AppendHeader(b []byte) []byte {
 // that are no column of the writer are left out.
 func (w *RepairWriter) AppendRow(b []byte, e *RowError) []byte {
 	for i, name := range w.columns {
-		b = append(appendCell(b, e.recorded(i, name)), ',')
+		b = append(AppendCell(b, e.recorded(i, name)), ',')
 	}
 	b = append(strconv.AppendInt(b, e.Row, 10), ',')
 	b = append(strconv.AppendInt(b, e.Line, 10), ',')
-	b = append(appendCell(b, e.Column), ',')
+	b = append(AppendCell(b, e.Column), ',')
 	b = append(append(b, e.Code...), ',')
-	return append(appendCell(b, e.Message), '\n')
+	return append(AppendCell(b, e.Message), '\n')
 }
 
 // recorded returns the value of a column, which is the i-th in CSV.
@@ -79,7 +79,7 @@ func isFormula(s string) bool {
 	return s != "" && strings.IndexByte("=+-@\t\r", s[0]) >= 0
 }
 
-// unprotect takes away the apostrophe of appendCell.
+// unprotect takes away the apostrophe of AppendCell.
 func unprotect(s string) string {
 	if s != "" && s[0] == '\'' && isFormula(s) {
 		return s[1:]
@@ -87,9 +87,9 @@ func unprotect(s string) string {
 	return s
 }
 
-// appendCell appends a value that no spreadsheet takes for a formula, in
-// quotes where they are needed.
-func appendCell(b []byte, s string) []byte {
+// AppendCell appends a value of a CSV line in quotes where they are needed, and
+// with an apostrophe in front where a spreadsheet might take it for a formula.
+func AppendCell(b []byte, s string) []byte {
 	formula := isFormula(s)
 	quoted := strings.ContainsAny(s, ",;\t|\"\r\n") || s != trim(s)
 	if quoted {
