@@ -1,0 +1,70 @@
+package httpapi
+
+import (
+	"net/http"
+	"time"
+)
+
+// reprocess serves POST /admin/reprocess.
+func (h *Handler) reprocess(w http.ResponseWriter, r *http.Request) error {
+	report, err := h.svc.Reprocess(r.Context())
+	if err != nil {
+		return err
+	}
+	drifts := make([]object, len(report.Drifts))
+	for i, d := range report.Drifts {
+		drifts[i] = object{"batch_id": d.BatchID, "ledger_count": d.Ledger, "event_count": d.Events}
+	}
+	return writeJSON(w, http.StatusOK, object{
+		"batch_count":   report.Batches,
+		"event_count":   report.Events,
+		"sealed_count":  report.Sealed,
+		"drifted_count": report.Drifted,
+		"amended_count": report.Amended,
+		"drifts":        drifts,
+	})
+}
+
+// cleanup serves POST /admin/cleanup.
+func (h *Handler) cleanup(w http.ResponseWriter, r *http.Request) error {
+	dryRun, err := parseBool(r.URL.Query(), "dry_run")
+	if err != nil {
+		return err
+	}
+	pruned, err := h.svc.Cleanup(r.Context(), dryRun)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, object{
+		"dry_run":         dryRun,
+		"batch_count":     pruned.Batches,
+		"event_count":     pruned.Events,
+		"remainder_count": pruned.Remainders,
+	})
+}
+
+// index serves GET /.
+func (h *Handler) index(w http.ResponseWriter, _ *http.Request) error {
+	return writeJSON(w, http.StatusOK, object{"service": "eventmetrics", "routes": h.Patterns()})
+}
+
+// health serves GET /health.
+func (h *Handler) health(w http.ResponseWriter, _ *http.Request) error {
+	return writeJSON(w, http.StatusOK, object{"status": "ok", "uptime": time.Since(h.started).Seconds()})
+}
+
+// healthz serves GET /healthz: the process runs.
+func (h *Handler) healthz(w http.ResponseWriter, _ *http.Request) error {
+	return writeJSON(w, http.StatusOK, object{"status": "ok"})
+}
+
+// readyz serves GET /readyz: the process can do its work.
+func (h *Handler) readyz(w http.ResponseWriter, r *http.Request) error {
+	if h.draining.Load() {
+		return problem{status: http.StatusServiceUnavailable, code: CodeBusy, detail: "shutting down"}
+	}
+	if err := h.svc.Ping(r.Context()); err != nil {
+		return problem{status: http.StatusServiceUnavailable, code: CodeBusy, detail: "the store or the queue is away", cause: err}
+	}
+	return writeJSON(w, http.StatusOK, object{"status": "ready"})
+}

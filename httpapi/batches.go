@@ -1,0 +1,191 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// batches serves GET /batches.
+func (h *Handler) batches(w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	limit, err := parseLimit(query)
+	if err != nil {
+		return err
+	}
+	q := store.BatchQuery{Limit: limit, After: query.Get("cursor")}
+	if q.After != "" && !isBatchID(q.After) {
+		return badRequest("cursor: want the next_cursor of an earlier answer")
+	}
+	for _, status := range query["status"] {
+		if !slices.Contains(store.Statuses(), store.Status(status)) {
+			return badRequest(fmt.Sprintf("status: want one of %v", store.Statuses()))
+		}
+		q.Statuses = append(q.Statuses, store.Status(status))
+	}
+	found, err := h.svc.Batches(r.Context(), q)
+	if err != nil {
+		return err
+	}
+	data := make([]object, len(found))
+	for i := range found {
+		data[i] = batchBody(r, &found[i])
+	}
+	body := object{"count": len(data), "data": data}
+	if len(found) == q.Size() {
+		body["next_cursor"] = found[len(found)-1].ID
+	}
+	return writeJSON(w, http.StatusOK, body)
+}
+
+// batch serves GET /batches/{id}.
+func (h *Handler) batch(w http.ResponseWriter, r *http.Request) error {
+	b, err := h.batchOf(r)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, batchBody(r, &b))
+}
+
+// batchOf finds the batch that the path names.
+func (h *Handler) batchOf(r *http.Request) (store.Batch, error) {
+	id := r.PathValue("id")
+	if !isBatchID(id) {
+		return store.Batch{}, store.ErrNotFound
+	}
+	return h.svc.Batch(r.Context(), id)
+}
+
+func batchBody(r *http.Request, b *store.Batch) object {
+	self := batchURL(r, b.ID)
+	links := object{"self": self}
+	if b.Status == store.Uploaded || b.Status == store.Failed {
+		links["process"] = self + "/process"
+	}
+	if b.Failed > 0 {
+		links["errors"] = self + "/errors"
+	}
+	body := object{
+		"batch_id":       b.ID,
+		"file_name":      b.FileName,
+		"sha256":         b.SHA256,
+		"status":         b.Status,
+		"inserted_count": b.Events,
+		"failed_count":   b.Failed,
+		"created_at":     timeText(b.Created),
+		"updated_at":     timeText(b.Updated),
+		"last_error":     nil,
+		"sealed":         b.Sealed,
+		"links":          links,
+	}
+	if b.Cause != "" {
+		body["last_error"] = b.Cause
+	}
+	return body
+}
+
+// deleteBatch serves DELETE /batches/{id}.
+func (h *Handler) deleteBatch(w http.ResponseWriter, r *http.Request) error {
+	b, err := h.batchOf(r)
+	if err != nil {
+		return err
+	}
+	err = h.svc.DeleteBatch(r.Context(), b.ID)
+	if errors.Is(err, store.ErrConflict) {
+		return problem{status: http.StatusConflict, code: CodeConflict, detail: "the batch is being processed; delete it afterwards"}
+	}
+	if err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// process serves POST /batches/{id}/process.
+func (h *Handler) process(w http.ResponseWriter, r *http.Request) error {
+	b, err := h.batchOf(r)
+	if err != nil {
+		return err
+	}
+	err = h.svc.Process(r.Context(), b.ID)
+	if errors.Is(err, store.ErrConflict) {
+		return problem{
+			status: http.StatusBadRequest, code: CodeConflict,
+			detail: "Batch already processed or invalid status",
+		}
+	}
+	if err != nil {
+		return err
+	}
+	body := object{"message": "Batch queued for processing", "batchId": b.ID}
+	prefer := parsePrefer(r)
+	if prefer.async {
+		w.Header().Set("Preference-Applied", "respond-async")
+		return writeJSON(w, http.StatusAccepted, body)
+	}
+	if prefer.wait > 0 {
+		if b, err = h.await(r, b.ID, prefer.wait); err != nil {
+			return err
+		}
+		body["status"] = b.Status
+		w.Header().Set("Preference-Applied", "wait="+strconv.Itoa(int(prefer.wait/time.Second)))
+	}
+	return writeJSON(w, http.StatusOK, body)
+}
+
+// await returns the batch when it is completed or failed, or as it is when the
+// wait is over.
+func (h *Handler) await(r *http.Request, id string, wait time.Duration) (store.Batch, error) {
+	if wait == 0 {
+		return h.svc.Batch(r.Context(), id)
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), wait)
+	defer cancel()
+	b, err := h.svc.Wait(ctx, id)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return h.svc.Batch(r.Context(), id)
+	}
+	return b, err
+}
+
+// repair serves GET /batches/{id}/errors.
+func (h *Handler) repair(w http.ResponseWriter, r *http.Request) error {
+	b, err := h.batchOf(r)
+	if err != nil {
+		return err
+	}
+	if b.Failed == 0 {
+		return problem{status: http.StatusNotFound, code: CodeNotFound, detail: "no row of this batch was rejected"}
+	}
+	sent := false
+	for chunk, err := range h.svc.Repair(r.Context(), b.ID) {
+		if err != nil {
+			return cutShort(sent, err)
+		}
+		if !sent {
+			w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+			w.Header().Set("Content-Disposition", `attachment; filename="`+b.ID+`-errors.csv"`)
+			sent = true
+		}
+		if _, err := w.Write(chunk); err != nil {
+			return cutShort(sent, err)
+		}
+	}
+	return nil
+}
+
+// cutShort ends an answer in which something went wrong: with a problem if
+// nothing was sent, else by cutting the connection, so that nobody takes a
+// part for the whole.
+func cutShort(sent bool, err error) error {
+	if sent {
+		panic(http.ErrAbortHandler)
+	}
+	return err
+}

@@ -1,0 +1,158 @@
+package httpapi
+
+import (
+	"bufio"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/eventmetrics/eventmetrics"
+	"github.com/eventmetrics/eventmetrics/ingest"
+)
+
+// file finds the file in a request: the first file part of a multipart form,
+// or the body itself. The returned function releases the decompressor.
+func (h *Handler) file(r *http.Request, body io.Reader) (eventmetrics.File, func(), error) {
+	content, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil && r.ContentLength == 0 {
+		return eventmetrics.File{}, nil, missingFile()
+	}
+	file := eventmetrics.File{Name: r.URL.Query().Get("file_name"), Body: body}
+	encoding := r.Header.Get("Content-Encoding")
+	switch content {
+	case "multipart/form-data":
+		if body, err = decompress(body, encoding); err != nil {
+			return file, nil, err
+		}
+		if file, err = firstFile(body, params["boundary"]); err != nil {
+			return file, nil, err
+		}
+		encoding = ""
+	case "text/csv":
+	case "application/x-ndjson", "application/ndjson", "application/jsonl":
+		file.Format = ingest.NDJSON
+	default:
+		return file, nil, problem{
+			status: http.StatusUnsupportedMediaType, code: CodeUnsupportedMedia,
+			detail: "send multipart/form-data with a file, text/csv, or application/x-ndjson",
+			header: http.Header{"Accept": {"multipart/form-data, text/csv, application/x-ndjson"}},
+		}
+	}
+	plain, err := decompress(file.Body, encoding)
+	if err != nil {
+		return file, nil, err
+	}
+	file.Name, file.Body = fileName(file.Name), plain
+	return file, plain.close, nil
+}
+
+func missingFile() problem {
+	return problem{
+		status: http.StatusBadRequest, code: CodeBadRequest, message: "CSV file required",
+		detail: "send a CSV file, as a file of a multipart form or as a text/csv body",
+	}
+}
+
+// firstFile streams the first part of a form that is a file.
+func firstFile(body io.Reader, boundary string) (eventmetrics.File, error) {
+	if boundary == "" {
+		return eventmetrics.File{}, badRequest("Content-Type: multipart/form-data lacks its boundary")
+	}
+	parts := multipartReader(body, boundary)
+	for {
+		part, err := parts.NextRawPart()
+		if errors.Is(err, io.EOF) {
+			return eventmetrics.File{}, missingFile()
+		}
+		if err != nil {
+			return eventmetrics.File{}, bodyProblem(err)
+		}
+		if part.FileName() == "" {
+			continue
+		}
+		file := eventmetrics.File{Name: part.FileName(), Body: part}
+		if isNDJSON(part.Header.Get("Content-Type"), part.FileName()) {
+			file.Format = ingest.NDJSON
+		}
+		return file, nil
+	}
+}
+
+func isNDJSON(content, name string) bool {
+	switch content, _, _ := strings.Cut(content, ";"); strings.TrimSpace(content) {
+	case "application/x-ndjson", "application/ndjson", "application/jsonl":
+		return true
+	}
+	name = strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(name), ".gz"), ".zst")
+	return strings.HasSuffix(name, ".ndjson") || strings.HasSuffix(name, ".jsonl")
+}
+
+// fileName keeps a name to a length that is fit for a list, and to text.
+func fileName(name string) string {
+	name = strings.ToValidUTF8(name, "\uFFFD")
+	const limit = 255
+	for len(name) > limit {
+		runes := []rune(name)
+		name = string(runes[:min(len(runes)-1, limit)])
+	}
+	return name
+}
+
+// plainReader is a decompressed file.
+type plainReader struct {
+	io.Reader
+	close func()
+}
+
+// decompress undoes the Content-Encoding and, whether declared or not, what
+// the first bytes show: no CSV file begins like that, and people do upload
+// events.csv.gz. What the decompressors need is bounded; what comes out of
+// them is bounded by the Service.
+func decompress(r io.Reader, encoding string) (*plainReader, error) {
+	buffered := bufio.NewReaderSize(r, 64<<10)
+	declared := strings.ToLower(strings.TrimSpace(encoding))
+	head, err := buffered.Peek(4)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, bodyProblem(err)
+	}
+	isGzip := strings.HasPrefix(string(head), "\x1f\x8b")
+	isZstd := string(head) == "\x28\xb5\x2f\xfd"
+	switch {
+	case declared != "" && declared != "identity" && declared != "gzip" && declared != "zstd":
+		return nil, problem{
+			status: http.StatusUnsupportedMediaType, code: CodeUnsupportedMedia,
+			detail: "Content-Encoding: want gzip or zstd",
+			header: http.Header{"Accept-Encoding": {"gzip, zstd"}},
+		}
+	case declared == "gzip" && !isGzip || declared == "zstd" && !isZstd:
+		return nil, badRequest("the body is not what its Content-Encoding says")
+	case isGzip:
+		return gunzip(buffered)
+	case isZstd:
+		return unzstd(buffered)
+	}
+	return &plainReader{buffered, func() {}}, nil
+}
+
+func gunzip(r io.Reader) (*plainReader, error) {
+	z, err := gzip.NewReader(r)
+	if err != nil {
+		return nil, bodyProblem(err)
+	}
+	return &plainReader{z, func() { _ = z.Close() }}, nil
+}
+
+func unzstd(r io.Reader) (*plainReader, error) {
+	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxWindow(8<<20))
+	if err != nil {
+		return nil, fmt.Errorf("httpapi: make zstd reader: %w", err)
+	}
+	return &plainReader{z, z.Close}, nil
+}

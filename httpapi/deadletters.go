@@ -1,0 +1,113 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/eventmetrics/eventmetrics/queue"
+)
+
+// deadLetters serves GET /admin/queues/{name}/dlq.
+func (h *Handler) deadLetters(w http.ResponseWriter, r *http.Request) error {
+	if err := h.checkQueue(r); err != nil {
+		return err
+	}
+	query := r.URL.Query()
+	limit, err := parseLimit(query)
+	if err != nil {
+		return err
+	}
+	q := queue.DeadQuery{Cursor: query.Get("cursor"), Limit: limit}
+	if q.Cursor != "" && !printable(q.Cursor, 256) {
+		return badRequest("cursor: want the next_cursor of an earlier answer")
+	}
+	dead, err := h.svc.Queue().Dead(r.Context(), q)
+	if err != nil {
+		return err
+	}
+	stats, err := h.svc.Queue().Stats(r.Context())
+	if err != nil {
+		return err
+	}
+	jobs := make([]object, len(dead))
+	for i := range dead {
+		jobs[i] = jobBody(&dead[i])
+	}
+	body := object{"queue": h.opts.QueueName, "failed_count": stats.Dead, "jobs": jobs}
+	if len(dead) == q.Size() {
+		body["next_cursor"] = dead[len(dead)-1].Cursor
+	}
+	return writeJSON(w, http.StatusOK, body)
+}
+
+// jobBody keeps the original's camelCase members, and its time in
+// milliseconds since 1970.
+func jobBody(job *queue.DeadJob) object {
+	return object{
+		"id":           job.Key(),
+		"kind":         job.Kind,
+		"data":         object{"batchId": job.ID},
+		"failedReason": job.Err,
+		"timestamp":    job.Died.UnixMilli(),
+		"attempts":     job.Attempt,
+	}
+}
+
+func (h *Handler) checkQueue(r *http.Request) error {
+	if r.PathValue("name") == h.opts.QueueName {
+		return nil
+	}
+	return problem{status: http.StatusNotFound, code: CodeNotFound, detail: "Queue not found"}
+}
+
+// jobOf returns the key of the job that the path names.
+func (h *Handler) jobOf(r *http.Request) (string, error) {
+	if err := h.checkQueue(r); err != nil {
+		return "", err
+	}
+	job, err := queue.ParseKey(r.PathValue("id"))
+	if err != nil {
+		return "", queue.ErrNotFound
+	}
+	return job.Key(), nil
+}
+
+// retryDead serves POST /admin/queues/{name}/dlq/{id}/retry.
+func (h *Handler) retryDead(w http.ResponseWriter, r *http.Request) error {
+	key, err := h.jobOf(r)
+	if err != nil {
+		return err
+	}
+	if err := h.svc.RetryDead(r.Context(), key); err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, object{"message": "Job queued again", "id": key})
+}
+
+// retryAll serves POST /admin/queues/{name}/dlq/retry.
+func (h *Handler) retryAll(w http.ResponseWriter, r *http.Request) error {
+	if err := h.checkQueue(r); err != nil {
+		return err
+	}
+	n, err := h.svc.RetryAllDead(r.Context())
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, object{"message": "Jobs queued again", "retried_count": n})
+}
+
+// discardDead serves DELETE /admin/queues/{name}/dlq/{id}.
+func (h *Handler) discardDead(w http.ResponseWriter, r *http.Request) error {
+	key, err := h.jobOf(r)
+	if err != nil {
+		return err
+	}
+	reason := r.URL.Query().Get("reason")
+	if reason != "" && !printable(reason, 500) {
+		return badRequest("reason: want at most 500 printable ASCII characters")
+	}
+	if err := h.svc.Queue().Discard(r.Context(), key, reason); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

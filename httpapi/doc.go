@@ -1,0 +1,7 @@
+// Package httpapi serves an eventmetrics.Service as one http.Handler.
+//
+// The handler can be mounted under any prefix with http.StripPrefix; the links
+// in its answers follow. Answers are JSON with snake_case names and RFC 3339
+// times in UTC; errors are problem details (RFC 9457) with a code from the
+// closed list of the Code constants. docs/http.md describes each endpoint.
+package httpapi

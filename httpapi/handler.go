@@ -1,0 +1,158 @@
+package httpapi
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics"
+	"github.com/eventmetrics/eventmetrics/ratelimit"
+)
+
+// Options configure a [Handler]. One of Token and Authorize must be set.
+type Options struct {
+	// Token is the bearer token that every request needs but those for health
+	// and the index.
+	Token string
+	// Authorize replaces the check of Token. It returns nil to let a request
+	// in, ErrUnauthenticated for 401, and anything else for 403. AllowAll lets
+	// everybody in, for handlers behind a check of their own.
+	Authorize func(*http.Request) error
+
+	// Limiter limits uploads by client address; nil means no limit.
+	Limiter ratelimit.Limiter
+	// Source finds the client address; nil trusts no proxy.
+	Source *ratelimit.Source
+
+	// MaxUploads is the number of uploads at a time, above which requests are
+	// told to come back; 0 means twice GOMAXPROCS, at least 4.
+	MaxUploads int
+	// MaxBodyBytes bounds the body of an upload as it is sent, compressed or
+	// not; 0 means 1 GiB and 1 MiB. The decompressed file is bounded by the
+	// Service.
+	MaxBodyBytes int64
+	// StallTimeout is the time in which an upload must send 16 KiB more or
+	// end; 0 means 30 s.
+	StallTimeout time.Duration
+
+	// QueueName is the name of the queue in paths; "" means event-processing.
+	QueueName string
+	// Logger gets a line for each request; nil discards them.
+	Logger *slog.Logger
+}
+
+// Handler serves the API. It is safe for concurrent use.
+type Handler struct {
+	svc      *eventmetrics.Service
+	opts     Options
+	mux      *http.ServeMux
+	logger   *slog.Logger
+	uploads  chan struct{} // one place for each upload under way
+	started  time.Time
+	draining atomic.Bool
+}
+
+// New returns a Handler for svc. It returns an error if opts neither has a
+// Token nor Authorize.
+func New(svc *eventmetrics.Service, opts *Options) (*Handler, error) {
+	if opts == nil || opts.Token == "" && opts.Authorize == nil {
+		return nil, errors.New("httpapi: neither Token nor Authorize is set")
+	}
+	h := &Handler{svc: svc, opts: *opts, started: time.Now()}
+	h.setDefaults()
+	h.uploads = make(chan struct{}, h.opts.MaxUploads)
+	h.mux = http.NewServeMux()
+	for _, route := range h.routes() {
+		h.mux.Handle(route.pattern, h.endpoint(route))
+	}
+	return h, nil
+}
+
+func (h *Handler) setDefaults() {
+	o := &h.opts
+	if o.Authorize == nil {
+		o.Authorize = BearerToken(o.Token)
+	}
+	if o.Source == nil {
+		o.Source = ratelimit.NewSource(nil)
+	}
+	if o.MaxUploads <= 0 {
+		o.MaxUploads = max(4, 2*runtime.GOMAXPROCS(0))
+	}
+	if o.MaxBodyBytes <= 0 {
+		o.MaxBodyBytes = 1<<30 + 1<<20
+	}
+	if o.StallTimeout <= 0 {
+		o.StallTimeout = 30 * time.Second
+	}
+	if o.QueueName == "" {
+		o.QueueName = "event-processing"
+	}
+	h.logger = o.Logger
+	if h.logger == nil {
+		h.logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+// route is one endpoint. Its handler returns an error instead of writing one;
+// it must not have written anything then.
+type route struct {
+	pattern string
+	open    bool // needs no authorization
+	serve   func(http.ResponseWriter, *http.Request) error
+}
+
+func (h *Handler) routes() []route {
+	return []route{
+		{"GET /{$}", true, h.index},
+		{"GET /health", true, h.health},
+		{"GET /healthz", true, h.healthz},
+		{"GET /readyz", true, h.readyz},
+		{"POST /uploads", false, h.upload},
+		{"GET /metrics", false, h.metrics},
+		{"GET /metrics/explain", false, h.explain},
+		{"GET /batches", false, h.batches},
+		{"GET /batches/{id}", false, h.batch},
+		{"DELETE /batches/{id}", false, h.deleteBatch},
+		{"GET /batches/{id}/errors", false, h.repair},
+		{"POST /batches/{id}/process", false, h.process},
+		{"GET /admin/queues/{name}/dlq", false, h.deadLetters},
+		{"POST /admin/queues/{name}/dlq/retry", false, h.retryAll},
+		{"POST /admin/queues/{name}/dlq/{id}/retry", false, h.retryDead},
+		{"DELETE /admin/queues/{name}/dlq/{id}", false, h.discardDead},
+		{"POST /admin/reprocess", false, h.reprocess},
+		{"POST /admin/cleanup", false, h.cleanup},
+	}
+}
+
+// Patterns lists the patterns that the handler serves, in the form of
+// http.ServeMux.
+func (h *Handler) Patterns() []string {
+	var patterns []string
+	for _, r := range h.routes() {
+		patterns = append(patterns, r.pattern)
+	}
+	return patterns
+}
+
+// Drain makes /readyz fail, so that load balancers look elsewhere while the
+// server shuts down. All else goes on.
+func (h *Handler) Drain() { h.draining.Store(true) }
+
+// endpoint joins authorization, the handler, and the answer to its error.
+func (h *Handler) endpoint(r route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if !r.open {
+			if err := h.opts.Authorize(req); err != nil {
+				h.fail(w, req, authProblem(err))
+				return
+			}
+		}
+		if err := r.serve(w, req); err != nil {
+			h.fail(w, req, toProblem(err))
+		}
+	})
+}

@@ -1,0 +1,139 @@
+package httpapi
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+)
+
+// metrics serves GET /metrics.
+func (h *Handler) metrics(w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	series, err := parseSeries(query)
+	if err != nil {
+		return err
+	}
+	format, err := negotiate(r)
+	if err != nil {
+		return err
+	}
+	buckets, err := h.svc.Series(r.Context(), series)
+	if err != nil {
+		return err
+	}
+	if len(buckets) == 0 {
+		return writeJSON(w, http.StatusNotFound, object{"message": "No metrics found"})
+	}
+	body := format.encode(&series, buckets)
+	w.Header().Set("Content-Type", format.content)
+	w.Header().Set("Vary", "Accept, Authorization")
+	sendTagged(w, r, body)
+	return nil
+}
+
+// sendTagged sends a body with its ETag, or 304 to those who have it.
+func sendTagged(w http.ResponseWriter, r *http.Request, body []byte) {
+	digest := sha256.Sum256(body)
+	tag := `"` + hex.EncodeToString(digest[:16]) + `"`
+	w.Header().Set("ETag", tag)
+	w.Header().Set("Cache-Control", "private, no-cache")
+	for _, line := range r.Header.Values("If-None-Match") {
+		for candidate := range strings.SplitSeq(line, ",") {
+			candidate = strings.TrimPrefix(strings.TrimSpace(candidate), "W/")
+			if candidate == tag || candidate == "*" {
+				w.WriteHeader(http.StatusNotModified)
+				return
+			}
+		}
+	}
+	_, _ = w.Write(body) // a client that left cannot be told
+}
+
+func parseSeries(query url.Values) (metrics.Series, error) {
+	s := metrics.Series{Types: query["event_type"]}
+	var err error
+	if s.From, s.To, err = parseRange(query); err != nil {
+		return s, err
+	}
+	if s.Interval, err = metrics.ParseInterval(query.Get("interval")); err != nil {
+		return s, badRequest("interval: want hour, day, week or month")
+	}
+	if s.Zone, err = parseZone(query, "tz"); err != nil {
+		return s, err
+	}
+	if s.Uniques, err = parseBool(query, "uniques"); err != nil {
+		return s, err
+	}
+	if s.Fill, err = parseChoice(query, "fill", "zero"); err != nil {
+		return s, err
+	}
+	if s.Total, err = parseChoice(query, "group", "none"); err != nil {
+		return s, err
+	}
+	return s, nil
+}
+
+// parseRange reads date, or from and to.
+func parseRange(query url.Values) (from, to metrics.Day, err error) {
+	date, err := parseDay(query, "date")
+	if err != nil {
+		return 0, 0, err
+	}
+	if from, err = parseDay(query, "from"); err != nil {
+		return 0, 0, err
+	}
+	if to, err = parseDay(query, "to"); err != nil {
+		return 0, 0, err
+	}
+	if date == 0 {
+		return from, to, nil
+	}
+	if from != 0 || to != 0 {
+		return 0, 0, badRequest("date: give either date, or from and to")
+	}
+	return date, date, nil
+}
+
+// parseChoice reads a parameter that is absent or has the one value known.
+func parseChoice(query url.Values, name, value string) (bool, error) {
+	switch query.Get(name) {
+	case "":
+		return false, nil
+	case value:
+		return true, nil
+	}
+	return false, badRequest(fmt.Sprintf("%s: want %s, or nothing", name, value))
+}
+
+// explain serves GET /metrics/explain.
+func (h *Handler) explain(w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	day, err := parseDay(query, "date")
+	if err != nil {
+		return err
+	}
+	eventType := query.Get("event_type")
+	if day == 0 || eventType == "" {
+		return badRequest("date and event_type are both needed")
+	}
+	var batches []object
+	var sum int64
+	for share, err := range h.svc.Explain(r.Context(), day, eventType) {
+		if err != nil {
+			return err
+		}
+		sum += share.Count
+		batches = append(batches, object{"batch_id": share.BatchID, "count": share.Count, "url": batchURL(r, share.BatchID)})
+	}
+	if len(batches) == 0 {
+		return writeJSON(w, http.StatusNotFound, object{"message": "No metrics found"})
+	}
+	return writeJSON(w, http.StatusOK, object{
+		"date": day, "event_type": eventType, "count": sum, "batches": batches,
+	})
+}

@@ -1,0 +1,114 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+)
+
+// maxWait is the longest time that a request may ask to wait.
+const maxWait = 30 * time.Second
+
+func parseBool(query url.Values, name string) (bool, error) {
+	switch query.Get(name) {
+	case "":
+		return query.Has(name), nil
+	case "true", "1":
+		return true, nil
+	case "false", "0":
+		return false, nil
+	}
+	return false, badRequest(name + ": want true or false")
+}
+
+func parseZone(query url.Values, name string) (*time.Location, error) {
+	text := query.Get(name)
+	if text == "" {
+		return time.UTC, nil
+	}
+	zone, err := time.LoadLocation(text)
+	if err != nil || text == "Local" {
+		return nil, badRequest(fmt.Sprintf("%s: unknown time zone %.40q; want a name such as Europe/Berlin", name, text))
+	}
+	return zone, nil
+}
+
+func parseDay(query url.Values, name string) (metrics.Day, error) {
+	text := query.Get(name)
+	if text == "" {
+		return 0, nil
+	}
+	day, err := metrics.ParseDay(text)
+	if err != nil {
+		return 0, badRequest(fmt.Sprintf("%s: %.40q is not a date; want the form 2006-01-02", name, text))
+	}
+	return day, nil
+}
+
+// parseLimit reads the size of a page.
+func parseLimit(query url.Values) (int, error) {
+	text := query.Get("limit")
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > 1000 {
+		return 0, badRequest("limit: want a number from 1 to 1000")
+	}
+	return n, nil
+}
+
+// preferences are the parts of the Prefer header (RFC 7240) that we know.
+type preferences struct {
+	async bool
+	wait  time.Duration
+}
+
+func parsePrefer(r *http.Request) preferences {
+	var p preferences
+	for _, line := range r.Header.Values("Prefer") {
+		for part := range strings.SplitSeq(line, ",") {
+			name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+			switch strings.ToLower(name) {
+			case "respond-async":
+				p.async = true
+			case "wait":
+				// A preference that makes no sense is ignored, says the RFC.
+				if n, err := strconv.Atoi(strings.Trim(value, `" `)); err == nil && n > 0 {
+					p.wait = min(time.Duration(n)*time.Second, maxWait)
+				}
+			}
+		}
+	}
+	return p
+}
+
+// isBatchID reports whether s has the form of a UUID in lower case.
+func isBatchID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		dash := i == 8 || i == 13 || i == 18 || i == 23
+		hex := s[i] >= '0' && s[i] <= '9' || s[i] >= 'a' && s[i] <= 'f'
+		if dash != (s[i] == '-') || !dash && !hex {
+			return false
+		}
+	}
+	return true
+}
+
+// printable reports whether s is 1 to limit bytes of printable ASCII.
+func printable(s string, limit int) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= limit
+}

@@ -1,0 +1,163 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/http"
+	"os"
+
+	"github.com/eventmetrics/eventmetrics"
+	"github.com/eventmetrics/eventmetrics/ingest"
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/queue"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// Code says what went wrong, for programs. The list is closed.
+type Code string
+
+// The codes of problem details.
+const (
+	CodeBadRequest       Code = "bad_request"
+	CodeUnauthenticated  Code = "unauthenticated"
+	CodeForbidden        Code = "forbidden"
+	CodeNotFound         Code = "not_found"
+	CodeMethodNotAllowed Code = "method_not_allowed"
+	CodeTimeout          Code = "timeout"
+	CodeConflict         Code = "conflict"
+	CodeInFlight         Code = "in_flight"
+	CodeTooLarge         Code = "too_large"
+	CodeUnsupportedMedia Code = "unsupported_media_type"
+	CodeMissingColumn    Code = "missing_column"
+	CodeNoRows           Code = "no_rows"
+	CodeNoValidRow       Code = "no_valid_row"
+	CodeKeyReused        Code = "idempotency_key_reused"
+	CodeTooManyRequests  Code = "too_many_requests"
+	CodeInternal         Code = "internal"
+	CodeUnsupported      Code = "not_supported"
+	CodeBusy             Code = "busy"
+)
+
+// problem is an error on its way out.
+type problem struct {
+	status int
+	code   Code
+	// detail says what to do about it.
+	detail string
+	// message is the text of the original service's answer; "" means detail.
+	message string
+	header  http.Header
+	// members are added to the JSON object.
+	members map[string]any
+	// cause is logged, never sent.
+	cause error
+}
+
+func (p problem) Error() string { return p.detail }
+
+// fail answers with a problem.
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, p problem) {
+	if p.status >= 500 {
+		h.logger.ErrorContext(r.Context(), "request failed", "request_id", requestIDOf(r), "code", p.code, "err", p.cause)
+	}
+	body := map[string]any{
+		"type":       "urn:eventmetrics:problem:" + string(p.code),
+		"title":      http.StatusText(p.status),
+		"status":     p.status,
+		"detail":     p.detail,
+		"instance":   short(prefix(r) + r.URL.EscapedPath()),
+		"code":       p.code,
+		"request_id": requestIDOf(r),
+		"error":      p.detail,
+	}
+	if p.message != "" {
+		body["error"] = p.message
+	}
+	maps.Copy(body, p.members)
+	maps.Copy(w.Header(), p.header)
+	text, err := json.Marshal(body)
+	if err != nil {
+		h.logger.ErrorContext(r.Context(), "problem not encoded", "request_id", requestIDOf(r), "err", err)
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(p.status)
+	_, _ = w.Write(append(text, '\n'))
+}
+
+func badRequest(detail string) problem {
+	return problem{status: http.StatusBadRequest, code: CodeBadRequest, detail: detail}
+}
+
+// toProblem finds the answer to an error.
+func toProblem(err error) problem {
+	var p problem
+	if errors.As(err, &p) {
+		return p
+	}
+	if header, ok := errors.AsType[*ingest.HeaderError](err); ok {
+		return headerProblem(header)
+	}
+	if rejected, ok := errors.AsType[*eventmetrics.RejectedError](err); ok {
+		return rejectedProblem(rejected)
+	}
+	for _, known := range knownProblems() {
+		if errors.Is(err, known.err) {
+			p = known.problem
+			p.cause = err
+			return p
+		}
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return problem{status: http.StatusRequestEntityTooLarge, code: CodeTooLarge, detail: "the body is too large"}
+	}
+	return problem{status: http.StatusInternalServerError, code: CodeInternal, detail: "internal error", cause: err}
+}
+
+type knownProblem struct {
+	err     error
+	problem problem
+}
+
+// knownProblems are the errors that say all by themselves.
+func knownProblems() []knownProblem {
+	return []knownProblem{
+		{store.ErrNotFound, problem{status: http.StatusNotFound, code: CodeNotFound, detail: "Batch not found"}},
+		{queue.ErrNotFound, problem{status: http.StatusNotFound, code: CodeNotFound, detail: "Job not found"}},
+		{queue.ErrNotDead, problem{status: http.StatusConflict, code: CodeConflict, detail: "the job is not a dead letter any more"}},
+		{eventmetrics.ErrNoRows, problem{
+			status: http.StatusUnprocessableEntity, code: CodeNoRows, detail: "no rows", members: noRows(),
+		}},
+		{eventmetrics.ErrTooLarge, problem{
+			status: http.StatusRequestEntityTooLarge, code: CodeTooLarge, detail: "the file is too large; nothing of it was kept",
+		}},
+		{eventmetrics.ErrInFlight, problem{
+			status: http.StatusConflict, code: CodeInFlight, detail: "a request with this Idempotency-Key is being worked on",
+		}},
+		{eventmetrics.ErrKeyReused, problem{
+			status: http.StatusUnprocessableEntity, code: CodeKeyReused, detail: "this Idempotency-Key was used with another content",
+		}},
+		{eventmetrics.ErrUnsupported, problem{
+			status: http.StatusNotImplemented, code: CodeUnsupported, detail: "the store of this server cannot do that",
+		}},
+		{metrics.ErrNoUniques, problem{
+			status: http.StatusBadRequest, code: CodeBadRequest, detail: "uniques needs an interval of day, week or month, and UTC",
+		}},
+		{metrics.ErrBadRange, problem{status: http.StatusBadRequest, code: CodeBadRequest, detail: "from is after to"}},
+		{metrics.ErrTooManyBuckets, problem{
+			status: http.StatusBadRequest, code: CodeBadRequest, detail: "the answer is too long; ask for a shorter range or a longer interval",
+		}},
+		{os.ErrDeadlineExceeded, problem{
+			status: http.StatusRequestTimeout, code: CodeTimeout, detail: "the upload stalled; nothing of it was kept",
+			header: http.Header{"Connection": {"close"}},
+		}},
+		{context.Canceled, problem{status: 499, code: CodeTimeout, detail: "the client went away"}},
+		{context.DeadlineExceeded, problem{status: http.StatusServiceUnavailable, code: CodeBusy, detail: "it took too long"}},
+	}
+}
+
+// noRows are the members that every answer to an upload has.
+func noRows() map[string]any {
+	return map[string]any{"inserted_count": 0, "failed_count": 0, "errors": []any{}}
+}

@@ -1,0 +1,42 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// object is a JSON object on its way out; encoding/json sorts its members.
+type object = map[string]any
+
+func writeJSON(w http.ResponseWriter, status int, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("httpapi: encode answer: %w", err)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(text, '\n')) // a client that left cannot be told
+	return nil
+}
+
+// prefix returns the path that the handler is mounted under, which is what
+// http.StripPrefix took away.
+func prefix(r *http.Request) string {
+	asked, err := url.ParseRequestURI(r.RequestURI)
+	if err != nil {
+		return ""
+	}
+	p, _ := strings.CutSuffix(asked.EscapedPath(), r.URL.EscapedPath())
+	if p == asked.EscapedPath() {
+		return ""
+	}
+	return p
+}
+
+func batchURL(r *http.Request, id string) string { return prefix(r) + "/batches/" + id }
+
+func timeText(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

@@ -1,0 +1,122 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"time"
+)
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	id := requestID(r)
+	r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
+	rec := &recorder{ResponseWriter: w}
+	setHeaders(rec.Header(), id)
+	defer h.finish(rec, r, start)
+	if _, pattern := h.mux.Handler(r); pattern == "" {
+		h.unrouted(rec, r)
+		return
+	}
+	h.mux.ServeHTTP(rec, r)
+}
+
+// finish answers a panic and logs the request.
+func (h *Handler) finish(w *recorder, r *http.Request, start time.Time) {
+	p := recover()
+	if p == http.ErrAbortHandler { //nolint:errorlint // a recovered value is compared, not an error unwrapped
+		panic(p)
+	}
+	if p != nil {
+		h.logger.ErrorContext(r.Context(), "handler panicked", "request_id", requestIDOf(r), "panic", p)
+		if w.status != 0 { // too late to say so: cut the connection
+			panic(http.ErrAbortHandler)
+		}
+		h.fail(w, r, problem{status: http.StatusInternalServerError, code: CodeInternal, detail: "internal error"})
+	}
+	h.logger.InfoContext(r.Context(), "request", "request_id", requestIDOf(r), "method", short(r.Method),
+		"path", short(r.URL.Path), "status", w.status, "bytes", w.bytes, "seconds", time.Since(start).Seconds())
+}
+
+// unrouted answers what no pattern matches with what http.ServeMux found, 404
+// or 405 with Allow, in our form.
+func (h *Handler) unrouted(w http.ResponseWriter, r *http.Request) {
+	found := &discard{header: http.Header{}}
+	h.mux.ServeHTTP(found, r)
+	p := problem{status: http.StatusNotFound, code: CodeNotFound, detail: "no such route"}
+	if found.status == http.StatusMethodNotAllowed {
+		w.Header()["Allow"] = found.header["Allow"]
+		p = problem{status: found.status, code: CodeMethodNotAllowed, detail: "method not allowed here; see the Allow header"}
+	}
+	h.fail(w, r, p)
+}
+
+// setHeaders sets the headers of every answer.
+func setHeaders(header http.Header, requestID string) {
+	header.Set("X-Request-Id", requestID)
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("Cache-Control", "no-store")
+}
+
+type requestIDKey struct{}
+
+// requestID takes the request id of the caller if it has a harmless form.
+func requestID(r *http.Request) string {
+	if id := r.Header.Get("X-Request-Id"); printable(id, 64) {
+		return id
+	}
+	return rand.Text()
+}
+
+func requestIDOf(r *http.Request) string {
+	id, _ := r.Context().Value(requestIDKey{}).(string)
+	return id
+}
+
+// recorder notes what was answered.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (w *recorder) WriteHeader(status int) {
+	if w.status == 0 && status >= 200 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(p)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap serves http.ResponseController.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// discard takes an answer that is not sent.
+type discard struct {
+	header http.Header
+	status int
+}
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
+func (d *discard) WriteHeader(status int)      { d.status = status }
+
+// short keeps log values short; slog's handlers escape them.
+func short(s string) string {
+	const limit = 200
+	if len(s) <= limit {
+		return s
+	}
+	return s[:limit] + "..."
+}

@@ -1,0 +1,76 @@
+package httpapi
+
+import (
+	"compress/flate"
+	"compress/gzip"
+	"errors"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// guardStep is how much an upload must send in each StallTimeout.
+const guardStep = 16 << 10
+
+// guard bounds the size of a body and the time that it may stall: the read
+// deadline moves on only when enough has arrived, so that a trickle of bytes
+// ends like silence does. The returned function lifts the deadline.
+func (h *Handler) guard(w http.ResponseWriter, r *http.Request) (io.Reader, func()) {
+	g := &guarded{
+		r:       http.MaxBytesReader(w, r.Body, h.opts.MaxBodyBytes),
+		control: http.NewResponseController(w),
+		timeout: h.opts.StallTimeout,
+		due:     guardStep,
+	}
+	g.extend()
+	// A server that cannot set deadlines has its own way to end requests.
+	return g, func() { _ = g.control.SetReadDeadline(time.Time{}) }
+}
+
+type guarded struct {
+	r       io.Reader
+	control *http.ResponseController
+	timeout time.Duration
+	due     int // bytes to go before the deadline moves
+}
+
+func (g *guarded) extend() { _ = g.control.SetReadDeadline(time.Now().Add(g.timeout)) }
+
+func (g *guarded) Read(p []byte) (int, error) {
+	n, err := g.r.Read(p)
+	if g.due -= n; g.due <= 0 {
+		g.due = guardStep
+		g.extend()
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = bodyProblem(err)
+	}
+	return n, err
+}
+
+// bodyProblem says what is wrong with a body that could not be read.
+func bodyProblem(err error) error {
+	var tooLarge *http.MaxBytesError
+	var known problem
+	var corrupt flate.CorruptInputError
+	switch {
+	case errors.As(err, &known), errors.As(err, &tooLarge), errors.Is(err, os.ErrDeadlineExceeded):
+		return err
+	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt),
+		errors.Is(err, zstd.ErrMagicMismatch), errors.Is(err, zstd.ErrCRCMismatch),
+		errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrReservedBlockType):
+		return badRequest("the compressed body is corrupt; nothing of it was kept")
+	}
+	p := badRequest("the body ended early or is malformed; nothing of it was kept")
+	p.cause = err
+	return p
+}
+
+// multipartReader reads a form without keeping any of it.
+func multipartReader(r io.Reader, boundary string) *multipart.Reader {
+	return multipart.NewReader(r, boundary)
+}

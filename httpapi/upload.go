@@ -1,0 +1,134 @@
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// upload serves POST /uploads.
+func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
+	if err := h.limit(w, r); err != nil {
+		return err
+	}
+	select {
+	case h.uploads <- struct{}{}:
+		defer func() { <-h.uploads }()
+	default:
+		return problem{
+			status: http.StatusServiceUnavailable, code: CodeBusy, detail: "too many uploads at a time; try again",
+			header: http.Header{"Retry-After": {"1"}},
+		}
+	}
+	want, err := parseUpload(r)
+	if err != nil {
+		return err
+	}
+	body, done := h.guard(w, r)
+	defer done()
+	file, closeFile, err := h.file(r, body)
+	if err != nil {
+		return err
+	}
+	defer closeFile()
+	file.Zone, file.IdempotencyKey = want.zone, want.key
+	receipt, err := h.svc.Upload(r.Context(), file)
+	if err != nil {
+		return err
+	}
+	if want.process {
+		if receipt.Batch, err = h.processUploaded(r, receipt.Batch, want.wait); err != nil {
+			return err
+		}
+		if want.wait > 0 {
+			w.Header().Set("Preference-Applied", "wait="+strconv.Itoa(int(want.wait/time.Second)))
+		}
+	}
+	if receipt.Replayed {
+		w.Header().Set("Idempotency-Replayed", "true")
+	}
+	w.Header().Set("Location", batchURL(r, receipt.Batch.ID))
+	return writeJSON(w, http.StatusCreated, receiptBody(r, &receipt))
+}
+
+// processUploaded puts a batch in line and waits for it if it is asked to. A
+// batch that is past that already, because the upload is a replay, stays.
+func (h *Handler) processUploaded(r *http.Request, b store.Batch, wait time.Duration) (store.Batch, error) {
+	err := h.svc.Process(r.Context(), b.ID)
+	if err != nil && !errors.Is(err, store.ErrConflict) {
+		return b, err
+	}
+	return h.await(r, b.ID, wait)
+}
+
+// uploadWish is what an upload asks for beside its body.
+type uploadWish struct {
+	key     string
+	zone    *time.Location
+	process bool
+	wait    time.Duration
+}
+
+func parseUpload(r *http.Request) (uploadWish, error) {
+	var want uploadWish
+	var err error
+	query := r.URL.Query()
+	if want.process, err = parseBool(query, "process"); err != nil {
+		return want, err
+	}
+	if want.zone, err = parseZone(query, "timestamp_zone"); err != nil {
+		return want, err
+	}
+	if keys := r.Header.Values("Idempotency-Key"); len(keys) > 0 {
+		if len(keys) > 1 || !printable(keys[0], 255) {
+			return want, badRequest("Idempotency-Key: want one value of 1 to 255 printable ASCII characters")
+		}
+		want.key = keys[0]
+	}
+	want.wait = parsePrefer(r).wait
+	return want, nil
+}
+
+// receiptBody is the answer to an upload.
+func receiptBody(r *http.Request, receipt *eventmetrics.Receipt) object {
+	b := &receipt.Batch
+	body := object{
+		"batch_id":         b.ID,
+		"inserted_count":   b.Events,
+		"failed_count":     b.Failed,
+		"errors":           rowErrors(receipt.Errors),
+		"errors_truncated": int64(len(receipt.Errors)) < b.Failed,
+		"status":           b.Status,
+	}
+	if b.Failed > 0 {
+		body["errors_url"] = batchURL(r, b.ID) + "/errors"
+	}
+	return body
+}
+
+// limit asks the limiter about an upload.
+func (h *Handler) limit(w http.ResponseWriter, r *http.Request) error {
+	if h.opts.Limiter == nil {
+		return nil
+	}
+	decision, err := h.opts.Limiter.Allow(r.Context(), h.opts.Source.Key(r))
+	if err != nil {
+		return problem{
+			status: http.StatusServiceUnavailable, code: CodeBusy, detail: "the rate limiter is away; try again",
+			header: http.Header{"Retry-After": {"1"}}, cause: err,
+		}
+	}
+	decision.WriteHeader(w.Header())
+	if !decision.Allowed {
+		seconds := int64((decision.ResetAfter + time.Second - 1) / time.Second)
+		return problem{
+			status: http.StatusTooManyRequests, code: CodeTooManyRequests,
+			detail: "too many uploads from this address; try again in " + strconv.FormatInt(seconds, 10) + " s",
+		}
+	}
+	return nil
+}
