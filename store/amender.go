@@ -9,9 +9,9 @@ import (
 // Amender is a [Store] that can correct its ledger. Without it, reprocessing
 // reports differences and leaves them.
 type Amender interface {
-	// Contribution returns what the ledger has for a batch. Errors:
-	// ErrNotFound when the batch is unknown or has no contribution. The
-	// Contribution belongs to the caller.
+	// Contribution returns what the ledger has for a batch. It belongs to the
+	// caller. Errors: ErrNotFound when the batch is unknown or has no
+	// contribution.
 	Contribution(ctx context.Context, id string) (metrics.Contribution, error)
 
 	// Amend replaces the contribution of a batch in one atomic step. The

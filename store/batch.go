@@ -37,8 +37,8 @@ func Statuses() []Status {
 	return []Status{Uploaded, Queued, Processing, Completed, Failed}
 }
 
-// Batch describes one uploaded file. Times are UTC, cut to the
-// millisecond; a zero time stays zero.
+// Batch describes one uploaded file. Times are UTC, cut to the millisecond;
+// a zero time stays zero.
 type Batch struct {
 	ID       string
 	FileName string

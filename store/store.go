@@ -94,8 +94,9 @@ type Store interface {
 // Writer fills one new batch. It is not safe for concurrent use.
 type Writer interface {
 	// Write adds events, none or many; rows ascend within a batch, and times
-	// are of the years 1970 to 9999. The store keeps neither the slice nor the Fields slices after Write has returned; it may keep
-	// the strings. It need not be durable before Commit.
+	// are of the years 1970 to 9999. The store keeps neither the slice nor the
+	// Fields slices after Write has returned; it may keep the strings. It need
+	// not be durable before Commit.
 	Write(ctx context.Context, events []metrics.Event) error
 
 	// Attach appends a chunk to the attachment called name of this batch. The
