@@ -84,11 +84,13 @@ func (s *Service) pour(ctx context.Context, f File, body io.Reader, w store.Writ
 	storeErr := p.store(ctx, w)
 	cancel()
 	parseErr := <-done
+	// A server ends the context of a request whose body breaks off: what the
+	// body said is the cause then, not the store's word about the context.
+	if parseErr != nil && (storeErr == nil || errors.Is(storeErr, context.Canceled)) {
+		return nil, parseErr
+	}
 	if storeErr != nil {
 		return nil, storeErr
-	}
-	if parseErr != nil {
-		return nil, parseErr
 	}
 	return p.summary()
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"mime/multipart"
 	"net/http"
 	"strings"
 
@@ -25,15 +26,18 @@ func (h *Handler) file(r *http.Request, body io.Reader) (eventmetrics.File, func
 	}
 	file := eventmetrics.File{Name: r.URL.Query().Get("file_name"), Body: body}
 	encoding := r.Header.Get("Content-Encoding")
+	release := func() {}
 	switch content {
 	case "multipart/form-data":
-		if body, err = decompress(body, encoding); err != nil {
+		form, err := decompress(body, encoding)
+		if err != nil {
 			return file, nil, err
 		}
-		if file, err = firstFile(body, params["boundary"]); err != nil {
+		release, encoding = form.close, "" // what is inside is not encoded twice
+		if file, err = firstFile(form, params["boundary"]); err != nil {
+			release()
 			return file, nil, err
 		}
-		encoding = ""
 	case "text/csv":
 	case "application/x-ndjson", "application/ndjson", "application/jsonl":
 		file.Format = ingest.NDJSON
@@ -46,10 +50,11 @@ func (h *Handler) file(r *http.Request, body io.Reader) (eventmetrics.File, func
 	}
 	plain, err := decompress(file.Body, encoding)
 	if err != nil {
+		release()
 		return file, nil, err
 	}
 	file.Name, file.Body = fileName(file.Name), plain
-	return file, plain.close, nil
+	return file, func() { plain.close(); release() }, nil
 }
 
 func missingFile() problem {
@@ -64,7 +69,7 @@ func firstFile(body io.Reader, boundary string) (eventmetrics.File, error) {
 	if boundary == "" {
 		return eventmetrics.File{}, badRequest("Content-Type: multipart/form-data lacks its boundary")
 	}
-	parts := multipartReader(body, boundary)
+	parts := multipart.NewReader(body, boundary)
 	for {
 		part, err := parts.NextRawPart()
 		if errors.Is(err, io.EOF) {
@@ -106,8 +111,17 @@ func fileName(name string) string {
 
 // plainReader is a decompressed file.
 type plainReader struct {
-	io.Reader
+	r     io.Reader
 	close func()
+}
+
+// Read implements io.Reader with errors that say what is wrong with the body.
+func (p *plainReader) Read(b []byte) (int, error) {
+	n, err := p.r.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = bodyProblem(err)
+	}
+	return n, err
 }
 
 // decompress undoes the Content-Encoding and, whether declared or not, what

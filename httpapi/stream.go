@@ -1,16 +1,11 @@
 package httpapi
 
 import (
-	"compress/flate"
-	"compress/gzip"
 	"errors"
 	"io"
-	"mime/multipart"
 	"net/http"
 	"os"
 	"time"
-
-	"github.com/klauspost/compress/zstd"
 )
 
 // guardStep is how much an upload must send in each StallTimeout.
@@ -46,31 +41,19 @@ func (g *guarded) Read(p []byte) (int, error) {
 		g.due = guardStep
 		g.extend()
 	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = bodyProblem(err)
-	}
 	return n, err
 }
 
-// bodyProblem says what is wrong with a body that could not be read.
+// bodyProblem says what is wrong with a body that could not be read, unless
+// the error says so itself.
 func bodyProblem(err error) error {
-	var tooLarge *http.MaxBytesError
-	var known problem
-	var corrupt flate.CorruptInputError
-	switch {
-	case errors.As(err, &known), errors.As(err, &tooLarge), errors.Is(err, os.ErrDeadlineExceeded):
+	if _, ok := errors.AsType[problem](err); ok || errors.Is(err, os.ErrDeadlineExceeded) {
 		return err
-	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt),
-		errors.Is(err, zstd.ErrMagicMismatch), errors.Is(err, zstd.ErrCRCMismatch),
-		errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrReservedBlockType):
-		return badRequest("the compressed body is corrupt; nothing of it was kept")
 	}
-	p := badRequest("the body ended early or is malformed; nothing of it was kept")
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return err
+	}
+	p := badRequest("the body ended early or is corrupt; nothing of it was kept")
 	p.cause = err
 	return p
-}
-
-// multipartReader reads a form without keeping any of it.
-func multipartReader(r io.Reader, boundary string) *multipart.Reader {
-	return multipart.NewReader(r, boundary)
 }

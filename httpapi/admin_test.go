@@ -1,0 +1,211 @@
+package httpapi_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eventmetrics/eventmetrics"
+	"github.com/eventmetrics/eventmetrics/httpapi"
+	"github.com/eventmetrics/eventmetrics/queue"
+)
+
+func TestEveryRouteButTheOpenOnesWantsTheToken(t *testing.T) {
+	a := start(t, setup{})
+	open := map[string]bool{"GET /{$}": true, "GET /health": true, "GET /healthz": true, "GET /readyz": true}
+	for _, pattern := range a.handler.Patterns() {
+		method, path, _ := strings.Cut(pattern, " ")
+		path = strings.NewReplacer("{$}", "", "{name}", "event-processing", "{id}", "x").Replace(path)
+		t.Run(pattern, func(t *testing.T) {
+			none := a.do(method, path, nil, "Authorization", "")
+			if open[pattern] {
+				if none.status != http.StatusOK {
+					t.Errorf("%d %s", none.status, none.body)
+				}
+				return
+			}
+			none.problem(t, http.StatusUnauthorized, httpapi.CodeUnauthenticated)
+			if none.header.Get("WWW-Authenticate") == "" {
+				t.Error("no WWW-Authenticate")
+			}
+			a.do(method, path, nil, "Authorization", token).problem(t, http.StatusUnauthorized, httpapi.CodeUnauthenticated)
+			a.do(method, path, nil, "Authorization", "Basic "+token).problem(t, http.StatusUnauthorized, httpapi.CodeUnauthenticated)
+			a.do(method, path, nil, "Authorization", "Bearer wrong").problem(t, http.StatusForbidden, httpapi.CodeForbidden)
+		})
+	}
+}
+
+func TestAuthorizeReplacesTheToken(t *testing.T) {
+	a := start(t, setup{api: httpapi.Options{Authorize: func(r *http.Request) error {
+		if r.Header.Get("X-User") == "" {
+			return httpapi.ErrUnauthenticated
+		}
+		if r.Header.Get("X-User") != "admin" {
+			return errors.New("not you")
+		}
+		return nil
+	}}})
+	a.get("/batches").problem(t, http.StatusUnauthorized, httpapi.CodeUnauthenticated)
+	a.get("/batches", "X-User", "guest").problem(t, http.StatusForbidden, httpapi.CodeForbidden)
+	if res := a.get("/batches", "X-User", "admin"); res.status != http.StatusOK {
+		t.Errorf("%d %s", res.status, res.body)
+	}
+	if _, err := httpapi.New(a.service, &httpapi.Options{}); err == nil {
+		t.Error("a handler that lets everybody in was made without a word")
+	}
+}
+
+func TestRoutesAndMethodsThatAreNot(t *testing.T) {
+	a := start(t, setup{})
+	a.get("/nowhere").problem(t, http.StatusNotFound, httpapi.CodeNotFound)
+	a.get("/batches/not-an-id").problem(t, http.StatusNotFound, httpapi.CodeNotFound)
+	res := a.get("/uploads")
+	res.problem(t, http.StatusMethodNotAllowed, httpapi.CodeMethodNotAllowed)
+	if got := res.header.Get("Allow"); got != "POST" {
+		t.Errorf("Allow is %q", got)
+	}
+	problem := a.do("POST", "/batches/0199d2f8-0000-7000-8000-000000000000/process", nil).problem(t, http.StatusNotFound, httpapi.CodeNotFound)
+	if problem["error"] != "Batch not found" {
+		t.Errorf("error is %v", problem["error"])
+	}
+}
+
+func TestEveryAnswerHasItsHeaders(t *testing.T) {
+	a := start(t, setup{})
+	for _, path := range []string{"/", "/health", "/nowhere", "/metrics", "/batches"} {
+		res := a.get(path, "X-Request-Id", "abc-1")
+		if got := res.header.Get("X-Request-Id"); got != "abc-1" {
+			t.Errorf("%s: X-Request-Id is %q", path, got)
+		}
+		if res.header.Get("X-Content-Type-Options") != "nosniff" || !strings.Contains(res.header.Get("Content-Security-Policy"), "default-src 'none'") {
+			t.Errorf("%s: headers %v", path, res.header)
+		}
+	}
+	for _, bad := range []string{strings.Repeat("x", 65), "a\tb"} {
+		if got := a.get("/health", "X-Request-Id", bad).header.Get("X-Request-Id"); got == bad || got == "" {
+			t.Errorf("X-Request-Id %q became %q", bad, got)
+		}
+	}
+}
+
+func TestHandlerWorksUnderAPrefix(t *testing.T) {
+	a := start(t, setup{prefix: "/em/v1"})
+	res := a.csv("/uploads", header+day8+",,,\n")
+	id := res.json(t)["batch_id"].(string)
+	if got := res.header.Get("Location"); got != "/em/v1/batches/"+id {
+		t.Errorf("Location is %q", got)
+	}
+	if got := res.json(t)["errors_url"]; got != "/em/v1/batches/"+id+"/errors" {
+		t.Errorf("errors_url is %v", got)
+	}
+	problem := a.get("/nowhere").problem(t, http.StatusNotFound, httpapi.CodeNotFound)
+	if problem["instance"] != "/em/v1/nowhere" {
+		t.Errorf("instance is %v", problem["instance"])
+	}
+}
+
+func TestHealthAndReadiness(t *testing.T) {
+	a := start(t, setup{})
+	health := a.get("/health").json(t)
+	if uptime, ok := health["uptime"].(float64); health["status"] != "ok" || !ok || uptime <= 0 {
+		t.Errorf("health: %v", health)
+	}
+	if res := a.get("/readyz"); res.status != http.StatusOK {
+		t.Errorf("readyz: %d", res.status)
+	}
+	a.handler.Drain()
+	a.get("/readyz").problem(t, http.StatusServiceUnavailable, httpapi.CodeBusy)
+	if res := a.get("/healthz"); res.status != http.StatusOK {
+		t.Errorf("healthz while draining: %d", res.status)
+	}
+}
+
+// kill makes the jobs of batches dead letters, by taking them from the queue
+// with a handler that fails for good.
+func (a *api) kill(n int64) {
+	a.t.Helper()
+	ctx, stop := context.WithTimeout(a.t.Context(), 30*time.Second)
+	defer stop()
+	go func() {
+		for {
+			if stats, _ := a.service.Queue().Stats(ctx); stats.Dead == n || ctx.Err() != nil {
+				stop()
+				return
+			}
+		}
+	}()
+	broken := func(context.Context, queue.Job) error { return queue.Permanent(errors.New("disk on fire")) }
+	if err := a.service.Queue().Consume(ctx, broken); err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+func TestDeadLetters(t *testing.T) {
+	a := start(t, setup{idle: true})
+	const dlq = "/admin/queues/event-processing/dlq"
+	var ids []string
+	for range 3 {
+		id := a.csv("/uploads?process=true", header+day8).json(t)["batch_id"].(string)
+		ids = append(ids, id)
+	}
+	a.kill(3)
+	list := a.get(dlq + "?limit=2").json(t)
+	if list["queue"] != "event-processing" || list["failed_count"] != 3.0 || len(list["jobs"].([]any)) != 2 {
+		t.Errorf("first page: %v", list)
+	}
+	list = a.get(dlq + "?limit=2&cursor=" + list["next_cursor"].(string)).json(t)
+	job := list["jobs"].([]any)[0].(map[string]any)
+	if len(list["jobs"].([]any)) != 1 || job["failedReason"] != "disk on fire" || job["attempts"] != 1.0 || job["timestamp"].(float64) < 1e12 {
+		t.Errorf("second page: %v", list)
+	}
+	batch := job["data"].(map[string]any)["batchId"].(string)
+	if job["id"] != "process:"+batch || !set(ids)[batch] {
+		t.Errorf("job %v is of no batch", job)
+	}
+	job2 := "/process:" + batch
+	if res := a.do("POST", dlq+job2+"/retry", nil); res.status != http.StatusOK {
+		t.Errorf("retry: %d %s", res.status, res.body)
+	}
+	a.do("POST", dlq+job2+"/retry", nil).problem(t, http.StatusConflict, httpapi.CodeConflict)
+	if res := a.do("POST", dlq+"/retry", nil); res.json(t)["retried_count"] != 2.0 {
+		t.Errorf("retry all: %d %s", res.status, res.body)
+	}
+	a.kill(3)
+	if res := a.do("DELETE", dlq+job2+"?reason=a+test", nil); res.status != http.StatusNoContent {
+		t.Errorf("discard: %d %s", res.status, res.body)
+	}
+	a.do("DELETE", dlq+job2, nil).problem(t, http.StatusNotFound, httpapi.CodeNotFound)
+	if got := a.get(dlq).json(t)["failed_count"]; got != 2.0 {
+		t.Errorf("failed_count is %v, want 2", got)
+	}
+	problem := a.get("/admin/queues/other/dlq").problem(t, http.StatusNotFound, httpapi.CodeNotFound)
+	if problem["error"] != "Queue not found" {
+		t.Errorf("error is %v", problem["error"])
+	}
+}
+
+func TestReprocessAndCleanupReport(t *testing.T) {
+	a := start(t, setup{service: eventmetrics.Options{CleanupTTL: time.Nanosecond}})
+	a.count(day8)
+	want := map[string]any{
+		"batch_count": 1.0, "event_count": 3.0, "sealed_count": 0.0, "drifted_count": 0.0, "amended_count": 0.0, "drifts": []any{},
+	}
+	if d := cmp.Diff(want, a.do("POST", "/admin/reprocess", nil).json(t)); d != "" {
+		t.Error(d)
+	}
+	id := a.csv("/uploads", header+day8).json(t)["batch_id"].(string)
+	<-time.After(5 * time.Millisecond) // batches know their age to the millisecond
+	for _, dryRun := range []string{"true", "false"} {
+		got := a.do("POST", "/admin/cleanup?dry_run="+dryRun, nil).json(t)
+		want := map[string]any{"dry_run": dryRun == "true", "batch_count": 1.0, "event_count": 3.0, "remainder_count": 0.0}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Error(d)
+		}
+	}
+	a.get("/batches/"+id).problem(t, http.StatusNotFound, httpapi.CodeNotFound)
+}
