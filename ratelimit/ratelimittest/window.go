@@ -1,0 +1,104 @@
+package ratelimittest
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/ratelimit"
+)
+
+// patience is the number of windows after which one that has not ended never
+// will.
+const patience = 20
+
+func reportsItsReset(e *env) error {
+	l := e.h.Open(e.TB, 2, long)
+	for i := range 5 {
+		d, err := l.Allow(e.ctx, "k")
+		if err != nil {
+			return fmt.Errorf("request %d: %w", i+1, err)
+		}
+		if d.ResetAfter <= 0 || d.ResetAfter > long {
+			return fmt.Errorf("request %d: the window of %v ends after %v", i+1, long, d.ResetAfter)
+		}
+	}
+	return nil
+}
+
+func opensANewWindow(e *env) error {
+	const limit = 3
+	l := e.h.Open(e.TB, limit, e.h.Window)
+	for range 2 {
+		d, err := e.exhaust(l)
+		if err != nil {
+			return err
+		}
+		e.wait(d.ResetAfter)
+		if d, err = e.untilAllowed(l); err != nil {
+			return err
+		}
+		if d.Remaining != limit-1 {
+			return fmt.Errorf("a new window with room for %d has %d remaining after a request, want %d", limit, d.Remaining, limit-1)
+		}
+	}
+	return nil
+}
+
+func endsInSpiteOfDenials(e *env) error {
+	l := e.h.Open(e.TB, 1, e.h.Window)
+	d, err := e.exhaust(l)
+	if err != nil {
+		return err
+	}
+	// The end that was promised first, by a clock that is read after it.
+	end := time.Now().Add(d.ResetAfter + 2*e.h.Precision)
+	for giveUp := end.Add(patience * e.h.Window); time.Now().Before(giveUp); e.wait(e.h.Window / 20) {
+		asked := time.Now()
+		if d, err = l.Allow(e.ctx, "k"); err != nil {
+			return fmt.Errorf("denied request: %w", err)
+		}
+		if d.Allowed {
+			return nil
+		}
+		if late := asked.Add(d.ResetAfter).Sub(end); late > 0 {
+			return fmt.Errorf("a denied request moved the end of the window by %v", late)
+		}
+	}
+	return fmt.Errorf("a client that kept asking was denied for %d windows", patience)
+}
+
+// exhaust asks until it is denied.
+func (e *env) exhaust(l ratelimit.Limiter) (ratelimit.Decision, error) {
+	for range 1000 {
+		d, err := l.Allow(e.ctx, "k")
+		if err != nil {
+			return d, fmt.Errorf("use up the window: %w", err)
+		}
+		if !d.Allowed {
+			return d, nil
+		}
+	}
+	return ratelimit.Decision{}, errors.New("none of 1000 requests was denied")
+}
+
+// untilAllowed asks until it is allowed.
+func (e *env) untilAllowed(l ratelimit.Limiter) (ratelimit.Decision, error) {
+	for giveUp := time.Now().Add(patience * e.h.Window); time.Now().Before(giveUp); e.wait(e.h.Window / 20) {
+		d, err := l.Allow(e.ctx, "k")
+		if err != nil {
+			return d, fmt.Errorf("ask after the window: %w", err)
+		}
+		if d.Allowed {
+			return d, nil
+		}
+	}
+	return ratelimit.Decision{}, fmt.Errorf("no request was allowed in %d windows after a denial", patience)
+}
+
+func (e *env) wait(d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-e.ctx.Done():
+	}
+}
