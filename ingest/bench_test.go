@@ -3,34 +3,25 @@ package ingest_test
 import (
 	"bytes"
 	"encoding/csv"
-	"fmt"
+	"errors"
 	"io"
-	"math/rand/v2"
 	"testing"
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/ingest"
+	"github.com/eventmetrics/eventmetrics/internal/gen"
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
-const benchRows = 100_000
+const benchRows = 1_000_000
 
 // benchInput makes rows over 30 days and five event types.
-func benchInput(quote bool) []byte {
-	var b bytes.Buffer
-	b.WriteString("candidate_id,test_id,event_type,timestamp\n")
-	random := rand.New(rand.NewPCG(1, 2))
-	types := []string{"test_started", "question_answered", "test_completed", "test_abandoned", "login"}
-	form := "C%09d,T%05d,%s,%s\n"
-	if quote {
-		form = "\"C%09d\",\"T%05d\",\"%s\",\"%s\"\n"
+func benchInput(b *testing.B, quoted float64) []byte {
+	var buf bytes.Buffer
+	if _, err := gen.Write(&buf, &gen.Options{Rows: benchRows, Days: 30, Quoted: quoted}); err != nil {
+		b.Fatal(err)
 	}
-	first := time.Date(2025, 11, 1, 0, 0, 0, 0, time.UTC)
-	for range benchRows {
-		at := first.Add(time.Duration(random.IntN(30*24*3600)) * time.Second)
-		fmt.Fprintf(&b, form, random.IntN(1e9), random.IntN(1e5), types[random.IntN(len(types))], at.Format(time.RFC3339))
-	}
-	return b.Bytes()
+	return buf.Bytes()
 }
 
 func perRow(b *testing.B) {
@@ -49,7 +40,7 @@ func benchRead(b *testing.B, input []byte, opts func() *ingest.Options) {
 		for {
 			n, err := r.Read(events)
 			total += n
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {
@@ -65,21 +56,21 @@ func benchRead(b *testing.B, input []byte, opts func() *ingest.Options) {
 
 func BenchmarkReader(b *testing.B) {
 	b.Run("plain", func(b *testing.B) {
-		benchRead(b, benchInput(false), func() *ingest.Options { return nil })
+		benchRead(b, benchInput(b, 0), func() *ingest.Options { return nil })
 	})
 	b.Run("quoted", func(b *testing.B) {
-		benchRead(b, benchInput(true), func() *ingest.Options { return nil })
+		benchRead(b, benchInput(b, 1), func() *ingest.Options { return nil })
 	})
 }
 
 func BenchmarkReaderAndAggregate(b *testing.B) {
-	benchRead(b, benchInput(false), func() *ingest.Options {
+	benchRead(b, benchInput(b, 0), func() *ingest.Options {
 		return &ingest.Options{Accept: metrics.NewAggregator(nil).Add}
 	})
 }
 
 func BenchmarkEncodingCSV(b *testing.B) {
-	input := benchInput(false)
+	input := benchInput(b, 0)
 	b.SetBytes(int64(len(input)))
 	b.ReportAllocs()
 	type key struct {

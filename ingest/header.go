@@ -30,7 +30,7 @@ type role struct {
 // readHeader reads the header line and finds the delimiter. Errors: ErrNoRows,
 // *HeaderError, and those of the input.
 func (r *Reader) readHeader() (*layout, error) {
-	r.scanner.line = 1
+	r.line = 1
 	r.vals = make([]string, r.opts.Limits.Columns+1)
 	r.setDelim(',')
 	sh := r.scan()

@@ -52,14 +52,14 @@ func read(in io.Reader, opts ingest.Options) outcome {
 
 // line shows an event in one line.
 func line(e *metrics.Event) string {
-	s := fmt.Sprintf("%d %s %s", e.Row, e.Type, e.Time.Format(time.RFC3339Nano))
+	s := fmt.Appendf(nil, "%d %s %s", e.Row, e.Type, e.Time.Format(time.RFC3339Nano))
 	if e.ID != "" {
-		s += " #" + e.ID
+		s = append(s, " #"+e.ID...)
 	}
 	for _, f := range e.Fields {
-		s += fmt.Sprintf(" %s=%q", f.Name, f.Value)
+		s = fmt.Appendf(s, " %s=%q", f.Name, f.Value)
 	}
-	return s
+	return string(s)
 }
 
 func lines(events []metrics.Event) []string {
@@ -70,7 +70,7 @@ func lines(events []metrics.Event) []string {
 	return out
 }
 
-// fault shows a rejected row in one line.
+// faults shows each rejected row in one line.
 func faults(rejected []ingest.RowError) []string {
 	var out []string
 	for _, e := range rejected {

@@ -50,8 +50,7 @@ func (s *source) refill() {
 	buf := make([]byte, size+padding)
 	n := copy(buf, tail)
 	m, err := readFull(s.in, buf[n:size])
-	s.eof, s.err = err == io.EOF, nil
-	if !s.eof {
+	if s.eof = isEOF(err); !s.eof {
 		s.err = err
 	}
 	s.chunk = min(2*s.chunk, s.maxChunk)
@@ -83,6 +82,12 @@ func readFull(in io.Reader, p []byte) (n int, err error) {
 		}
 	}
 	return n, err
+}
+
+// isEOF reports whether a reader has come to its end. One that wraps io.EOF
+// has broken off.
+func isEOF(err error) bool {
+	return err == io.EOF //nolint:errorlint // the end is io.EOF itself, by the contract of io.Reader
 }
 
 func isASCII(data []byte) bool {

@@ -83,10 +83,10 @@ func (u *utf16Reader) decode() {
 		}
 		raw = raw[used:]
 	}
-	if len(raw) == 1 && u.err == io.EOF {
+	if len(raw) == 1 && isEOF(u.err) {
 		out, raw = append(out, 0xFF), nil
 	}
-	if u.err != nil && u.err != io.EOF {
+	if u.err != nil && !isEOF(u.err) {
 		raw = nil // the input broke off: nothing behind counts
 	}
 	u.raw = u.raw[:copy(u.raw[:cap(u.raw)], raw)]
