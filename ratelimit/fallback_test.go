@@ -310,8 +310,12 @@ func TestAHangIsNoticedEvenIfEveryCallerLeaves(t *testing.T) {
 		p.primary.set(func(context.Context) error { <-release; return nil })
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer cancel()
+		start := time.Now()
 		if _, err := p.Allow(ctx, "k"); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Allow: %v, want the caller's deadline", err)
+		}
+		if got := time.Since(start); got != 10*time.Millisecond {
+			t.Errorf("Allow took %v, want no longer than its caller waits", got)
 		}
 		sleep(100 * time.Millisecond)
 		p.expect(t, "the call is overdue", local)
