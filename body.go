@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"hash"
 	"io"
 )
@@ -15,6 +16,7 @@ type body struct {
 	r     io.Reader
 	left  int64
 	hash  hash.Hash
+	err   error // what was wrong with it, if anything
 }
 
 func newBody(ctx context.Context, r io.Reader, limit int64) *body {
@@ -31,9 +33,12 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 	n, err := b.r.Read(p)
 	if b.left -= int64(n); b.left < 0 {
-		return 0, ErrTooLarge
+		n, err = 0, ErrTooLarge
 	}
 	_, _ = b.hash.Write(p[:n])
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.err = err
+	}
 	return n, err
 }
 

@@ -76,7 +76,7 @@ func (s *summary) attach(ctx context.Context, w store.Writer) error {
 
 // pour reads a file into a Writer. The file is read, checked and summed on
 // one goroutine while the chunk before is stored on this one.
-func (s *Service) pour(ctx context.Context, f File, body io.Reader, w store.Writer) (*summary, error) {
+func (s *Service) pour(ctx context.Context, f File, body *body, w store.Writer) (*summary, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	p := s.newParser(ctx, f, body)
 	done := make(chan error, 1)
@@ -84,13 +84,16 @@ func (s *Service) pour(ctx context.Context, f File, body io.Reader, w store.Writ
 	storeErr := p.store(ctx, w)
 	cancel()
 	parseErr := <-done
-	// A server ends the context of a request whose body breaks off: what the
-	// body said is the cause then, not the store's word about the context.
-	if parseErr != nil && (storeErr == nil || errors.Is(storeErr, context.Canceled)) {
-		return nil, parseErr
+	// A server ends the context of a request whose body breaks off, so the
+	// body's own word goes before whatever else ended.
+	if body.err != nil {
+		return nil, fmt.Errorf("eventmetrics: read upload: %w", body.err)
 	}
 	if storeErr != nil {
 		return nil, storeErr
+	}
+	if parseErr != nil {
+		return nil, parseErr
 	}
 	return p.summary()
 }
