@@ -92,12 +92,14 @@ const (
 	ended      = "an ended context does not block"
 )
 
-func TestBrokenLimitersFail(t *testing.T) {
-	tests := []struct {
-		name string
-		make maker
-		want []string
-	}{
+type brokenLimiter struct {
+	name string
+	make maker
+	want []string // the names of the checks that it fails
+}
+
+func brokenCounts() []brokenLimiter {
+	return []brokenLimiter{
 		{"one too many", func(limit int64, window time.Duration) asked {
 			return newFixed(limit+1, window).Allow
 		}, []string{exact, concurrent, pair, apart, odd, remaining, rate, again, ended}},
@@ -110,6 +112,11 @@ func TestBrokenLimitersFail(t *testing.T) {
 		{"replaces what is not UTF-8", confuses(func(k string) string { return strings.ToValidUTF8(k, "\ufffd") }), []string{odd}},
 		{"ends keys at a NUL", confuses(func(k string) string { k, _, _ = strings.Cut(k, "\x00"); return k }), []string{odd}},
 		{"refuses the empty key", refusesTheEmptyKey, []string{odd}},
+	}
+}
+
+func brokenAnswers() []brokenLimiter {
+	return []brokenLimiter{
 		{"remaining below 0", lies(func(d *ratelimit.Decision) {
 			if !d.Allowed {
 				d.Remaining = -1
@@ -132,11 +139,21 @@ func TestBrokenLimitersFail(t *testing.T) {
 			}
 		}), []string{reset, denials}},
 		{"reset longer than the window", lies(func(d *ratelimit.Decision) { d.ResetAfter += d.Window }), []string{reset}},
+	}
+}
+
+func brokenWindows() []brokenLimiter {
+	return []brokenLimiter{
 		{"denials begin a new window", miscounts(beginsAgainWhenDenied), []string{denials}},
 		{"denials begin a new window in secret", beginsAgainInSecret, []string{again, denials}},
 		{"a key without an end", miscounts(neverEnds), []string{again, denials}},
 		{"a window that keeps its denials", miscounts(keepsDenials), []string{again, denials}},
 		{"a new window with room for one", miscounts(leavesRoomForOne), []string{again}},
+	}
+}
+
+func brokenContexts() []brokenLimiter {
+	return []brokenLimiter{
 		{"hangs when the context has ended", blunders(func(*fixed) (ratelimit.Decision, error) {
 			<-time.After(time.Hour)
 			return ratelimit.Decision{}, context.Canceled
@@ -149,7 +166,10 @@ func TestBrokenLimitersFail(t *testing.T) {
 			return ratelimit.Decision{}, nil
 		}), []string{ended}},
 	}
-	for _, tt := range tests {
+}
+
+func TestBrokenLimitersFail(t *testing.T) {
+	for _, tt := range slices.Concat(brokenCounts(), brokenAnswers(), brokenWindows(), brokenContexts()) {
 		t.Run(tt.name, func(t *testing.T) {
 			if diff := cmp.Diff(tt.want, failures(t, together(tt.make))); diff != "" {
 				t.Errorf("failed checks (-want +got):\n%s", diff)
