@@ -86,7 +86,7 @@ func BenchmarkEncodingCSV(b *testing.B) {
 		}
 		for {
 			rec, err := r.Read()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {

@@ -24,7 +24,10 @@ type outcome struct {
 }
 
 // read reads an input to its end, a few events at a time.
-func read(in io.Reader, opts ingest.Options) outcome {
+func read(in io.Reader, opts ingest.Options) outcome { return readPieces(in, opts, 0) }
+
+// readPieces reads an input in pieces of the size given, unless it is 0.
+func readPieces(in io.Reader, opts ingest.Options, chunk int) outcome {
 	var out outcome
 	opts.Reject = func(e *ingest.RowError) error {
 		kept := *e
@@ -33,6 +36,9 @@ func read(in io.Reader, opts ingest.Options) outcome {
 		return nil
 	}
 	r := ingest.NewReader(in, &opts)
+	if chunk > 0 {
+		r.SetChunk(chunk)
+	}
 	events := make([]metrics.Event, 3)
 	for {
 		n, err := r.Read(events)
