@@ -34,25 +34,38 @@ type AggregatorOptions struct {
 type Aggregator struct {
 	opts    AggregatorOptions
 	subject int // where the subject was last found among the fields
-	types   map[string]int32
+	recent  [recentTypes]*typeCells
+	types   map[string]*typeCells
 	days    map[Day]struct{}
-	cells   map[cellKey]*Daily
-	last    *Daily
+	first   Day // the day of the first event, around which days are near
+	cells   int
 }
 
-type cellKey struct {
-	day      Day
-	typeCode int32
+const (
+	// recentTypes is the size of the cache in front of the map of types; a
+	// power of two.
+	recentTypes = 64
+	// nearDays is the number of days that have a place in an array; a power of
+	// two. Those further away from the first day are in a map.
+	nearDays = 1024
+)
+
+// typeCells has the cells of one event type.
+type typeCells struct {
+	name string
+	near []*cell // by day, from first-nearDays/2 on; grows as needed
+	far  map[Day]*cell
+}
+
+// cell sums one day and event type. Its count is the sum of its slots.
+type cell struct {
+	slots    [SlotsPerDay]int64
+	subjects Sketch
 }
 
 // NewAggregator returns an empty Aggregator. Nil options mean the defaults.
 func NewAggregator(opts *AggregatorOptions) *Aggregator {
-	a := &Aggregator{
-		types: map[string]int32{},
-		days:  map[Day]struct{}{},
-		cells: map[cellKey]*Daily{},
-		last:  &Daily{},
-	}
+	a := &Aggregator{types: map[string]*typeCells{}, days: map[Day]struct{}{}}
 	if opts != nil {
 		a.opts = *opts
 	}
@@ -73,47 +86,88 @@ func setDefault(v *int, def int) {
 // each of them the Aggregator is as before and goes on working.
 func (a *Aggregator) Add(e *Event) error {
 	day, slot := dayAndSlot(e.Time)
-	cell := a.last
-	if cell.Day != day || cell.Type != e.Type || cell.Slots == nil {
+	var c *cell
+	t := a.typeOf(e.Type)
+	if t != nil {
+		c = a.cellOf(t, day)
+	}
+	if c == nil {
 		var err error
-		if cell, err = a.cell(day, e.Type); err != nil {
+		if c, err = a.newCell(t, day, e.Type); err != nil {
 			return err
 		}
-		a.last = cell
 	}
-	cell.Count++
-	cell.Slots[slot]++
+	c.slots[slot]++
 	if subject := a.subjectOf(e); subject != "" {
-		cell.Subjects.Add(subject)
+		c.subjects.Add(subject)
 	}
 	return nil
 }
 
-func (a *Aggregator) cell(day Day, eventType string) (*Daily, error) {
-	code, known := a.types[eventType]
-	if known {
-		if cell := a.cells[cellKey{day, code}]; cell != nil {
-			return cell, nil
-		}
+// typeOf finds a type, nearly always in the cache, whose places depend on the
+// length and the last byte, in which similar names differ most.
+func (a *Aggregator) typeOf(name string) *typeCells {
+	place := 0
+	if len(name) > 0 {
+		place = (len(name)*7 + int(name[len(name)-1])) % recentTypes
 	}
-	if !known && len(a.types) >= a.opts.MaxTypes {
+	if t := a.recent[place]; t != nil && t.name == name {
+		return t
+	}
+	t := a.types[name]
+	if t != nil {
+		a.recent[place] = t
+	}
+	return t
+}
+
+func (a *Aggregator) cellOf(t *typeCells, day Day) *cell {
+	if i := a.nearIndex(day); i < uint(len(t.near)) {
+		return t.near[i]
+	}
+	return t.far[day]
+}
+
+// nearIndex returns the place of a day in the array, or one behind its end.
+func (a *Aggregator) nearIndex(day Day) uint {
+	return uint(day - a.first + nearDays/2) // a day before the array wraps to a huge one
+}
+
+// newCell makes room for a day and event type if the caps allow it.
+func (a *Aggregator) newCell(t *typeCells, day Day, eventType string) (*cell, error) {
+	if t == nil && len(a.types) >= a.opts.MaxTypes {
 		return nil, ErrTooManyTypes
 	}
-	if _, ok := a.days[day]; !ok && len(a.days) >= a.opts.MaxDays {
+	if _, known := a.days[day]; !known && len(a.days) >= a.opts.MaxDays {
 		return nil, ErrTooManyDays
 	}
-	if len(a.cells) >= a.opts.MaxCells {
+	if a.cells >= a.opts.MaxCells {
 		return nil, ErrTooManyCells
 	}
-	eventType = strings.Clone(eventType) // it shares memory with its file
-	if !known {
-		code = int32(len(a.types))
-		a.types[eventType] = code
+	if a.cells == 0 {
+		a.first = day
 	}
+	if t == nil {
+		t = &typeCells{name: strings.Clone(eventType), far: map[Day]*cell{}} // the name shares memory with its file
+		a.types[t.name] = t
+	}
+	c := &cell{}
+	a.place(t, day, c)
 	a.days[day] = struct{}{}
-	cell := &Daily{Day: day, Type: eventType, Slots: new([SlotsPerDay]int64), Subjects: &Sketch{}}
-	a.cells[cellKey{day, code}] = cell
-	return cell, nil
+	a.cells++
+	return c, nil
+}
+
+func (a *Aggregator) place(t *typeCells, day Day, c *cell) {
+	i := a.nearIndex(day)
+	if i >= nearDays {
+		t.far[day] = c
+		return
+	}
+	if grow := int(i) + 1 - len(t.near); grow > 0 {
+		t.near = append(t.near, make([]*cell, grow)...)
+	}
+	t.near[i] = c
 }
 
 // subjectOf finds the subject where it was last, which is where it is in
@@ -137,10 +191,26 @@ func (a *Aggregator) subjectOf(e *Event) string {
 // Contribution returns the sum of the events added so far. It shares no memory
 // with the Aggregator, which may go on.
 func (a *Aggregator) Contribution() Contribution {
-	c := make(Contribution, 0, len(a.cells))
-	for _, cell := range a.cells {
-		c = append(c, cell.Clone())
+	c := make(Contribution, 0, a.cells)
+	for _, t := range a.types {
+		for i, near := range t.near {
+			if near != nil {
+				c = append(c, near.daily(a.first-nearDays/2+Day(i), t.name))
+			}
+		}
+		for day, far := range t.far {
+			c = append(c, far.daily(day, t.name))
+		}
 	}
 	slices.SortFunc(c, func(x, y Daily) int { return x.Compare(&y) })
 	return c
+}
+
+func (c *cell) daily(day Day, eventType string) Daily {
+	slots := c.slots
+	d := Daily{Day: day, Type: eventType, Slots: &slots, Subjects: c.subjects.Clone()}
+	for _, n := range slots {
+		d.Count += n
+	}
+	return d
 }

@@ -243,7 +243,7 @@ func seq(c metrics.Contribution, q metrics.Query) iter.Seq2[metrics.Daily, error
 
 func BenchmarkAggregator(b *testing.B) {
 	day := time.Date(2025, 11, 8, 0, 0, 0, 0, time.UTC)
-	in := make([]metrics.Event, 1<<16)
+	in := make([]metrics.Event, 1<<20) // some 1700 subjects a day and type
 	for i := range in {
 		in[i] = metrics.Event{
 			Type:   "type_" + strconv.Itoa(i*7%20),

@@ -13,7 +13,7 @@ const (
 	maxRank = 64 - sketchBits + 1
 	// maxSparse is the number of registers in use up to which a sketch is a
 	// short sorted list; above, it is the full array of 4 KiB.
-	maxSparse = 192
+	maxSparse = 48
 )
 
 // Sketch estimates the number of distinct strings added to it, with a standard
@@ -38,19 +38,19 @@ func (s *Sketch) Add(subject string) {
 	register := uint32(h >> (64 - sketchBits))
 	// The lowest bit set stops the count in a hash that ends in zeros.
 	rank := uint8(bits.LeadingZeros64(h<<sketchBits|1<<(sketchBits-1)) + 1)
-	if s.dense != nil {
-		s.dense[register] = max(s.dense[register], rank)
-		return
-	}
-	s.raiseSparse(register, rank)
+	s.raise(register, rank)
 }
 
 func (s *Sketch) raise(register uint32, rank uint8) {
-	if s.dense != nil {
-		s.dense[register] = max(s.dense[register], rank)
+	if s.dense == nil {
+		s.raiseSparse(register, rank)
 		return
 	}
-	s.raiseSparse(register, rank)
+	// Most strings raise nothing, and what is not written stays clean in the
+	// caches.
+	if rank > s.dense[register%registers] {
+		s.dense[register%registers] = rank
+	}
 }
 
 func (s *Sketch) raiseSparse(register uint32, rank uint8) {
