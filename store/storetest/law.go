@@ -137,7 +137,7 @@ func sketchesForget(c *check) {
 	var all []metrics.Contribution
 	var ids []string
 	for _, n := range []int{5, 800, 20, 3000, 1} {
-		all = append(all, c.randomContribution(rng, n))
+		all = append(all, c.spread(rng, epoch, n))
 		ids = append(ids, c.recorded(all[len(all)-1]))
 	}
 	for len(ids) > 0 {

@@ -91,8 +91,9 @@ func amendRacesDelete(c *check) {
 	a := need[store.Amender](c)
 	for i := range c.scaled(30) {
 		id := c.recorded(c.someContribution(5))
-		amend := func() error { return a.Amend(c.Context(), id, c.someContribution(i+10)) }
-		for _, err := range c.deletedRace(id, amend, amend) {
+		late := c.someContribution(i + 10)
+		amend := func() error { return a.Amend(c.Context(), id, late) }
+		for _, err := range c.deletedRace(i, id, amend, amend) {
 			c.nilOrNotFound(err, "Amend")
 		}
 		c.gone(id, "after DeleteBatch beside Amend")
@@ -116,8 +117,12 @@ func explains(c *check) {
 		l.uploaded = append(l.uploaded, c.uploaded())
 		c.must(l.step(), "a random step")
 	}
+	for i := range 6 {
+		contribution := c.someContribution(10 * i)
+		l.recorded[c.recorded(contribution)] = contribution
+	}
 	first := metrics.DayOf(epoch)
-	for day := first - 1; day < first+6; day++ {
+	for day := first - 1; day < first+season+6; day++ {
 		for _, eventType := range []string{"left", "right", "neither"} {
 			c.explainIs(e, l, day, eventType)
 		}

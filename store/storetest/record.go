@@ -3,6 +3,8 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"runtime"
+	"slices"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -69,26 +71,29 @@ func recordRace(c *check) {
 	c.recorded(beside)
 	for round := range 3 {
 		id := c.uploaded()
-		own := func(i int) metrics.Contribution { return c.someContribution(round*rivals + i + 1) }
-		for _, err := range concurrently(rivals, func(i int) error { return c.st.Record(c.Context(), id, own(i)) }) {
+		var all []metrics.Contribution
+		for i := range rivals {
+			all = append(all, c.someContribution(round*rivals+i+1))
+		}
+		for _, err := range concurrently(rivals, func(i int) error { return c.st.Record(c.Context(), id, all[i]) }) {
 			c.must(err, "Record beside others")
 		}
-		c.oneWon(beside, rivals, own)
+		c.oneWon(beside, all)
 		c.must(c.st.DeleteBatch(c.Context(), id), "DeleteBatch")
 	}
 }
 
 // oneWon reports a ledger that is not the sum of beside and one of the rivals.
-func (c *check) oneWon(beside metrics.Contribution, rivals int, own func(i int) metrics.Contribution) {
+func (c *check) oneWon(beside metrics.Contribution, rivals []metrics.Contribution) {
 	c.Helper()
 	got := c.daily(everything)
-	for i := range rivals {
-		if diffDailies(metrics.Merge(beside, own(i)), got) == "" {
+	for _, rival := range rivals {
+		if diffDailies(metrics.Merge(beside, rival), got) == "" {
 			return
 		}
 	}
 	c.Errorf("after %d concurrent Records of one batch Daily has %d events in it, which is none of the contributions as a whole",
-		rivals, got.Events()-beside.Events())
+		len(rivals), got.Events()-beside.Events())
 }
 
 func recordDeletesPending(c *check) {
@@ -153,16 +158,23 @@ func recordKeepsNothing(c *check) {
 }
 
 // deletedRace races DeleteBatch with other calls and returns their errors.
-func (c *check) deletedRace(id string, calls ...func() error) []error {
+// DeleteBatch starts in another place in each round, and in some of them later
+// by the time of a few reads.
+func (c *check) deletedRace(round int, id string, calls ...func() error) []error {
 	c.Helper()
-	errs := concurrently(len(calls)+1, func(i int) error {
-		if i == len(calls) {
-			return c.st.DeleteBatch(c.Context(), id)
+	place := round % (len(calls) + 1)
+	all := slices.Insert(slices.Clone(calls), place, func() error {
+		for range round % 4 {
+			if _, err := c.st.Batch(c.Context(), id); err != nil {
+				return err
+			}
+			runtime.Gosched()
 		}
-		return calls[i]()
+		return c.st.DeleteBatch(c.Context(), id)
 	})
-	c.must(errs[len(calls)], "DeleteBatch beside other calls")
-	return errs[:len(calls)]
+	errs := concurrently(len(all), func(i int) error { return all[i]() })
+	c.must(errs[place], "DeleteBatch beside other calls")
+	return slices.Delete(errs, place, place+1)
 }
 
 // nilOrNotFound reports any other error of a call that races DeleteBatch.

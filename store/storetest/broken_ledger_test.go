@@ -1,0 +1,252 @@
+package storetest_test
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"slices"
+	"sync"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+func brokenStatuses() []broken {
+	moves := "SetStatus moves a batch and sets its Cause"
+	return []broken{
+		{"loses the Cause", moves, "Cause: want", func(p *patched) {
+			p.setStatus = func(ctx context.Context, id string, from []store.Status, to store.Status, _ string) error {
+				return p.Store.SetStatus(ctx, id, from, to, "")
+			}
+		}},
+		{"leaves Updated as it was", moves, "not the time of the last change", func(p *patched) {
+			p.editBatch(func(b *store.Batch) { b.Updated = b.Created })
+		}},
+		{"refuses the status that the batch has", moves, "in another status", func(p *patched) {
+			p.setStatus = func(ctx context.Context, id string, from []store.Status, to store.Status, cause string) error {
+				from = slices.DeleteFunc(slices.Clone(from), func(s store.Status) bool { return s == to })
+				return p.Store.SetStatus(ctx, id, from, to, cause)
+			}
+		}},
+		{"looks at the first of from only", moves, "in another status", func(p *patched) {
+			p.setStatus = func(ctx context.Context, id string, from []store.Status, to store.Status, cause string) error {
+				return p.Store.SetStatus(ctx, id, from[:min(1, len(from))], to, cause)
+			}
+		}},
+		{"ignores from", "SetStatus compares before it sets", "Batch after ErrConflict", func(p *patched) {
+			p.setStatus = func(ctx context.Context, id string, _ []store.Status, to store.Status, cause string) error {
+				return p.Store.SetStatus(ctx, id, store.Statuses(), to, cause)
+			}
+		}},
+		{"takes no from for any", "SetStatus compares before it sets", "SetStatus of a batch that is uploaded", func(p *patched) {
+			p.setStatus = func(ctx context.Context, id string, from []store.Status, to store.Status, cause string) error {
+				if len(from) == 0 {
+					from = store.Statuses()
+				}
+				return p.Store.SetStatus(ctx, id, from, to, cause)
+			}
+		}},
+		{"moves an unknown batch", "SetStatus of an unknown batch is ErrNotFound", "got error <nil>", func(p *patched) {
+			p.setStatus = func(ctx context.Context, id string, from []store.Status, to store.Status, cause string) error {
+				return ignore(store.ErrNotFound, p.Store.SetStatus(ctx, id, from, to, cause))
+			}
+		}},
+		{"compares first and sets then", "one of many concurrent SetStatus wins", "concurrent moves from uploaded to queued succeeded", func(p *patched) {
+			var m meeting
+			p.setStatus = func(ctx context.Context, id string, from []store.Status, to store.Status, cause string) error {
+				b, err := p.Store.Batch(ctx, id)
+				if m.wait(); err != nil || !slices.Contains(from, b.Status) {
+					return errors.Join(err, store.ErrConflict)
+				}
+				return p.Store.SetStatus(ctx, id, store.Statuses(), to, cause)
+			}
+		}},
+	}
+}
+
+func brokenRecords() []broken {
+	shows, once := "Record shows the whole contribution", "Record counts once"
+	race, pending := "the first of many concurrent Records wins whole", "Record deletes the pending contribution"
+	keeps := "Record does not change or keep the contribution"
+	return []broken{
+		{"records one type of each day", shows, "entries", func(p *patched) {
+			editRecorded(p, func(c metrics.Contribution) metrics.Contribution {
+				return slices.CompactFunc(c, func(a, b metrics.Daily) bool { return a.Day == b.Day })
+			})
+		}},
+		{"cannot have a dot in a type", shows, "a.b", func(p *patched) {
+			editRecorded(p, func(c metrics.Contribution) metrics.Contribution {
+				return slices.DeleteFunc(c, func(d metrics.Daily) bool { return d.Type == "a.b" })
+			})
+		}},
+		{"adds a repeated contribution", once, "after Record of the same again", func(p *patched) {
+			p.record = recordAgain(p, func(a, b metrics.Contribution) metrics.Contribution { return metrics.Merge(a, b) })
+		}},
+		{"lets the last contribution win", once, "after Record of another contribution", func(p *patched) {
+			p.record = recordAgain(p, func(_, b metrics.Contribution) metrics.Contribution { return b })
+		}},
+		{"refuses a repeated contribution", once, "already recorded", func(p *patched) {
+			p.record = func(ctx context.Context, id string, c metrics.Contribution) error {
+				if _, err := p.Store.Contribution(ctx, id); err == nil {
+					return errors.New("already recorded")
+				}
+				return p.Store.Record(ctx, id, c)
+			}
+		}},
+		{"forgets an empty contribution", "an empty contribution is a contribution", "after Record of another contribution", func(p *patched) {
+			p.record = recordAgain(p, func(a, b metrics.Contribution) metrics.Contribution {
+				if len(a) == 0 {
+					return b
+				}
+				return a
+			})
+		}},
+		{"looks for a contribution first and adds then", race, "none of the contributions as a whole", recordWithoutLock},
+		{"keeps the pending contribution", pending, "still there", func(p *patched) {
+			p.attachment = attachmentsFrom(p, true, func(name string) bool { return name == store.PendingContribution })
+		}},
+		{"deletes all attachments on Record", pending, "the other attachment", func(p *patched) {
+			p.attachment = attachmentsFrom(p, false, func(name string) bool { return name != store.PendingContribution })
+		}},
+		{"completes the batch on Record", "Record does not change the status", "Status: want", func(p *patched) {
+			p.record = func(ctx context.Context, id string, c metrics.Contribution) error {
+				return errors.Join(p.Store.Record(ctx, id, c), p.Store.SetStatus(ctx, id, store.Statuses(), store.Completed, ""))
+			}
+		}},
+		{"records an unknown batch", "Record of an unknown batch is ErrNotFound", "Record: got error <nil>", func(p *patched) {
+			p.record = func(ctx context.Context, id string, c metrics.Contribution) error {
+				return ignore(store.ErrNotFound, p.Store.Record(ctx, id, c))
+			}
+		}},
+		{"brings a deleted batch back", "Record of a deleted batch is ErrNotFound", "after Record of a deleted batch", func(p *patched) {
+			g := haunt(p)
+			p.record = func(ctx context.Context, id string, c metrics.Contribution) error {
+				err := p.Store.Record(ctx, id, c)
+				if errors.Is(err, store.ErrNotFound) {
+					g.add(id, c)
+				}
+				return err
+			}
+		}},
+		{"keeps the contribution itself", keeps, "written over what it recorded", func(p *patched) {
+			var kept []metrics.Contribution
+			p.record = func(_ context.Context, _ string, c metrics.Contribution) error {
+				kept = append(kept, c)
+				return nil
+			}
+			p.daily = func(context.Context, metrics.Query) iter.Seq2[metrics.Daily, error] {
+				return yieldAll(metrics.Merge(kept...))
+			}
+		}},
+		{"changes the contribution", keeps, "Record changed the contribution", func(p *patched) {
+			p.record = func(ctx context.Context, id string, c metrics.Contribution) error {
+				err := p.Store.Record(ctx, id, c)
+				for i := range c {
+					c[i].Subjects = nil
+				}
+				return err
+			}
+		}},
+	}
+}
+
+func yieldAll(all []metrics.Daily) iter.Seq2[metrics.Daily, error] {
+	return func(yield func(metrics.Daily, error) bool) {
+		for _, d := range all {
+			if !yield(d, nil) {
+				return
+			}
+		}
+	}
+}
+
+// editRecorded changes what is recorded.
+func editRecorded(p *patched, edit func(metrics.Contribution) metrics.Contribution) {
+	p.record = func(ctx context.Context, id string, c metrics.Contribution) error {
+		return p.Store.Record(ctx, id, edit(metrics.Merge(c)))
+	}
+}
+
+// recordAgain joins a later contribution of a batch with the one there is.
+func recordAgain(p *patched, join func(a, b metrics.Contribution) metrics.Contribution) func(context.Context, string, metrics.Contribution) error {
+	return func(ctx context.Context, id string, c metrics.Contribution) error {
+		before, err := p.Store.Contribution(ctx, id)
+		if err != nil {
+			return p.Store.Record(ctx, id, c)
+		}
+		return p.Store.Amend(ctx, id, join(before, c))
+	}
+}
+
+func recordWithoutLock(p *patched) {
+	var m meeting
+	var mu sync.Mutex
+	calls := 0
+	p.record = func(ctx context.Context, id string, c metrics.Contribution) error {
+		mu.Lock()
+		calls++
+		first := calls == 1 // which comes alone
+		mu.Unlock()
+		_, err := p.Store.Contribution(ctx, id)
+		if !first {
+			m.wait()
+		}
+		if err == nil {
+			return nil
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		before, _ := p.Store.Contribution(ctx, id)
+		return errors.Join(p.Store.Record(ctx, id, nil), p.Store.Amend(ctx, id, metrics.Merge(before, c)))
+	}
+}
+
+// attachmentsFrom makes a Record of some attachments as they were written, or
+// hides them once the batch was recorded.
+func attachmentsFrom(p *patched, keep bool, some func(name string) bool) func(context.Context, string, string) iter.Seq2[[]byte, error] {
+	kept := map[string][]byte{}
+	p.writer = func(_ context.Context, id string, w *patchedWriter) error {
+		attach := w.attach
+		w.attach = func(ctx context.Context, name string, chunk []byte) error {
+			kept[id+name] = slices.Clone(chunk)
+			return attach(ctx, name, chunk)
+		}
+		return nil
+	}
+	return func(ctx context.Context, id, name string) iter.Seq2[[]byte, error] {
+		if _, err := p.Store.Contribution(ctx, id); err != nil || !some(name) {
+			return p.Store.Attachment(ctx, id, name)
+		}
+		return func(yield func([]byte, error) bool) {
+			if keep {
+				yield(kept[id+name], nil)
+			}
+		}
+	}
+}
+
+// ghosts are contributions of batches that are no more, but still in Daily.
+type ghosts struct {
+	mu  sync.Mutex
+	all map[string]metrics.Contribution
+}
+
+func haunt(p *patched) *ghosts {
+	g := &ghosts{all: map[string]metrics.Contribution{}}
+	p.editDaily(func(q metrics.Query, all []metrics.Daily) []metrics.Daily {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		sum := metrics.Contribution(all)
+		for _, c := range g.all {
+			sum = metrics.Merge(sum, c)
+		}
+		return slices.DeleteFunc(sum, func(d metrics.Daily) bool { return !q.Match(d.Day, d.Type) })
+	})
+	return g
+}
+
+func (g *ghosts) add(id string, c metrics.Contribution) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.all[id] = metrics.Merge(c)
+}

@@ -1,0 +1,158 @@
+package storetest_test
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"slices"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+func brokenOptionals() []broken { return slices.Concat(brokenAmenders(), brokenOthers()) }
+
+func brokenAmenders() []broken {
+	returns, unknown := "Amender: Contribution returns what was recorded", "Amender: no contribution is ErrNotFound"
+	replaces, keeps := "Amender: Amend replaces a contribution", "Amender: Amend does not change or keep the contribution"
+	return []broken{
+		{"returns a contribution without slots", returns, "want Slots true", func(p *patched) {
+			p.contribution = func(ctx context.Context, id string) (metrics.Contribution, error) {
+				c, err := p.Store.Contribution(ctx, id)
+				for i := range c {
+					c[i].Slots = nil
+				}
+				return c, err
+			}
+		}},
+		{"returns the contribution that it keeps", returns, "written over an earlier answer", func(p *patched) {
+			kept := map[string]metrics.Contribution{}
+			p.contribution = func(ctx context.Context, id string) (metrics.Contribution, error) {
+				var err error
+				if kept[id] == nil {
+					kept[id], err = p.Store.Contribution(ctx, id)
+				}
+				return kept[id], err
+			}
+		}},
+		{"adds to a contribution", replaces, "Daily after Amend", func(p *patched) {
+			p.amend = func(ctx context.Context, id string, c metrics.Contribution) error {
+				before, err := p.Store.Contribution(ctx, id)
+				return errors.Join(err, p.Store.Amend(ctx, id, metrics.Merge(before, c)))
+			}
+		}},
+		{"amends the daily metrics and not the ledger", replaces, "Contribution after Amend", func(p *patched) {
+			kept := map[string]metrics.Contribution{}
+			p.record = func(ctx context.Context, id string, c metrics.Contribution) error {
+				kept[id] = metrics.Merge(c)
+				return p.Store.Record(ctx, id, c)
+			}
+			p.contribution = func(_ context.Context, id string) (metrics.Contribution, error) { return metrics.Merge(kept[id]), nil }
+		}},
+		{"has an empty contribution where none is", unknown, "not recorded: got error <nil>", func(p *patched) {
+			p.contribution = func(ctx context.Context, id string) (metrics.Contribution, error) {
+				c, err := p.Store.Contribution(ctx, id)
+				return c, ignore(store.ErrNotFound, err)
+			}
+		}},
+		{"records what it cannot amend", unknown, "Amend of a batch that is not recorded: got error <nil>", func(p *patched) {
+			p.amend = func(ctx context.Context, id string, c metrics.Contribution) error {
+				return errors.Join(p.Store.Record(ctx, id, c), p.Store.Amend(ctx, id, c))
+			}
+		}},
+		{"keeps the amendment itself", keeps, "written over what it amended", func(p *patched) {
+			var kept metrics.Contribution
+			p.amend = func(_ context.Context, _ string, c metrics.Contribution) error {
+				kept = c
+				return nil
+			}
+			p.daily = func(context.Context, metrics.Query) iter.Seq2[metrics.Daily, error] {
+				return yieldAll(metrics.Merge(kept))
+			}
+		}},
+		{"changes the amendment", keeps, "Amend changed the contribution", func(p *patched) {
+			p.amend = func(ctx context.Context, id string, c metrics.Contribution) error {
+				err := p.Store.Amend(ctx, id, c)
+				c[0].Count = 0
+				return err
+			}
+		}},
+		{"amends a batch that is deleted meanwhile", "Amender: nothing remains when DeleteBatch races Amend", "beside Amend", func(p *patched) {
+			g := haunt(p)
+			p.amend = func(ctx context.Context, id string, c metrics.Contribution) error {
+				if p.deletedSoon(ctx, id) {
+					g.add(id, c)
+					return nil
+				}
+				return p.Store.Amend(ctx, id, c)
+			}
+		}},
+	}
+}
+
+func brokenOthers() []broken {
+	explain, seal, conflict := "Explainer: Explain returns the share of each batch",
+		"Sealer: Seal purges the events and keeps the rest", "Sealer: only a completed batch is sealed"
+	return []broken{
+		{"explains the newest batch first", explain, "comes after", func(p *patched) {
+			editShares(p, func(all []store.Share) []store.Share {
+				slices.Reverse(all)
+				return all
+			})
+		}},
+		{"explains with batches that have no share", explain, "want map[", func(p *patched) {
+			editShares(p, func(all []store.Share) []store.Share { return append(all, store.Share{BatchID: "z"}) })
+		}},
+		{"explains the greatest shares only", explain, "want map[", func(p *patched) {
+			editShares(p, func(all []store.Share) []store.Share { return all[:min(3, len(all))] })
+		}},
+		{"keeps the events of a sealed batch", seal, "Events after Seal", func(p *patched) {
+			p.events = func(ctx context.Context, id string) iter.Seq2[metrics.Event, error] {
+				if b, _ := p.Store.Batch(ctx, id); b.Sealed {
+					return func(func(metrics.Event, error) bool) {}
+				}
+				return p.Store.Events(ctx, id)
+			}
+		}},
+		{"seals the contribution away", seal, "Daily after Seal", func(p *patched) {
+			p.seal = func(ctx context.Context, id string) error {
+				return errors.Join(p.Store.Seal(ctx, id), p.Store.Amend(ctx, id, nil))
+			}
+		}},
+		{"forgets how many events it purged", seal, "Events: want 10, got 0", func(p *patched) {
+			p.editBatch(func(b *store.Batch) {
+				if b.Sealed {
+					b.Events = 0
+				}
+			})
+		}},
+		{"cannot seal twice", seal, "Seal: ", func(p *patched) {
+			p.seal = func(ctx context.Context, id string) error {
+				if b, _ := p.Store.Batch(ctx, id); b.Sealed {
+					return store.ErrPurged
+				}
+				return p.Store.Seal(ctx, id)
+			}
+		}},
+		{"seals a failed batch", conflict, "Seal of a batch that is failed: got error <nil>", func(p *patched) {
+			p.seal = func(ctx context.Context, id string) error {
+				if b, _ := p.Store.Batch(ctx, id); b.Status == store.Failed {
+					return nil
+				}
+				return p.Store.Seal(ctx, id)
+			}
+		}},
+		{"does not answer a ping", "Pinger: Ping answers", "connection refused", func(p *patched) {
+			p.ping = func(context.Context) error { return errors.New("connection refused") }
+		}},
+		{"answers a ping without asking", "Pinger: Ping answers", "Ping with a cancelled context", func(p *patched) {
+			p.ping = func(context.Context) error { return nil }
+		}},
+	}
+}
+
+func editShares(p *patched, edit func([]store.Share) []store.Share) {
+	p.explain = func(ctx context.Context, day metrics.Day, eventType string) iter.Seq2[store.Share, error] {
+		return edited(p.Store.Explain(ctx, day, eventType), func(s store.Share) store.Share { return s }, edit)
+	}
+}

@@ -1,0 +1,192 @@
+package storetest_test
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+func brokenRemovals() []broken { return slices.Concat(brokenDeletes(), brokenPrunes()) }
+
+func brokenDeletes() []broken {
+	removes, race := "DeleteBatch removes all of a batch and nothing else", "nothing remains when DeleteBatch races Record"
+	return []broken{
+		{"leaves the contribution", removes, "Daily after DeleteBatch", func(p *patched) {
+			editDeletes(p, func(g *ghosts, id string, c metrics.Contribution) { g.add(id, c) })
+		}},
+		{"leaves the attachments", removes, "Attachment after DeleteBatch", func(p *patched) {
+			p.attachment = func(ctx context.Context, id, name string) iter.Seq2[[]byte, error] {
+				return func(yield func([]byte, error) bool) {
+					for chunk, err := range p.Store.Attachment(ctx, id, name) {
+						if errors.Is(err, store.ErrNotFound) {
+							chunk, err = []byte("row 3"), nil
+						}
+						if !yield(chunk, err) {
+							return
+						}
+					}
+				}
+			}
+		}},
+		{"leaves the batch in the list", removes, "lists the batch", func(p *patched) {
+			var deleted []store.Batch
+			p.deleteBatch = func(ctx context.Context, id string) error {
+				deleted = append(deleted, store.Batch{ID: id})
+				return p.Store.DeleteBatch(ctx, id)
+			}
+			p.editList(func([]store.Batch, store.BatchQuery) {})
+			list := p.batches
+			p.batches = func(ctx context.Context, q store.BatchQuery) ([]store.Batch, error) {
+				page, err := list(ctx, q)
+				return append(page, deleted...), err
+			}
+		}},
+		{"deletes the batch behind, too", removes, "batch not found", func(p *patched) {
+			p.deleteBatch = func(ctx context.Context, id string) error {
+				page, _ := p.Store.Batches(ctx, store.BatchQuery{After: id, Limit: 1})
+				next, _ := p.Store.Batches(ctx, store.BatchQuery{Limit: 1})
+				for _, b := range append(page, next...) {
+					_ = p.Store.DeleteBatch(ctx, b.ID)
+				}
+				return p.Store.DeleteBatch(ctx, id)
+			}
+		}},
+		{"deletes an unknown batch", "DeleteBatch of an unknown batch is ErrNotFound", "DeleteBatch: got error <nil>", func(p *patched) {
+			p.deleteBatch = func(ctx context.Context, id string) error {
+				return ignore(store.ErrNotFound, p.Store.DeleteBatch(ctx, id))
+			}
+		}},
+		{"has an error of its own for a second DeleteBatch", "DeleteBatch of an unknown batch is ErrNotFound", "DeleteBatch again", func(p *patched) {
+			deleted := map[string]bool{}
+			p.deleteBatch = func(ctx context.Context, id string) error {
+				if deleted[id] {
+					return errors.New("is a ghost")
+				}
+				err := p.Store.DeleteBatch(ctx, id)
+				deleted[id] = err == nil
+				return err
+			}
+		}},
+		{"records a batch that is deleted meanwhile", race, "beside Record", func(p *patched) {
+			g := haunt(p)
+			p.record = func(ctx context.Context, id string, c metrics.Contribution) error {
+				if _, err := p.Store.Batch(ctx, id); err != nil {
+					return err
+				}
+				if p.deletedSoon(ctx, id) {
+					g.add(id, c)
+					return nil
+				}
+				return p.Store.Record(ctx, id, c)
+			}
+		}},
+	}
+}
+
+func brokenPrunes() []broken {
+	old, dry := "Prune removes old uploaded batches and no others", "Prune counts without removing in a dry run"
+	left, live := "Prune removes old remainders", "Prune leaves a Writer that wrote lately"
+	return []broken{
+		{"prunes queued batches", old, "queued", pruneStatus(store.Queued)},
+		{"prunes processing batches", old, "processing", pruneStatus(store.Processing)},
+		{"prunes failed batches", old, "failed", pruneStatus(store.Failed)},
+		{"prunes completed batches", old, "completed", pruneStatus(store.Completed)},
+		{"prunes up to Before, included", old, "want {Batches:2 Events:17 Remainders:0}, got {Batches:3", func(p *patched) {
+			p.editPrune(func(q *store.PruneQuery) { q.Before = q.Before.Add(time.Millisecond) }, func(*store.Pruned) {})
+		}},
+		{"does not count pruned events", old, "got {Batches:2 Events:0", func(p *patched) {
+			p.editPrune(func(*store.PruneQuery) {}, func(r *store.Pruned) { r.Events = 0 })
+		}},
+		{"counts and does not prune", old, "Batch after Prune: got error <nil>", func(p *patched) {
+			p.editPrune(func(q *store.PruneQuery) { q.DryRun = true }, func(*store.Pruned) {})
+		}},
+		{"removes in a dry run", dry, "got {Batches:0", func(p *patched) {
+			p.editPrune(func(q *store.PruneQuery) { q.DryRun = false }, func(*store.Pruned) {})
+		}},
+		{"removes remainders in a dry run", dry, "Commit after a dry run", func(p *patched) {
+			p.prune = func(ctx context.Context, q store.PruneQuery) (store.Pruned, error) {
+				counted, err := p.Store.Prune(ctx, q)
+				if q.DryRun && counted.Remainders > 0 {
+					_, err = p.Store.Prune(ctx, store.PruneQuery{Before: q.Before})
+				}
+				return counted, err
+			}
+		}},
+		{"does not count remainders", left, "want {Batches:0 Events:0 Remainders:1}, got {Batches:0 Events:0 Remainders:0}", func(p *patched) {
+			p.editPrune(func(*store.PruneQuery) {}, func(r *store.Pruned) { r.Remainders = 0 })
+		}},
+		{"commits what was pruned", left, "Commit after Prune: got error <nil>", func(p *patched) {
+			p.writer = func(_ context.Context, id string, w *patchedWriter) error {
+				commit := w.commit
+				w.commit = func(ctx context.Context, b store.Batch) (store.Batch, error) {
+					got, err := commit(ctx, b)
+					if !errors.Is(err, store.ErrNotFound) {
+						return got, err
+					}
+					again, err := p.Store.Begin(ctx, id)
+					if err != nil {
+						return b, err
+					}
+					return again.Commit(ctx, b)
+				}
+				return nil
+			}
+		}},
+		{"prunes what was written lately", live, "Remainders:1", func(p *patched) {
+			p.editPrune(func(q *store.PruneQuery) { q.Before = time.Now().Add(time.Hour) }, func(*store.Pruned) {})
+		}},
+		{"looks for uploaded batches first and removes then", "Prune never removes a batch that was queued meanwhile", "Batch: ", pruneWithoutLock},
+	}
+}
+
+// editPrune changes what Prune is asked and what it answers.
+func (p *patched) editPrune(ask func(q *store.PruneQuery), answer func(r *store.Pruned)) {
+	p.prune = func(ctx context.Context, q store.PruneQuery) (store.Pruned, error) {
+		ask(&q)
+		r, err := p.Store.Prune(ctx, q)
+		answer(&r)
+		return r, err
+	}
+}
+
+// pruneStatus prunes batches of another status, too.
+func pruneStatus(status store.Status) func(p *patched) {
+	return func(p *patched) {
+		p.prune = func(ctx context.Context, q store.PruneQuery) (store.Pruned, error) {
+			page, err := p.Store.Batches(ctx, store.BatchQuery{Statuses: []store.Status{status}})
+			for _, b := range page {
+				if b.Created.Before(q.Before) {
+					err = errors.Join(err, p.Store.DeleteBatch(ctx, b.ID))
+				}
+			}
+			r, pruneErr := p.Store.Prune(ctx, q)
+			return r, errors.Join(err, pruneErr)
+		}
+	}
+}
+
+func pruneWithoutLock(p *patched) {
+	var moved atomic.Int64
+	p.setStatus = func(ctx context.Context, id string, from []store.Status, to store.Status, cause string) error {
+		spin(func() bool { return moved.Load() < 0 }) // until Prune has looked
+		err := p.Store.SetStatus(ctx, id, from, to, cause)
+		moved.Add(1)
+		return err
+	}
+	p.prune = func(ctx context.Context, _ store.PruneQuery) (store.Pruned, error) {
+		page, err := p.Store.Batches(ctx, store.BatchQuery{Statuses: []store.Status{store.Uploaded}})
+		moved.Store(-1 << 32)
+		spin(func() bool { return moved.Load() > -1<<32 })
+		moved.Store(0)
+		for _, b := range page {
+			err = errors.Join(err, p.Store.DeleteBatch(ctx, b.ID))
+		}
+		return store.Pruned{}, err
+	}
+}

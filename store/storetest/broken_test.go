@@ -1,0 +1,99 @@
+package storetest_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/storetest"
+)
+
+// broken is a store that breaks one rule.
+type broken struct {
+	// how says what the store does wrong.
+	how  string
+	rule string
+	// says is a part of the failure, which shows that the check failed for
+	// this reason and not by accident.
+	says  string
+	patch func(p *patched)
+}
+
+func harness(patch func(p *patched)) storetest.Harness {
+	return storetest.Harness{
+		Open: func(*testing.T) store.Store {
+			p := newPatched()
+			patch(p)
+			return p
+		},
+		Reopen: func(_ *testing.T, st store.Store) store.Store {
+			if p := st.(*patched); p.reopen != nil {
+				return p.reopen()
+			}
+			return st
+		},
+	}
+}
+
+func brokenStores() []broken {
+	return slices.Concat(brokenWriters(), brokenEvents(), brokenBatches(), brokenKeys(), brokenStatuses(),
+		brokenRecords(), brokenDailies(), brokenLaws(), brokenRemovals(), brokenIterators(), brokenOptionals())
+}
+
+func TestEachBrokenStoreFailsTheCheckOfItsRule(t *testing.T) {
+	for _, b := range brokenStores() {
+		t.Run(b.how, func(t *testing.T) {
+			v := storetest.Try(t, harness(b.patch), b.rule)
+			if v.Skipped {
+				t.Fatal("the check was skipped")
+			}
+			if len(v.Failures) == 0 {
+				t.Fatalf("the check %q passed", b.rule)
+			}
+			if b.says == "" || !v.Says(b.says) {
+				t.Errorf("no failure says %q:\n%s", b.says, strings.Join(v.Failures, "\n"))
+			}
+		})
+	}
+}
+
+func TestEachRuleIsBrokenByAStore(t *testing.T) {
+	var proven []string
+	for _, b := range brokenStores() {
+		proven = append(proven, b.rule)
+	}
+	for _, name := range storetest.Rules() {
+		if !slices.Contains(proven, name) {
+			t.Errorf("no broken store proves that the check %q can fail", name)
+		}
+	}
+}
+
+func TestTheSoundStorePassesEveryRule(t *testing.T) {
+	storetest.Run(t, harness(func(*patched) {}))
+}
+
+func TestFailuresQuoteTheRule(t *testing.T) {
+	for _, b := range brokenStores()[:5] {
+		v := storetest.Try(t, harness(b.patch), b.rule)
+		if !v.Says("The rule: ") {
+			t.Errorf("%s: the failure does not quote the rule", b.how)
+		}
+	}
+}
+
+func TestOptionalRulesAreSkippedWithoutTheCapability(t *testing.T) {
+	bare := storetest.Harness{Open: func(*testing.T) store.Store {
+		return struct{ store.Store }{newPatched()}
+	}}
+	for _, name := range storetest.Rules() {
+		optional := strings.Contains(name, "er: ") || strings.Contains(name, "survives") || strings.Contains(name, "after the process")
+		if !optional {
+			continue
+		}
+		if v := storetest.Try(t, bare, name); !v.Skipped || len(v.Failures) > 0 {
+			t.Errorf("%q was not skipped", name)
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Rules returns the names of all rules.
+func Rules() []string {
+	var all []string
+	for _, r := range rules() {
+		all = append(all, r.name)
+	}
+	return all
+}
+
+// Verdict is what a rule said about a store.
+type Verdict struct {
+	Failures []string
+	Skipped  bool
+}
+
+// Says reports whether one of the failures contains text.
+func (v *Verdict) Says(text string) bool {
+	return slices.ContainsFunc(v.Failures, func(f string) bool { return strings.Contains(f, text) })
+}
+
+// Try checks one rule and returns its verdict instead of failing t.
+func Try(t *testing.T, h Harness, name string) *Verdict {
+	t.Helper()
+	i := slices.IndexFunc(rules(), func(r rule) bool { return r.name == name })
+	if i < 0 {
+		t.Fatalf("no rule is called %q", name)
+	}
+	rec := &recorder{t: t}
+	done := make(chan struct{})
+	go func() { // of its own, for Goexit
+		defer close(done)
+		r := rules()[i]
+		r.check(newCheck(rec, t, h, r))
+	}()
+	<-done
+	return &rec.verdict
+}
+
+// recorder is a reporter that takes notes.
+type recorder struct {
+	t       *testing.T
+	verdict Verdict
+}
+
+func (r *recorder) Helper()                  {}
+func (r *recorder) Context() context.Context { return r.t.Context() }
+
+func (r *recorder) Errorf(format string, args ...any) {
+	r.verdict.Failures = append(r.verdict.Failures, fmt.Sprintf(format, args...))
+}
+
+func (r *recorder) Fatalf(format string, args ...any) {
+	r.Errorf(format, args...)
+	runtime.Goexit()
+}
+
+func (r *recorder) Skipf(string, ...any) {
+	r.verdict.Skipped = true
+	runtime.Goexit()
+}

@@ -1,0 +1,235 @@
+package storetest_test
+
+import (
+	"context"
+	"iter"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/eventmetrics/eventmetrics/examples/customstore"
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// patched is a sound store of which single methods are replaced.
+type patched struct {
+	*customstore.Store
+	writer       func(ctx context.Context, id string, w *patchedWriter) error
+	batch        func(ctx context.Context, id string) (store.Batch, error)
+	batches      func(ctx context.Context, q store.BatchQuery) ([]store.Batch, error)
+	events       func(ctx context.Context, id string) iter.Seq2[metrics.Event, error]
+	attachment   func(ctx context.Context, id, name string) iter.Seq2[[]byte, error]
+	setStatus    func(ctx context.Context, id string, from []store.Status, to store.Status, cause string) error
+	record       func(ctx context.Context, id string, c metrics.Contribution) error
+	daily        func(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error]
+	deleteBatch  func(ctx context.Context, id string) error
+	prune        func(ctx context.Context, q store.PruneQuery) (store.Pruned, error)
+	contribution func(ctx context.Context, id string) (metrics.Contribution, error)
+	amend        func(ctx context.Context, id string, c metrics.Contribution) error
+	explain      func(ctx context.Context, day metrics.Day, eventType string) iter.Seq2[store.Share, error]
+	seal         func(ctx context.Context, id string) error
+	ping         func(ctx context.Context) error
+	reopen       func() store.Store
+}
+
+func newPatched() *patched {
+	st := customstore.New()
+	return &patched{
+		Store:        st,
+		batch:        st.Batch,
+		batches:      st.Batches,
+		events:       st.Events,
+		attachment:   st.Attachment,
+		setStatus:    st.SetStatus,
+		record:       st.Record,
+		daily:        st.Daily,
+		deleteBatch:  st.DeleteBatch,
+		prune:        st.Prune,
+		contribution: st.Contribution,
+		amend:        st.Amend,
+		explain:      st.Explain,
+		seal:         st.Seal,
+		ping:         func(ctx context.Context) error { return ctx.Err() },
+	}
+}
+
+func (p *patched) Begin(ctx context.Context, id string) (store.Writer, error) {
+	inner, err := p.Store.Begin(ctx, id)
+	if err != nil || p.writer == nil {
+		return inner, err
+	}
+	w := &patchedWriter{write: inner.Write, attach: inner.Attach, commit: inner.Commit, abort: inner.Abort}
+	return w, p.writer(ctx, id, w)
+}
+
+func (p *patched) Batch(ctx context.Context, id string) (store.Batch, error) { return p.batch(ctx, id) }
+
+func (p *patched) Batches(ctx context.Context, q store.BatchQuery) ([]store.Batch, error) {
+	return p.batches(ctx, q)
+}
+
+func (p *patched) Events(ctx context.Context, id string) iter.Seq2[metrics.Event, error] {
+	return p.events(ctx, id)
+}
+
+func (p *patched) Attachment(ctx context.Context, id, name string) iter.Seq2[[]byte, error] {
+	return p.attachment(ctx, id, name)
+}
+
+func (p *patched) SetStatus(ctx context.Context, id string, from []store.Status, to store.Status, cause string) error {
+	return p.setStatus(ctx, id, from, to, cause)
+}
+
+func (p *patched) Record(ctx context.Context, id string, c metrics.Contribution) error {
+	return p.record(ctx, id, c)
+}
+
+func (p *patched) Daily(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
+	return p.daily(ctx, q)
+}
+
+func (p *patched) DeleteBatch(ctx context.Context, id string) error { return p.deleteBatch(ctx, id) }
+
+func (p *patched) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, error) {
+	return p.prune(ctx, q)
+}
+
+func (p *patched) Contribution(ctx context.Context, id string) (metrics.Contribution, error) {
+	return p.contribution(ctx, id)
+}
+
+func (p *patched) Amend(ctx context.Context, id string, c metrics.Contribution) error {
+	return p.amend(ctx, id, c)
+}
+
+func (p *patched) Explain(ctx context.Context, day metrics.Day, eventType string) iter.Seq2[store.Share, error] {
+	return p.explain(ctx, day, eventType)
+}
+
+func (p *patched) Seal(ctx context.Context, id string) error { return p.seal(ctx, id) }
+
+func (p *patched) Ping(ctx context.Context) error { return p.ping(ctx) }
+
+// patchedWriter is a Writer of which single methods are replaced.
+type patchedWriter struct {
+	write  func(ctx context.Context, events []metrics.Event) error
+	attach func(ctx context.Context, name string, chunk []byte) error
+	commit func(ctx context.Context, b store.Batch) (store.Batch, error)
+	abort  func(ctx context.Context) error
+}
+
+func (w *patchedWriter) Write(ctx context.Context, events []metrics.Event) error {
+	return w.write(ctx, events)
+}
+
+func (w *patchedWriter) Attach(ctx context.Context, name string, chunk []byte) error {
+	return w.attach(ctx, name, chunk)
+}
+
+func (w *patchedWriter) Commit(ctx context.Context, b store.Batch) (store.Batch, error) {
+	return w.commit(ctx, b)
+}
+
+func (w *patchedWriter) Abort(ctx context.Context) error { return w.abort(ctx) }
+
+// editBatch changes the answers of Batch.
+func (p *patched) editBatch(edit func(b *store.Batch)) {
+	p.batch = func(ctx context.Context, id string) (store.Batch, error) {
+		b, err := p.Store.Batch(ctx, id)
+		edit(&b)
+		return b, err
+	}
+}
+
+// editEvents changes the events of a batch as they are read.
+func (p *patched) editEvents(edit func(events []metrics.Event) []metrics.Event) {
+	p.events = func(ctx context.Context, id string) iter.Seq2[metrics.Event, error] {
+		return edited(p.Store.Events(ctx, id), func(e metrics.Event) metrics.Event {
+			e.Fields = slices.Clone(e.Fields)
+			return e
+		}, edit)
+	}
+}
+
+// editEvent changes each event as it is read.
+func (p *patched) editEvent(edit func(e *metrics.Event)) {
+	p.editEvents(func(events []metrics.Event) []metrics.Event {
+		for i := range events {
+			edit(&events[i])
+		}
+		return events
+	})
+}
+
+// editDaily changes the answers of Daily; q is what is asked of the sound
+// store.
+func (p *patched) editDaily(edit func(q metrics.Query, all []metrics.Daily) []metrics.Daily) {
+	p.daily = func(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
+		return edited(p.Store.Daily(ctx, q), func(d metrics.Daily) metrics.Daily { return d },
+			func(all []metrics.Daily) []metrics.Daily { return edit(q, all) })
+	}
+}
+
+// edited yields the elements of seq after they have been changed, then its
+// error.
+func edited[T any](seq iter.Seq2[T, error], clone func(T) T, edit func([]T) []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var all []T
+		var failed error
+		for v, err := range seq {
+			if err != nil {
+				failed = err
+				break
+			}
+			all = append(all, clone(v))
+		}
+		for _, v := range edit(all) {
+			if !yield(v, nil) {
+				return
+			}
+		}
+		if failed != nil {
+			var zero T
+			yield(zero, failed)
+		}
+	}
+}
+
+// spin lets other goroutines run until done, but not for ever.
+func spin(done func() bool) {
+	for i := 0; i < 100_000 && !done(); i++ {
+		runtime.Gosched()
+	}
+}
+
+// deletedSoon waits for a batch to be deleted, but not for ever.
+func (p *patched) deletedSoon(ctx context.Context, id string) bool {
+	deleted := false
+	spin(func() bool {
+		_, err := p.Store.Batch(ctx, id)
+		deleted = err != nil
+		return deleted
+	})
+	return deleted
+}
+
+// meeting lets callers go on in pairs, so that they surely collide.
+type meeting struct {
+	mu      sync.Mutex
+	waiting chan struct{}
+}
+
+func (m *meeting) wait() {
+	m.mu.Lock()
+	if m.waiting != nil {
+		close(m.waiting)
+		m.waiting = nil
+		m.mu.Unlock()
+		return
+	}
+	other := make(chan struct{})
+	m.waiting = other
+	m.mu.Unlock()
+	<-other
+}
