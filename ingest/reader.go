@@ -21,6 +21,11 @@ type Reader struct {
 	slab     []metrics.Field // the Fields of the events of one Read
 	record   []metrics.Field // the Record of a RowError
 	json     jsonRow
+	// For quick: the kind of each column, where its value ends, and the
+	// length up to which neither row nor values are too long.
+	kinds    []kind
+	ends     []int
+	most     int
 	required []string // the columns that must have values
 }
 
@@ -107,6 +112,9 @@ func (r *Reader) start() error {
 	}
 	r.cols = l
 	r.vals = make([]string, l.width)
+	r.kinds = l.kinds()
+	r.ends = make([]int, len(r.kinds))
+	r.most = min(r.opts.Limits.FieldBytes, r.rowBytes)
 	r.record = make([]metrics.Field, len(l.names))
 	for i, name := range l.names {
 		r.record[i].Name = name
@@ -118,14 +126,20 @@ func (r *Reader) readCSV(events []metrics.Event) int {
 	n, width := 0, len(r.cols.fields)
 	r.growSlab(len(events))
 	for n < len(events) && r.err == nil {
+		e := &events[n]
+		e.Fields = r.slab[n*width : (n+1)*width : (n+1)*width]
+		if r.quick(e) {
+			if r.quickAccept(e) {
+				n++
+			}
+			continue
+		}
 		switch sh := r.scan(); sh {
 		case noRow:
 			r.err = orEOF(r.scanner.err)
 			return n
 		case blank:
 		default:
-			e := &events[n]
-			e.Fields = r.slab[n*width : (n+1)*width : (n+1)*width]
 			if r.rowCSV(sh, e) {
 				n++
 			}

@@ -94,14 +94,18 @@ func (r *Reader) finish(e *metrics.Event, column int, stamp string) bool {
 		r.reject(TooManyRows, -1, fmt.Sprintf("the input has more than %d rows", limit))
 		return false
 	}
-	if r.opts.Accept == nil {
-		return true
-	}
-	if err := r.opts.Accept(e); err != nil {
+	if err := r.accept(e); err != nil {
 		r.reject(codeOf(err), -1, err.Error())
 		return false
 	}
 	return true
+}
+
+func (r *Reader) accept(e *metrics.Event) error {
+	if r.opts.Accept == nil {
+		return nil
+	}
+	return r.opts.Accept(e)
 }
 
 func (r *Reader) windowMessage(t instant) string {
