@@ -6,10 +6,10 @@ import "time"
 // more.
 func (r *Reader) SetChunk(n int) { r.chunk, r.maxChunk = n, n }
 
-// ParseTime and Names of the columns that a RepairWriter adds.
+// The parsers of times.
 var (
-	ParseTime   = parseTime
-	RepairNames = repairNames
+	ParseTime = parseTime
+	ParseUTC  = parseUTC
 )
 
 // TimeOf returns the time of what ParseTime returned.

@@ -237,17 +237,23 @@ func sameMember(t *testing.T, name string, value any, record []metrics.Field) {
 // FuzzParseTime checks times against package time.
 func FuzzParseTime(f *testing.F) {
 	for _, s := range []string{
-		"2025-11-08T09:00:00Z", "2024-02-29T23:59:59.999999999+05:30", "2025-02-29T00:00:00Z", "2025-11-08t09:00:00z",
+		"2025-11-08T09:00:00Z", "2025-11-08T09:00:60Z", "2025-11-08T09:0/:00Z", "2025:11-08T09:00:00Z", "2024-02-29T23:59:59.999999999+05:30", "2025-02-29T00:00:00Z", "2025-11-08t09:00:00z",
 		"2025-11-08 09:00", "2025-11-08", "0000-01-01", "9999-12-31T23:59:60Z", "1762592400", "1762592400123.5", "2025-11-08T09:00:00,5-0130",
 	} {
 		f.Add(s)
 	}
 	// Package time takes more, such as an hour of one digit.
 	rfc3339 := regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+	utc := regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`)
 	f.Fuzz(func(t *testing.T, s string) {
 		got, wrong := ingest.ParseTime(s, time.UTC)
 		if _, err := time.Parse(time.RFC3339, s); err == nil && rfc3339.MatchString(s) && wrong != "" {
 			t.Fatalf("%q %s, but is a time of RFC 3339", s, wrong)
+		}
+		// The quick parser takes all of its form and nothing else.
+		quick, ok := ingest.ParseUTC(s)
+		if ok && quick != got || ok != (wrong == "" && utc.MatchString(s)) {
+			t.Fatalf("%q: got %v %s, quickly %v %v", s, got, wrong, quick, ok)
 		}
 		if wrong != "" || len(s) < 10 || s[4] != '-' {
 			return

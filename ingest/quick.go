@@ -143,7 +143,7 @@ func parseUTC(s string) (instant, bool) {
 	// A byte of x is a digit's value where the form has a digit, else 0, when
 	// adding 6 or 15 to it does not reach 16.
 	x, y, z := load(s)^dateForm, load(s[8:])^hourForm, load(s[12:])^secondForm
-	if (x+dateRoom|x|y+hourRoom|y|z+secondRoom|z)&0xF0F0F0F0F0F0F0F0 != 0 {
+	if (x|y|z|(x+dateRoom)|(y+hourRoom)|(z+secondRoom))&0xF0F0F0F0F0F0F0F0 != 0 {
 		return instant{}, false
 	}
 	a, b, c := x*10+x>>8, y*10+y>>8, z*10+z>>8 // pairs of digits
