@@ -24,10 +24,11 @@ var (
 // Queue is a durable job queue. All methods are safe for concurrent use, by
 // several processes too if what the queue is kept in is shared.
 type Queue interface {
-	// Enqueue adds jobs; they are durable once it returns nil. A job whose
-	// kind and id the queue has already, be it waiting, running, between
-	// attempts, dead, or done within the queue's done window, is left as it
-	// is. After an error some jobs may have been added; it is safe to repeat.
+	// Enqueue adds jobs; they are durable once it returns nil. All are checked
+	// before one is added. A job whose kind and id the queue has already, be it
+	// waiting, running, between attempts, dead, or done within the queue's done
+	// window, is left as it is. After an error some jobs may have been added;
+	// it is safe to repeat. Errors: ErrInvalidJob.
 	Enqueue(ctx context.Context, jobs ...Job) error
 
 	// Consume hands jobs to h, several at a time, and blocks until ctx ends;
@@ -35,8 +36,11 @@ type Queue interface {
 	// while their contexts go on, cancels the contexts of the rest, and puts
 	// back each job that still has not succeeded, as if that attempt had not
 	// been. It returns nil after that, and an error only if it could not go
-	// on. A job is handed over again if the process dies before h returns. A
-	// panic of h counts as an error of that attempt.
+	// on. A job is handed over again if the process dies before h returns, and
+	// that attempt counts, so that a job that kills its process ends dead. A
+	// panic of h counts as an error of that attempt. h should return soon
+	// after its context ends, since Consume waits for it. Several Consumes,
+	// one after the other or at once, share the jobs.
 	Consume(ctx context.Context, h Handler) error
 
 	DeadLetters
@@ -53,7 +57,9 @@ type DeadLetters interface {
 	Dead(ctx context.Context, q DeadQuery) ([]DeadJob, error)
 
 	// Retry takes the job with this key out of the dead letters and puts it in
-	// the queue again, with all its attempts. Errors: ErrNotFound, ErrNotDead.
+	// the queue again, with all its attempts. Errors: ErrNotFound if the queue
+	// does not know the key, ErrNotDead if the job is in another state, such
+	// as after a Retry.
 	Retry(ctx context.Context, key string) error
 
 	// Discard removes the job with this key from the dead letters. The reason
