@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"github.com/eventmetrics/eventmetrics/queue"
 )
@@ -22,19 +23,26 @@ func concurrency(e *env) {
 	q := e.open(Settings{Workers: workers})
 	var log deliveries
 	var running atomic.Int64
-	full := make(chan struct{})
+	full, more := make(chan struct{}), make(chan struct{}, 4*workers)
 	gate, open := newGate()
 	defer open()
 	for i := range 4 * workers {
 		e.enqueue(q, queue.Job{Kind: "test", ID: strconv.Itoa(i)})
 	}
 	e.consume(q, log.wrap(func(ctx context.Context, _ queue.Job) error {
-		if running.Add(1) == workers {
+		switch n := running.Add(1); {
+		case n == workers:
 			close(full)
+		case n > workers:
+			more <- struct{}{}
 		}
 		return block(ctx, gate)
 	}))
 	await(e, full, "as many jobs to run at once as the queue has workers, 3")
+	select {
+	case <-more:
+	case <-time.After(quiet):
+	}
 	if s := e.stats(q); s.Running != workers || s.Waiting != 3*workers {
 		e.Errorf("Stats is %+v, want %d running and %d waiting: a Consume takes no more jobs than it can run", s, workers, 3*workers)
 	}

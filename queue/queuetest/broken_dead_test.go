@@ -1,0 +1,231 @@
+package queuetest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/queue"
+)
+
+func brokenDeadLetters() []brokenQueue {
+	return []brokenQueue{
+		{name: "lists the oldest dead letter first", fails: []string{"dead letters are listed latest first"}, open: onDead(func(_ queue.DeadQuery, list []queue.DeadJob) []queue.DeadJob {
+			slices.Reverse(list)
+			return list
+		})},
+		{name: "skips a dead letter at a page break", fails: []string{"a cursor continues the listing without loss"}, open: onDead(func(q queue.DeadQuery, list []queue.DeadJob) []queue.DeadJob {
+			if q.Cursor != "" {
+				return list[1:]
+			}
+			return list
+		})},
+		{name: "repeats a dead letter at a page break", fails: []string{"a cursor continues the listing without loss"}, open: repeats},
+		{name: "keeps no message", fails: []string{"the error of a dead letter is its message, shortened"}, open: onDead(func(_ queue.DeadQuery, list []queue.DeadJob) []queue.DeadJob {
+			for i := range list {
+				list[i].Err = "error"
+			}
+			return list
+		})},
+		{name: "keeps whole messages", fails: []string{"the error of a dead letter is its message, shortened"}, open: wholeMessages},
+		{name: "trims the dead letters", fails: []string{"dead letters stay when their queue goes on"}, open: faked(func(f *fake) {
+			f.consume = func(ctx context.Context, h queue.Handler) error {
+				list, _ := f.Queue.Dead(ctx, queue.DeadQuery{})
+				for _, d := range list {
+					_ = f.Queue.Discard(ctx, d.Key(), "too many")
+				}
+				return f.Queue.Consume(ctx, h)
+			}
+		})},
+		{name: "gives a retried job one attempt", fails: []string{"a retried dead letter has all its attempts again"}, open: oneAttempt},
+		{name: "retries what is not dead", fails: []string{"of many retries of one dead letter one succeeds", "only dead letters are retried or discarded"}, open: faked(func(f *fake) {
+			f.retry = func(ctx context.Context, key string) error {
+				if err := f.Queue.Retry(ctx, key); !errors.Is(err, queue.ErrNotDead) {
+					return err
+				}
+				return nil
+			}
+		})},
+		{name: "does not tell unknown from not dead", fails: []string{"only dead letters are retried or discarded"}, open: faked(func(f *fake) {
+			f.discard = func(ctx context.Context, key, reason string) error {
+				if f.Queue.Discard(ctx, key, reason) != nil {
+					return queue.ErrNotFound
+				}
+				return nil
+			}
+		})},
+		{name: "does not discard", fails: []string{"a discarded job may be enqueued anew"}, open: faked(func(f *fake) {
+			f.discard = func(context.Context, string, string) error { return nil }
+		})},
+	}
+}
+
+func onDead(change func(q queue.DeadQuery, list []queue.DeadJob) []queue.DeadJob) func(s Settings) queue.Queue {
+	return faked(func(f *fake) {
+		f.dead = func(ctx context.Context, q queue.DeadQuery) ([]queue.DeadJob, error) {
+			list, err := f.Queue.Dead(ctx, q)
+			return change(q, list), err
+		}
+	})
+}
+
+// repeats lets the cursor of a job continue with that job itself.
+func repeats(s Settings) queue.Queue {
+	return onDead(func(_ queue.DeadQuery, list []queue.DeadJob) []queue.DeadJob {
+		for i := len(list) - 1; i > 0; i-- {
+			list[i].Cursor = list[i-1].Cursor
+		}
+		return list
+	})(s)
+}
+
+func wholeMessages(s Settings) queue.Queue {
+	var messages sync.Map
+	f := &fake{Queue: sound(s)}
+	f.handler = func(h queue.Handler) queue.Handler {
+		return func(ctx context.Context, j queue.Job) error {
+			err := h(ctx, j)
+			if err != nil {
+				messages.Store(j.Key(), err.Error())
+			}
+			return err
+		}
+	}
+	f.dead = func(ctx context.Context, q queue.DeadQuery) ([]queue.DeadJob, error) {
+		list, err := f.Queue.Dead(ctx, q)
+		for i := range list {
+			m, _ := messages.Load(list[i].Key())
+			list[i].Err, _ = m.(string)
+		}
+		return list, err
+	}
+	return f
+}
+
+func oneAttempt(s Settings) queue.Queue {
+	var retried atomic.Bool
+	f := &fake{Queue: sound(s)}
+	f.retry = func(ctx context.Context, key string) error {
+		retried.Store(true)
+		return f.Queue.Retry(ctx, key)
+	}
+	f.handler = func(h queue.Handler) queue.Handler {
+		return func(ctx context.Context, j queue.Job) error {
+			if retried.Load() {
+				j.Attempt = j.MaxAttempts
+				if err := h(ctx, j); err != nil {
+					return queue.Permanent(err)
+				}
+				return nil
+			}
+			return h(ctx, j)
+		}
+	}
+	return f
+}
+
+func brokenConsumes() []brokenQueue {
+	return []brokenQueue{
+		{
+			name: "cancels running jobs at once", fails: []string{"running jobs may finish when Consume is to end"},
+			open: set(func(s *Settings) { s.DrainTimeout = -1 }),
+		},
+		{name: "does not wait for running jobs", fails: []string{"running jobs may finish when Consume is to end"}, open: faked(func(f *fake) {
+			f.consume = func(ctx context.Context, h queue.Handler) error {
+				go func() { _ = f.Queue.Consume(ctx, h) }()
+				<-ctx.Done()
+				return nil
+			}
+		})},
+		{name: "does not cancel jobs that outlast the drain", fails: []string{
+			"a job that outlasts the drain is put back with its attempt refunded",
+			"a job that succeeds after its context was cancelled is completed",
+		}, open: set(func(s *Settings) { s.DrainTimeout = time.Hour })},
+		{name: "ends late", fails: []string{
+			"no job is taken when Consume is to end",
+			"Consume with a context that has ended returns nil and takes no job",
+		}, open: faked(func(f *fake) {
+			f.consume = func(ctx context.Context, h queue.Handler) error {
+				late, cancel := context.WithCancel(context.WithoutCancel(ctx))
+				defer cancel()
+				defer context.AfterFunc(ctx, func() { time.AfterFunc(300*time.Millisecond, cancel) })()
+				return f.Queue.Consume(late, h)
+			}
+		})},
+		{name: "returns the error of the context", fails: []string{
+			"Consume with a context that has ended returns nil and takes no job",
+			"Consume may be called again after it has returned",
+		}, open: faked(func(f *fake) {
+			f.consume = func(ctx context.Context, h queue.Handler) error {
+				return errors.Join(f.Queue.Consume(ctx, h), ctx.Err())
+			}
+		})},
+		{
+			name: "runs more jobs than it is set to", fails: []string{"one Consume runs as many jobs at once as it is set to"},
+			open: set(func(s *Settings) { s.Workers++ }),
+		},
+		{
+			name: "runs fewer jobs than it is set to", fails: []string{"one Consume runs as many jobs at once as it is set to"},
+			open: set(func(s *Settings) { s.Workers-- }),
+		},
+		{name: "lets one Consume work at a time", fails: []string{"several Consumes at once share the jobs"}, open: faked(func(f *fake) {
+			var mu sync.Mutex
+			f.consume = func(ctx context.Context, h queue.Handler) error {
+				mu.Lock()
+				defer mu.Unlock()
+				return f.Queue.Consume(ctx, h)
+			}
+		})},
+		{name: "consumes only once", fails: []string{"Consume may be called again after it has returned"}, open: faked(func(f *fake) {
+			var calls atomic.Int64
+			f.consume = func(ctx context.Context, h queue.Handler) error {
+				if calls.Add(1) == 1 {
+					return f.Queue.Consume(ctx, h)
+				}
+				<-ctx.Done()
+				return nil
+			}
+		})},
+	}
+}
+
+func brokenRest() []brokenQueue {
+	empty := func(_ queue.Queue, s Settings) queue.Queue { return sound(s) }
+	return []brokenQueue{
+		{
+			name: "does not count delayed jobs", fails: []string{"Stats counts the jobs in each state"},
+			open: faked(func(f *fake) { f.stats = func(s *queue.Stats) { s.Delayed = 0 } }),
+		},
+		{
+			name: "does not tell ages", fails: []string{"Stats tells the age of the job that has waited longest"},
+			open: faked(func(f *fake) { f.stats = func(s *queue.Stats) { s.OldestWaiting = 0 } }),
+		},
+		{name: "enqueues without asking the context", fails: []string{"a method whose context has ended returns an error and changes nothing"}, open: faked(func(f *fake) {
+			f.enqueue = func(ctx context.Context, jobs []queue.Job) error {
+				return f.Queue.Enqueue(context.WithoutCancel(ctx), jobs...)
+			}
+		})},
+		{
+			name: "remembers completed jobs for ever", fails: []string{"a completed job is admitted again after the done window"},
+			open: set(func(s *Settings) { s.DoneWindow = 0 }),
+		},
+		{
+			name: "forgets completed jobs early", fails: []string{"a completed job is admitted again after the done window"},
+			open: set(func(s *Settings) { s.DoneWindow /= 10 }),
+		},
+		{name: "loses all in a crash", fails: []string{
+			"no job is lost with its process",
+			"dead and completed jobs are remembered after a crash",
+		}, open: sound, reopen: empty},
+		{name: "does not count lost attempts", fails: []string{
+			"a job that loses its process each time is dead after its last attempt",
+		}, open: sound, reopen: func(_ queue.Queue, s Settings) queue.Queue {
+			q := sound(s)
+			_ = q.Enqueue(context.Background(), theJob)
+			return q
+		}},
+	}
+}

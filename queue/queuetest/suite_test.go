@@ -1,0 +1,128 @@
+package queuetest
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/examples/customqueue"
+	"github.com/eventmetrics/eventmetrics/queue"
+)
+
+// recorder stands in for a *testing.T and keeps what a check says.
+type recorder struct {
+	ctx context.Context //nolint:containedctx // it is what Context returns, as with a *testing.T
+
+	mu       sync.Mutex
+	failures []string
+	cleanups []func()
+}
+
+func (r *recorder) Helper()                  {}
+func (r *recorder) Context() context.Context { return r.ctx }
+
+func (r *recorder) Errorf(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failures = append(r.failures, fmt.Sprintf(format, args...))
+}
+
+func (r *recorder) Fatalf(format string, args ...any) {
+	r.Errorf(format, args...)
+	runtime.Goexit()
+}
+
+func (r *recorder) Cleanup(f func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cleanups = append(r.cleanups, f)
+}
+
+// observe runs a check and returns its failures.
+func observe(t *testing.T, c check, h Harness) []string {
+	r := &recorder{ctx: t.Context()}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		c.run(newEnv(t, r, h))
+	}()
+	<-ended
+	for _, f := range slices.Backward(r.cleanups) {
+		f()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failures
+}
+
+func sound(s Settings) queue.Queue {
+	return customqueue.New(&customqueue.Options{
+		Workers:      s.Workers,
+		Retry:        s.Retry,
+		DrainTimeout: s.DrainTimeout,
+		DoneWindow:   s.DoneWindow,
+	})
+}
+
+func TestEachBrokenQueueFailsItsChecks(t *testing.T) {
+	byName := map[string]check{}
+	for _, c := range checks() {
+		byName[c.name] = c
+	}
+	for _, b := range brokenQueues() {
+		for _, name := range b.fails {
+			t.Run(b.name+" fails "+name, func(t *testing.T) {
+				t.Parallel()
+				c, ok := byName[name]
+				if !ok {
+					t.Fatalf("there is no check %q", name)
+				}
+				failures := observe(t, c, Harness{
+					Open:     func(_ *testing.T, s Settings) queue.Queue { return b.open(s) },
+					Reopen:   func(_ *testing.T, q queue.Queue, s Settings) queue.Queue { return b.reopen(q, s) },
+					Patience: 700 * time.Millisecond,
+				})
+				if len(failures) == 0 {
+					t.Errorf("the check does not notice that the queue %s", b.name)
+				}
+				for _, f := range failures {
+					t.Log(f)
+				}
+			})
+		}
+	}
+}
+
+func TestEachCheckIsProvenByABrokenQueue(t *testing.T) {
+	proven := map[string]bool{}
+	for _, b := range brokenQueues() {
+		for _, name := range b.fails {
+			proven[name] = true
+		}
+	}
+	for _, c := range checks() {
+		if !proven[c.name] {
+			t.Errorf("no broken queue fails %q", c.name)
+		}
+	}
+}
+
+func TestASoundQueueFailsNoCheck(t *testing.T) {
+	for _, c := range checks() {
+		if c.needs != nil && !c.needs(Harness{DoneWindow: true}) {
+			continue
+		}
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			failures := observe(t, c, Harness{Open: func(_ *testing.T, s Settings) queue.Queue { return sound(s) }})
+			if len(failures) > 0 {
+				t.Error(strings.Join(failures, "\n"))
+			}
+		})
+	}
+}
