@@ -1,0 +1,120 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+const batchColumns = "id, file_name, sha256, events, failed, status, cause, idem_key, key_expires, created, updated, sealed"
+
+func scanBatch(scan func(dest ...any) error, more ...any) (store.Batch, error) {
+	var b store.Batch
+	var key sql.NullString
+	var expires, created, updated int64
+	dest := []any{
+		&b.ID, &b.FileName, &b.SHA256, &b.Events, &b.Failed, &b.Status, &b.Cause,
+		&key, &expires, &created, &updated, &b.Sealed,
+	}
+	err := scan(append(dest, more...)...)
+	b.IdempotencyKey = key.String
+	b.KeyExpires, b.Created, b.Updated = fromMillis(expires), fromMillis(created), fromMillis(updated)
+	return b, err
+}
+
+func fromMillis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
+
+// querier is a handle or a transaction.
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// batchRow is a batch with what only the store knows.
+type batchRow struct {
+	store.Batch
+	seq, blocks int64
+	recorded    bool
+}
+
+func readBatch(ctx context.Context, q querier, id string) (batchRow, error) {
+	var r batchRow
+	row := q.QueryRowContext(ctx, "SELECT "+batchColumns+", seq, blocks, recorded FROM batches WHERE id = ?", id)
+	b, err := scanBatch(row.Scan, &r.seq, &r.blocks, &r.recorded)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = store.ErrNotFound
+	}
+	r.Batch = b
+	return r, err
+}
+
+// Batch implements [store.Store].
+func (s *Store) Batch(ctx context.Context, id string) (store.Batch, error) {
+	r, err := readBatch(ctx, s.reader, id)
+	if err != nil {
+		return store.Batch{}, wrap(ctx, err, "read batch %q", id)
+	}
+	return r.Batch, nil
+}
+
+// Batches implements [store.Store].
+func (s *Store) Batches(ctx context.Context, q store.BatchQuery) ([]store.Batch, error) {
+	where, args := conditions(&q)
+	args = append(args, q.Size())
+	rows, err := s.reader.QueryContext(ctx, "SELECT "+batchColumns+" FROM batches"+where+" ORDER BY id DESC LIMIT ?", args...)
+	if err != nil {
+		return nil, wrap(ctx, err, "list batches")
+	}
+	defer rows.Close() //nolint:errcheck // Err tells
+	var all []store.Batch
+	for rows.Next() {
+		b, err := scanBatch(rows.Scan)
+		if err != nil {
+			return nil, wrap(ctx, err, "list batches")
+		}
+		all = append(all, b)
+	}
+	return all, wrap(ctx, rows.Err(), "list batches")
+}
+
+func conditions(q *store.BatchQuery) (where string, args []any) {
+	var all []string
+	add := func(condition string, values ...any) {
+		all = append(all, condition)
+		args = append(args, values...)
+	}
+	if n := len(q.Statuses); n > 0 {
+		add("status IN (" + marks(n) + ")")
+		args = append(args, statusArgs(q.Statuses)...)
+	}
+	if q.IdempotencyKey != "" {
+		add("idem_key = ?", q.IdempotencyKey)
+	}
+	if !q.UpdatedBefore.IsZero() {
+		add("updated < ?", millisUp(q.UpdatedBefore))
+	}
+	if q.After != "" {
+		add("id < ?", q.After)
+	}
+	if len(all) == 0 {
+		return "", nil
+	}
+	return " WHERE " + strings.Join(all, " AND "), args
+}
+
+// millisUp rounds up, so that "earlier than" means the same for times that
+// were cut to the millisecond.
+func millisUp(t time.Time) int64 {
+	return t.Add(time.Millisecond - 1).UnixMilli()
+}
+
+func statusArgs(statuses []store.Status) []any {
+	args := make([]any, len(statuses))
+	for i, s := range statuses {
+		args[i] = string(s)
+	}
+	return args
+}

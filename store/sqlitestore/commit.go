@@ -1,0 +1,112 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// Commit implements [store.Writer]. It may be called again after an error.
+func (w *writer) Commit(ctx context.Context, b store.Batch) (store.Batch, error) {
+	if w.result != nil {
+		return *w.result, nil
+	}
+	if err := w.ready(ctx); err != nil {
+		return store.Batch{}, err
+	}
+	if err := w.fail(w.join()); err != nil {
+		return store.Batch{}, err
+	}
+	if w.buffer.Len() > 0 {
+		w.blocks.encode(w.buffer)
+		w.buffer.Reset()
+	}
+	row := w.row(b)
+	err := w.st.update(ctx, synced, func(tx *sql.Tx) error { return w.commit(ctx, tx, &row) })
+	if err != nil {
+		return store.Batch{}, wrap(ctx, err, "commit batch %q", w.id)
+	}
+	w.result = &row.Batch
+	return row.Batch, nil
+}
+
+// row is what Commit stores for b.
+func (w *writer) row(b store.Batch) batchRow {
+	cut := func(t time.Time) time.Time { return fromMillis(t.UnixMilli()) }
+	return batchRow{
+		seq:    w.seq,
+		blocks: w.blocks.n + int64(len(w.blocks.ends)),
+		Batch: store.Batch{
+			ID: w.id, FileName: b.FileName, SHA256: b.SHA256, Events: w.events, Failed: b.Failed,
+			Status: store.Uploaded, IdempotencyKey: b.IdempotencyKey,
+			KeyExpires: cut(b.KeyExpires), Created: cut(b.Created), Updated: cut(w.st.now()),
+		},
+	}
+}
+
+func (w *writer) commit(ctx context.Context, tx *sql.Tx, row *batchRow) error {
+	there, err := readBatch(ctx, tx, w.id)
+	if err == nil && there.seq == w.seq { // an earlier Commit had an error and yet happened
+		row.Batch = there.Batch
+		return nil
+	}
+	if err := w.hold(ctx, tx); err != nil {
+		return err
+	}
+	if err := checkKey(ctx, tx, &row.Batch); err != nil {
+		return err
+	}
+	if err := w.blocks.insert(ctx, tx, w.seq); err != nil {
+		return err
+	}
+	if err := w.chunks.insertAll(ctx, tx, w.seq); err != nil {
+		return err
+	}
+	if err := insertBatch(ctx, tx, row); err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "DELETE FROM remainders WHERE seq = ?", w.seq)
+	return err
+}
+
+func checkKey(ctx context.Context, tx *sql.Tx, b *store.Batch) error {
+	if b.IdempotencyKey == "" {
+		return nil
+	}
+	var taken bool
+	err := tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM batches WHERE idem_key = ? AND key_expires > ?)",
+		b.IdempotencyKey, b.Created.UnixMilli()).Scan(&taken)
+	if err == nil && taken {
+		err = store.ErrKeyTaken
+	}
+	return err
+}
+
+func insertBatch(ctx context.Context, tx *sql.Tx, b *batchRow) error {
+	key := sql.NullString{String: b.IdempotencyKey, Valid: b.IdempotencyKey != ""}
+	_, err := tx.ExecContext(ctx, "INSERT INTO batches("+batchColumns+", seq, blocks, recorded) VALUES("+marks(15)+")",
+		b.ID, b.FileName, b.SHA256, b.Events, b.Failed, string(b.Status), b.Cause, key,
+		b.KeyExpires.UnixMilli(), b.Created.UnixMilli(), b.Updated.UnixMilli(), b.Sealed, b.seq, b.blocks, false)
+	return err
+}
+
+// Abort implements [store.Writer].
+func (w *writer) Abort(ctx context.Context) error {
+	if w.ended || w.result != nil {
+		w.ended = true
+		return nil
+	}
+	w.ended = true
+	_ = w.join() // of no more interest
+	w.buffer, w.blocks = nil, nil
+	err := w.st.update(ctx, unsynced, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE remainders SET batch_id = NULL WHERE seq = ? AND batch_id = ?", w.seq, w.id)
+		return err
+	})
+	if err == nil {
+		err = w.st.sweep(ctx, w.seq)
+	}
+	return wrap(ctx, err, "abort batch %q", w.id)
+}

@@ -1,0 +1,83 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/sqlitestore/internal/columnar"
+)
+
+func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
+
+// Events implements [store.Store]. It reads block by block and holds neither a
+// connection nor a state of the database between them, so that a slow caller
+// does not keep the WAL from being reset. A batch that is deleted or sealed
+// meanwhile ends with ErrNotFound or ErrPurged.
+func (s *Store) Events(ctx context.Context, id string) iter.Seq2[metrics.Event, error] {
+	return func(yield func(metrics.Event, error) bool) {
+		b, err := readBatch(ctx, s.reader, id)
+		if err == nil && b.Sealed {
+			err = store.ErrPurged
+		}
+		if err != nil {
+			yield(metrics.Event{}, wrap(ctx, err, "read events of batch %q", id))
+			return
+		}
+		var d columnar.Decoder
+		for no := range b.blocks {
+			if err := s.readBlock(ctx, &d, &b, no); err != nil {
+				yield(metrics.Event{}, wrap(ctx, err, "read events of batch %q", id))
+				return
+			}
+			if !yieldBlock(ctx, &d, yield) {
+				return
+			}
+		}
+	}
+}
+
+// yieldBlock yields the rows of the block and reports whether to go on.
+func yieldBlock(ctx context.Context, d *columnar.Decoder, yield func(metrics.Event, error) bool) bool {
+	for e := (metrics.Event{}); d.Next(&e); {
+		if err := ctx.Err(); err != nil {
+			yield(metrics.Event{}, wrap(ctx, err, "read events"))
+			return false
+		}
+		if !yield(e, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Store) readBlock(ctx context.Context, d *columnar.Decoder, b *batchRow, no int64) error {
+	var data []byte
+	err := s.reader.QueryRowContext(ctx, "SELECT data FROM blocks WHERE id = ?", b.seq<<blockBits+no).Scan(&data)
+	if isNoRows(err) {
+		return s.whyNoBlock(ctx, b, no)
+	}
+	if err != nil {
+		return err
+	}
+	return d.Decode(data)
+}
+
+// whyNoBlock tells a batch that was removed or sealed meanwhile from a damaged
+// one.
+func (s *Store) whyNoBlock(ctx context.Context, b *batchRow, no int64) error {
+	now, err := readBatch(ctx, s.reader, b.ID)
+	switch {
+	case err != nil:
+		return err
+	case now.seq != b.seq:
+		return store.ErrNotFound
+	case now.Sealed:
+		return store.ErrPurged
+	}
+	return fmt.Errorf("%w: block %d is missing", columnar.ErrCorrupt, no)
+}

@@ -1,0 +1,175 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// The parts of a contribution that are kept apart.
+var (
+	totalsOnly   = metrics.Query{}
+	withSlots    = metrics.Query{Slots: true}
+	withSubjects = metrics.Query{Subjects: true}
+)
+
+// part encodes the parts of c that q asks for.
+func part(c metrics.Contribution, q metrics.Query) ([]byte, error) {
+	trimmed := make(metrics.Contribution, len(c))
+	for i := range c {
+		trimmed[i] = c[i]
+		q.Trim(&trimmed[i])
+	}
+	return trimmed.AppendBinary(nil)
+}
+
+// Record implements [store.Store].
+func (s *Store) Record(ctx context.Context, id string, c metrics.Contribution) error {
+	err := s.update(ctx, synced, func(tx *sql.Tx) error {
+		b, err := readBatch(ctx, tx, id)
+		if err != nil || b.recorded {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "UPDATE batches SET recorded = 1 WHERE seq = ?", b.seq); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "DELETE FROM attachments WHERE seq = ? AND name = ?", b.seq, store.PendingContribution)
+		if err != nil {
+			return err
+		}
+		return enter(ctx, tx, id, c)
+	})
+	return wrap(ctx, err, "record batch %q", id)
+}
+
+// enter adds a contribution to the ledger and to the sums.
+func enter(ctx context.Context, tx *sql.Tx, id string, c metrics.Contribution) error {
+	for day, share := range c.Days() {
+		counts, err := part(share, withSlots)
+		if err != nil {
+			return err
+		}
+		subjects, err := part(share, withSubjects)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "INSERT INTO ledger(day, batch_id, counts, subjects) VALUES(?, ?, ?, ?)", day, id, counts, subjects)
+		if err != nil {
+			return err
+		}
+		if err := addToDay(ctx, tx, day, share); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withdraw takes the contribution of a batch, if there is one, out of the
+// ledger and the sums, and returns its days. Their subjects are out of date
+// afterwards.
+func withdraw(ctx context.Context, tx *sql.Tx, id string) ([]metrics.Day, error) {
+	shares, err := ledgerOf(ctx, tx, id, withSlots)
+	if err != nil {
+		return nil, err
+	}
+	var days []metrics.Day
+	for day, share := range shares.Days() {
+		if err := takeFromDay(ctx, tx, day, share); err != nil {
+			return nil, err
+		}
+		days = append(days, day)
+	}
+	_, err = tx.ExecContext(ctx, "DELETE FROM ledger WHERE batch_id = ?", id)
+	return days, err
+}
+
+// ledgerOf returns the parts that q asks for of what the ledger has for a
+// batch.
+func ledgerOf(ctx context.Context, tx *sql.Tx, id string, q metrics.Query) (metrics.Contribution, error) {
+	rows, err := tx.QueryContext(ctx, "SELECT day, counts, CASE WHEN ? THEN subjects END FROM ledger WHERE batch_id = ? ORDER BY day", q.Subjects, id)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close() //nolint:errcheck // Err tells
+	var all metrics.Contribution
+	for rows.Next() {
+		var day metrics.Day
+		var counts, subjects []byte
+		if err := rows.Scan(&day, &counts, &subjects); err != nil {
+			return nil, err
+		}
+		share, err := joinParts(counts, subjects, q)
+		if err != nil {
+			return nil, fmt.Errorf("ledger of %v: %w", day, err)
+		}
+		all = append(all, share...)
+	}
+	return all, rows.Err()
+}
+
+// joinParts decodes a contribution whose subjects are kept apart.
+func joinParts(counts, subjects []byte, q metrics.Query) (metrics.Contribution, error) {
+	c, err := metrics.DecodeContribution(counts, q)
+	if err != nil || !q.Subjects {
+		return c, err
+	}
+	sketches, err := metrics.DecodeContribution(subjects, metrics.Query{Types: q.Types, Subjects: true})
+	if err != nil {
+		return nil, err
+	}
+	if len(sketches) != len(c) {
+		return nil, fmt.Errorf("%w: counts and subjects differ", metrics.ErrCorrupt)
+	}
+	for i := range c {
+		if sketches[i].Type != c[i].Type {
+			return nil, fmt.Errorf("%w: counts and subjects differ", metrics.ErrCorrupt)
+		}
+		c[i].Subjects = sketches[i].Subjects
+	}
+	return c, nil
+}
+
+// Contribution implements [store.Amender].
+func (s *Store) Contribution(ctx context.Context, id string) (metrics.Contribution, error) {
+	var c metrics.Contribution
+	err := s.view(ctx, func(tx *sql.Tx) error {
+		err := mustBeRecorded(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		c, err = ledgerOf(ctx, tx, id, metrics.Query{Slots: true, Subjects: true})
+		return err
+	})
+	return c, wrap(ctx, err, "read contribution of batch %q", id)
+}
+
+// Amend implements [store.Amender].
+func (s *Store) Amend(ctx context.Context, id string, c metrics.Contribution) error {
+	var days []metrics.Day
+	err := s.update(ctx, synced, func(tx *sql.Tx) error {
+		err := mustBeRecorded(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if days, err = withdraw(ctx, tx, id); err != nil {
+			return err
+		}
+		return enter(ctx, tx, id, c)
+	})
+	if err != nil {
+		return wrap(ctx, err, "amend batch %q", id)
+	}
+	s.healLater(ctx, days)
+	return nil
+}
+
+func mustBeRecorded(ctx context.Context, tx *sql.Tx, id string) error {
+	b, err := readBatch(ctx, tx, id)
+	if err == nil && !b.recorded {
+		err = store.ErrNotFound
+	}
+	return err
+}

@@ -1,0 +1,119 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"sync"
+	"time"
+
+	_ "modernc.org/sqlite" // registers the driver
+
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// Options change the defaults of a Store.
+type Options struct {
+	// Logger gets what heals itself or needs a look; nil discards it.
+	Logger *slog.Logger
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Store is a [store.Store] in one SQLite file. It has the optional abilities
+// [store.Amender], [store.Explainer], [store.Sealer] and [store.Pinger]. It is
+// safe for concurrent use.
+type Store struct {
+	writer, reader *sql.DB
+	owned          bool
+	log            *slog.Logger
+	now            func() time.Time
+
+	mu       sync.Mutex
+	closed   bool
+	quit     chan struct{} // closed with the Store
+	spoolers sync.WaitGroup
+}
+
+var (
+	_ store.Store     = (*Store)(nil)
+	_ store.Amender   = (*Store)(nil)
+	_ store.Explainer = (*Store)(nil)
+	_ store.Sealer    = (*Store)(nil)
+	_ store.Pinger    = (*Store)(nil)
+)
+
+// DSN returns the data source names, for the driver called sqlite, of the two
+// handles that [New] wants for the file at path.
+func DSN(path string) (writer, reader string) {
+	file := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}).String()
+	const busy = "?_pragma=busy_timeout(10000)"
+	return file + busy + "&_txlock=immediate&_pragma=cache_size(-4000)",
+		file + busy + "&_pragma=query_only(1)"
+}
+
+// idleReaders is the number of read connections that are kept open.
+const idleReaders = 4
+
+// Open opens or creates the file at path. Nil options mean the defaults. The
+// caller must Close the Store.
+func Open(ctx context.Context, path string, opts *Options) (*Store, error) {
+	writerDSN, readerDSN := DSN(path)
+	writer, err := sql.Open("sqlite", writerDSN)
+	if err != nil {
+		return nil, fmt.Errorf("sqlitestore: open %q: %w", path, err)
+	}
+	reader, err := sql.Open("sqlite", readerDSN)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("sqlitestore: open %q: %w", path, err), writer.Close())
+	}
+	reader.SetMaxIdleConns(idleReaders)
+	s, err := New(ctx, writer, reader, opts)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("sqlitestore: open %q: %w", path, err), writer.Close(), reader.Close())
+	}
+	s.owned = true
+	return s, nil
+}
+
+// New returns a Store on two handles of the same file, opened with the names
+// that [DSN] returns, and creates its tables if they are missing. It limits
+// writer to one open connection. The handles stay the caller's to close. Nil
+// options mean the defaults.
+func New(ctx context.Context, writer, reader *sql.DB, opts *Options) (*Store, error) {
+	s := &Store{
+		writer: writer, reader: reader, quit: make(chan struct{}),
+		log: slog.New(slog.DiscardHandler), now: time.Now,
+	}
+	if opts != nil && opts.Logger != nil {
+		s.log = opts.Logger
+	}
+	if opts != nil && opts.Now != nil {
+		s.now = opts.Now
+	}
+	writer.SetMaxOpenConns(1)
+	if err := s.setUp(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close ends the Writers that are still open, which fail afterwards, and closes
+// the handles if the Store was opened with [Open]. Closing again does nothing.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	again := s.closed
+	if !again {
+		s.closed = true
+		close(s.quit)
+	}
+	s.mu.Unlock()
+	s.spoolers.Wait()
+	if again || !s.owned {
+		return nil
+	}
+	return errors.Join(s.reader.Close(), s.writer.Close())
+}

@@ -1,0 +1,189 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+const (
+	// blockBits is the part of a block's id that is its place in the batch.
+	blockBits = 24
+	// sweepBlocks and sweepChunks bound what one transaction deletes.
+	sweepBlocks = 64
+	sweepChunks = 16
+)
+
+// DeleteBatch implements [store.Store]. The batch and its contribution go in
+// one transaction, the blocks afterwards in short ones; what a crash leaves of
+// them is for Prune.
+func (s *Store) DeleteBatch(ctx context.Context, id string) error {
+	var gone batchRow
+	var days []metrics.Day
+	err := s.update(ctx, synced, func(tx *sql.Tx) (err error) {
+		if gone, err = readBatch(ctx, tx, id); err != nil {
+			return err
+		}
+		days, err = s.remove(ctx, tx, &gone)
+		return err
+	})
+	if err != nil {
+		return wrap(ctx, err, "delete batch %q", id)
+	}
+	s.sweepLater(ctx, gone.seq)
+	s.healLater(ctx, days)
+	return nil
+}
+
+// remove makes a batch and its contribution disappear and returns the days
+// that it had a part in.
+func (s *Store) remove(ctx context.Context, tx *sql.Tx, b *batchRow) ([]metrics.Day, error) {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM batches WHERE seq = ?", b.seq); err != nil {
+		return nil, err
+	}
+	days, err := withdraw(ctx, tx, b.ID)
+	if err != nil {
+		return nil, err
+	}
+	return days, s.discard(ctx, tx, b.seq, true)
+}
+
+// discard leaves the blocks of a batch, and its attachments if asked, to
+// sweep.
+func (s *Store) discard(ctx context.Context, tx *sql.Tx, seq int64, attached bool) error {
+	_, err := tx.ExecContext(ctx,
+		"INSERT OR REPLACE INTO remainders(seq, batch_id, touched, attached) VALUES(?, NULL, ?, ?)",
+		seq, s.now().UnixMilli(), attached)
+	return err
+}
+
+// sweepLater sweeps what a finished transaction has discarded. The promise of
+// its caller does not depend on it.
+func (s *Store) sweepLater(ctx context.Context, seq int64) {
+	if seq == 0 {
+		return
+	}
+	if err := s.sweep(ctx, seq); err != nil {
+		s.log.Warn("left discarded blocks for the next prune", "err", err)
+	}
+}
+
+// sweep deletes the blocks and attachments of a discarded batch in short
+// transactions.
+func (s *Store) sweep(ctx context.Context, seq int64) error {
+	for more := true; more; {
+		err := s.update(ctx, unsynced, func(tx *sql.Tx) (err error) {
+			more, err = sweepSome(ctx, tx, seq)
+			return err
+		})
+		if err != nil {
+			return wrap(ctx, err, "delete blocks")
+		}
+	}
+	return nil
+}
+
+func sweepSome(ctx context.Context, tx *sql.Tx, seq int64) (more bool, err error) {
+	more, err = changed(tx.ExecContext(ctx,
+		"DELETE FROM blocks WHERE id IN (SELECT id FROM blocks WHERE id >= ? AND id < ? ORDER BY id LIMIT ?)",
+		seq<<blockBits, (seq+1)<<blockBits, sweepBlocks))
+	if more || err != nil {
+		return more, err
+	}
+	more, err = changed(tx.ExecContext(ctx, `DELETE FROM attachments
+		WHERE seq = ?1 AND (name, no) IN (SELECT name, no FROM attachments WHERE seq = ?1 ORDER BY name, no LIMIT ?2)
+		AND (SELECT attached FROM remainders WHERE seq = ?1)`, seq, sweepChunks))
+	if more || err != nil {
+		return more, err
+	}
+	_, err = tx.ExecContext(ctx, "DELETE FROM remainders WHERE seq = ? AND batch_id IS NULL", seq)
+	return false, err
+}
+
+// Prune implements [store.Store]. It also finishes what deletions before have
+// left.
+func (s *Store) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, error) {
+	var p store.Pruned
+	before := millisUp(q.Before)
+	if q.DryRun {
+		err := s.view(ctx, func(tx *sql.Tx) error { return countOld(ctx, tx, before, &p) })
+		return p, wrap(ctx, err, "count what is old")
+	}
+	if err := s.pruneBatches(ctx, before, &p); err != nil {
+		return p, wrap(ctx, err, "prune batches")
+	}
+	if err := s.pruneRemainders(ctx, before, &p); err != nil {
+		return p, wrap(ctx, err, "prune remainders")
+	}
+	return p, wrap(ctx, s.heal(ctx, nil), "prune")
+}
+
+const (
+	oldBatches    = " FROM batches WHERE status = 'uploaded' AND created < ?"
+	oldRemainders = " FROM remainders WHERE batch_id IS NOT NULL AND touched < ?"
+)
+
+func countOld(ctx context.Context, tx *sql.Tx, before int64, p *store.Pruned) error {
+	err := tx.QueryRowContext(ctx, "SELECT count(*), coalesce(sum(events), 0)"+oldBatches, before).Scan(&p.Batches, &p.Events)
+	if err != nil {
+		return err
+	}
+	return tx.QueryRowContext(ctx, "SELECT count(*)"+oldRemainders, before).Scan(&p.Remainders)
+}
+
+// pruneBatches removes one batch a transaction, which sees for itself that the
+// batch is still to be pruned.
+func (s *Store) pruneBatches(ctx context.Context, before int64, p *store.Pruned) error {
+	for {
+		var gone batchRow
+		var days []metrics.Day
+		err := s.update(ctx, synced, func(tx *sql.Tx) error {
+			var id string
+			err := tx.QueryRowContext(ctx, "SELECT id"+oldBatches+" LIMIT 1", before).Scan(&id)
+			if err != nil {
+				return err
+			}
+			if gone, err = readBatch(ctx, tx, id); err != nil {
+				return err
+			}
+			days, err = s.remove(ctx, tx, &gone)
+			return err
+		})
+		if isNoRows(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		p.Batches++
+		p.Events += gone.Events
+		s.sweepLater(ctx, gone.seq)
+		s.healLater(ctx, days)
+	}
+}
+
+// pruneRemainders takes old remainders from their writers, and sweeps them and
+// all that was discarded before.
+func (s *Store) pruneRemainders(ctx context.Context, before int64, p *store.Pruned) error {
+	err := s.update(ctx, synced, func(tx *sql.Tx) error {
+		r, err := tx.ExecContext(ctx, "UPDATE remainders SET batch_id = NULL, attached = 1 WHERE batch_id IS NOT NULL AND touched < ?", before)
+		if err != nil {
+			return err
+		}
+		p.Remainders, err = r.RowsAffected()
+		return err
+	})
+	for err == nil {
+		var seq int64
+		err = s.reader.QueryRowContext(ctx, "SELECT seq FROM remainders WHERE batch_id IS NULL LIMIT 1").Scan(&seq)
+		if isNoRows(err) {
+			return nil
+		}
+		if err == nil {
+			err = s.sweep(ctx, seq)
+		}
+	}
+	return err
+}

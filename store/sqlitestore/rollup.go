@@ -1,0 +1,97 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+)
+
+// daySum is the sum of the ledger for one day. Its subjects are decoded only
+// when they are up to date.
+type daySum struct {
+	sum     metrics.Contribution
+	version int64
+	stale   bool // the subjects are not the sum of the ledger
+}
+
+func readDay(ctx context.Context, tx *sql.Tx, day metrics.Day, subjects bool) (daySum, error) {
+	var d daySum
+	var slots, sketches []byte
+	err := tx.QueryRowContext(ctx, "SELECT version, slots, CASE WHEN ? THEN subjects END, subjects IS NULL FROM details WHERE day = ?", subjects, day).
+		Scan(&d.version, &slots, &sketches, &d.stale)
+	if isNoRows(err) {
+		return d, nil
+	}
+	if err != nil {
+		return d, err
+	}
+	d.sum, err = joinParts(slots, sketches, metrics.Query{Slots: true, Subjects: subjects && !d.stale})
+	return d, err
+}
+
+// addToDay adds a share to the sums of its day.
+func addToDay(ctx context.Context, tx *sql.Tx, day metrics.Day, share metrics.Contribution) error {
+	d, err := readDay(ctx, tx, day, true)
+	if err != nil {
+		return err
+	}
+	d.sum = metrics.Merge(d.sum, share)
+	return writeDay(ctx, tx, day, &d)
+}
+
+// takeFromDay subtracts the counts of a share from the sums of its day. What
+// subjects remain, the ledger must tell.
+func takeFromDay(ctx context.Context, tx *sql.Tx, day metrics.Day, share metrics.Contribution) error {
+	d, err := readDay(ctx, tx, day, false)
+	if err != nil {
+		return err
+	}
+	for i := range share {
+		at, ok := slices.BinarySearchFunc(d.sum, share[i], func(a, b metrics.Daily) int { return a.Compare(&b) })
+		if ok {
+			subtract(&d.sum[at], &share[i])
+		}
+	}
+	d.sum = slices.DeleteFunc(d.sum, func(x metrics.Daily) bool { return x.Count == 0 })
+	d.stale = true
+	return writeDay(ctx, tx, day, &d)
+}
+
+func subtract(d, share *metrics.Daily) {
+	d.Count -= share.Count
+	if d.Slots == nil || share.Slots == nil {
+		return
+	}
+	for i, n := range share.Slots {
+		d.Slots[i] -= n
+	}
+}
+
+func writeDay(ctx context.Context, tx *sql.Tx, day metrics.Day, d *daySum) error {
+	if len(d.sum) == 0 {
+		_, err := tx.ExecContext(ctx, "DELETE FROM days WHERE day = ?1; DELETE FROM details WHERE day = ?1", day)
+		return err
+	}
+	totals, err := part(d.sum, totalsOnly)
+	if err != nil {
+		return err
+	}
+	slots, err := part(d.sum, withSlots)
+	if err != nil {
+		return err
+	}
+	var subjects any
+	if !d.stale {
+		if subjects, err = part(d.sum, withSubjects); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO days(day, totals) VALUES(?, ?)", day, totals); err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO details(day, version, slots, subjects) VALUES(?, ?, ?, ?)",
+		day, d.version+1, slots, subjects)
+	return err
+}

@@ -1,0 +1,139 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+const (
+	// schemaVersion is the user_version of the file.
+	schemaVersion = 1
+	// applicationID marks the file as ours: "evmt".
+	applicationID = 0x65766d74
+	// pageSize keeps the number of pages of a block, and what each costs, low.
+	pageSize = 8192
+)
+
+// schema has times as Unix milliseconds. The rows of a batch that is not
+// committed, was removed, or was sealed are found by remainders; batch_id is
+// null there once the writer has lost them. The id of a block is the number of
+// its batch shifted by blockBits, plus its place. Sums without subjects are in
+// days, which is small and so quick to read; details has the rest. Null
+// subjects in details are out of date: the ledger has the truth.
+const schema = `
+CREATE TABLE remainders (
+	seq      INTEGER PRIMARY KEY AUTOINCREMENT,
+	batch_id TEXT UNIQUE,
+	touched  INTEGER NOT NULL,
+	attached INTEGER NOT NULL
+);
+CREATE TABLE batches (
+	seq         INTEGER PRIMARY KEY,
+	id          TEXT NOT NULL UNIQUE,
+	file_name   TEXT NOT NULL,
+	sha256      TEXT NOT NULL,
+	events      INTEGER NOT NULL,
+	failed      INTEGER NOT NULL,
+	blocks      INTEGER NOT NULL,
+	status      TEXT NOT NULL,
+	cause       TEXT NOT NULL,
+	idem_key    TEXT,
+	key_expires INTEGER NOT NULL,
+	created     INTEGER NOT NULL,
+	updated     INTEGER NOT NULL,
+	sealed      INTEGER NOT NULL,
+	recorded    INTEGER NOT NULL
+);
+CREATE INDEX batches_by_status ON batches(status, id);
+CREATE INDEX batches_by_key ON batches(idem_key, id) WHERE idem_key IS NOT NULL;
+CREATE TABLE blocks (
+	id   INTEGER PRIMARY KEY,
+	data BLOB NOT NULL
+);
+CREATE TABLE attachments (
+	seq  INTEGER NOT NULL,
+	name TEXT NOT NULL,
+	no   INTEGER NOT NULL,
+	data BLOB NOT NULL,
+	PRIMARY KEY (seq, name, no)
+) WITHOUT ROWID;
+CREATE TABLE ledger (
+	day      INTEGER NOT NULL,
+	batch_id TEXT NOT NULL,
+	counts   BLOB NOT NULL,
+	subjects BLOB NOT NULL,
+	PRIMARY KEY (day, batch_id)
+) WITHOUT ROWID;
+CREATE INDEX ledger_by_batch ON ledger(batch_id, day);
+CREATE TABLE days (
+	day    INTEGER PRIMARY KEY,
+	totals BLOB NOT NULL
+);
+CREATE TABLE details (
+	day      INTEGER PRIMARY KEY,
+	version  INTEGER NOT NULL,
+	slots    BLOB NOT NULL,
+	subjects BLOB
+);
+`
+
+// setUp prepares a new file and checks an old one.
+func (s *Store) setUp(ctx context.Context) error {
+	conn, err := s.writer.Conn(ctx)
+	if err != nil {
+		return wrap(ctx, err, "connect")
+	}
+	defer conn.Close() //nolint:errcheck // returns the connection to its pool
+	if err := makeWAL(ctx, conn); err != nil {
+		return wrap(ctx, err, "prepare the file")
+	}
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return wrap(ctx, err, "begin")
+	}
+	defer tx.Rollback() //nolint:errcheck // does nothing after Commit
+	if err := migrate(ctx, tx); err != nil {
+		return err
+	}
+	return wrap(ctx, tx.Commit(), "create the tables")
+}
+
+// makeWAL sets the size of pages, which must come before the first write, and
+// then the journal mode. Both are kept in the file.
+func makeWAL(ctx context.Context, conn *sql.Conn) error {
+	var mode string
+	if err := conn.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil || mode == "wal" {
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, fmt.Sprintf("PRAGMA page_size=%d", pageSize)); err != nil {
+		return err
+	}
+	if err := conn.QueryRowContext(ctx, "PRAGMA journal_mode=WAL").Scan(&mode); err != nil {
+		return err
+	}
+	if mode != "wal" {
+		return fmt.Errorf("journal mode is %q and cannot become wal", mode)
+	}
+	return nil
+}
+
+func migrate(ctx context.Context, tx *sql.Tx) error {
+	var version, app, busy int
+	for pragma, value := range map[string]*int{"user_version": &version, "application_id": &app, "busy_timeout": &busy} {
+		if err := tx.QueryRowContext(ctx, "PRAGMA "+pragma).Scan(value); err != nil {
+			return wrap(ctx, err, "read %s", pragma)
+		}
+	}
+	switch {
+	case busy == 0:
+		return fmt.Errorf("sqlitestore: the writer has no busy_timeout: open it with DSN")
+	case version == schemaVersion && app == applicationID:
+		return nil
+	case version != 0 || app != 0:
+		return fmt.Errorf("sqlitestore: the file has application id %#x and version %d, want %#x and %d", app, version, applicationID, schemaVersion)
+	}
+	marks := fmt.Sprintf("PRAGMA user_version=%d; PRAGMA application_id=%d;", schemaVersion, applicationID)
+	_, err := tx.ExecContext(ctx, schema+marks)
+	return wrap(ctx, err, "create the tables")
+}

@@ -1,0 +1,68 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// SetStatus implements [store.Store].
+func (s *Store) SetStatus(ctx context.Context, id string, from []store.Status, to store.Status, cause string) error {
+	args := append([]any{string(to), cause, s.now().UnixMilli(), id}, statusArgs(from)...)
+	err := s.update(ctx, synced, func(tx *sql.Tx) error {
+		ok, err := changed(tx.ExecContext(ctx,
+			"UPDATE batches SET status = ?, cause = ?, updated = ? WHERE id = ? AND status IN ("+marks(len(from))+")", args...))
+		if err != nil || ok {
+			return err
+		}
+		if _, err := readBatch(ctx, tx, id); err != nil {
+			return err
+		}
+		return store.ErrConflict
+	})
+	return wrap(ctx, err, "set status of batch %q to %s", id, to)
+}
+
+// Seal implements [store.Sealer].
+func (s *Store) Seal(ctx context.Context, id string) error {
+	var seq int64
+	err := s.update(ctx, synced, func(tx *sql.Tx) error {
+		b, err := readBatch(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if b.Status != store.Completed {
+			return store.ErrConflict
+		}
+		if b.Sealed {
+			return nil
+		}
+		if _, err := tx.ExecContext(ctx, "UPDATE batches SET sealed = 1, blocks = 0 WHERE seq = ?", b.seq); err != nil {
+			return err
+		}
+		seq = b.seq
+		return s.discard(ctx, tx, seq, false)
+	})
+	if err != nil {
+		return wrap(ctx, err, "seal batch %q", id)
+	}
+	s.sweepLater(ctx, seq)
+	return nil
+}
+
+// Ping implements [store.Pinger]: it reads, and tries a write that it takes
+// back.
+func (s *Store) Ping(ctx context.Context) error {
+	var one int
+	if err := s.reader.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
+		return wrap(ctx, err, "ping the reader")
+	}
+	tx, err := s.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return wrap(ctx, err, "ping the writer")
+	}
+	defer tx.Rollback() //nolint:errcheck // that is the plan
+	_, err = tx.ExecContext(ctx, "INSERT INTO remainders(batch_id, touched, attached) VALUES(NULL, 0, 0)")
+	return wrap(ctx, err, "ping the writer")
+}
