@@ -15,7 +15,7 @@ import (
 // Open opens or creates the queue in the SQLite file at path and brings it up
 // to date. The file is the queue's alone. Close the queue after use.
 func Open(ctx context.Context, path string, o *Options) (*Queue, error) {
-	dsn, err := dataSource(path)
+	dsn, err := DSN(path)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,9 @@ func Open(ctx context.Context, path string, o *Options) (*Queue, error) {
 	return q, nil
 }
 
-func dataSource(path string) (string, error) {
+// DSN returns the data source name, for the driver called sqlite, of the handle
+// that [New] wants for the file at path.
+func DSN(path string) (string, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return "", fmt.Errorf("riverqueue: open %q: %w", path, err)

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/internal/settings"
+	"github.com/eventmetrics/eventmetrics/ratelimit"
+)
+
+// config is what the server is told. See settings for the meanings.
+type config struct {
+	host, opsAddr  string
+	port           int
+	dataDir        string
+	token          string
+	anyAddress     bool
+	logLevel       slog.Level
+	logJSON        bool
+	maxUploadBytes int64
+	uploadLimit    int64
+	uploadWindow   time.Duration
+	trusted        []netip.Prefix
+	cleanupEvery   time.Duration
+	cleanupTTL     time.Duration
+	workers        int
+	shutdown       time.Duration
+}
+
+func (c *config) settings() []settings.Setting {
+	return []settings.Setting{
+		settings.New("HOST", "127.0.0.1", "`address` to listen on", settings.Text(&c.host)),
+		settings.New("PORT", "3000", "`port` to listen on; 0 picks one", settings.Int(&c.port, 0, 65535)),
+		settings.New("OPS_ADDR", "127.0.0.1:9090", "`address` of Prometheus metrics and pprof; off for none", settings.Address(&c.opsAddr)),
+		settings.New("DATA_DIR", "data", "`directory` of the embedded database and queue", settings.Text(&c.dataDir)),
+		settings.New("ADMIN_TOKEN", "", "bearer `token` of the API; made and printed at the start if empty", settings.Text(&c.token)),
+		settings.New("ALLOW_GENERATED_TOKEN", "false", "make a token also when listening on other than loopback addresses", settings.Bool(&c.anyAddress)),
+		settings.New("LOG_LEVEL", "info", "debug, info, warn or error", settings.Level(&c.logLevel)),
+		settings.New("LOG_JSON", "false", "log JSON instead of text", settings.Bool(&c.logJSON)),
+		settings.New("MAX_UPLOAD_BYTES", "1073741824", "greatest `size` of an uploaded file, decompressed", settings.Int(&c.maxUploadBytes, 1, math.MaxInt64/2)),
+		settings.New("UPLOAD_LIMIT", "1", "uploads in each window from one client address; 0 means any number", settings.Int(&c.uploadLimit, 0, math.MaxInt64)),
+		settings.New("UPLOAD_WINDOW_SECONDS", "60", "length of that window", settings.Seconds(&c.uploadWindow, 1)),
+		settings.New("TRUSTED_PROXIES", "", "`prefixes` whose X-Forwarded-For is believed: 10.0.0.0/8, loopback, private", c.trust),
+		settings.New("CLEANUP_INTERVAL_SECONDS", "3600", "time between cleanups", settings.Seconds(&c.cleanupEvery, 1)),
+		settings.New("CLEANUP_TTL_SECONDS", "86400", "age from which unprocessed batches are removed", settings.Seconds(&c.cleanupTTL, 1)),
+		settings.New("WORKERS", "4", "jobs at a time", settings.Int(&c.workers, 1, 10_000)),
+		settings.New("SHUTDOWN_SECONDS", "30", "time for requests, then for jobs, to end after SIGTERM", settings.Seconds(&c.shutdown, 0)),
+		settings.New("MONGO_URI", "", "not supported by this version", unsupported),
+		settings.New("REDIS_URL", "", "not supported by this version", unsupported),
+	}
+}
+
+// load reads the configuration. The error lists every mistake.
+func load(args []string, getenv func(string) string) (*config, error) {
+	c := &config{}
+	if err := settings.Load("refserver", args, getenv, c.settings()); err != nil {
+		return nil, err
+	}
+	if c.token == "" && !c.anyAddress && !isLoopback(c.host) {
+		return nil, fmt.Errorf("ADMIN_TOKEN (-admin-token): needed to listen on %s; or set ALLOW_GENERATED_TOKEN=true", c.host)
+	}
+	return c, nil
+}
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+func (c *config) trust(v string) (err error) {
+	c.trusted, err = ratelimit.ParseProxies(v)
+	return err
+}
+
+func unsupported(v string) error {
+	if v == "" {
+		return nil
+	}
+	return errors.New("not supported by this version; unset it to use the embedded store and queue")
+}
+
+func (c *config) newLogger() *slog.Logger {
+	opts := &slog.HandlerOptions{Level: c.logLevel}
+	if c.logJSON {
+		return slog.New(slog.NewJSONHandler(os.Stderr, opts))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, opts))
+}
