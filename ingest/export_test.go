@@ -6,6 +6,13 @@ import "time"
 // more.
 func (r *Reader) SetChunk(n int) { r.chunk, r.maxChunk = n, n }
 
+// NoQuick sends every row through the general path.
+func (r *Reader) NoQuick() {
+	if r.start() == nil {
+		r.ends = nil
+	}
+}
+
 // The parsers of times.
 var (
 	ParseTime = parseTime

@@ -26,7 +26,8 @@ type outcome struct {
 // read reads an input to its end, a few events at a time.
 func read(in io.Reader, opts ingest.Options) outcome { return readPieces(in, opts, 0) }
 
-// readPieces reads an input in pieces of the size given, unless it is 0.
+// readPieces reads an input in pieces of the size given, and without the quick
+// path, unless it is 0.
 func readPieces(in io.Reader, opts ingest.Options, chunk int) outcome {
 	var out outcome
 	opts.Reject = func(e *ingest.RowError) error {
@@ -38,6 +39,7 @@ func readPieces(in io.Reader, opts ingest.Options, chunk int) outcome {
 	r := ingest.NewReader(in, &opts)
 	if chunk > 0 {
 		r.SetChunk(chunk)
+		r.NoQuick()
 	}
 	events := make([]metrics.Event, 3)
 	for {
