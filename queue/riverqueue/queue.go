@@ -96,8 +96,8 @@ type Queue struct {
 
 // New returns a queue in a SQLite database and brings River's tables in it up
 // to date. The database stays the caller's, who closes it after the queue. It
-// should be opened as [Open] does: journal_mode WAL, synchronous FULL, a
-// busy_timeout, _txlock immediate, and one connection at most.
+// should be opened with the data source name that [DSN] returns, and have one
+// connection at most.
 func New(ctx context.Context, db *sql.DB, o *Options) (*Queue, error) {
 	driver := riversqlite.New(db)
 	q, err := NewDriver(driver, o)
