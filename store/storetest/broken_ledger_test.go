@@ -135,7 +135,7 @@ func brokenRecords() []broken {
 				return nil
 			}
 			p.daily = func(context.Context, metrics.Query) iter.Seq2[metrics.Daily, error] {
-				return yieldAll(metrics.Merge(kept...))
+				return yieldAll[metrics.Daily](metrics.Merge(kept...))
 			}
 		}},
 		{"changes the contribution", keeps, "Record changed the contribution", func(p *patched) {
@@ -150,10 +150,10 @@ func brokenRecords() []broken {
 	}
 }
 
-func yieldAll(all []metrics.Daily) iter.Seq2[metrics.Daily, error] {
-	return func(yield func(metrics.Daily, error) bool) {
-		for _, d := range all {
-			if !yield(d, nil) {
+func yieldAll[T any](all []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, v := range all {
+			if !yield(v, nil) {
 				return
 			}
 		}

@@ -67,7 +67,7 @@ func brokenAmenders() []broken {
 				return nil
 			}
 			p.daily = func(context.Context, metrics.Query) iter.Seq2[metrics.Daily, error] {
-				return yieldAll(metrics.Merge(kept))
+				return yieldAll[metrics.Daily](metrics.Merge(kept))
 			}
 		}},
 		{"changes the amendment", keeps, "Amend changed the contribution", func(p *patched) {

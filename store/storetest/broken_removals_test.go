@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"maps"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -141,6 +143,7 @@ func brokenPrunes() []broken {
 		{"prunes what was written lately", live, "Remainders:1", func(p *patched) {
 			p.editPrune(func(q *store.PruneQuery) { q.Before = time.Now().Add(time.Hour) }, func(*store.Pruned) {})
 		}},
+		{"removes the events of a remainder that is committed meanwhile", "Prune takes a remainder whole or not at all", "Events of a batch that was committed beside Prune", pruneEventsLate},
 		{"looks for uploaded batches first and removes then", "Prune never removes a batch that was queued meanwhile", "Batch: ", pruneWithoutLock},
 	}
 }
@@ -188,5 +191,45 @@ func pruneWithoutLock(p *patched) {
 			err = errors.Join(err, p.Store.DeleteBatch(ctx, b.ID))
 		}
 		return store.Pruned{}, err
+	}
+}
+
+// pruneEventsLate removes the events of what was a remainder when it looked.
+func pruneEventsLate(p *patched) {
+	var mu sync.Mutex
+	begun, pruned, committed := map[string]bool{}, map[string]bool{}, 0
+	p.writer = func(_ context.Context, id string, w *patchedWriter) error {
+		mu.Lock()
+		defer mu.Unlock()
+		begun[id] = true
+		commit := w.commit
+		w.commit = func(ctx context.Context, b store.Batch) (store.Batch, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			delete(begun, id)
+			committed++
+			return commit(ctx, b)
+		}
+		return nil
+	}
+	p.prune = func(context.Context, store.PruneQuery) (store.Pruned, error) {
+		mu.Lock()
+		before := committed
+		maps.Copy(pruned, begun)
+		mu.Unlock()
+		spin(func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return committed > before
+		})
+		return store.Pruned{}, nil
+	}
+	p.events = func(ctx context.Context, id string) iter.Seq2[metrics.Event, error] {
+		mu.Lock()
+		defer mu.Unlock()
+		if pruned[id] {
+			return yieldAll[metrics.Event](nil)
+		}
+		return p.Store.Events(ctx, id)
 	}
 }

@@ -68,22 +68,6 @@ func (c *check) want(err, target error, call string) {
 	}
 }
 
-// concurrently runs f n times at once and returns their errors, in order.
-func concurrently(n int, f func(i int) error) []error {
-	errs := make([]error, n)
-	start := make(chan struct{})
-	var wg sync.WaitGroup
-	for i := range n {
-		wg.Go(func() {
-			<-start
-			errs[i] = f(i)
-		})
-	}
-	close(start)
-	wg.Wait()
-	return errs
-}
-
 // upload describes a batch for [check.upload].
 type upload struct {
 	batch  store.Batch // a zero ID means the next one

@@ -30,8 +30,7 @@ func dailyEmpty(c *check) {
 func (c *check) wide() []metrics.Contribution {
 	c.Helper()
 	rng := rand.New(rand.NewPCG(7, 7))
-	types := []string{"b", "a", "Z", "é", "a.b", "aa", "", "10", "9", "日本"}
-	types[6] = "a\x7f"
+	types := []string{"b", "a", "Z", "é", "a.b", "aa", "a\x7f", "10", "9", "日本"}
 	var all []metrics.Contribution
 	for range 6 {
 		var events []metrics.Event

@@ -72,3 +72,31 @@ func deleteRacesRecord(c *check) {
 		c.ledgerIs("after DeleteBatch beside Record", kept)
 	}
 }
+
+// nilOrNotFound reports any other error of a call that races DeleteBatch.
+func (c *check) nilOrNotFound(err error, call string) {
+	c.Helper()
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		c.Errorf("%s beside DeleteBatch: got error %v, want nil or %v", call, err, store.ErrNotFound)
+	}
+}
+
+// gone reports what is left of a deleted batch.
+func (c *check) gone(id, when string) {
+	c.Helper()
+	_, err := c.st.Batch(c.Context(), id)
+	c.want(err, store.ErrNotFound, "Batch "+when)
+	c.want(c.eventsError(id), store.ErrNotFound, "Events "+when)
+	_, err = c.readAttachment(id, "rejected")
+	c.want(err, store.ErrNotFound, "Attachment "+when)
+	c.want(c.st.Record(c.Context(), id, c.someContribution(3)), store.ErrNotFound, "Record "+when)
+	for _, b := range c.list(store.BatchQuery{}) {
+		if b.ID == id {
+			c.Errorf("Batches %s: lists the batch", when)
+		}
+	}
+	if a, ok := store.As[store.Amender](c.st); ok {
+		_, err := a.Contribution(c.Context(), id)
+		c.want(err, store.ErrNotFound, "Contribution "+when)
+	}
+}

@@ -17,8 +17,7 @@ func iteratorRules() []rule {
 	}
 }
 
-// iterators are the iterators of a store, as functions that range over them
-// and return the error or what they saw.
+// ranger is an iterator of a store, whatever it yields.
 type ranger struct {
 	call string
 	seq  iter.Seq2[any, error]

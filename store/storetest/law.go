@@ -180,14 +180,14 @@ func readersSeeWhole(c *check) {
 func (c *check) readWhole(done *atomic.Bool) error {
 	for last := false; !last; {
 		last = done.Load()
-		var c2 metrics.Contribution
+		var all metrics.Contribution
 		for d, err := range c.st.Daily(c.Context(), everything) {
 			if err != nil {
 				return err
 			}
-			c2 = append(c2, d)
+			all = append(all, d)
 		}
-		for day, types := range c2.Days() {
+		for day, types := range all.Days() {
 			if err := wholeDay(day, types); err != nil {
 				return err
 			}

@@ -20,7 +20,8 @@ func amenderRules() []rule {
 	}
 }
 
-// contribution reads a contribution that must be there.
+// contributionIs reports a contribution that is not the wanted one, and writes
+// over it.
 func (c *check) contributionIs(when string, a store.Amender, id string, want metrics.Contribution) {
 	c.Helper()
 	got, err := a.Contribution(c.Context(), id)

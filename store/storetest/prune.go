@@ -20,6 +20,7 @@ func pruneRules() []rule {
 		{"Prune removes old remainders", remainders, pruneRemainders},
 		{"Prune leaves a Writer that wrote lately", remainders, pruneLeavesLive},
 		{"Prune never removes a batch that was queued meanwhile", pruneRemoves, pruneRacesQueue},
+		{"Prune takes a remainder whole or not at all", remainders, pruneRacesCommit},
 	}
 }
 
@@ -139,19 +140,17 @@ func pruneLeavesLive(c *check) {
 }
 
 func pruneRacesQueue(c *check) {
-	for range c.scaled(20) {
+	for round := range c.scaled(20) {
 		var ids []string
+		var moves []func() error
 		for range 8 {
-			ids = append(ids, c.upload(filled()).ID)
+			id := c.upload(filled()).ID
+			ids = append(ids, id)
+			moves = append(moves, func() error {
+				return c.st.SetStatus(c.Context(), id, []store.Status{store.Uploaded}, store.Queued, "")
+			})
 		}
-		errs := concurrently(len(ids)+1, func(i int) error {
-			if i == len(ids) {
-				_, err := c.st.Prune(c.Context(), store.PruneQuery{Before: epoch.Add(time.Hour)})
-				return err
-			}
-			return c.st.SetStatus(c.Context(), ids[i], []store.Status{store.Uploaded}, store.Queued, "")
-		})
-		c.must(errs[len(ids)], "Prune beside SetStatus")
+		errs := c.prunedRace(round, ids[0], store.PruneQuery{Before: epoch.Add(time.Hour)}, moves...)
 		for i, id := range ids {
 			c.queuedOrGone(id, errs[i])
 		}
@@ -170,5 +169,44 @@ func (c *check) queuedOrGone(id string, err error) {
 	}
 	if n := len(c.events(id)); n != 10 {
 		c.Errorf("Events of a batch that was queued beside Prune: got %d, want 10", n)
+	}
+}
+
+// pruneRacesCommit lets Prune take remainders that are being committed. The
+// batches are created after its limit, so that they stay once committed.
+func pruneRacesCommit(c *check) {
+	soon := time.Now().Add(time.Hour)
+	for round := range c.scaled(20) {
+		var ids []string
+		var commits []func() error
+		for range 6 {
+			u := filled()
+			u.batch.Created = soon.Add(time.Hour)
+			w, b := c.prepare(u)
+			ids = append(ids, b.ID)
+			commits = append(commits, func() error {
+				_, err := w.Commit(c.Context(), b)
+				return errors.Join(err, w.Abort(c.Context()))
+			})
+		}
+		errs := c.prunedRace(round, ids[0], store.PruneQuery{Before: soon}, commits...)
+		for i, id := range ids {
+			c.wholeOrGone(id, errs[i])
+		}
+	}
+}
+
+func (c *check) wholeOrGone(id string, err error) {
+	c.Helper()
+	if errors.Is(err, store.ErrNotFound) {
+		c.gone(id, "after Prune beside Commit")
+		return
+	}
+	c.must(err, "Commit beside Prune")
+	if d := diffEvents(someEvents(10), c.events(id)); d != "" {
+		c.Errorf("Events of a batch that was committed beside Prune: %s", d)
+	}
+	if got := c.attachment(id, "rejected"); got != "row 3" {
+		c.Errorf("Attachment of a batch that was committed beside Prune: got %q", got)
 	}
 }

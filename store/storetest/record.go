@@ -1,11 +1,6 @@
 package storetest
 
 import (
-	"errors"
-	"fmt"
-	"runtime"
-	"slices"
-
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
 )
@@ -154,53 +149,5 @@ func recordKeepsNothing(c *check) {
 		}
 		scribble(mine)
 		c.ledgerIs("after the caller has written over what it recorded", all...)
-	}
-}
-
-// deletedRace races DeleteBatch with other calls and returns their errors.
-// DeleteBatch starts in another place in each round, and in some of them later
-// by the time of a few reads.
-func (c *check) deletedRace(round int, id string, calls ...func() error) []error {
-	c.Helper()
-	place := round % (len(calls) + 1)
-	all := slices.Insert(slices.Clone(calls), place, func() error {
-		for range round % 4 {
-			if _, err := c.st.Batch(c.Context(), id); err != nil {
-				return err
-			}
-			runtime.Gosched()
-		}
-		return c.st.DeleteBatch(c.Context(), id)
-	})
-	errs := concurrently(len(all), func(i int) error { return all[i]() })
-	c.must(errs[place], "DeleteBatch beside other calls")
-	return slices.Delete(errs, place, place+1)
-}
-
-// nilOrNotFound reports any other error of a call that races DeleteBatch.
-func (c *check) nilOrNotFound(err error, call string) {
-	c.Helper()
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		c.Errorf("%s beside DeleteBatch: got error %v, want nil or %v", call, err, store.ErrNotFound)
-	}
-}
-
-// gone reports what is left of a deleted batch.
-func (c *check) gone(id, when string) {
-	c.Helper()
-	_, err := c.st.Batch(c.Context(), id)
-	c.want(err, store.ErrNotFound, "Batch "+when)
-	c.want(c.eventsError(id), store.ErrNotFound, "Events "+when)
-	_, err = c.readAttachment(id, "rejected")
-	c.want(err, store.ErrNotFound, "Attachment "+when)
-	c.want(c.st.Record(c.Context(), id, c.someContribution(3)), store.ErrNotFound, "Record "+when)
-	for _, b := range c.list(store.BatchQuery{}) {
-		if b.ID == id {
-			c.Errorf("Batches %s: lists the batch", when)
-		}
-	}
-	if a, ok := store.As[store.Amender](c.st); ok {
-		_, err := a.Contribution(c.Context(), id)
-		c.want(err, store.ErrNotFound, fmt.Sprintf("Contribution %s", when))
 	}
 }

@@ -4,6 +4,14 @@
 // checks one rule of package store and says in its failure which rule that
 // is. The rules of optional capabilities are checked when [store.As] finds
 // them, and skipped otherwise.
+//
+//	func TestStoreKeepsEveryPromise(t *testing.T) {
+//		storetest.Run(t, storetest.Harness{
+//			Open: func(t *testing.T) store.Store { return open(t, t.TempDir()) },
+//		})
+//	}
+//
+// A store in memory that passes is in examples/customstore.
 package storetest
 
 import (
