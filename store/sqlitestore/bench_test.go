@@ -26,14 +26,15 @@ func someEvents(n int) []metrics.Event {
 	types := strings.Fields("test_started test_finished test_paused test_resumed answer_given page_left")
 	start := time.Date(2025, 11, 1, 0, 0, 0, 0, time.UTC)
 	events := make([]metrics.Event, n)
+	fields := make([]metrics.Field, 2*n)
 	for i := range events {
+		// As out of a file: the strings of a row are neighbours.
+		row := fmt.Sprintf("%s,T%05d,%s", pool[rng.IntN(len(pool))], rng.IntN(1e5), types[rng.IntN(len(types))])
+		fields[2*i] = metrics.Field{Name: "candidate_id", Value: row[:10]}
+		fields[2*i+1] = metrics.Field{Name: "test_id", Value: row[11:17]}
 		events[i] = metrics.Event{
-			Row: int64(i + 1), Type: types[rng.IntN(len(types))],
+			Row: int64(i + 1), Type: row[18:], Fields: fields[2*i : 2*i+2],
 			Time: start.Add(time.Duration(rng.IntN(30*86400)) * time.Second),
-			Fields: []metrics.Field{
-				{Name: "candidate_id", Value: pool[rng.IntN(len(pool))]},
-				{Name: "test_id", Value: fmt.Sprintf("T%05d", rng.IntN(1e5))},
-			},
 		}
 	}
 	return events

@@ -102,7 +102,7 @@ func (c *columnEncoder) numberCodes(numbers []uint64, plain *intPlan, e *Encoder
 		c.waits = pause
 		return nil, nil, false
 	}
-	c.judge(plain.cost - cost)
+	c.judge(plain.cost-cost, len(fresh), len(numbers))
 	return codes, fresh, true
 }
 
@@ -134,12 +134,13 @@ func worthwhile(n, distinct, plainCost int) bool {
 }
 
 // judge keeps account of what a dictionary saves, and marks one that saves
-// nothing to be given up with the next block.
-func (c *columnEncoder) judge(saved int) {
+// nothing, and has met too few values again to save something later, to be
+// given up with the next block.
+func (c *columnEncoder) judge(saved, fresh, n int) {
 	c.saved += saved
 	if c.blocks++; c.blocks < review {
 		return
 	}
-	c.useless = c.saved < 0
+	c.useless = c.saved < 0 && fresh > n/2
 	c.blocks, c.saved = 0, 0
 }

@@ -70,7 +70,7 @@ func (c *columnEncoder) textCodes(values []string, size, plainCost int, e *Encod
 		c.waits = pause
 		return nil, 0, false
 	}
-	c.judge(plainCost - cost)
+	c.judge(plainCost-cost, d.n-known, len(values))
 	return codes, known, true
 }
 

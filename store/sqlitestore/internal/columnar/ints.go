@@ -54,8 +54,7 @@ func (p *intPlan) chooseWidth(v []uint64, widest int) {
 	if widest == 0 {
 		return
 	}
-	var count [65]int
-	p.each(v, func(_ int, u uint64) { count[bits.Len64(u)]++ })
+	count := p.countWidths(v)
 	apart := 0
 	for w := widest - 1; w >= 0; w-- {
 		apart += count[w+1]
@@ -65,18 +64,20 @@ func (p *intPlan) chooseWidth(v []uint64, widest int) {
 	}
 }
 
-// each calls f with the non-negative distance that stands for each value. The
-// first value of fromPrevious is stored apart and not among them.
-func (p *intPlan) each(v []uint64, f func(i int, u uint64)) {
+// countWidths counts the distances by their number of bits. The first value of
+// fromPrevious is stored apart and not among them.
+func (p *intPlan) countWidths(v []uint64) (count [65]int) {
+	base := uint64(p.base)
 	if p.form == fromSmallest {
-		for i, x := range v {
-			f(i, x-uint64(p.base))
+		for _, x := range v {
+			count[bits.Len64(x-base)]++
 		}
-		return
+		return count
 	}
 	for i := 1; i < len(v); i++ {
-		f(i-1, v[i]-v[i-1]-uint64(p.base))
+		count[bits.Len64(v[i]-v[i-1]-base)]++
 	}
+	return count
 }
 
 // appendInts appends v in the form of the plan. Scratch has room for len(v)

@@ -27,6 +27,7 @@ type numberDict struct {
 	fresh   []uint64 // new numbers of the block, in order of their codes
 	slots   []uint32 // where they are in the table
 	order   []uint64
+	spare   []uint64
 	reverse []uint32
 }
 
@@ -110,7 +111,7 @@ func (d *numberDict) sortFresh(codes []uint64, known uint64) {
 	for i, v := range d.fresh {
 		d.order[i] = v<<codeBits | uint64(i)
 	}
-	slices.Sort(d.order)
+	d.order, d.spare = radixSort(d.order, d.spare)
 	for i, o := range d.order {
 		from := o & codeMask
 		d.reverse[from] = uint32(i)

@@ -39,6 +39,13 @@ func (e *Encoder) appendTimes(dst []byte, b *Buffer) []byte {
 // commonUnit returns the greatest unit of which all times are multiples.
 func commonUnit(b *Buffer) int {
 	unit := unitSeconds
+	parts := uint64(0)
+	for _, n := range b.nanos {
+		parts |= n
+	}
+	if parts == 0 {
+		return unit
+	}
 	for _, n := range b.nanos {
 		for unit < unitNanos && n%(1e9/perSecond[unit]) != 0 {
 			unit++
