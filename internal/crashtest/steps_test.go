@@ -1,0 +1,355 @@
+package crashtest_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/queue"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// scenario is something that a process does when it is killed.
+type scenario struct {
+	name string
+	// prepare makes the files that the process starts with; it returns ids of
+	// batches for the other functions.
+	prepare func(t *testing.T, s *stack) []string
+	// act is what the process does.
+	act func(ctx context.Context, s *stack, ids []string) error
+	// check looks at what is left, with the process started again. Done says
+	// whether act had returned when the process was killed.
+	check func(t *testing.T, s *stack, ids []string, done bool)
+}
+
+func scenarios() []scenario {
+	return []scenario{
+		{"upload", func(*testing.T, *stack) []string { return nil }, actUpload, checkUpload},
+		{"process", prepareUploaded, actProcess, checkProcess},
+		{"delete", prepareTwo, actDelete, checkDelete},
+		{"prune", preparePrune, actPrune, checkPrune},
+		{"reprocess", prepareDrift, actReprocess, checkReprocess},
+		{"retry", prepareDead, actRetry, checkProcess},
+	}
+}
+
+func actUpload(ctx context.Context, s *stack, _ []string) error {
+	_, err := s.upload(ctx, sample(1), "key")
+	return err
+}
+
+func checkUpload(t *testing.T, s *stack, _ []string, done bool) {
+	before := s.list(t)
+	if done && len(before) != 1 || len(before) > 1 {
+		t.Errorf("there are %d batches after an upload that was answered: %v", len(before), done)
+	}
+	s.check(t, counts{})
+	id := s.mustUpload(t, sample(1), "key") // as a client does who got no answer
+	if len(before) == 1 && before[0].ID != id {
+		t.Error("the batch is there and its key made another one")
+	}
+	s.checkEvents(t, id, sample(1))
+	if err := s.processNow(t.Context(), id); err != nil {
+		t.Error(err)
+	}
+	s.check(t, sum(sample(1)))
+}
+
+func prepareUploaded(t *testing.T, s *stack) []string {
+	return []string{s.mustUpload(t, sample(1), "")}
+}
+
+func actProcess(ctx context.Context, s *stack, ids []string) error {
+	return s.processNow(ctx, ids[0])
+}
+
+func checkProcess(t *testing.T, s *stack, ids []string, _ bool) {
+	if got := s.measure(t); len(got) > 0 { // all of it or nothing, at any time
+		s.check(t, sum(sample(1)))
+	}
+	s.settle(t)
+	b, err := s.Batch(t.Context(), ids[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Status == store.Uploaded || b.Status == store.Failed { // killed before the job was there
+		if err := s.processNow(t.Context(), ids[0]); err != nil {
+			t.Error(err)
+		}
+	}
+	s.check(t, sum(sample(1)))
+	s.checkEvents(t, ids[0], sample(1))
+}
+
+func prepareTwo(t *testing.T, s *stack) []string {
+	ids := []string{s.mustUpload(t, sample(1), ""), s.mustUpload(t, sample(2), "")}
+	for _, id := range ids {
+		if err := s.processNow(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return ids
+}
+
+func actDelete(ctx context.Context, s *stack, ids []string) error {
+	return s.DeleteBatch(ctx, ids[0])
+}
+
+func checkDelete(t *testing.T, s *stack, ids []string, done bool) {
+	_, err := s.Batch(t.Context(), ids[0])
+	if gone := errors.Is(err, store.ErrNotFound); gone {
+		s.check(t, sum(sample(2)))
+	} else {
+		s.check(t, sum(sample(1), sample(2)))
+		if done {
+			t.Errorf("the batch is there after its deletion: %v", err)
+		}
+		if err := s.DeleteBatch(t.Context(), ids[0]); err != nil {
+			t.Error(err)
+		}
+	}
+	s.check(t, sum(sample(2)))
+	s.checkEvents(t, ids[1], sample(2))
+}
+
+// preparePrune leaves a batch that counts, one in line, and one that nobody
+// asked to process.
+func preparePrune(t *testing.T, s *stack) []string {
+	ids := prepareTwo(t, s)
+	if err := s.Process(t.Context(), s.mustUpload(t, sample(3), "")); err != nil {
+		t.Fatal(err)
+	}
+	return append(ids, s.mustUpload(t, sample(4), ""))
+}
+
+func actPrune(ctx context.Context, s *stack, _ []string) error {
+	_, err := s.Cleanup(ctx, false)
+	return err
+}
+
+func checkPrune(t *testing.T, s *stack, ids []string, done bool) {
+	s.check(t, sum(sample(1), sample(2)))
+	if _, err := s.Batch(t.Context(), ids[2]); err == nil {
+		if done {
+			t.Error("the batch is there after the cleanup")
+		}
+		s.checkEvents(t, ids[2], sample(4)) // whole as long as it can be seen
+	}
+	s.settle(t)
+	s.check(t, sum(sample(1), sample(2), sample(3)))
+}
+
+// prepareDrift leaves two batches and a ledger that is wrong about one.
+func prepareDrift(t *testing.T, s *stack) []string {
+	ids := prepareTwo(t, s)
+	other, err := s.store.Contribution(t.Context(), ids[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.store.Amend(t.Context(), ids[0], metrics.Merge(other, other)); err != nil {
+		t.Fatal(err)
+	}
+	return ids
+}
+
+func actReprocess(ctx context.Context, s *stack, _ []string) error {
+	_, err := s.Reprocess(ctx)
+	return err
+}
+
+func checkReprocess(t *testing.T, s *stack, _ []string, done bool) {
+	right, wrong := sum(sample(1), sample(2)), sum(sample(2), sample(2), sample(2))
+	if got := s.measure(t); done || !cmp.Equal(got, wrong) {
+		s.check(t, right)
+	}
+	if _, err := s.Reprocess(t.Context()); err != nil {
+		t.Error(err)
+	}
+	s.check(t, right)
+}
+
+// prepareDead leaves a failed batch and its dead job.
+func prepareDead(t *testing.T, s *stack) []string {
+	id := s.mustUpload(t, sample(1), "")
+	if err := s.Process(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	broken := func(context.Context, queue.Job) error {
+		defer stop()
+		return queue.Permanent(errors.New("disk on fire"))
+	}
+	if err := s.queue.Consume(ctx, broken); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Reconcile(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := s.Batch(t.Context(), id); err != nil || b.Status != store.Failed {
+		t.Fatalf("batch is %s, %v; want failed", b.Status, err)
+	}
+	return []string{id}
+}
+
+func actRetry(ctx context.Context, s *stack, ids []string) error {
+	if err := s.RetryDead(ctx, "process:"+ids[0]); err != nil {
+		return err
+	}
+	return s.working(ctx, func() error {
+		_, err := s.finish(ctx, ids[0])
+		return err
+	})
+}
+
+// order tells a child process what to do.
+type order struct {
+	Dir      string
+	Scenario string
+	IDs      []string
+	// Kill is the number of the step before which the process kills itself.
+	Kill int64
+}
+
+const orderVariable = "CRASHTEST_ORDER"
+
+// doneMark is what a child prints when it has done what it was told.
+const doneMark = "done"
+
+func TestMain(m *testing.M) {
+	text := os.Getenv(orderVariable)
+	if text == "" {
+		os.Exit(m.Run())
+	}
+	var o order
+	if err := json.Unmarshal([]byte(text), &o); err != nil {
+		panic(err)
+	}
+	if err := o.obey(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// obey acts in a child process.
+func (o *order) obey(ctx context.Context) error {
+	if o.Scenario == randomScenario {
+		return o.keepBusy(ctx)
+	}
+	var steps atomic.Int64
+	s, err := openStack(ctx, o.Dir, func(statement string) {
+		if steps.Add(1) != o.Kill {
+			return
+		}
+		fmt.Printf("killed before: %.60q\n", statement)
+		die()
+	})
+	if err != nil {
+		return err
+	}
+	for _, sc := range scenarios() {
+		if sc.name != o.Scenario {
+			continue
+		}
+		if err := sc.act(ctx, s, o.IDs); err != nil {
+			return err
+		}
+		fmt.Println(doneMark)
+	}
+	return s.close()
+}
+
+// die is kill -9: nothing is flushed, closed or deferred.
+func die() {
+	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	select {}
+}
+
+// command is a child process under the order.
+func (o *order) command(t *testing.T) *exec.Cmd {
+	t.Helper()
+	text, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := exec.CommandContext(t.Context(), os.Args[0])
+	child.Env = append(os.Environ(), orderVariable+"="+string(text))
+	return child
+}
+
+// run starts a child and returns what it printed, and whether it was killed.
+func (o *order) run(t *testing.T) (printed string, killed bool) {
+	t.Helper()
+	child := o.command(t)
+	var stderr bytes.Buffer
+	child.Stderr = &stderr
+	out, err := child.Output()
+	if err == nil {
+		return string(out), false
+	}
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+		t.Fatalf("child: %v: %s%s", err, out, stderr.String())
+	}
+	return string(out), true
+}
+
+// maxSteps bounds scenarios in which the queue's own housekeeping goes on for
+// as long as the process lives.
+const maxSteps = 300
+
+func TestKillAtEveryStep(t *testing.T) {
+	for _, sc := range scenarios() {
+		t.Run(sc.name, func(t *testing.T) {
+			t.Parallel()
+			template := t.TempDir()
+			s := mustOpen(t, template)
+			ids := sc.prepare(t, s)
+			s.mustClose(t)
+			stride := int64(1)
+			if testing.Short() {
+				stride = 7
+			}
+			for step := int64(1); step <= maxSteps; step += stride {
+				if !sc.killAt(t, template, ids, step) {
+					t.Logf("%d steps", step-1)
+					return
+				}
+			}
+		})
+	}
+}
+
+// killAt runs the scenario on a copy of the template, kills it before a step,
+// and checks what is left. It returns false if there was no such step.
+func (sc *scenario) killAt(t *testing.T, template string, ids []string, step int64) bool {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "x")
+	if err := os.CopyFS(dir, os.DirFS(template)); err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	o := order{Dir: dir, Scenario: sc.name, IDs: ids, Kill: step}
+	printed, killed := o.run(t)
+	s := mustOpen(t, dir)
+	defer s.mustClose(t)
+	sc.check(t, s, ids, strings.Contains(printed, doneMark))
+	s.checkNothingLeft(t)
+	if t.Failed() {
+		t.Fatalf("step %d: %s", step, printed)
+	}
+	return killed
+}
