@@ -15,7 +15,6 @@ import (
 
 func brokenDailies() []broken {
 	order, filters := "Daily sums and orders by day and type", "Daily keeps the days and types asked for"
-	parts, belong := "Daily has Slots and Subjects when asked and else nil", "Dailies belong to the caller"
 	return []broken{
 		{"yields a zero for an empty ledger", "Daily of an empty ledger yields nothing", "Daily of an empty store", func(p *patched) {
 			p.editDaily(func(_ metrics.Query, all []metrics.Daily) []metrics.Daily {
@@ -70,6 +69,12 @@ func brokenDailies() []broken {
 		{"takes one of Types", filters, "entr", func(p *patched) {
 			p.askDaily(func(q *metrics.Query) { q.Types = q.Types[:min(1, len(q.Types))] })
 		}},
+	}
+}
+
+func brokenAnswers() []broken {
+	parts, belong := "Daily has Slots and Subjects when asked and else nil", "Dailies belong to the caller"
+	return []broken{
 		{"returns Slots unasked", parts, "want Slots false, got Slots true", func(p *patched) {
 			p.askDaily(func(q *metrics.Query) { q.Slots = true })
 		}},

@@ -10,7 +10,6 @@ import (
 
 func brokenEvents() []broken {
 	values, times := "events keep rows, ids, types and fields exactly", "events keep times to the nanosecond"
-	texts, long := "events keep awkward strings", "a long batch comes back in order, however it was written"
 	return []broken{
 		{"numbers the rows anew", values, "Row: want 1000, got 3", func(p *patched) {
 			p.editEvents(func(events []metrics.Event) []metrics.Event {
@@ -56,6 +55,12 @@ func brokenEvents() []broken {
 		{"answers in another zone", times, "Time: want", func(p *patched) {
 			p.editEvent(func(e *metrics.Event) { e.Time = e.Time.In(time.FixedZone("here", 3600)) })
 		}},
+	}
+}
+
+func brokenTexts() []broken {
+	texts, long := "events keep awkward strings", "a long batch comes back in order, however it was written"
+	return []broken{
 		{"trims values", texts, "awkward values", func(p *patched) {
 			editFields(p, func(f *metrics.Field) { f.Value = strings.TrimSpace(f.Value) })
 		}},

@@ -66,8 +66,6 @@ func brokenStatuses() []broken {
 
 func brokenRecords() []broken {
 	shows, once := "Record shows the whole contribution", "Record counts once"
-	race, pending := "the first of many concurrent Records wins whole", "Record deletes the pending contribution"
-	keeps := "Record does not change or keep the contribution"
 	return []broken{
 		{"records one type of each day", shows, "entries", func(p *patched) {
 			editRecorded(p, func(c metrics.Contribution) metrics.Contribution {
@@ -101,6 +99,13 @@ func brokenRecords() []broken {
 				return a
 			})
 		}},
+	}
+}
+
+func brokenEffects() []broken {
+	race, pending := "the first of many concurrent Records wins whole", "Record deletes the pending contribution"
+	keeps := "Record does not change or keep the contribution"
+	return []broken{
 		{"looks for a contribution first and adds then", race, "none of the contributions as a whole", recordWithoutLock},
 		{"keeps the pending contribution", pending, "still there", func(p *patched) {
 			p.attachment = attachmentsFrom(p, true, func(name string) bool { return name == store.PendingContribution })

@@ -10,11 +10,12 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-func brokenOptionals() []broken { return slices.Concat(brokenAmenders(), brokenOthers()) }
+func brokenOptionals() []broken {
+	return slices.Concat(brokenAmenders(), brokenAmends(), brokenOthers())
+}
 
 func brokenAmenders() []broken {
-	returns, unknown := "Amender: Contribution returns what was recorded", "Amender: no contribution is ErrNotFound"
-	replaces, keeps := "Amender: Amend replaces a contribution", "Amender: Amend does not change or keep the contribution"
+	returns, replaces := "Amender: Contribution returns what was recorded", "Amender: Amend replaces a contribution"
 	return []broken{
 		{"returns a contribution without slots", returns, "want Slots true", func(p *patched) {
 			p.contribution = func(ctx context.Context, id string) (metrics.Contribution, error) {
@@ -49,6 +50,12 @@ func brokenAmenders() []broken {
 			}
 			p.contribution = func(_ context.Context, id string) (metrics.Contribution, error) { return metrics.Merge(kept[id]), nil }
 		}},
+	}
+}
+
+func brokenAmends() []broken {
+	unknown, keeps := "Amender: no contribution is ErrNotFound", "Amender: Amend does not change or keep the contribution"
+	return []broken{
 		{"has an empty contribution where none is", unknown, "not recorded: got error <nil>", func(p *patched) {
 			p.contribution = func(ctx context.Context, id string) (metrics.Contribution, error) {
 				c, err := p.Store.Contribution(ctx, id)

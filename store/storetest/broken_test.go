@@ -37,8 +37,8 @@ func harness(patch func(p *patched)) storetest.Harness {
 }
 
 func brokenStores() []broken {
-	return slices.Concat(brokenWriters(), brokenEvents(), brokenBatches(), brokenKeys(), brokenStatuses(),
-		brokenRecords(), brokenDailies(), brokenLaws(), brokenRemovals(), brokenIterators(), brokenOptionals())
+	return slices.Concat(brokenWriters(), brokenEvents(), brokenTexts(), brokenBatches(), brokenKeys(), brokenStatuses(),
+		brokenRecords(), brokenEffects(), brokenDailies(), brokenAnswers(), brokenLaws(), brokenRemovals(), brokenIterators(), brokenOptionals())
 }
 
 func TestEachBrokenStoreFailsTheCheckOfItsRule(t *testing.T) {
