@@ -1,0 +1,50 @@
+# make test   everything that must hold, on a machine that has only Go
+# make bench  the benchmarks, each beside its peer
+# make lint   linters and formatting
+# make fuzz   each fuzz target for FUZZTIME
+# make run    the reference server with its defaults
+
+GO       ?= go
+BIN      := $(CURDIR)/.bin
+FUZZTIME ?= 30s
+BENCHROWS ?= 1000000
+
+# A service that is missing is a failure here, and a skip under plain go test.
+export REQUIRE_SERVICES := 1
+# The race detector needs cgo; nothing that is shipped does.
+export CGO_ENABLED := 1
+
+.PHONY: test bench lint fuzz run build deps tools
+
+test: deps lint build
+	$(GO) vet ./...
+	$(GO) test -race -timeout 20m ./...
+
+# What is shipped builds without cgo.
+build:
+	CGO_ENABLED=0 $(GO) build ./...
+
+deps:
+	@./internal/testenv/install.sh
+
+tools: $(BIN)/golangci-lint
+$(BIN)/golangci-lint: internal/tools/go.mod internal/tools/go.sum
+	cd internal/tools && GOBIN=$(BIN) $(GO) install tool
+
+lint: tools
+	$(BIN)/golangci-lint run ./...
+	@test -z "$$($(BIN)/gofumpt -l . | tee /dev/stderr)" || { echo "run $(BIN)/gofumpt -w ." >&2; exit 1; }
+
+bench:
+	BENCHROWS=$(BENCHROWS) $(GO) test -run '^$$' -bench . -benchtime 1x -count 3 -timeout 30m . | tee /dev/stderr | $(BIN)/benchstat /dev/stdin
+	$(GO) test -run '^$$' -bench . -timeout 30m ./metrics ./ingest ./store/... ./queue/... ./ratelimit/...
+
+fuzz:
+	@for pkg in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	  done; \
+	done
+
+run:
+	$(GO) run ./cmd/refserver
