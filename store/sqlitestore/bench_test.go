@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -71,7 +72,7 @@ func BenchmarkWrite(b *testing.B) {
 				b.Fatal(err)
 			}
 			for i := 0; b.Loop(); i++ {
-				fill(b, st, fmt.Sprint(i), events, times)
+				fill(b, st, strconv.Itoa(i), events, times)
 			}
 			rows := float64(b.N * times * len(events))
 			b.ReportMetric(rows/b.Elapsed().Seconds(), "rows/s")
@@ -108,7 +109,7 @@ func aContribution(rng *rand.Rand, first, days, types, n int) metrics.Contributi
 	fields := []metrics.Field{{Name: "s"}}
 	for day := range days {
 		for i := range n {
-			fields[0].Value = fmt.Sprint(rng.IntN(1_000_000))
+			fields[0].Value = strconv.Itoa(rng.IntN(1_000_000))
 			t := metrics.Day(first + day).Time().Add(time.Duration(rng.IntN(86400)) * time.Second)
 			_ = a.Add(&metrics.Event{Type: fmt.Sprint("event_type_", i%types), Time: t, Fields: fields})
 		}

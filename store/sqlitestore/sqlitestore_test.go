@@ -1,6 +1,9 @@
 package sqlitestore_test
 
 import (
+	"context"
+	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -11,7 +14,15 @@ import (
 	"github.com/eventmetrics/eventmetrics/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain is the victim of TestAKilledProcessKeepsItsPromises when it is told
+// so.
+func TestMain(m *testing.M) {
+	if path := os.Getenv("EVENTMETRICS_VICTIM"); path != "" {
+		fmt.Fprintln(os.Stderr, victim(context.Background(), path))
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // opened opens a store that the end of the test closes.
 func opened(t testing.TB, path string) *sqlitestore.Store {
