@@ -13,11 +13,16 @@ func (r *Reader) NoQuick() {
 	}
 }
 
-// The parsers of times.
-var (
-	ParseTime = parseTime
-	ParseUTC  = parseUTC
-)
+// ParseTime is the parser of all forms.
+var ParseTime = parseTime
+
+// ParseUTC is the quick parser, which has met some months before.
+func ParseUTC(s string) (instant, bool) {
+	var months [16]month
+	parseUTC("2025-02-01T00:00:00Z", &months)
+	parseUTC("1999-11-01T00:00:00Z", &months)
+	return parseUTC(s, &months)
+}
 
 // TimeOf returns the time of what ParseTime returned.
 func TimeOf(t instant) time.Time { return t.time() }

@@ -90,10 +90,23 @@ func (r *Reader) quickAccept(e *metrics.Event) bool {
 
 // cut finds the ends of the fields of the row at pos.
 func (r *Reader) cut() bool {
-	buf, ends, eol := r.buf, r.ends, r.eol
-	delims, eols := r.delims, r.eols
-	n, pos := 0, r.pos
-	for {
+	n, pos := r.cutFields(r.buf, r.ends, r.lengths[:len(r.ends)])
+	if n != len(r.ends) || pos >= r.end || pos-r.pos > r.most {
+		return false
+	}
+	r.after = pos + 1
+	if pos > r.pos && r.buf[pos-1] == '\r' {
+		r.ends[n-1]--
+	}
+	return true
+}
+
+// cutFields returns the number of fields, or more than len(ends), and where
+// the last one ends. Lengths are those of the row before.
+func (r *Reader) cutFields(buf []byte, ends, lengths []int) (n, pos int) {
+	delims, eols, eol := r.delims, r.eols, r.eol
+	pos = r.pos
+	for at := pos; ; {
 		// As in scanPlain.
 		word := binary.LittleEndian.Uint64(buf[pos:])
 		d, e := word^delims, word^eols
@@ -102,30 +115,33 @@ func (r *Reader) cut() bool {
 			pos += 8
 			continue
 		}
-		pos += bits.TrailingZeros64(m) >> 3
-		if n >= len(ends) {
-			return false
+		bit := bits.TrailingZeros64(m)
+		pos += bit >> 3
+		if n >= len(ends) || n >= len(lengths) {
+			return n + 1, pos
 		}
 		ends[n] = pos
+		last := byte(word>>(bit&^7)) == eol
+		// Where the next field begins depends on all the work above, but the
+		// length is often that of the row before. Told so by a branch, the
+		// processor goes ahead with that: a third of the time.
+		if length := lengths[n]; pos-at == length {
+			pos = at + length
+		} else {
+			lengths[n] = pos - at
+		}
 		n++
-		if buf[pos] == eol {
-			break
+		if last {
+			return n, pos
 		}
 		pos++
+		at = pos
 	}
-	if n < len(ends) || pos >= r.end || pos-r.pos > r.most {
-		return false
-	}
-	r.after = pos + 1
-	if pos > r.pos && buf[pos-1] == '\r' {
-		ends[n-1]--
-	}
-	return true
 }
 
 // quickTime reads a time in the window.
 func (r *Reader) quickTime(s string) (instant, bool) {
-	t, ok := parseUTC(s)
+	t, ok := parseUTC(s, &r.months)
 	if !ok {
 		var wrong string
 		if t, wrong = parseTime(s, r.opts.Zone); wrong != "" {
@@ -135,8 +151,9 @@ func (r *Reader) quickTime(s string) (instant, bool) {
 	return t, !t.before(r.window[0]) && !r.window[1].before(t)
 }
 
-// parseUTC reads the form 2006-01-02T15:04:05Z, eight bytes at a time.
-func parseUTC(s string) (instant, bool) {
+// parseUTC reads the form 2006-01-02T15:04:05Z, eight bytes at a time. Months
+// has what it met before, so that the calendar is only asked about new ones.
+func parseUTC(s string, months *[16]month) (instant, bool) {
 	if len(s) != len("2006-01-02T15:04:05Z") {
 		return instant{}, false
 	}
@@ -147,14 +164,30 @@ func parseUTC(s string) (instant, bool) {
 		return instant{}, false
 	}
 	a, b, c := x*10+x>>8, y*10+y>>8, z*10+z>>8 // pairs of digits
-	w := wall{
-		year: pair(a, 0)*100 + pair(a, 2), month: pair(a, 5), day: pair(b, 0),
-		hour: pair(b, 3), minute: pair(b, 6), second: pair(c, 5),
+	m := &months[pair(a, 5)&15]
+	if m.text != x+1 {
+		m.set(x, pair(a, 0)*100+pair(a, 2), pair(a, 5))
 	}
-	if w.month < 1 || w.month > 12 || w.day < 1 || w.day > daysIn(w.year, w.month) || w.hour > 23 || w.minute > 59 || w.second > 59 {
+	day, hour, minute, second := pair(b, 0), pair(b, 3), pair(b, 6), pair(c, 5)
+	if uint(day-1) >= uint(m.length) || hour > 23 || minute > 59 || second > 59 {
 		return instant{}, false
 	}
-	return w.utc(), true
+	return instant{sec: int64(m.before+day)*secondsPerDay + int64(hour*3600+minute*60+second)}, true
+}
+
+// month is a month that was met before.
+type month struct {
+	text   uint64 // its digits, and 1 to tell month 0 of year 0 from none
+	before int    // days from 1970-01-01 to the day before its first
+	length int    // in days; 0 if there is no such month
+}
+
+func (m *month) set(text uint64, year, number int) {
+	*m = month{text: text + 1}
+	if number >= 1 && number <= 12 {
+		m.before = daysBefore(year) + daysBeforeMonth(year, number) - 1
+		m.length = daysIn(year, number)
+	}
 }
 
 // The forms are little-endian: 0000-00- and 00T00:00 and 0:00:00Z.
