@@ -34,7 +34,11 @@ func (i Interval) start(t time.Time, zone *time.Location) time.Time {
 	year, month, day := t.Date()
 	switch i {
 	case Hourly:
-		return t.Add(-time.Duration(t.Minute())*time.Minute - time.Duration(t.Second())*time.Second)
+		start := t.Add(-time.Duration(t.Minute())*time.Minute - time.Duration(t.Second())*time.Second)
+		if change, _ := t.ZoneBounds(); start.Before(change) { // clocks were changed within the hour
+			return change
+		}
+		return start
 	case Weekly:
 		return midnight(year, month, day-(int(t.Weekday())+6)%7, zone)
 	case Monthly:
@@ -49,7 +53,7 @@ func (i Interval) next(start time.Time) time.Time {
 	year, month, day := start.Date()
 	switch i {
 	case Hourly:
-		return start.Add(time.Hour)
+		return i.start(start.Add(time.Hour), start.Location())
 	case Weekly:
 		return midnight(year, month, day+7, start.Location())
 	case Monthly:

@@ -1,11 +1,8 @@
 package metrics
 
 import (
-	"cmp"
 	"errors"
 	"iter"
-	"maps"
-	"slices"
 	"time"
 )
 
@@ -97,13 +94,12 @@ func (s *Series) Buckets(dailies iter.Seq2[Daily, error]) ([]Bucket, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
-	g := grouper{series: s, cells: map[bucketKey]*Bucket{}}
-	g.from, g.until = s.bounds()
+	g := newGrouper(s)
 	for d, err := range dailies {
 		if err != nil {
 			return nil, err
 		}
-		if g.add(&d); len(g.cells) > MaxBuckets {
+		if g.add(&d); g.used > MaxBuckets {
 			return nil, ErrTooManyBuckets
 		}
 	}
@@ -145,157 +141,4 @@ func (s *Series) bounds() (from, until time.Time) {
 		until = midnight(year, month, day+1, s.zone())
 	}
 	return from, until
-}
-
-type bucketKey struct {
-	start     int64 // Unix seconds
-	eventType string
-}
-
-// grouper collects the buckets of a series.
-type grouper struct {
-	series      *Series
-	from, until time.Time
-	cells       map[bucketKey]*Bucket
-
-	day    Day // the day whose slots are in starts
-	known  bool
-	starts [SlotsPerDay]time.Time // zero: out of the range
-}
-
-func (g *grouper) add(d *Daily) {
-	eventType := d.Type
-	if g.series.Total {
-		eventType = ""
-	}
-	if !g.known || g.day != d.Day {
-		g.place(d.Day)
-	}
-	if !g.series.needSlots() {
-		g.count(g.starts[0], eventType, d.Count, d.Subjects)
-		return
-	}
-	if d.Slots == nil {
-		return
-	}
-	for i := 0; i < SlotsPerDay; {
-		start, n := g.starts[i], int64(0)
-		for ; i < SlotsPerDay && g.starts[i].Equal(start); i++ {
-			n += d.Slots[i]
-		}
-		if n != 0 {
-			g.count(start, eventType, n, nil)
-		}
-	}
-}
-
-// place finds the bucket of each quarter hour of a day.
-func (g *grouper) place(day Day) {
-	g.day, g.known = day, true
-	interval, zone := g.series.interval(), g.series.zone()
-	if !g.series.needSlots() {
-		g.starts[0] = interval.start(day.Time(), zone)
-		return
-	}
-	for i := range g.starts {
-		t := day.Time().Add(time.Duration(i) * secondsPerSlot * time.Second)
-		g.starts[i] = time.Time{}
-		if g.inRange(t) {
-			g.starts[i] = interval.start(t, zone)
-		}
-	}
-}
-
-func (g *grouper) inRange(t time.Time) bool {
-	return (g.from.IsZero() || !t.Before(g.from)) && (g.until.IsZero() || t.Before(g.until))
-}
-
-func (g *grouper) count(start time.Time, eventType string, n int64, subjects *Sketch) {
-	if start.IsZero() {
-		return
-	}
-	key := bucketKey{start.Unix(), eventType}
-	b := g.cells[key]
-	if b == nil {
-		b = &Bucket{Start: start, Type: eventType}
-		g.cells[key] = b
-	}
-	b.Count += n
-	if subjects == nil {
-		return
-	}
-	if b.Subjects == nil {
-		b.Subjects = &Sketch{}
-	}
-	b.Subjects.Merge(subjects)
-}
-
-// fill adds the empty buckets.
-func (g *grouper) fill() error {
-	types := g.types()
-	first, last := g.extent()
-	if len(types) == 0 || first.IsZero() {
-		return nil
-	}
-	for start := first; !start.After(last); start = g.series.interval().next(start) {
-		for _, eventType := range types {
-			g.count(start, eventType, 0, g.noSubjects())
-		}
-		if len(g.cells) > MaxBuckets {
-			return ErrTooManyBuckets
-		}
-	}
-	return nil
-}
-
-func (g *grouper) noSubjects() *Sketch {
-	if !g.series.Uniques {
-		return nil
-	}
-	return &Sketch{}
-}
-
-func (g *grouper) types() []string {
-	if g.series.Total {
-		return []string{""}
-	}
-	if len(g.series.Types) > 0 {
-		return g.series.Types
-	}
-	seen := map[string]bool{}
-	for key := range g.cells {
-		seen[key.eventType] = true
-	}
-	return slices.Collect(maps.Keys(seen))
-}
-
-// extent returns the starts of the first and last bucket of the range.
-func (g *grouper) extent() (first, last time.Time) {
-	for _, b := range g.cells {
-		if first.IsZero() || b.Start.Before(first) {
-			first = b.Start
-		}
-		if b.Start.After(last) {
-			last = b.Start
-		}
-	}
-	interval, zone := g.series.interval(), g.series.zone()
-	if !g.from.IsZero() {
-		first = interval.start(g.from, zone)
-	}
-	if !g.until.IsZero() {
-		last = interval.start(g.until.Add(-1), zone)
-	}
-	return first, last
-}
-
-func (g *grouper) buckets() []Bucket {
-	out := make([]Bucket, 0, len(g.cells))
-	for _, b := range g.cells {
-		out = append(out, *b)
-	}
-	slices.SortFunc(out, func(a, b Bucket) int {
-		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Type, b.Type))
-	})
-	return out
 }

@@ -228,6 +228,11 @@ func TestFillAddsWhatIsMissing(t *testing.T) {
 			{"2025-11-10", "", 1},
 			{"2025-11-17", "", 0},
 		}},
+		{"not around the first and the last", metrics.Series{Fill: true, Total: true, Zone: zone(t, "Asia/Kathmandu")}, []point{
+			{"2025-11-08", "", 1},
+			{"2025-11-09", "", 0},
+			{"2025-11-10", "", 1},
+		}},
 		{"across a change of clocks", metrics.Series{Fill: true, Total: true, Zone: zone(t, "America/New_York"), From: day - 7, To: day - 5}, []point{
 			{"2025-11-01", "", 0},
 			{"2025-11-02", "", 0},

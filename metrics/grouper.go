@@ -1,0 +1,205 @@
+package metrics
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// grouper collects the buckets of a series. Types are numbered as they come,
+// and sorted once at the end: a year of days and types is thousands of
+// buckets, and hashing and comparing their names would take most of the time.
+type grouper struct {
+	series      *Series
+	interval    Interval
+	zone        *time.Location
+	from, until time.Time
+
+	types  map[string]int
+	names  []string
+	groups map[int64]*group // by start, in Unix seconds
+	used   int              // buckets
+
+	day    Day // the day whose quarter hours are in places
+	placed bool
+	places [SlotsPerDay]*group // nil: out of the range
+}
+
+// group has the buckets of one start, by number of type.
+type group struct {
+	start, end time.Time
+	buckets    []Bucket
+	used       []bool
+}
+
+func newGrouper(s *Series) *grouper {
+	g := &grouper{
+		series:   s,
+		interval: s.interval(),
+		zone:     s.zone(),
+		types:    map[string]int{},
+		groups:   map[int64]*group{},
+	}
+	g.from, g.until = s.bounds()
+	return g
+}
+
+func (g *grouper) add(d *Daily) {
+	if !g.placed || g.day != d.Day {
+		g.place(d.Day)
+	}
+	number := g.number(d.Type)
+	if !g.series.needSlots() {
+		g.count(g.places[0], number, d.Count, d.Subjects)
+		return
+	}
+	if d.Slots == nil {
+		return
+	}
+	for i := 0; i < SlotsPerDay; {
+		at, n := g.places[i], int64(0)
+		for ; i < SlotsPerDay && g.places[i] == at; i++ {
+			n += d.Slots[i]
+		}
+		if n != 0 && at != nil {
+			g.count(at, number, n, nil)
+		}
+	}
+}
+
+// number returns the number of a type; all have the same if the series is a
+// total.
+func (g *grouper) number(eventType string) int {
+	if g.series.Total {
+		eventType = ""
+	}
+	n, ok := g.types[eventType]
+	if !ok {
+		n = len(g.names)
+		g.types[eventType] = n
+		g.names = append(g.names, eventType)
+	}
+	return n
+}
+
+// place finds the group of each quarter hour of a day.
+func (g *grouper) place(day Day) {
+	g.day, g.placed = day, true
+	if !g.series.needSlots() {
+		g.places[0] = g.group(g.interval.start(day.Time(), g.zone))
+		return
+	}
+	var last *group
+	for i := range g.places {
+		t := day.Time().Add(time.Duration(i) * secondsPerSlot * time.Second)
+		g.places[i] = nil
+		if !g.inRange(t) {
+			continue
+		}
+		if last == nil || !t.Before(last.end) {
+			last = g.group(g.interval.start(t, g.zone))
+		}
+		g.places[i] = last
+	}
+}
+
+func (g *grouper) inRange(t time.Time) bool {
+	return (g.from.IsZero() || !t.Before(g.from)) && (g.until.IsZero() || t.Before(g.until))
+}
+
+func (g *grouper) group(start time.Time) *group {
+	at := g.groups[start.Unix()]
+	if at == nil {
+		at = &group{start: start, end: g.interval.next(start)}
+		g.groups[start.Unix()] = at
+	}
+	return at
+}
+
+func (g *grouper) count(at *group, number int, n int64, subjects *Sketch) {
+	if grow := number + 1 - len(at.buckets); grow > 0 {
+		at.buckets = append(at.buckets, make([]Bucket, grow)...)
+		at.used = append(at.used, make([]bool, grow)...)
+	}
+	b := &at.buckets[number]
+	if !at.used[number] {
+		at.used[number] = true
+		g.used++
+		b.Start, b.Type = at.start, g.names[number]
+		if g.series.Uniques {
+			b.Subjects = &Sketch{}
+		}
+	}
+	b.Count += n
+	if subjects != nil && b.Subjects != nil {
+		b.Subjects.Merge(subjects)
+	}
+}
+
+// fill adds the empty buckets.
+func (g *grouper) fill() error {
+	for _, eventType := range g.series.Types {
+		g.number(eventType)
+	}
+	if g.series.Total {
+		g.number("")
+	}
+	first, last := g.extent()
+	if first.IsZero() {
+		return nil
+	}
+	for start := first; !start.After(last); start = g.interval.next(start) {
+		at := g.group(start)
+		for number := range g.names {
+			g.count(at, number, 0, nil)
+		}
+		if g.used > MaxBuckets {
+			return ErrTooManyBuckets
+		}
+	}
+	return nil
+}
+
+// extent returns the starts of the first and last bucket of the range.
+func (g *grouper) extent() (first, last time.Time) {
+	for _, at := range g.groups {
+		if len(at.used) == 0 { // a place on a day with events, but at another hour
+			continue
+		}
+		if first.IsZero() || at.start.Before(first) {
+			first = at.start
+		}
+		if at.start.After(last) {
+			last = at.start
+		}
+	}
+	if !g.from.IsZero() {
+		first = g.interval.start(g.from, g.zone)
+	}
+	if !g.until.IsZero() {
+		last = g.interval.start(g.until.Add(-1), g.zone)
+	}
+	return first, last
+}
+
+func (g *grouper) buckets() []Bucket {
+	groups := make([]*group, 0, len(g.groups))
+	for _, at := range g.groups {
+		groups = append(groups, at)
+	}
+	slices.SortFunc(groups, func(a, b *group) int { return a.start.Compare(b.start) })
+	order := make([]int, len(g.names))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(g.names[a], g.names[b]) })
+	out := make([]Bucket, 0, g.used)
+	for _, at := range groups {
+		for _, number := range order {
+			if number < len(at.used) && at.used[number] {
+				out = append(out, at.buckets[number])
+			}
+		}
+	}
+	return out
+}
