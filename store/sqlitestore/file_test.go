@@ -2,7 +2,6 @@ package sqlitestore_test
 
 import (
 	"database/sql"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -243,7 +242,7 @@ func TestSubjectsOutOfDateAreMergedFromTheLedger(t *testing.T) {
 	rng := testRand()
 	var want metrics.Contribution
 	for i := range 5 {
-		id, c := fmt.Sprint(i), aContribution(rng, 20_000+i%2, 3, 4, 900)
+		id, c := strconv.Itoa(i), aContribution(rng, 20_000+i%2, 3, 4, 900)
 		upload(t, st, id)
 		if err := st.Record(t.Context(), id, c); err != nil {
 			t.Fatal(err)
