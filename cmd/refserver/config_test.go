@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+func env(pairs ...string) func(string) string {
+	m := map[string]string{}
+	for i := 0; i < len(pairs); i += 2 {
+		m[pairs[i]] = pairs[i+1]
+	}
+	return func(name string) string { return m[name] }
+}
+
+func TestFlagsGoBeforeEnvironmentBeforeFileBeforeDefault(t *testing.T) {
+	t.Chdir(t.TempDir())
+	file := "PORT=1001\nWORKERS=11\nUPLOAD_LIMIT=21 # uploads\nexport DATA_DIR=\"from file\"\n"
+	if err := os.WriteFile(".env", []byte(file), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := load([]string{"-port", "1003"}, env("PORT", "1002", "WORKERS", "12"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.port != 1003 || c.workers != 12 || c.uploadLimit != 21 || c.dataDir != "from file" || c.cleanupTTL != 24*time.Hour {
+		t.Errorf("got %+v", c)
+	}
+}
+
+func TestAllMistakesAreToldAtOnce(t *testing.T) {
+	t.Chdir(t.TempDir())
+	_, err := load([]string{"-port", "70000", "-trusted-proxies", "nonsense"}, env(
+		"UPLOAD_LIMIT", "-1", "UPLOAD_WINDOW_SECONDS", "soon", "LOG_LEVEL", "loud", "OPS_ADDR", "here",
+		"MONGO_URI", "mongodb://127.0.0.1", "LOG_JSON", "perhaps", "WORKERS", "0",
+	))
+	if err == nil {
+		t.Fatal("bad values were taken")
+	}
+	for _, name := range []string{
+		"PORT (-port)", "TRUSTED_PROXIES", "UPLOAD_LIMIT", "UPLOAD_WINDOW_SECONDS", "LOG_LEVEL", "OPS_ADDR", "MONGO_URI",
+		"LOG_JSON", "WORKERS",
+	} {
+		if !strings.Contains(err.Error(), name) {
+			t.Errorf("the error does not name %s: %v", name, err)
+		}
+	}
+}
+
+func TestOpenAddressNeedsAToken(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, tc := range []struct {
+		name string
+		env  []string
+		ok   bool
+	}{
+		{"loopback without a token", []string{"HOST", "127.0.0.1"}, true},
+		{"IPv6 loopback without a token", []string{"HOST", "::1"}, true},
+		{"every address without a token", []string{"HOST", "0.0.0.0"}, false},
+		{"no address means every one", []string{"HOST", "::"}, false},
+		{"a name that is not localhost", []string{"HOST", "example.com"}, false},
+		{"every address with a token", []string{"HOST", "0.0.0.0", "ADMIN_TOKEN", "x"}, true},
+		{"every address when told so", []string{"HOST", "0.0.0.0", "ALLOW_GENERATED_TOKEN", "true"}, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if _, err := load(nil, env(tc.env...)); (err == nil) != tc.ok {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestHelpAndUnknownFlags(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if _, err := load([]string{"-h"}, env()); !errors.Is(err, flag.ErrHelp) {
+		t.Errorf("-h: %v", err)
+	}
+	for _, args := range [][]string{{"-nonsense"}, {"upload"}} {
+		if _, err := load(args, env()); err == nil {
+			t.Errorf("%v was taken", args)
+		}
+	}
+}
