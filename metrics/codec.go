@@ -173,17 +173,22 @@ func (r *decoder) daily(day Day, q *Query) Daily {
 }
 
 func (r *decoder) slots(b []byte) *[SlotsPerDay]int64 {
-	in := decoder{b: b}
 	slots := new([SlotsPerDay]int64)
+	pos := 0
 	for i := uint64(0); ; i++ {
-		gap := in.uvarint()
-		if gap == SlotsPerDay && in.err == nil && len(in.b) == 0 {
+		gap, n := binary.Uvarint(b[pos:])
+		pos += max(n, 0)
+		if n > 0 && gap == SlotsPerDay && pos == len(b) {
 			return slots
 		}
-		if i += gap; in.err != nil || gap >= SlotsPerDay || i >= SlotsPerDay {
+		if i += gap; n <= 0 || gap >= SlotsPerDay || i >= SlotsPerDay {
 			r.fail()
 			return nil
 		}
-		slots[i] = in.varint()
+		if slots[i], n = binary.Varint(b[pos:]); n <= 0 {
+			r.fail()
+			return nil
+		}
+		pos += n
 	}
 }

@@ -99,7 +99,11 @@ func (s *Sketch) decodeList(r *decoder) {
 			r.fail()
 			return
 		}
-		s.raise(uint32(register), rank)
+		if s.dense == nil && len(s.sparse) < maxSparse { // ascending: no search
+			s.sparse = append(s.sparse, uint32(register)<<8|uint32(rank))
+		} else {
+			s.raise(uint32(register), rank)
+		}
 		register++
 	}
 }
