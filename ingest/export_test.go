@@ -9,7 +9,7 @@ func (r *Reader) SetChunk(n int) { r.chunk, r.maxChunk = n, n }
 // NoQuick sends every row through the general path.
 func (r *Reader) NoQuick() {
 	if r.start() == nil {
-		r.ends = nil
+		r.spans = nil
 	}
 }
 

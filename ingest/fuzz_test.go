@@ -124,11 +124,13 @@ func FuzzReader(f *testing.F) {
 		f.Add([]byte(strings.ReplaceAll(fuzzHeader+s, "\n", "\r")), uint8(i), false)
 		f.Add([]byte(`{"event_type":"a","timestamp":"2025-11-08","x":null}`+s), uint8(i), true)
 	}
+	f.Add([]byte(fuzzHeader+"\"a\",\"2025-11-08\",x,\"y\"\r\n\"b\",2025-11-08,\"\",\n"), uint8(9), false)
+	f.Add([]byte("event_type,timestamp\r\"a\",\"2025-11-08\"\r\ra,\r"), uint8(9), false)
 	f.Add([]byte("\xff\xfea\x00,\x00\x00\xd8\n\x00"), uint8(3), false)
 	f.Fuzz(func(t *testing.T, input []byte, chunk uint8, ndjson bool) {
 		opts := ingest.Options{
 			Schema: ingest.Schema{Required: []string{}},
-			Limits: ingest.Limits{RowBytes: 30, FieldBytes: 12, Columns: 5, Rows: 6},
+			Limits: ingest.Limits{RowBytes: 60, FieldBytes: 40, Columns: 5, Rows: 6},
 			Latest: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC),
 		}
 		if ndjson {

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 
@@ -37,19 +38,21 @@ func (l *layout) kinds() []kind {
 	return k
 }
 
-// quick makes an event of the row at pos in the common case: no quotes, ASCII,
-// as many fields as the header, nothing to trim and nothing wrong. In any
-// other case it reports false and leaves the row to scan. It gives what scan
-// and rowCSV would give, in half the time.
+// span is where a value begins and ends in a piece.
+type span struct{ from, to int }
+
+// quick makes an event of the row at pos in the common case: one line of ASCII
+// with as many fields as the header, no quotes inside values, nothing to trim
+// and nothing wrong. In any other case it reports false and leaves the row to
+// scan. It gives what scan and rowCSV would give, sooner.
 func (r *Reader) quick(e *metrics.Event) bool {
-	if r.quotes || !r.plain || r.skipping || !r.cut() {
+	if !r.plain || r.skipping || !r.cut() {
 		return false
 	}
-	at, k, stamp := r.pos, 0, ""
+	k, stamp := 0, ""
 	e.ID = ""
-	for i, to := range r.ends {
-		v := r.text[at:to]
-		at = to + 1
+	for i, s := range r.spans {
+		v := r.text[s.from:s.to]
 		kind := r.kinds[i]
 		if kind != fieldKind && (v == "" || v[0] <= ' ' || v[len(v)-1] <= ' ') && (v != "" || kind != idKind) {
 			return false
@@ -88,22 +91,27 @@ func (r *Reader) quickAccept(e *metrics.Event) bool {
 	return err == nil
 }
 
-// cut finds the ends of the fields of the row at pos.
+// cut finds the values of the row at pos.
 func (r *Reader) cut() bool {
-	n, pos := r.cutFields(r.buf, r.ends, r.lengths[:len(r.ends)])
-	if n != len(r.ends) || pos >= r.end || pos-r.pos > r.most {
+	var n, pos int
+	if r.quotes {
+		n, pos = r.cutQuoted(r.buf, r.spans)
+	} else {
+		n, pos = r.cutFields(r.buf, r.spans, r.lengths[:len(r.spans)])
+	}
+	if n != len(r.spans) || pos >= r.end || pos-r.pos > r.most {
 		return false
 	}
 	r.after = pos + 1
-	if pos > r.pos && r.buf[pos-1] == '\r' {
-		r.ends[n-1]--
+	if s := &r.spans[n-1]; s.to == pos && s.to > s.from && r.buf[pos-1] == '\r' {
+		s.to--
 	}
 	return true
 }
 
-// cutFields returns the number of fields, or more than len(ends), and where
-// the last one ends. Lengths are those of the row before.
-func (r *Reader) cutFields(buf []byte, ends, lengths []int) (n, pos int) {
+// cutFields returns the number of values, or more than len(spans), and where
+// the row ends. Lengths are those of the row before.
+func (r *Reader) cutFields(buf []byte, spans []span, lengths []int) (n, pos int) {
 	delims, eols, eol := r.delims, r.eols, r.eol
 	pos = r.pos
 	for at := pos; ; {
@@ -117,14 +125,14 @@ func (r *Reader) cutFields(buf []byte, ends, lengths []int) (n, pos int) {
 		}
 		bit := bits.TrailingZeros64(m)
 		pos += bit >> 3
-		if n >= len(ends) || n >= len(lengths) {
+		if n >= len(spans) || n >= len(lengths) {
 			return n + 1, pos
 		}
-		ends[n] = pos
+		spans[n] = span{at, pos}
 		last := byte(word>>(bit&^7)) == eol
 		// Where the next field begins depends on all the work above, but the
 		// length is often that of the row before. Told so by a branch, the
-		// processor goes ahead with that: a third of the time.
+		// processor goes ahead with that.
 		if length := lengths[n]; pos-at == length {
 			pos = at + length
 		} else {
@@ -136,6 +144,54 @@ func (r *Reader) cutFields(buf []byte, ends, lengths []int) (n, pos int) {
 		}
 		pos++
 		at = pos
+	}
+}
+
+// cutQuoted is cutFields for a piece with quotes. It returns -1 for a row that
+// is not the common case.
+func (r *Reader) cutQuoted(buf []byte, spans []span) (n, pos int) {
+	pos = r.pos
+	for n = range spans {
+		at := pos
+		if buf[pos] == '"' {
+			at++
+			pos = first(buf, at, lowBits*'"', r.eols)
+			spans[n] = span{at, pos}
+			if buf[pos] != '"' {
+				return -1, pos // the value has a line end, or the piece ends
+			}
+			pos++
+			if buf[pos] == '\r' && buf[pos+1] == '\n' && r.eol == '\n' {
+				pos++
+			}
+		} else {
+			pos = first(buf, at, r.delims, r.eols)
+			spans[n] = span{at, pos}
+			if bytes.IndexByte(buf[at:pos], '"') >= 0 {
+				return -1, pos
+			}
+		}
+		if buf[pos] == r.eol {
+			return n + 1, pos
+		}
+		if buf[pos] != r.delim {
+			return -1, pos
+		}
+		pos++
+	}
+	return -1, pos
+}
+
+// first returns the place of the first of two bytes at or behind pos. There is
+// one: the sentinel at the latest. Both are given in each byte of a word.
+func first(buf []byte, pos int, a, b uint64) int {
+	for {
+		word := binary.LittleEndian.Uint64(buf[pos:])
+		x, y := word^a, word^b
+		if m := ((x-lowBits)&^x | (y-lowBits)&^y) & highBits; m != 0 {
+			return pos + bits.TrailingZeros64(m)>>3
+		}
+		pos += 8
 	}
 }
 

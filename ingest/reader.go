@@ -21,11 +21,11 @@ type Reader struct {
 	slab     []metrics.Field // the Fields of the events of one Read
 	record   []metrics.Field // the Record of a RowError
 	json     jsonRow
-	// For quick: the kind of each column, where its value ends, how long it
-	// was in the row before, and the length up to which neither row nor values
-	// are too long.
+	// For quick: the kind of each column, where its value is, how long it was
+	// in the row before, and the length up to which neither row nor values are
+	// too long.
 	kinds    []kind
-	ends     []int
+	spans    []span
 	lengths  []int
 	most     int
 	months   [16]month
@@ -116,7 +116,7 @@ func (r *Reader) start() error {
 	r.cols = l
 	r.vals = make([]string, l.width)
 	r.kinds = l.kinds()
-	r.ends, r.lengths = make([]int, len(r.kinds)), make([]int, len(r.kinds))
+	r.spans, r.lengths = make([]span, len(r.kinds)), make([]int, len(r.kinds))
 	r.most = min(r.opts.Limits.FieldBytes, r.rowBytes)
 	r.record = make([]metrics.Field, len(l.names))
 	for i, name := range l.names {
