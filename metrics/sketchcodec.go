@@ -12,19 +12,45 @@ const (
 	// its rank above the smallest; 15 means that the rank is in the list of
 	// exceptions behind, in order.
 	nibbleForm = 2
+
+	// nibbleSize is the size of a sketch in nibbleForm without exceptions.
+	nibbleSize = 2 + registers/2
 )
 
 func (s *Sketch) appendBinary(b []byte) []byte {
-	start := len(b)
-	b = s.appendList(append(b, listForm))
 	if s.dense == nil {
-		return b
+		return s.appendList(append(b, listForm))
 	}
-	nibbles := s.appendNibbles([]byte{nibbleForm})
-	if len(nibbles) < len(b)-start {
-		b = append(b[:start], nibbles...)
+	size := s.listSize()
+	if size > nibbleSize {
+		start := len(b)
+		b = s.appendNibbles(append(b, nibbleForm))
+		if len(b)-start < size {
+			return b
+		}
+		b = b[:start]
 	}
-	return b
+	return s.appendList(append(b, listForm))
+}
+
+// listSize returns the size of a dense sketch in listForm.
+func (s *Sketch) listSize() int {
+	size, next := 1, 0
+	for i, rank := range s.dense {
+		if rank == 0 {
+			continue
+		}
+		switch gap := i - next; {
+		case gap < 16 && rank < 16:
+			size++
+		case gap < 128:
+			size += 3
+		default:
+			size += 4
+		}
+		next = i + 1
+	}
+	return size
 }
 
 func (s *Sketch) appendList(b []byte) []byte {

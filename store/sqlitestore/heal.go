@@ -108,7 +108,7 @@ func mergeSubjects(ctx context.Context, tx *sql.Tx, day metrics.Day, types []str
 		if err != nil {
 			return nil, err
 		}
-		sum = metrics.Merge(sum, share)
+		sum = addShare(sum, share)
 	}
 	return sum, rows.Err()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -45,9 +46,18 @@ func (s *Store) Record(ctx context.Context, id string, c metrics.Contribution) e
 	return wrap(ctx, err, "record batch %q", id)
 }
 
+// withEvents leaves out what has no events: it is no part of a sum.
+func withEvents(c metrics.Contribution) metrics.Contribution {
+	empty := func(d metrics.Daily) bool { return d.Count == 0 }
+	if !slices.ContainsFunc(c, empty) {
+		return c
+	}
+	return slices.DeleteFunc(slices.Clone(c), empty)
+}
+
 // enter adds a contribution to the ledger and to the sums.
 func enter(ctx context.Context, tx *sql.Tx, id string, c metrics.Contribution) error {
-	for day, share := range c.Days() {
+	for day, share := range withEvents(c).Days() {
 		counts, err := part(share, withSlots)
 		if err != nil {
 			return err
