@@ -2,6 +2,7 @@ package queuetest
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -85,8 +86,12 @@ func neverTwice(e *env) {
 	for range 3 {
 		e.consume(q, h)
 	}
+	var jobs []queue.Job
 	for i := range n {
-		e.enqueue(q, queue.Job{Kind: "test", ID: strconv.Itoa(i)})
+		jobs = append(jobs, queue.Job{Kind: "test", ID: strconv.Itoa(i)})
+	}
+	for some := range slices.Chunk(jobs, 10) {
+		e.enqueue(q, some...)
 	}
 	e.settle(q)
 	if _, overlaps := log.concurrency(); len(overlaps) > 0 {

@@ -55,7 +55,7 @@ func beforeAndWhile(e *env) {
 }
 
 func bulk(e *env) {
-	const n = 2500
+	const n = 1500
 	q := e.open(Settings{Workers: 20})
 	jobs := make([]queue.Job, n, n+1)
 	for i := range jobs {

@@ -137,7 +137,7 @@ func TestAnAttemptFailsAfterTheJobTimeout(t *testing.T) {
 // as another process would, while the first runs a job.
 func TestASharedQueueLeavesRunningJobsAlone(t *testing.T) {
 	path := file(t)
-	first := open(t, path, nil)
+	first := open(t, path, &riverqueue.Options{Workers: 1}) // so that it takes no other job
 	started, gate := make(chan struct{}), make(chan struct{})
 	consume(t, first, func(context.Context, queue.Job) error {
 		close(started)
