@@ -83,8 +83,7 @@ func (s *Service) revive(ctx context.Context, id string) error {
 // the batch as it was last seen, with ctx's error in the latter case. Errors:
 // store.ErrNotFound.
 func (s *Service) Wait(ctx context.Context, id string) (store.Batch, error) {
-	pause := 2 * time.Millisecond
-	for {
+	for start := time.Now(); ; {
 		b, err := s.store.Batch(ctx, id)
 		if err != nil || b.Status == store.Completed || b.Status == store.Failed {
 			return b, err
@@ -92,8 +91,8 @@ func (s *Service) Wait(ctx context.Context, id string) (store.Batch, error) {
 		select {
 		case <-ctx.Done():
 			return b, ctx.Err()
-		case <-time.After(pause):
-			pause = min(2*pause, 250*time.Millisecond)
+		// An eighth too late at most, and a few looks in all.
+		case <-time.After(min(max(time.Since(start)/8, 2*time.Millisecond), 250*time.Millisecond)):
 		}
 	}
 }
