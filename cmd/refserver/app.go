@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -22,6 +24,7 @@ type app struct {
 	config    *config
 	logger    *slog.Logger
 	generated bool // the token was made here
+	lock      io.Closer
 	store     *sqlitestore.Store
 	queue     *riverqueue.Queue
 	service   *eventmetrics.Service
@@ -42,13 +45,16 @@ func open(ctx context.Context, c *config) (_ *app, err error) {
 	if err := os.MkdirAll(c.dataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("make DATA_DIR: %w", err)
 	}
+	if a.lock, err = lockDir(c.dataDir); err != nil {
+		return nil, err
+	}
 	a.store, err = sqlitestore.Open(ctx, filepath.Join(c.dataDir, "events.db"), nil)
 	if err != nil {
 		return nil, err
 	}
 	a.queue, err = riverqueue.Open(ctx, filepath.Join(c.dataDir, "queue.db"), &riverqueue.Options{
 		Workers:      c.workers,
-		DrainTimeout: c.shutdown,
+		DrainTimeout: cmp.Or(c.shutdown, -1), // 0 would mean its default
 		Logger:       a.logger,
 	})
 	if err != nil {
@@ -89,6 +95,9 @@ func (a *app) close() error {
 	}
 	if a.store != nil {
 		errs = append(errs, a.store.Close())
+	}
+	if a.lock != nil {
+		errs = append(errs, a.lock.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -214,6 +214,18 @@ func TestTokenIsMadeAndPrintedOnce(t *testing.T) {
 	}
 }
 
+func TestSecondServerIsKeptOffTheData(t *testing.T) {
+	dir := t.TempDir()
+	first := startServer(t, dir)
+	t.Chdir(t.TempDir())
+	err := run(t.Context(), nil, env("DATA_DIR", dir, "PORT", "0", "OPS_ADDR", "off"))
+	if err == nil || !strings.Contains(err.Error(), "in use by another server") {
+		t.Errorf("second server: %v", err)
+	}
+	_ = first.stop(syscall.SIGKILL) // leaves the lock to nobody
+	startServer(t, dir)
+}
+
 // TestKillDuringUploadAndProcessing kills the server at random moments and
 // starts it again: each file counts as a recount says, or is absent.
 func TestKillDuringUploadAndProcessing(t *testing.T) {
