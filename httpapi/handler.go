@@ -34,8 +34,8 @@ type Options struct {
 	// not; 0 means 1 GiB and 1 MiB. The decompressed file is bounded by the
 	// Service.
 	MaxBodyBytes int64
-	// StallTimeout is the time in which an upload must send 16 KiB more or
-	// end; 0 means 30 s.
+	// StallTimeout is the time in which an upload must send 16 KiB more, and
+	// the reader of an answer take what is written, or end; 0 means 30 s.
 	StallTimeout time.Duration
 
 	// QueueName is the name of the queue in paths; "" means event-processing.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
@@ -121,19 +122,43 @@ func (h *Handler) explain(w http.ResponseWriter, r *http.Request) error {
 	if day == 0 || eventType == "" {
 		return badRequest("date and event_type are both needed")
 	}
-	var batches []object
+	return h.streamShares(w, r, day, eventType)
+}
+
+// streamShares writes the answer as it comes: the batches of a day are as many
+// as there are.
+func (h *Handler) streamShares(w http.ResponseWriter, r *http.Request, day metrics.Day, eventType string) error {
+	const flushAt = 32 << 10
+	var b []byte
 	var sum int64
+	sent := false
 	for share, err := range h.svc.Explain(r.Context(), day, eventType) {
 		if err != nil {
-			return err
+			return cutShort(sent, err)
+		}
+		if sum == 0 {
+			b = appendString(append(b, `{"date":"`+day.String()+`","event_type":`...), eventType)
+			b = append(b, `,"batches":[`...)
+		} else {
+			b = append(b, ',')
 		}
 		sum += share.Count
-		batches = append(batches, object{"batch_id": share.BatchID, "count": share.Count, "url": batchURL(r, share.BatchID)})
+		b = append(b, `{"batch_id":"`+share.BatchID+`","count":`...)
+		b = append(strconv.AppendInt(b, share.Count, 10), `,"url":`...)
+		b = append(appendString(b, batchURL(r, share.BatchID)), '}')
+		if len(b) >= flushAt {
+			w.Header().Set("Content-Type", "application/json")
+			if _, err := w.Write(b); err != nil {
+				return cutShort(true, err)
+			}
+			b, sent = b[:0], true
+		}
 	}
-	if len(batches) == 0 {
+	if sum == 0 {
 		return writeJSON(w, http.StatusNotFound, object{"message": "No metrics found"})
 	}
-	return writeJSON(w, http.StatusOK, object{
-		"date": day, "event_type": eventType, "count": sum, "batches": batches,
-	})
+	w.Header().Set("Content-Type", "application/json")
+	b = strconv.AppendInt(append(b, `],"count":`...), sum, 10)
+	_, _ = w.Write(append(b, "}\n"...)) // a client that left cannot be told
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/ingest"
@@ -91,7 +92,8 @@ func headerProblem(e *ingest.HeaderError) problem {
 		members["did_you_mean"] = e.Guess
 	}
 	return problem{
-		status: http.StatusUnprocessableEntity, code: CodeMissingColumn, detail: e.Error(), members: members,
+		status: http.StatusUnprocessableEntity, code: CodeMissingColumn,
+		detail: strings.TrimPrefix(e.Error(), "ingest: "), members: members,
 	}
 }
 

@@ -12,7 +12,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	id := requestID(r)
 	r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
-	rec := &recorder{ResponseWriter: w}
+	rec := &recorder{ResponseWriter: w, control: http.NewResponseController(w), timeout: h.opts.StallTimeout}
+	_ = rec.control.SetWriteDeadline(time.Time{}) // that of the request before on this connection
 	setHeaders(rec.Header(), id)
 	defer h.finish(rec, r, start)
 	if _, pattern := h.mux.Handler(r); pattern == "" {
@@ -76,17 +77,25 @@ func requestIDOf(r *http.Request) string {
 	return id
 }
 
-// recorder notes what was answered.
+// recorder notes what was answered, and ends answers that nobody reads: they
+// may hold a database cursor.
 type recorder struct {
 	http.ResponseWriter
-	status int
-	bytes  int64
+	control *http.ResponseController
+	timeout time.Duration
+	status  int
+	bytes   int64
 }
+
+// extend gives the next write its time. A server that cannot set deadlines has
+// its own way to end requests.
+func (w *recorder) extend() { _ = w.control.SetWriteDeadline(time.Now().Add(w.timeout)) }
 
 func (w *recorder) WriteHeader(status int) {
 	if w.status == 0 && status >= 200 {
 		w.status = status
 	}
+	w.extend()
 	w.ResponseWriter.WriteHeader(status)
 }
 
@@ -94,6 +103,7 @@ func (w *recorder) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
+	w.extend()
 	n, err := w.ResponseWriter.Write(p)
 	w.bytes += int64(n)
 	return n, err
