@@ -67,16 +67,28 @@ func (s *Service) overtaken(ctx context.Context, id string, conflict error) erro
 	return nil
 }
 
-// revive gives a failed batch a job again.
+// revive gives a failed batch a job again. A worker marks its batch failed a
+// moment before the queue buries the job, so a job that is alive is given the
+// time to die.
 func (s *Service) revive(ctx context.Context, id string) error {
-	err := s.queue.Retry(ctx, processJob(id).Key())
-	switch {
-	case errors.Is(err, queue.ErrNotDead): // it is alive already
-		return nil
-	case errors.Is(err, queue.ErrNotFound): // it was discarded
-		return s.queue.Enqueue(ctx, processJob(id))
+	const patience, pause = 2 * time.Second, 20 * time.Millisecond
+	for start := time.Now(); ; {
+		err := s.queue.Retry(ctx, processJob(id).Key())
+		if errors.Is(err, queue.ErrNotFound) { // it was discarded
+			return s.queue.Enqueue(ctx, processJob(id))
+		}
+		if !errors.Is(err, queue.ErrNotDead) {
+			return err
+		}
+		if time.Since(start) > patience { // it is alive and well
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
 	}
-	return err
 }
 
 // Wait blocks until a batch is completed or failed, or ctx ends; it returns
