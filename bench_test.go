@@ -22,6 +22,7 @@ import (
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/examples/customqueue"
 	"github.com/eventmetrics/eventmetrics/httpapi"
+	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/internal/gen"
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -70,22 +71,37 @@ func openBench(b *testing.B) (*eventmetrics.Service, *sqlitestore.Store, string)
 	return eventmetrics.New(st, customqueue.New(nil), &eventmetrics.Options{MaxUploadBytes: 1 << 40}), st, path
 }
 
-func reportRows(b *testing.B) {
+// reportRows reports the rate, and its ratio to that of the peer if there is
+// one, and returns it.
+func reportRows(b *testing.B, peer float64) float64 {
 	perRun := b.Elapsed() / time.Duration(b.N)
-	b.ReportMetric(float64(benchRows())/perRun.Seconds(), "rows/s")
+	rate := float64(benchRows()) / perRun.Seconds()
+	b.ReportMetric(rate, "rows/s")
 	b.ReportMetric(0, "ns/op")
+	if peer > 0 {
+		b.ReportMetric(rate/peer, "x-encodingcsv")
+	}
+	return rate
 }
 
-// BenchmarkIngest compares ways to take one file in. Each ends durable, but
-// for encodingcsv, which reads, parses the times and counts, and keeps
-// nothing: the peer of all the others.
+// BenchmarkIngest compares ways to take one file in. The peer of all is
+// encodingcsv, which reads, parses the times and counts, and keeps nothing;
+// aggregate also checks, and estimates subjects. Both use one core. The others
+// end durable.
 func BenchmarkIngest(b *testing.B) {
 	path := benchFile(b)
+	var peer float64
 	b.Run("encodingcsv", func(b *testing.B) {
 		for b.Loop() {
 			countWithEncodingCSV(b, path)
 		}
-		reportRows(b)
+		peer = reportRows(b, 0)
+	})
+	b.Run("aggregate", func(b *testing.B) {
+		for b.Loop() {
+			aggregateFile(b, path)
+		}
+		reportRows(b, peer)
 	})
 	b.Run("upload", func(b *testing.B) {
 		var db string
@@ -99,7 +115,7 @@ func BenchmarkIngest(b *testing.B) {
 			_ = st.Close() // checkpoints, so that the file has all of it
 			b.StartTimer()
 		}
-		reportRows(b)
+		reportRows(b, peer)
 		if info, err := os.Stat(db); err == nil {
 			b.ReportMetric(float64(info.Size())/float64(benchRows()), "B/row")
 		}
@@ -121,7 +137,7 @@ func BenchmarkIngest(b *testing.B) {
 			_ = st.Close()
 			b.StartTimer()
 		}
-		reportRows(b)
+		reportRows(b, peer)
 	})
 }
 
@@ -168,6 +184,25 @@ func countWithEncodingCSV(b *testing.B, path string) {
 			counts[day] = map[string]int64{}
 		}
 		counts[day][strings.Clone(record[2])]++
+	}
+}
+
+func aggregateFile(b *testing.B, path string) {
+	f, err := os.Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	sum := metrics.NewAggregator(&metrics.AggregatorOptions{Subject: "candidate_id"})
+	r := ingest.NewReader(f, &ingest.Options{Accept: sum.Add})
+	events := make([]metrics.Event, 1024)
+	for {
+		if _, err = r.Read(events); err != nil {
+			break
+		}
+	}
+	if n := sum.Contribution().Events(); !errors.Is(err, io.EOF) || n != benchRows() {
+		b.Fatalf("%d events, %v", n, err)
 	}
 }
 
