@@ -159,7 +159,9 @@ func TestAWriterNeedsLittleMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 		if i%500 == 499 {
-			if grown := heap() - before; grown > 40<<20 {
+			// Some 30 MiB, and more while blocks wait for a slow disk; the rows
+			// themselves are over 150 MiB.
+			if grown := heap() - before; grown > 64<<20 {
 				t.Fatalf("the heap has grown by %d bytes after %d rows", grown, 1000*(i+1))
 			}
 		}
