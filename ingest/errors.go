@@ -98,12 +98,16 @@ func (e *HeaderError) Error() string {
 	if len(e.Duplicate) > 0 {
 		parts = append(parts, "more than once "+strings.Join(e.Duplicate, ", "))
 	}
+	head := "ingest: header: " + strings.Join(parts, "; ")
+	if len(e.Found) == 0 {
+		return head
+	}
 	const show = 20
 	found := strings.Join(e.Found[:min(show, len(e.Found))], ", ")
 	if len(e.Found) > show {
 		found += fmt.Sprintf(" and %d more", len(e.Found)-show)
 	}
-	return fmt.Sprintf("ingest: header: %s; found %s", strings.Join(parts, "; "), found)
+	return head + "; found " + found
 }
 
 func (e *HeaderError) missing() string {
