@@ -20,6 +20,7 @@ C3,T1,started,yesterday
 
 func Example() {
 	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
 	service := eventmetrics.New(customstore.New(), customqueue.New(nil), nil)
 	done := make(chan error)
 	go func() { done <- service.Run(ctx) }()
