@@ -183,6 +183,7 @@ func TestDeadLetters(t *testing.T) {
 	if got := a.get(dlq).json(t)["failed_count"]; got != 2.0 {
 		t.Errorf("failed_count is %v, want 2", got)
 	}
+	a.get(dlq+"?cursor=nonsense").problem(t, http.StatusBadRequest, httpapi.CodeBadRequest)
 	problem := a.get("/admin/queues/other/dlq").problem(t, http.StatusNotFound, httpapi.CodeNotFound)
 	if problem["error"] != "Queue not found" {
 		t.Errorf("error is %v", problem["error"])

@@ -125,6 +125,9 @@ func knownProblems() []knownProblem {
 	return []knownProblem{
 		{store.ErrNotFound, problem{status: http.StatusNotFound, code: CodeNotFound, detail: "Batch not found"}},
 		{queue.ErrNotFound, problem{status: http.StatusNotFound, code: CodeNotFound, detail: "Job not found"}},
+		{queue.ErrBadCursor, problem{
+			status: http.StatusBadRequest, code: CodeBadRequest, detail: "cursor: want the next_cursor of an earlier answer",
+		}},
 		{queue.ErrNotDead, problem{status: http.StatusConflict, code: CodeConflict, detail: "the job is not a dead letter any more"}},
 		{eventmetrics.ErrNoRows, problem{
 			status: http.StatusUnprocessableEntity, code: CodeNoRows, detail: "no rows", members: noRows(),

@@ -17,6 +17,8 @@ import (
 var (
 	// ErrNotFound means that the queue does not know the job.
 	ErrNotFound = errors.New("queue: job not found")
+	// ErrBadCursor means that a cursor is of no listing of this queue.
+	ErrBadCursor = errors.New("queue: bad cursor")
 	// ErrNotDead means that the job is known but is not a dead letter.
 	ErrNotDead = errors.New("queue: job is not dead")
 )
@@ -53,7 +55,7 @@ type Queue interface {
 // retried or discarded; a queue never removes one by itself.
 type DeadLetters interface {
 	// Dead returns dead jobs, the latest to die first. The slice belongs to
-	// the caller.
+	// the caller. Errors: ErrBadCursor.
 	Dead(ctx context.Context, q DeadQuery) ([]DeadJob, error)
 
 	// Retry takes the job with this key out of the dead letters and puts it in

@@ -96,7 +96,7 @@ type Writer interface {
 	// Write adds events, none or many; rows ascend within a batch, and times
 	// are of the years 1970 to 9999. The store keeps neither the slice nor the
 	// Fields slices after Write has returned; it may keep the strings. It need
-	// not be durable before Commit.
+	// not be durable before Commit. After an error only Abort is of use.
 	Write(ctx context.Context, events []metrics.Event) error
 
 	// Attach appends a chunk to the attachment called name of this batch. The

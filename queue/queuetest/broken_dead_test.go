@@ -24,6 +24,15 @@ func brokenDeadLetters() []brokenQueue {
 			return list
 		})},
 		{name: "repeats a dead letter at a page break", fails: []string{"a cursor continues the listing without loss"}, open: repeats},
+		{name: "begins anew at a cursor that it cannot read", fails: []string{"a cursor of no listing is refused"}, open: faked(func(f *fake) {
+			f.dead = func(ctx context.Context, q queue.DeadQuery) ([]queue.DeadJob, error) {
+				list, err := f.Queue.Dead(ctx, q)
+				if errors.Is(err, queue.ErrBadCursor) {
+					return f.Queue.Dead(ctx, queue.DeadQuery{Limit: q.Limit})
+				}
+				return list, err
+			}
+		})},
 		{name: "keeps no message", fails: []string{"the error of a dead letter is its message, shortened"}, open: onDead(func(_ queue.DeadQuery, list []queue.DeadJob) []queue.DeadJob {
 			for i := range list {
 				list[i].Err = "error"
@@ -67,7 +76,10 @@ func onDead(change func(q queue.DeadQuery, list []queue.DeadJob) []queue.DeadJob
 	return faked(func(f *fake) {
 		f.dead = func(ctx context.Context, q queue.DeadQuery) ([]queue.DeadJob, error) {
 			list, err := f.Queue.Dead(ctx, q)
-			return change(q, list), err
+			if err != nil {
+				return nil, err
+			}
+			return change(q, list), nil
 		}
 	})
 }

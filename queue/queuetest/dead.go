@@ -2,6 +2,7 @@ package queuetest
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ func deadChecks() []check {
 	return []check{
 		{name: "dead letters are listed latest first", run: latestFirst},
 		{name: "a cursor continues the listing without loss", run: paging},
+		{name: "a cursor of no listing is refused", run: badCursor},
 		{name: "the error of a dead letter is its message, shortened", run: shortened},
 		{name: "dead letters stay when their queue goes on", run: deadStay},
 	}
@@ -48,6 +50,16 @@ func keys(list []queue.DeadJob) string {
 		s[i] = d.Key()
 	}
 	return strings.Join(s, " ")
+}
+
+func badCursor(e *env) {
+	q := e.open(Settings{})
+	e.kill(q, queue.Job{Kind: "test", ID: "1"})
+	for _, cursor := range []string{"nonsense", " ", "\x00"} {
+		if _, err := q.Dead(e.Context(), queue.DeadQuery{Cursor: cursor}); !errors.Is(err, queue.ErrBadCursor) {
+			e.Errorf("Dead with cursor %q: %v, want ErrBadCursor", cursor, err)
+		}
+	}
 }
 
 // paging also lets a job die and one be discarded between two pages.

@@ -61,7 +61,7 @@ func deadJob(row *rivertype.JobRow) (queue.DeadJob, error) {
 func parseCursor(s string) (*river.JobListCursor, error) {
 	var micros, id int64
 	if _, err := fmt.Sscanf(s, "%d.%d", &micros, &id); err != nil {
-		return nil, fmt.Errorf("riverqueue: read cursor %.40q: %w", s, err)
+		return nil, fmt.Errorf("riverqueue: %w: %.40q", queue.ErrBadCursor, s)
 	}
 	at := time.UnixMicro(micros).UTC()
 	return river.JobListCursorFromJob(&rivertype.JobRow{ID: id, FinalizedAt: &at, State: rivertype.JobStateDiscarded}), nil
