@@ -1,0 +1,230 @@
+package eventmetrics_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eventmetrics/eventmetrics"
+	"github.com/eventmetrics/eventmetrics/examples/customqueue"
+	"github.com/eventmetrics/eventmetrics/examples/customstore"
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/queue"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+func TestSecondFileOnADayAdds(t *testing.T) {
+	r := newRig(t, nil, true)
+	r.process(t, r.upload(t, day(3)).ID)
+	r.process(t, r.upload(t, day(4)).ID)
+	if d := cmp.Diff([]string{"2025-11-08 started 7"}, r.counts(t)); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestAHundredCallsToProcessMakeOneJob(t *testing.T) {
+	r := newRig(t, nil, false)
+	b := r.upload(t, day(5))
+	var calls sync.WaitGroup
+	for range 100 {
+		calls.Go(func() {
+			if err := r.Process(t.Context(), b.ID); err != nil && !errors.Is(err, store.ErrConflict) {
+				t.Error(err)
+			}
+		})
+	}
+	calls.Wait()
+	stats, err := r.Queue().Stats(t.Context())
+	if err != nil || stats.Waiting != 1 {
+		t.Errorf("%d jobs waiting, %v; want 1", stats.Waiting, err)
+	}
+	r.start(t)
+	r.finish(t, b.ID)
+	if err := r.Process(t.Context(), b.ID); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("Process of a completed batch: %v, want ErrConflict", err)
+	}
+	if d := cmp.Diff([]string{"2025-11-08 started 5"}, r.counts(t)); d != "" {
+		t.Error(d)
+	}
+}
+
+// flaky is a store whose Record fails as long as it is told to.
+type flaky struct {
+	store.Store
+	mu   sync.Mutex
+	fail int // times; below 0 for ever
+}
+
+var errFlaky = errors.New("database is away")
+
+func (f *flaky) Unwrap() store.Store { return f.Store }
+
+func (f *flaky) Record(ctx context.Context, id string, c metrics.Contribution) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fail != 0 {
+		f.fail--
+		return errFlaky
+	}
+	return f.Store.Record(ctx, id, c)
+}
+
+func (f *flaky) set(fail int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fail = fail
+}
+
+func TestBatchSurvivesTwoFailures(t *testing.T) {
+	r := newRig(t, &flaky{Store: customstore.New(), fail: 2}, true)
+	if b := r.process(t, r.upload(t, day(5)).ID); b.Status != store.Completed {
+		t.Errorf("batch is %s: %s", b.Status, b.Cause)
+	}
+	if d := cmp.Diff([]string{"2025-11-08 started 5"}, r.counts(t)); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestFailedBatchIsADeadLetterAndCanBeProcessedAgain(t *testing.T) {
+	st := &flaky{Store: customstore.New(), fail: -1}
+	r := newRig(t, st, true)
+	b := r.process(t, r.upload(t, day(5)).ID)
+	if b.Status != store.Failed || !strings.Contains(b.Cause, errFlaky.Error()) {
+		t.Fatalf("batch is %s: %q, want failed with the cause", b.Status, b.Cause)
+	}
+	st.set(0)
+	again := r.process(t, b.ID) // at once, whether the queue has buried the job yet or not
+	if again.Status != store.Completed {
+		t.Fatalf("batch is %s: %s", again.Status, again.Cause)
+	}
+	if d := cmp.Diff([]string{"2025-11-08 started 5"}, r.counts(t)); d != "" {
+		t.Error(d)
+	}
+	if dead, _ := r.Queue().Dead(t.Context(), queue.DeadQuery{}); len(dead) > 0 {
+		t.Errorf("dead letters are left: %v", dead)
+	}
+}
+
+// poll waits until f returns something.
+func poll[T any](t *testing.T, f func() []T) []T {
+	t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		if got := f(); len(got) > 0 {
+			return got
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("nothing came")
+		}
+		time.Sleep(time.Millisecond) // between looks at another goroutine's work
+	}
+}
+
+func TestReconcileFindsWhatACrashLeft(t *testing.T) {
+	r := newRig(t, nil, false)
+	lost, interrupted := r.upload(t, day(1)), r.upload(t, day(2))
+	for _, step := range []struct {
+		id string
+		to store.Status
+	}{{lost.ID, store.Queued}, {interrupted.ID, store.Processing}} {
+		if err := r.store.SetStatus(t.Context(), step.id, []store.Status{store.Uploaded}, step.to, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.start(t)
+	for _, b := range []store.Batch{lost, interrupted} {
+		if b := r.finish(t, b.ID); b.Status != store.Completed {
+			t.Errorf("batch is %s: %s", b.Status, b.Cause)
+		}
+	}
+	if d := cmp.Diff([]string{"2025-11-08 started 3"}, r.counts(t)); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestDeletedBatchTakesItsShareAlong(t *testing.T) {
+	r := newRig(t, nil, true)
+	a, b := r.upload(t, day(3)), r.upload(t, day(4))
+	r.process(t, a.ID)
+	r.process(t, b.ID)
+	if err := r.DeleteBatch(t.Context(), a.ID); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"2025-11-08 started 4"}, r.counts(t)); d != "" {
+		t.Error(d)
+	}
+	if err := r.DeleteBatch(t.Context(), a.ID); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("second delete: %v, want ErrNotFound", err)
+	}
+}
+
+func TestReprocessRightsTheLedger(t *testing.T) {
+	r := newRig(t, nil, true)
+	b := r.upload(t, day(3))
+	r.process(t, b.ID)
+	report, err := r.Reprocess(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(eventmetrics.Report{Batches: 1, Events: 3}, report); d != "" {
+		t.Errorf("a ledger that agrees: %s", d)
+	}
+	ledger, ok := store.As[store.Amender](r.store)
+	if !ok {
+		t.Skip("the store cannot be made to drift")
+	}
+	if err := ledger.Amend(t.Context(), b.ID, nil); err != nil {
+		t.Fatal(err)
+	}
+	report, err = r.Reprocess(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := eventmetrics.Report{
+		Batches: 1, Events: 3, Drifted: 1, Amended: 1,
+		Drifts: []eventmetrics.Drift{{BatchID: b.ID, Ledger: 0, Events: 3}},
+	}
+	if d := cmp.Diff(want, report); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([]string{"2025-11-08 started 3"}, r.counts(t)); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestCleanupSparesWhatIsInLine(t *testing.T) {
+	memory := customstore.New()
+	s := eventmetrics.New(memory, customqueue.New(nil), &eventmetrics.Options{CleanupTTL: time.Nanosecond})
+	r := &rig{Service: s, store: memory}
+	idle, queued := r.upload(t, day(3)), r.upload(t, day(4))
+	if err := r.Process(t.Context(), queued.ID); err != nil {
+		t.Fatal(err)
+	}
+	want := store.Pruned{Batches: 1, Events: 3}
+	for _, dryRun := range []bool{true, false} {
+		got := poll(t, func() []store.Pruned { // until the clock has moved on
+			pruned, err := r.Cleanup(t.Context(), dryRun)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if pruned == (store.Pruned{}) {
+				return nil
+			}
+			return []store.Pruned{pruned}
+		})
+		if d := cmp.Diff(want, got[0]); d != "" {
+			t.Errorf("dry run %v: %s", dryRun, d)
+		}
+	}
+	if _, err := r.Batch(t.Context(), idle.ID); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("idle batch: %v, want ErrNotFound", err)
+	}
+	if _, err := r.Batch(t.Context(), queued.ID); err != nil {
+		t.Errorf("queued batch: %v", err)
+	}
+}
