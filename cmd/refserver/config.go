@@ -36,7 +36,7 @@ func (c *config) settings() []settings.Setting {
 	return []settings.Setting{
 		settings.New("HOST", "127.0.0.1", "`address` to listen on", settings.Text(&c.host)),
 		settings.New("PORT", "3000", "`port` to listen on; 0 picks one", settings.Int(&c.port, 0, 65535)),
-		settings.New("OPS_ADDR", "127.0.0.1:9090", "`address` of Prometheus metrics and pprof; off for none", settings.Address(&c.opsAddr)),
+		settings.New("OPS_ADDR", "127.0.0.1:9464", "`address` of Prometheus metrics and pprof; off for none", settings.Address(&c.opsAddr)),
 		settings.New("DATA_DIR", "data", "`directory` of the embedded database and queue", settings.Text(&c.dataDir)),
 		settings.New("ADMIN_TOKEN", "", "bearer `token` of the API; made and printed at the start if empty", settings.Text(&c.token)),
 		settings.New("ALLOW_GENERATED_TOKEN", "false", "make a token also when listening on other than loopback addresses", settings.Bool(&c.anyAddress)),

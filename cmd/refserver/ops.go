@@ -19,7 +19,7 @@ func (a *app) startOps(ctx context.Context) (io.Closer, error) {
 	if a.config.opsAddr == "" {
 		return io.NopCloser(nil), nil
 	}
-	l, err := listen(ctx, a.config.opsAddr)
+	l, err := listen(ctx, "OPS_ADDR", a.config.opsAddr)
 	if err != nil {
 		return nil, err
 	}

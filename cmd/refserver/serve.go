@@ -16,7 +16,7 @@ import (
 // stops being ready, ends the requests, then the jobs, and last the operators'
 // listener, so that the end can be watched.
 func (a *app) serve(ctx context.Context) error {
-	public, err := listen(ctx, net.JoinHostPort(a.config.host, strconv.Itoa(a.config.port)))
+	public, err := listen(ctx, "HOST, PORT", net.JoinHostPort(a.config.host, strconv.Itoa(a.config.port)))
 	if err != nil {
 		return err
 	}
@@ -67,11 +67,12 @@ func (a *app) endRequests(ctx context.Context, server *http.Server) {
 	}
 }
 
-func listen(ctx context.Context, address string) (net.Listener, error) {
+// listen listens on the address that a setting names.
+func listen(ctx context.Context, setting, address string) (net.Listener, error) {
 	var config net.ListenConfig
 	l, err := config.Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("listen: %w", err)
+		return nil, fmt.Errorf("%s: %w", setting, err)
 	}
 	return l, nil
 }
