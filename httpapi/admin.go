@@ -16,12 +16,13 @@ func (h *Handler) reprocess(w http.ResponseWriter, r *http.Request) error {
 		drifts[i] = object{"batch_id": d.BatchID, "ledger_count": d.Ledger, "event_count": d.Events}
 	}
 	return writeJSON(w, http.StatusOK, object{
-		"batch_count":   report.Batches,
-		"event_count":   report.Events,
-		"sealed_count":  report.Sealed,
-		"drifted_count": report.Drifted,
-		"amended_count": report.Amended,
-		"drifts":        drifts,
+		"batch_count":      report.Batches,
+		"event_count":      report.Events,
+		"sealed_count":     report.Sealed,
+		"unreadable_count": report.Unreadable,
+		"drifted_count":    report.Drifted,
+		"amended_count":    report.Amended,
+		"drifts":           drifts,
 	})
 }
 

@@ -194,7 +194,7 @@ func TestReprocessAndCleanupReport(t *testing.T) {
 	a := start(t, setup{service: eventmetrics.Options{CleanupTTL: time.Nanosecond}})
 	a.count(day8)
 	want := map[string]any{
-		"batch_count": 1.0, "event_count": 3.0, "sealed_count": 0.0, "drifted_count": 0.0, "amended_count": 0.0, "drifts": []any{},
+		"batch_count": 1.0, "event_count": 3.0, "sealed_count": 0.0, "unreadable_count": 0.0, "drifted_count": 0.0, "amended_count": 0.0, "drifts": []any{},
 	}
 	if d := cmp.Diff(want, a.do("POST", "/admin/reprocess", nil).json(t)); d != "" {
 		t.Error(d)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -150,6 +151,10 @@ func (h *Handler) endpoint(r route) http.Handler {
 				h.fail(w, req, authProblem(err))
 				return
 			}
+		}
+		if _, err := url.ParseQuery(req.URL.RawQuery); err != nil {
+			h.fail(w, req, badRequest("the query string is malformed"))
+			return
 		}
 		if err := r.serve(w, req); err != nil {
 			h.fail(w, req, toProblem(err))

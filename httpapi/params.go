@@ -47,6 +47,9 @@ func parseDay(query url.Values, name string) (metrics.Day, error) {
 	if err != nil {
 		return 0, badRequest(fmt.Sprintf("%s: %.40q is not a date; want the form 2006-01-02", name, text))
 	}
+	if day == 0 { // means none in a query; as empty as the day before it
+		day = -1
+	}
 	return day, nil
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"os"
 
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/ingest"
@@ -59,7 +58,7 @@ func (p problem) Error() string { return p.detail }
 
 // fail answers with a problem.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, p problem) {
-	if p.status >= 500 {
+	if p.cause != nil && p.status >= 500 {
 		h.logger.ErrorContext(r.Context(), "request failed", "request_id", requestIDOf(r), "code", p.code, "err", p.cause)
 	}
 	body := map[string]any{
@@ -151,7 +150,7 @@ func knownProblems() []knownProblem {
 		{metrics.ErrTooManyBuckets, problem{
 			status: http.StatusBadRequest, code: CodeBadRequest, detail: "the answer is too long; ask for a shorter range or a longer interval",
 		}},
-		{os.ErrDeadlineExceeded, problem{
+		{errStalled, problem{
 			status: http.StatusRequestTimeout, code: CodeTimeout, detail: "the upload stalled; nothing of it was kept",
 			header: http.Header{"Connection": {"close"}},
 		}},

@@ -7,6 +7,10 @@ import (
 	"time"
 )
 
+// bodyGrace is the time that a body has to come that nobody wants, or whose
+// rest nobody wants.
+func (h *Handler) bodyGrace() time.Duration { return min(h.opts.StallTimeout, 10*time.Second) }
+
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
@@ -14,6 +18,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
 	rec := &recorder{ResponseWriter: w, control: http.NewResponseController(w), timeout: h.opts.StallTimeout}
 	_ = rec.control.SetWriteDeadline(time.Time{}) // that of the request before on this connection
+	if r.ContentLength != 0 {
+		// Whoever does not read the body leaves it to the server, which drains
+		// it before it answers.
+		_ = rec.control.SetReadDeadline(start.Add(h.bodyGrace()))
+	}
 	setHeaders(rec.Header(), id)
 	defer h.finish(rec, r, start)
 	if _, pattern := h.mux.Handler(r); pattern == "" {

@@ -23,7 +23,11 @@ func (h *Handler) guard(w http.ResponseWriter, r *http.Request) (io.Reader, func
 	}
 	g.extend()
 	// A server that cannot set deadlines has its own way to end requests.
-	return g, func() { _ = g.control.SetReadDeadline(time.Time{}) }
+	return g, func() {
+		if !g.ended {
+			_ = g.control.SetReadDeadline(time.Now().Add(h.bodyGrace()))
+		}
+	}
 }
 
 type guarded struct {
@@ -31,6 +35,7 @@ type guarded struct {
 	control *http.ResponseController
 	timeout time.Duration
 	due     int // bytes to go before the deadline moves
+	ended   bool
 }
 
 func (g *guarded) extend() { _ = g.control.SetReadDeadline(time.Now().Add(g.timeout)) }
@@ -41,13 +46,23 @@ func (g *guarded) Read(p []byte) (int, error) {
 		g.due = guardStep
 		g.extend()
 	}
+	switch {
+	case errors.Is(err, io.EOF): // what comes now is a sign of life, not the body
+		g.ended = true
+		_ = g.control.SetReadDeadline(time.Time{})
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = errStalled
+	}
 	return n, err
 }
+
+// errStalled means that a body did not come in time.
+var errStalled = errors.New("httpapi: upload stalled")
 
 // bodyProblem says what is wrong with a body that could not be read, unless
 // the error says so itself.
 func bodyProblem(err error) error {
-	if _, ok := errors.AsType[problem](err); ok || errors.Is(err, os.ErrDeadlineExceeded) {
+	if _, ok := errors.AsType[problem](err); ok || errors.Is(err, errStalled) {
 		return err
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {

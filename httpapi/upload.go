@@ -12,21 +12,20 @@ import (
 
 // upload serves POST /uploads.
 func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
-	if err := h.limit(w, r); err != nil {
+	want, err := parseUpload(r)
+	if err != nil {
 		return err
 	}
 	select {
 	case h.uploads <- struct{}{}:
 		defer func() { <-h.uploads }()
-	default:
+	case <-time.After(slotWait):
 		return problem{
 			status: http.StatusServiceUnavailable, code: CodeBusy, detail: "too many uploads at a time; try again",
 			header: http.Header{"Retry-After": {"1"}},
 		}
-	}
-	want, err := parseUpload(r)
-	if err != nil {
-		return err
+	case <-r.Context().Done():
+		return r.Context().Err()
 	}
 	body, done := h.guard(w, r)
 	defer done()
@@ -35,15 +34,29 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer closeFile()
+	if err := h.limit(w, r); err != nil { // last: what is no upload costs none
+		return err
+	}
 	file.Zone, file.IdempotencyKey = want.zone, want.key
 	receipt, err := h.svc.Upload(r.Context(), file)
+	if errors.Is(err, store.ErrNotFound) {
+		return problem{
+			status: http.StatusServiceUnavailable, code: CodeTimeout, cause: err,
+			detail: "the upload took so long that it was cleaned up; nothing of it was kept",
+		}
+	}
 	if err != nil {
 		return err
 	}
+	answer := receiptBody(r, &receipt)
 	if want.process {
-		if receipt.Batch, err = h.processUploaded(r, receipt.Batch, want.wait); err != nil {
-			return err
+		// Whatever comes of it, the batch is there, and the answer must say so.
+		b, err := h.processUploaded(r, receipt.Batch, want.wait)
+		if err != nil {
+			h.logger.ErrorContext(r.Context(), "uploaded batch not put in line", "request_id", requestIDOf(r), "batch", b.ID, "err", err)
+			answer["process_error"] = "the batch was stored and could not be put in line; process it again"
 		}
+		answer["status"] = b.Status
 		if want.wait > 0 {
 			w.Header().Set("Preference-Applied", "wait="+strconv.Itoa(int(want.wait/time.Second)))
 		}
@@ -52,8 +65,11 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Idempotency-Replayed", "true")
 	}
 	w.Header().Set("Location", batchURL(r, receipt.Batch.ID))
-	return writeJSON(w, http.StatusCreated, receiptBody(r, &receipt))
+	return writeJSON(w, http.StatusCreated, answer)
 }
+
+// slotWait is how long an upload waits for a place.
+const slotWait = 2 * time.Second
 
 // processUploaded puts a batch in line and waits for it if it is asked to. A
 // batch that is past that already, because the upload is a replay, stays.
@@ -62,7 +78,11 @@ func (h *Handler) processUploaded(r *http.Request, b store.Batch, wait time.Dura
 	if err != nil && !errors.Is(err, store.ErrConflict) {
 		return b, err
 	}
-	return h.await(r, b.ID, wait)
+	now, err := h.await(r, b.ID, wait)
+	if err != nil {
+		return b, err
+	}
+	return now, nil
 }
 
 // uploadWish is what an upload asks for beside its body.
