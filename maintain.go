@@ -32,6 +32,8 @@ type Report struct {
 	Batches, Events int64
 	// Sealed batches were left alone, because their raw events are gone.
 	Sealed int64
+	// Unreadable batches could not be counted again; the log says why.
+	Unreadable int64
 	// Drifted is the number of batches whose events did not sum to what the
 	// ledger had.
 	Drifted int64
@@ -69,10 +71,15 @@ func (s *Service) Reprocess(ctx context.Context) (Report, error) {
 			return r, fmt.Errorf("eventmetrics: list completed batches: %w", err)
 		}
 		for i := range batches {
-			if err := s.reprocess(ctx, ledger, &batches[i], &r); err != nil {
-				return r, err
-			}
 			q.After = batches[i].ID
+			err := s.reprocess(ctx, ledger, &batches[i], &r)
+			if ctx.Err() != nil {
+				return r, ctx.Err()
+			}
+			if err != nil { // must not keep the others from being counted
+				r.Unreadable++
+				s.logger.ErrorContext(ctx, "batch not recounted", "batch", batches[i].ID, "err", err)
+			}
 		}
 		if len(batches) == 0 {
 			s.reportDrift(ctx, &r)
@@ -82,9 +89,9 @@ func (s *Service) Reprocess(ctx context.Context) (Report, error) {
 }
 
 func (s *Service) reportDrift(ctx context.Context, r *Report) {
-	attrs := []any{"batches", r.Batches, "events", r.Events, "sealed", r.Sealed, "drifted", r.Drifted, "amended", r.Amended}
-	if r.Drifted > 0 {
-		s.logger.ErrorContext(ctx, "ledger drifted", attrs...)
+	attrs := []any{"batches", r.Batches, "events", r.Events, "sealed", r.Sealed, "unreadable", r.Unreadable, "drifted", r.Drifted, "amended", r.Amended}
+	if r.Drifted > 0 || r.Unreadable > 0 {
+		s.logger.ErrorContext(ctx, "ledger drifted or unread", attrs...)
 		return
 	}
 	s.logger.InfoContext(ctx, "ledger agrees", attrs...)

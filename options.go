@@ -25,6 +25,9 @@ type Options struct {
 	// MaxErrors is the number of rejected rows that a Receipt lists; 0 means
 	// 100. The repair file has all of them.
 	MaxErrors int
+	// MaxRepairBytes bounds the repair file of an upload; its last line says
+	// when there were more rejected rows. 0 means 64 MiB.
+	MaxRepairBytes int64
 	// KeyTTL is how long an idempotency key is kept; 0 means 24 h.
 	KeyTTL time.Duration
 
@@ -38,7 +41,7 @@ type Options struct {
 	// (at midnight UTC), less than 0 never.
 	ReprocessEvery time.Duration
 	// ReconcileEvery is the time between searches for batches that lost their
-	// job; 0 means 1 min.
+	// job; 0 means 1 min, less than 0 never.
 	ReconcileEvery time.Duration
 
 	// Logger gets changes of state; nil discards them.
@@ -53,7 +56,9 @@ func (o *Options) withDefaults() Options {
 		d = *o
 	}
 	setDefault(&d.Subject, "candidate_id")
+	d.MaxUploadBytes = max(d.MaxUploadBytes, 0)
 	setDefault(&d.MaxUploadBytes, 1<<30)
+	setDefault(&d.MaxRepairBytes, 64<<20)
 	setDefault(&d.MaxErrors, 100)
 	setDefault(&d.KeyTTL, 24*time.Hour)
 	setDefault(&d.CleanupEvery, time.Hour)

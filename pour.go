@@ -80,7 +80,7 @@ func (s *Service) pour(ctx context.Context, f File, body *body, w store.Writer) 
 	ctx, cancel := context.WithCancel(ctx)
 	p := s.newParser(ctx, f, body)
 	done := make(chan error, 1)
-	go func() { done <- p.run(ctx) }()
+	go func() { done <- p.guardedRun(ctx) }()
 	storeErr := p.store(ctx, w)
 	cancel()
 	parseErr := <-done
@@ -106,20 +106,24 @@ type parser struct {
 	schema    ingest.Schema
 	maxErrors int
 	events    int64
-	repairs   int64 // lines of the repair file
+	repairs   int64 // rejected rows seen
 	errors    []ingest.RowError
-	current   *chunk
-	free      chan *chunk
-	full      chan *chunk // closed when there is no more
+
+	repairLeft int64 // bytes that the repair file has room for
+
+	current *chunk
+	free    chan *chunk
+	full    chan *chunk // closed when there is no more
 }
 
 func (s *Service) newParser(ctx context.Context, f File, body io.Reader) *parser {
 	p := &parser{
-		sum:       metrics.NewAggregator(&s.opts.Caps),
-		schema:    s.opts.Schema,
-		maxErrors: s.opts.MaxErrors,
-		free:      make(chan *chunk, chunks),
-		full:      make(chan *chunk, chunks),
+		sum:        metrics.NewAggregator(&s.opts.Caps),
+		schema:     s.opts.Schema,
+		maxErrors:  s.opts.MaxErrors,
+		repairLeft: s.opts.MaxRepairBytes,
+		free:       make(chan *chunk, chunks),
+		full:       make(chan *chunk, chunks),
 	}
 	for range chunks {
 		p.free <- &chunk{events: make([]metrics.Event, chunkRows)}
@@ -134,6 +138,17 @@ func (s *Service) newParser(ctx context.Context, f File, body io.Reader) *parser
 		Reject: func(e *ingest.RowError) error { return p.reject(ctx, e) },
 	})
 	return p
+}
+
+// guardedRun makes a panic, of a Body for example, an error: on this goroutine
+// nobody else could catch it.
+func (p *parser) guardedRun(ctx context.Context) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("eventmetrics: read upload: panic: %v", r)
+		}
+	}()
+	return p.run(ctx)
 }
 
 // run fills chunks until the file or ctx ends.
@@ -188,7 +203,7 @@ func (p *parser) reject(ctx context.Context, e *ingest.RowError) error {
 		c.repair = p.repair.AppendHeader(c.repair)
 	}
 	p.repairs++
-	c.repair = p.repair.AppendRow(c.repair, e)
+	p.repairLine(c, e)
 	if len(p.errors) < p.maxErrors {
 		p.errors = append(p.errors, echo(e))
 	}
@@ -196,6 +211,22 @@ func (p *parser) reject(ctx context.Context, e *ingest.RowError) error {
 		return nil
 	}
 	return p.spill(ctx)
+}
+
+// repairLine writes a rejected row to the repair file, or in the place of the
+// first one that has no room there, that it ends here.
+func (p *parser) repairLine(c *chunk, e *ingest.RowError) {
+	if p.repairLeft <= 0 {
+		return
+	}
+	before := len(c.repair)
+	c.repair = p.repair.AppendRow(c.repair, e)
+	if p.repairLeft -= int64(len(c.repair) - before); p.repairLeft <= 0 {
+		more := *e
+		more.Record, more.Column, more.Code = nil, "", "cut"
+		more.Message = "this row and those behind it are not in this file, which is as long as it may be"
+		c.repair = p.repair.AppendRow(c.repair[:before], &more)
+	}
 }
 
 // spill hands over the repair lines of the current chunk by themselves: there

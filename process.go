@@ -118,7 +118,7 @@ func (s *Service) processBatch(ctx context.Context, job queue.Job) error {
 	case errors.Is(err, store.ErrNotFound): // deleted: nothing is left to do
 		s.logger.InfoContext(ctx, "batch gone before it was processed", "batch", job.ID)
 		return nil
-	case ctx.Err() != nil: // not the batch's fault: the queue puts the job back
+	case errors.Is(ctx.Err(), context.Canceled): // not the batch's fault: the queue puts the job back
 		s.mark(ctx, job.ID, store.Queued, "interrupted")
 		return err
 	case job.Last() || queue.IsPermanent(err):

@@ -64,7 +64,7 @@ func (s *Service) schedule(ctx context.Context, kind string, period time.Duratio
 // every calls f at once and at each multiple of period, until ctx ends. An
 // error is logged and tried again soon: the next tick may be a day away.
 func (s *Service) every(ctx context.Context, period time.Duration, f func(context.Context, time.Time) error) {
-	for {
+	for period > 0 {
 		now := s.now()
 		tick := now.Truncate(period)
 		wait := tick.Add(period).Sub(now)

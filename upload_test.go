@@ -245,3 +245,22 @@ func TestHostileNamesAreCountedLikeOthers(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+func TestRepairFileHasABound(t *testing.T) {
+	s := eventmetrics.New(customstore.New(), customqueue.New(nil), &eventmetrics.Options{MaxRepairBytes: 1000})
+	content := day(1) + strings.Repeat("C1,T1,a,never\n", 50_000)
+	receipt, err := s.Upload(t.Context(), eventmetrics.File{Body: strings.NewReader(content)})
+	if err != nil || receipt.Batch.Failed != 50_000 {
+		t.Fatalf("%d failed, %v", receipt.Batch.Failed, err)
+	}
+	var repair strings.Builder
+	for chunk, err := range s.Repair(t.Context(), receipt.Batch.ID) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		repair.Write(chunk)
+	}
+	if repair.Len() > 1200 || !strings.Contains(repair.String(), ",cut,") || !strings.HasSuffix(repair.String(), "\n") {
+		t.Errorf("%d bytes:\n%s", repair.Len(), repair.String())
+	}
+}

@@ -48,7 +48,7 @@ func open(ctx context.Context, c *config) (_ *app, err error) {
 	if a.lock, err = lockDir(c.dataDir); err != nil {
 		return nil, err
 	}
-	a.store, err = sqlitestore.Open(ctx, filepath.Join(c.dataDir, "events.db"), nil)
+	a.store, err = sqlitestore.Open(ctx, filepath.Join(c.dataDir, "events.db"), &sqlitestore.Options{Logger: a.logger})
 	if err != nil {
 		return nil, err
 	}
@@ -74,6 +74,7 @@ func open(ctx context.Context, c *config) (_ *app, err error) {
 		Token:        c.token,
 		Limiter:      limiter,
 		Source:       ratelimit.NewSource(c.trusted),
+		MaxUploads:   c.maxUploads,
 		MaxBodyBytes: c.maxUploadBytes + 1<<20, // the file and its multipart frame
 		Logger:       a.logger,
 	})

@@ -23,6 +23,7 @@ type config struct {
 	logLevel       slog.Level
 	logJSON        bool
 	maxUploadBytes int64
+	maxUploads     int
 	uploadLimit    int64
 	uploadWindow   time.Duration
 	trusted        []netip.Prefix
@@ -43,11 +44,12 @@ func (c *config) settings() []settings.Setting {
 		settings.New("LOG_LEVEL", "info", "debug, info, warn or error", settings.Level(&c.logLevel)),
 		settings.New("LOG_JSON", "false", "log JSON instead of text", settings.Bool(&c.logJSON)),
 		settings.New("MAX_UPLOAD_BYTES", "1073741824", "greatest `size` of an uploaded file, decompressed", settings.Int(&c.maxUploadBytes, 1, math.MaxInt64/2)),
+		settings.New("MAX_UPLOADS", "8", "uploads at a time", settings.Int(&c.maxUploads, 1, 10_000)),
 		settings.New("UPLOAD_LIMIT", "1", "uploads in each window from one client address; 0 means any number", settings.Int(&c.uploadLimit, 0, math.MaxInt64)),
 		settings.New("UPLOAD_WINDOW_SECONDS", "60", "length of that window", settings.Seconds(&c.uploadWindow, 1)),
 		settings.New("TRUSTED_PROXIES", "", "`prefixes` whose X-Forwarded-For is believed: 10.0.0.0/8, loopback, private", c.trust),
 		settings.New("CLEANUP_INTERVAL_SECONDS", "3600", "time between cleanups", settings.Seconds(&c.cleanupEvery, 1)),
-		settings.New("CLEANUP_TTL_SECONDS", "86400", "age from which unprocessed batches are removed", settings.Seconds(&c.cleanupTTL, 1)),
+		settings.New("CLEANUP_TTL_SECONDS", "86400", "age from which unprocessed batches are removed", settings.Seconds(&c.cleanupTTL, 60)),
 		settings.New("WORKERS", "4", "jobs at a time", settings.Int(&c.workers, 1, 10_000)),
 		settings.New("SHUTDOWN_SECONDS", "30", "time for requests, then for jobs, to end after SIGTERM", settings.Seconds(&c.shutdown, 0)),
 		settings.New("MONGO_URI", "", "not supported by this version", unsupported),

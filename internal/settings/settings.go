@@ -42,7 +42,7 @@ func Load(program string, args []string, getenv func(string) string, all []Setti
 	}
 	file, err := godotenv.Read()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf(".env: %w", err)
+		return errors.New(".env cannot be read: check its quotes and permissions") // err may cite a secret
 	}
 	var mistakes []error
 	for _, s := range all {
