@@ -52,6 +52,7 @@ type Handler struct {
 	mux      *http.ServeMux
 	logger   *slog.Logger
 	uploads  chan struct{} // one place for each upload under way
+	queries  chan struct{} // and for each query being answered
 	started  time.Time
 	draining atomic.Bool
 }
@@ -65,6 +66,7 @@ func New(svc *eventmetrics.Service, opts *Options) (*Handler, error) {
 	h := &Handler{svc: svc, opts: *opts, started: time.Now()}
 	h.setDefaults()
 	h.uploads = make(chan struct{}, h.opts.MaxUploads)
+	h.queries = make(chan struct{}, maxQueries)
 	h.mux = http.NewServeMux()
 	for _, route := range h.routes() {
 		h.mux.Handle(route.pattern, h.endpoint(route))
@@ -97,6 +99,10 @@ func (h *Handler) setDefaults() {
 		h.logger = slog.New(slog.DiscardHandler)
 	}
 }
+
+// maxQueries is the number of queries answered at a time: each may need some
+// ten megabytes, and more of them at a time are no sooner done.
+const maxQueries = 16
 
 // route is one endpoint. Its handler returns an error instead of writing one;
 // it must not have written anything then.

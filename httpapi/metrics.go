@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -23,18 +24,33 @@ func (h *Handler) metrics(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	buckets, err := h.svc.Series(r.Context(), series)
+	body, err := h.series(r.Context(), &series, format)
 	if err != nil {
 		return err
 	}
-	if len(buckets) == 0 {
+	if body == nil {
 		return writeJSON(w, http.StatusNotFound, object{"message": "No metrics found"})
 	}
-	body := format.encode(&series, buckets)
 	w.Header().Set("Content-Type", format.content)
 	w.Header().Set("Vary", "Accept, Authorization")
 	sendTagged(w, r, body)
 	return nil
+}
+
+// series returns the answer to a query, nil if there is nothing, when it is its
+// turn.
+func (h *Handler) series(ctx context.Context, series *metrics.Series, format format) ([]byte, error) {
+	select {
+	case h.queries <- struct{}{}:
+		defer func() { <-h.queries }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	buckets, err := h.svc.Series(ctx, *series)
+	if err != nil || len(buckets) == 0 {
+		return nil, err
+	}
+	return format.encode(series, buckets), nil
 }
 
 // sendTagged sends a body with its ETag, or 304 to those who have it.

@@ -44,7 +44,8 @@ func (r *Reader) startJSON() (*layout, error) {
 func (r *Reader) readJSON(events []metrics.Event) int {
 	n := 0
 	r.slab = r.slab[:0]
-	for n < len(events) && r.err == nil {
+	enough := r.loaded + readBytes
+	for n < len(events) && r.err == nil && (r.loaded < enough || n == 0) {
 		switch sh := r.scan(); sh {
 		case noRow:
 			r.err = orEOF(r.scanner.err)

@@ -7,6 +7,9 @@ import (
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
+// readBytes is about how much input the events of one Read may hold in memory.
+const readBytes = 1 << 20
+
 // Reader reads events from one input. It is not safe for concurrent use.
 type Reader struct {
 	opts Options
@@ -71,9 +74,9 @@ func (r *Reader) Rows() int64 { return r.rows }
 func (r *Reader) Rejected() int64 { return r.rejected }
 
 // Read fills events with the next accepted rows and returns how many there
-// are. It returns fewer than len(events), but at least one, only where the
-// input ends or breaks off. Then and when there are none it returns 0 and an
-// error the next time: io.EOF, an error of Columns, of the input, or of
+// are: fewer than len(events) if those have taken about 1 MiB of input, or where
+// the input ends or breaks off, but at least one. When there are none it
+// returns 0 and an error: io.EOF, an error of Columns, of the input, or of
 // Options.Reject. It returns the same error for ever.
 //
 // The Fields of the events are valid until the next Read and must not be
@@ -128,7 +131,8 @@ func (r *Reader) start() error {
 func (r *Reader) readCSV(events []metrics.Event) int {
 	n, width := 0, len(r.cols.fields)
 	r.growSlab(len(events))
-	for n < len(events) && r.err == nil {
+	enough := r.loaded + readBytes
+	for n < len(events) && r.err == nil && (r.loaded < enough || n == 0) {
 		e := &events[n]
 		e.Fields = r.slab[n*width : (n+1)*width : (n+1)*width]
 		if r.quick(e) {

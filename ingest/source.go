@@ -35,6 +35,8 @@ type source struct {
 	err      error // what in said other than io.EOF; nothing comes either
 	eol      byte
 
+	loaded int64 // bytes of all pieces so far
+
 	quotes bool // buf has a quote
 	plain  bool // buf is ASCII without NUL
 }
@@ -48,6 +50,7 @@ func (s *source) refill() {
 	tail := s.buf[s.pos:s.end]
 	size := len(tail) + max(s.chunk, len(tail)) // at least doubles: no row is searched often
 	buf := make([]byte, size+padding)
+	s.loaded += int64(size)
 	n := copy(buf, tail)
 	m, err := readFull(s.in, buf[n:size])
 	if s.eof = isEOF(err); !s.eof {
