@@ -23,7 +23,7 @@ type Options struct {
 	// MaxUploadBytes bounds the (decompressed) size of a file; 0 means 1 GiB.
 	MaxUploadBytes int64
 	// MaxErrors is the number of rejected rows that a Receipt lists; 0 means
-	// 100. The repair file has all of them.
+	// 100. The repair file has the others too.
 	MaxErrors int
 	// MaxRepairBytes bounds the repair file of an upload; its last line says
 	// when there were more rejected rows. 0 means 64 MiB.

@@ -195,8 +195,8 @@ func (p *parser) fill() error {
 	return nil
 }
 
-// reject keeps the first rejected rows for the answer and writes all of them
-// to the repair file.
+// reject keeps the first rejected rows for the answer, and has each written to
+// the repair file.
 func (p *parser) reject(ctx context.Context, e *ingest.RowError) error {
 	c := p.current
 	if p.repairs == 0 {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/queue"
+	"github.com/eventmetrics/eventmetrics/store"
 )
 
 // The scheduled jobs; their ids are their ticks.
@@ -28,7 +29,9 @@ func (s *Service) Run(ctx context.Context) error {
 	defer stop()
 	running.Go(func() { s.every(ctx, s.opts.ReconcileEvery, s.reconcileTick) })
 	running.Go(func() { s.schedule(ctx, kindCleanup, s.opts.CleanupEvery) })
-	running.Go(func() { s.schedule(ctx, kindReprocess, s.opts.ReprocessEvery) })
+	if _, ok := store.As[store.Amender](s.store); ok { // else each job would die
+		running.Go(func() { s.schedule(ctx, kindReprocess, s.opts.ReprocessEvery) })
+	}
 	if err := s.queue.Consume(ctx, s.work); err != nil {
 		return fmt.Errorf("eventmetrics: consume jobs: %w", err)
 	}

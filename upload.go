@@ -187,9 +187,9 @@ func (s *Service) land(key string) {
 	delete(s.inFlight, key)
 }
 
-// Repair returns the repair file of a batch in chunks: a CSV file of all
-// rejected rows with the reasons, to be mended and uploaded again. It is empty
-// if no row was rejected. A chunk is valid until the next. Errors:
+// Repair returns the repair file of a batch in chunks: a CSV file of the
+// rejected rows with the reasons, as far as Options.MaxRepairBytes allows, to
+// be mended and uploaded again. It is empty if no row was rejected. A chunk is valid until the next. Errors:
 // store.ErrNotFound.
 func (s *Service) Repair(ctx context.Context, id string) iter.Seq2[[]byte, error] {
 	return s.store.Attachment(ctx, id, repairAttachment)

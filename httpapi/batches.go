@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/store"
@@ -134,7 +133,7 @@ func (h *Handler) process(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		body["status"] = b.Status
-		w.Header().Set("Preference-Applied", "wait="+strconv.Itoa(int(prefer.wait/time.Second)))
+		appliedWait(w, prefer.wait)
 	}
 	return writeJSON(w, http.StatusOK, body)
 }

@@ -27,8 +27,8 @@ func (h *Handler) file(r *http.Request, body io.Reader) (eventmetrics.File, func
 	file := eventmetrics.File{Name: r.URL.Query().Get("file_name"), Body: body}
 	encoding := r.Header.Get("Content-Encoding")
 	release := func() {}
-	switch content {
-	case "multipart/form-data":
+	switch {
+	case content == "multipart/form-data":
 		form, err := decompress(body, encoding)
 		if err != nil {
 			return file, nil, err
@@ -38,8 +38,8 @@ func (h *Handler) file(r *http.Request, body io.Reader) (eventmetrics.File, func
 			release()
 			return file, nil, err
 		}
-	case "text/csv":
-	case "application/x-ndjson", "application/ndjson", "application/jsonl":
+	case content == "text/csv":
+	case isNDJSON(content):
 		file.Format = ingest.NDJSON
 	default:
 		return file, nil, problem{
@@ -82,18 +82,21 @@ func firstFile(body io.Reader, boundary string) (eventmetrics.File, error) {
 			continue
 		}
 		file := eventmetrics.File{Name: part.FileName(), Body: part}
-		if isNDJSON(part.Header.Get("Content-Type"), part.FileName()) {
+		content, _, _ := mime.ParseMediaType(part.Header.Get("Content-Type"))
+		if isNDJSON(content) || namesNDJSON(part.FileName()) {
 			file.Format = ingest.NDJSON
 		}
 		return file, nil
 	}
 }
 
-func isNDJSON(content, name string) bool {
-	switch content, _, _ := strings.Cut(content, ";"); strings.TrimSpace(content) {
-	case "application/x-ndjson", "application/ndjson", "application/jsonl":
-		return true
-	}
+func isNDJSON(media string) bool {
+	return media == "application/x-ndjson" || media == "application/ndjson" || media == "application/jsonl"
+}
+
+// namesNDJSON reports whether a file name ends as those of NDJSON files do,
+// compressed or not.
+func namesNDJSON(name string) bool {
 	name = strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(name), ".gz"), ".zst")
 	return strings.HasSuffix(name, ".ndjson") || strings.HasSuffix(name, ".jsonl")
 }

@@ -29,7 +29,7 @@ func (h *Handler) metrics(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if body == nil {
-		return writeJSON(w, http.StatusNotFound, object{"message": "No metrics found"})
+		return noMetrics(w)
 	}
 	w.Header().Set("Content-Type", format.content)
 	w.Header().Set("Vary", "Accept, Authorization")
@@ -51,6 +51,11 @@ func (h *Handler) series(ctx context.Context, series *metrics.Series, format for
 		return nil, err
 	}
 	return format.encode(series, buckets), nil
+}
+
+// noMetrics answers a query without a result as the original did.
+func noMetrics(w http.ResponseWriter) error {
+	return writeJSON(w, http.StatusNotFound, object{"message": "No metrics found"})
 }
 
 // sendTagged sends a body with its ETag, or 304 to those who have it.
@@ -171,7 +176,7 @@ func (h *Handler) streamShares(w http.ResponseWriter, r *http.Request, day metri
 		}
 	}
 	if sum == 0 {
-		return writeJSON(w, http.StatusNotFound, object{"message": "No metrics found"})
+		return noMetrics(w)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	b = strconv.AppendInt(append(b, `],"count":`...), sum, 10)

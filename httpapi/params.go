@@ -91,6 +91,11 @@ func parsePrefer(r *http.Request) preferences {
 	return p
 }
 
+// appliedWait tells the client that its wait was granted, and how long.
+func appliedWait(w http.ResponseWriter, wait time.Duration) {
+	w.Header().Set("Preference-Applied", "wait="+strconv.Itoa(int(wait/time.Second)))
+}
+
 // isBatchID reports whether s has the form of a UUID in lower case.
 func isBatchID(s string) bool {
 	if len(s) != 36 {

@@ -13,7 +13,8 @@ const guardStep = 16 << 10
 
 // guard bounds the size of a body and the time that it may stall: the read
 // deadline moves on only when enough has arrived, so that a trickle of bytes
-// ends like silence does. The returned function lifts the deadline.
+// ends like silence does. The returned function gives what is left of the body
+// a last grace.
 func (h *Handler) guard(w http.ResponseWriter, r *http.Request) (io.Reader, func()) {
 	g := &guarded{
 		r:       http.MaxBytesReader(w, r.Body, h.opts.MaxBodyBytes),

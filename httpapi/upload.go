@@ -58,7 +58,7 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
 		}
 		answer["status"] = b.Status
 		if want.wait > 0 {
-			w.Header().Set("Preference-Applied", "wait="+strconv.Itoa(int(want.wait/time.Second)))
+			appliedWait(w, want.wait)
 		}
 	}
 	if receipt.Replayed {

@@ -6,8 +6,8 @@ import (
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
-// Amender is a [Store] that can correct its ledger. Without it, reprocessing
-// reports differences and leaves them.
+// Amender is a [Store] that can correct its ledger. Without it there is
+// no reprocessing.
 type Amender interface {
 	// Contribution returns what the ledger has for a batch. It belongs to the
 	// caller. Errors: ErrNotFound when the batch is unknown or has no
