@@ -106,7 +106,6 @@ type parser struct {
 	schema    ingest.Schema
 	maxErrors int
 	events    int64
-	repairs   int64 // rejected rows seen
 	errors    []ingest.RowError
 
 	repairLeft int64 // bytes that the repair file has room for
@@ -199,10 +198,9 @@ func (p *parser) fill() error {
 // the repair file.
 func (p *parser) reject(ctx context.Context, e *ingest.RowError) error {
 	c := p.current
-	if p.repairs == 0 {
+	if p.reader.Rejected() == 1 {
 		c.repair = p.repair.AppendHeader(c.repair)
 	}
-	p.repairs++
 	p.repairLine(c, e)
 	if len(p.errors) < p.maxErrors {
 		p.errors = append(p.errors, echo(e))
