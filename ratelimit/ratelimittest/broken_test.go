@@ -88,6 +88,7 @@ const (
 	rate       = "limit and window are reported"
 	reset      = "reset is above 0 and within the window"
 	again      = "a window that ended has all its room again"
+	waits      = "a client that waits as told is allowed"
 	denials    = "denied requests do not make the window longer"
 	ended      = "an ended context does not block"
 )
@@ -103,7 +104,7 @@ func brokenCounts() []brokenLimiter {
 		{"one too many", func(limit int64, window time.Duration) asked {
 			return newFixed(limit+1, window).Allow
 		}, []string{exact, concurrent, pair, apart, odd, remaining, rate, again, ended}},
-		{"never denies", lies(func(d *ratelimit.Decision) { d.Allowed = true }), []string{exact, concurrent, pair, apart, odd, again, denials, ended}},
+		{"never denies", lies(func(d *ratelimit.Decision) { d.Allowed = true }), []string{exact, concurrent, pair, apart, odd, again, waits, denials, ended}},
 		{"reads and writes in two steps", losesUpdates, []string{concurrent, pair}},
 		{"one count for all keys", confuses(func(string) string { return "" }), []string{apart, odd}},
 		{"cuts long keys", confuses(func(k string) string { return k[:min(len(k), 1000)] }), []string{odd}},
@@ -137,7 +138,10 @@ func brokenAnswers() []brokenLimiter {
 			if !d.Allowed {
 				d.ResetAfter = 0
 			}
-		}), []string{reset, denials}},
+		}), []string{reset, waits, denials}},
+		{"reset in whole units, cut off", lies(func(d *ratelimit.Decision) {
+			d.ResetAfter = max(1, d.ResetAfter.Truncate(d.Window/10))
+		}), []string{waits}},
 		{"reset longer than the window", lies(func(d *ratelimit.Decision) { d.ResetAfter += d.Window }), []string{reset}},
 	}
 }
@@ -145,9 +149,9 @@ func brokenAnswers() []brokenLimiter {
 func brokenWindows() []brokenLimiter {
 	return []brokenLimiter{
 		{"denials begin a new window", miscounts(beginsAgainWhenDenied), []string{denials}},
-		{"denials begin a new window in secret", beginsAgainInSecret, []string{again, denials}},
-		{"a key without an end", miscounts(neverEnds), []string{again, denials}},
-		{"a window that keeps its denials", miscounts(keepsDenials), []string{again, denials}},
+		{"denials begin a new window in secret", beginsAgainInSecret, []string{again, waits, denials}},
+		{"a key without an end", miscounts(neverEnds), []string{again, waits, denials}},
+		{"a window that keeps its denials", miscounts(keepsDenials), []string{again, waits, denials}},
 		{"a new window with room for one", miscounts(leavesRoomForOne), []string{again}},
 	}
 }

@@ -102,6 +102,7 @@ var checks = []check{
 	{name: "limit and window are reported", run: reportsItsRate},
 	{name: "reset is above 0 and within the window", run: reportsItsReset},
 	{name: "a window that ended has all its room again", run: opensANewWindow},
+	{name: "a client that waits as told is allowed", run: admitsWhoWaits},
 	{name: "denied requests do not make the window longer", run: endsInSpiteOfDenials},
 	{name: "an ended context does not block", run: honoursItsContext},
 }

@@ -45,6 +45,29 @@ func opensANewWindow(e *env) error {
 	return nil
 }
 
+func admitsWhoWaits(e *env) error {
+	l := e.h.Open(e.TB, 1, e.h.Window)
+	for i := range 3 {
+		if _, err := e.exhaust(l); err != nil {
+			return err
+		}
+		e.wait(e.h.Window / 3) // to be told the rest of a window
+		d, err := e.exhaust(l)
+		if err != nil {
+			return err
+		}
+		told := d.ResetAfter
+		e.wait(told + e.h.Precision)
+		if d, err = l.Allow(e.ctx, "k"); err != nil {
+			return fmt.Errorf("ask after the window: %w", err)
+		}
+		if !d.Allowed {
+			return fmt.Errorf("wait %d: a client that waited as told, %v, was told to wait %v more", i+1, told, d.ResetAfter)
+		}
+	}
+	return nil
+}
+
 func endsInSpiteOfDenials(e *env) error {
 	l := e.h.Open(e.TB, 1, e.h.Window)
 	d, err := e.exhaust(l)
