@@ -154,8 +154,18 @@ func knownProblems() []knownProblem {
 			status: http.StatusRequestTimeout, code: CodeTimeout, detail: "the upload stalled; nothing of it was kept",
 			header: http.Header{"Connection": {"close"}},
 		}},
+		{store.ErrUnavailable, awayProblem("the store is away; try again")},
+		{queue.ErrUnavailable, awayProblem("the queue is away; try again")},
 		{context.Canceled, problem{status: 499, code: CodeTimeout, detail: "the client went away"}},
 		{context.DeadlineExceeded, problem{status: http.StatusServiceUnavailable, code: CodeBusy, detail: "it took too long"}},
+	}
+}
+
+// awayProblem tells of a part that cannot be reached just now.
+func awayProblem(detail string) problem {
+	return problem{
+		status: http.StatusServiceUnavailable, code: CodeBusy, detail: detail,
+		header: http.Header{"Retry-After": {"5"}},
 	}
 }
 

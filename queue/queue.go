@@ -21,6 +21,10 @@ var (
 	ErrBadCursor = errors.New("queue: bad cursor")
 	// ErrNotDead means that the job is known but is not a dead letter.
 	ErrNotDead = errors.New("queue: job is not dead")
+	// ErrUnavailable means that what the queue is kept in could not be reached,
+	// or could not serve, in time. Nothing is known about the change; the call
+	// may be repeated later.
+	ErrUnavailable = errors.New("queue: unavailable")
 )
 
 // Queue is a durable job queue. All methods are safe for concurrent use, by

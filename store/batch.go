@@ -16,6 +16,10 @@ var (
 	ErrKeyTaken = errors.New("store: idempotency key taken")
 	// ErrPurged means that the raw events of the batch were purged.
 	ErrPurged = errors.New("store: raw events purged")
+	// ErrUnavailable means that the database could not be reached, or could not
+	// serve, for as long as the store tried. Nothing is known about the change;
+	// the call may be repeated later.
+	ErrUnavailable = errors.New("store: database unavailable")
 )
 
 // Status is the place of a batch in its life:

@@ -21,9 +21,9 @@ import (
 //
 // All methods are safe for concurrent use, by several processes too if the
 // database is shared. Methods return when what they say is durable, or with an
-// error; an error that is not one of the package's sentinels says nothing
-// about whether the change happened, and every method but Begin may then be
-// called again with the same arguments. Batch ids are chosen by the caller;
+// error; an error that is not one of the package's sentinels, or is
+// ErrUnavailable, says nothing about whether the change happened, and every
+// method but Begin may then be called again with the same arguments. Batch ids are chosen by the caller;
 // they are UUIDv7 text, so that ascending ids are ascending in time.
 //
 // A method or iterator whose ctx has ended returns an error for which
