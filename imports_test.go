@@ -49,6 +49,7 @@ func TestBackendsKeepToThemselves(t *testing.T) {
 		{"/store/sqlitestore", "modernc.org/sqlite"},
 		{"/queue/riverqueue", "modernc.org/sqlite github.com/riverqueue/river"},
 		{"/ratelimit/memorylimiter", "github.com/ulule/limiter"},
+		{"/ratelimit/redislimiter", "github.com/ulule/limiter github.com/redis"},
 		{"/httpapi", "github.com/klauspost/compress"},
 	} {
 		t.Run(tc.pkg, func(t *testing.T) {

@@ -1,0 +1,210 @@
+package redislimiter_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
+
+	"github.com/eventmetrics/eventmetrics/ratelimit"
+	"github.com/eventmetrics/eventmetrics/ratelimit/memorylimiter"
+	"github.com/eventmetrics/eventmetrics/ratelimit/ratelimittest"
+	"github.com/eventmetrics/eventmetrics/ratelimit/redislimiter"
+)
+
+// TestMain counts for ever instead of running the tests in a child process.
+func TestMain(m *testing.M) {
+	if url := os.Getenv(victimURL); url != "" {
+		victim(url)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func ExampleOpen() {
+	opts := &redislimiter.Options{Limit: 2, Window: time.Hour}
+	shared, err := redislimiter.Open("redis://127.0.0.1:1", opts) // where nobody listens
+	if err != nil {
+		panic(err)
+	}
+	defer shared.Close()
+	local, err := memorylimiter.New(&memorylimiter.Options{Limit: opts.Limit, Window: opts.Window})
+	if err != nil {
+		panic(err)
+	}
+	l := ratelimit.Fallback(shared, local, nil)
+	for range 3 {
+		d, err := l.Allow(context.Background(), "203.0.113.5")
+		fmt.Println(d.Allowed, d.Remaining, err)
+	}
+	// Output:
+	// true 1 <nil>
+	// true 0 <nil>
+	// false 0 <nil>
+}
+
+func open(t testing.TB, url string, o *redislimiter.Options) *redislimiter.Limiter {
+	t.Helper()
+	l, err := redislimiter.Open(url, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return l
+}
+
+// connect returns a client that looks at what a limiter leaves in Redis.
+func connect(t testing.TB, url string) *redis.Client {
+	t.Helper()
+	o, err := redis.ParseURL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(o)
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+func ask(t testing.TB, l ratelimit.Limiter, key string) ratelimit.Decision {
+	t.Helper()
+	d, err := l.Allow(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestConformance(t *testing.T) {
+	url := startServer(t).URL()
+	ratelimittest.Run(t, ratelimittest.Harness{
+		Window: 200 * time.Millisecond,
+		Open: func(t testing.TB, limit int64, window time.Duration) ratelimit.Limiter {
+			return open(t, url, &redislimiter.Options{Limit: limit, Window: window, Prefix: name()})
+		},
+		OpenPair: func(t testing.TB, limit int64, window time.Duration) (a, b ratelimit.Limiter) {
+			o := &redislimiter.Options{Limit: limit, Window: window, Prefix: name()}
+			return open(t, url, o), open(t, url, o)
+		},
+	})
+}
+
+func TestDefaults(t *testing.T) {
+	url := startServer(t).URL()
+	client := connect(t, url)
+	for i, o := range []*redislimiter.Options{nil, {}} {
+		l, err := redislimiter.New(client, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := ask(t, l, "k"+strconv.Itoa(i))
+		want := ratelimit.Decision{Allowed: true, Limit: 1, ResetAfter: time.Minute, Window: time.Minute}
+		if diff := cmp.Diff(want, d); diff != "" {
+			t.Errorf("first decision (-want +got):\n%s", diff)
+		}
+		if n := client.Exists(t.Context(), "eventmetrics:limit:k"+strconv.Itoa(i)).Val(); n != 1 {
+			t.Error("the key is not where its documentation says")
+		}
+		if err := l.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	}
+	if err := client.Ping(t.Context()).Err(); err != nil {
+		t.Errorf("a borrowed client was closed: %v", err)
+	}
+}
+
+func TestOptionsOutOfRangeAreNamed(t *testing.T) {
+	tests := []struct {
+		name string
+		o    redislimiter.Options
+	}{
+		{"limit", redislimiter.Options{Limit: -1}},
+		{"window", redislimiter.Options{Window: -1}},
+		{"window", redislimiter.Options{Window: time.Millisecond}},
+		{"window", redislimiter.Options{Window: math.MaxInt64}},
+		{"milliseconds", redislimiter.Options{Window: time.Second + time.Microsecond}},
+	}
+	for _, tt := range tests {
+		l, err := redislimiter.Open("redis://127.0.0.1:1", &tt.o)
+		if err == nil || l != nil || !strings.Contains(err.Error(), tt.name) {
+			t.Errorf("Open(%+v) = %v, %v, want an error that names the %s", tt.o, l, err, tt.name)
+		}
+	}
+}
+
+func TestLimitersWithOtherPrefixesCountApart(t *testing.T) {
+	url := startServer(t).URL()
+	for range 2 {
+		if d := ask(t, open(t, url, &redislimiter.Options{Prefix: name()}), "k"); !d.Allowed {
+			t.Errorf("the first request of a prefix: %+v", d)
+		}
+	}
+}
+
+// TestResetAfterIsExact waits to the millisecond, which the suite does not ask
+// for.
+func TestResetAfterIsExact(t *testing.T) {
+	l := open(t, startServer(t).URL(), &redislimiter.Options{Window: 20 * time.Millisecond})
+	for range 25 {
+		d := ask(t, l, "k")
+		for d.Allowed {
+			d = ask(t, l, "k")
+		}
+		<-time.After(d.ResetAfter)
+		if d := ask(t, l, "k"); !d.Allowed {
+			t.Fatalf("a client that waited as told: %+v", d)
+		}
+	}
+}
+
+func TestErrorsOfTheContextAreTold(t *testing.T) {
+	s := startServer(t)
+	l := open(t, s.URL(), nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := l.Allow(ctx, "k"); !errors.Is(err, context.Canceled) {
+		t.Errorf("Allow: %v, want the context's error", err)
+	}
+	if d := ask(t, l, "k"); !d.Allowed {
+		t.Errorf("a request with an ended context was counted: %+v", d)
+	}
+}
+
+func BenchmarkAllow(b *testing.B) {
+	l := open(b, startServer(b).URL(), &redislimiter.Options{Limit: 10})
+	keys := make([]string, 1000)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("2001:db8:%x::/64", i)
+	}
+	b.Run("one caller", func(b *testing.B) {
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			ask(b, l, keys[i%len(keys)])
+		}
+	})
+	b.Run("16 callers a processor", func(b *testing.B) {
+		var next atomic.Int64
+		b.SetParallelism(16)
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			for i := int(next.Add(7919)); pb.Next(); i++ {
+				if _, err := l.Allow(b.Context(), keys[i%len(keys)]); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	})
+}
