@@ -28,9 +28,13 @@ build:
 deps:
 	@./internal/testenv/install.sh
 
-tools: $(BIN)/golangci-lint
+tools: $(BIN)/golangci-lint $(BIN)/mongotestd
 $(BIN)/golangci-lint: internal/tools/go.mod internal/tools/go.sum
 	cd internal/tools && GOBIN=$(BIN) $(GO) install tool
+
+# The MongoDB-wire server of the tests; without the tag it would link pgx.
+$(BIN)/mongotestd: internal/tools/go.mod internal/tools/go.sum $(shell find internal/tools/mongotestd -name '*.go')
+	cd internal/tools && CGO_ENABLED=0 $(GO) build -tags ferretdb_no_postgresql -o $@ ./mongotestd
 
 lint: tools
 	$(BIN)/golangci-lint run ./...
