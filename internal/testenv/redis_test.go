@@ -77,8 +77,8 @@ func TestAPausedRedisHangs(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if err := client.Get(ctx, "key").Err(); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("Get = %v, want the deadline", err)
+	if err := client.Get(ctx, "key").Err(); err == nil || ctx.Err() == nil {
+		t.Errorf("Get = %v before the deadline", err)
 	}
 	if err := server.Resume(); err != nil {
 		t.Fatal(err)
