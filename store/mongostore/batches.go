@@ -1,0 +1,235 @@
+package mongostore
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// Statuses of batches that nobody sees, beside those of package store.
+const (
+	// statusUploading is that of a batch whose Writer has not committed.
+	statusUploading store.Status = "uploading"
+	// statusRemoving is that of a batch of which parts may be left.
+	statusRemoving store.Status = "removing"
+	// statusRemoved is that of a remainder that was pruned. Its Writer may be
+	// alive and add to it, so that a later Prune looks again.
+	statusRemoved store.Status = "removed"
+)
+
+// batchDoc is the document of a batch.
+type batchDoc struct {
+	Key      string       `bson:"_id"`
+	ID       string       `bson:"batch_id"`
+	FileName string       `bson:"file_name"`
+	SHA256   string       `bson:"sha256"`
+	Events   int64        `bson:"total_events"`
+	Failed   int64        `bson:"failed_events"`
+	Status   store.Status `bson:"status"`
+	Cause    string       `bson:"cause"`
+
+	IdempotencyKey string     `bson:"idempotency_key,omitempty"`
+	KeyExpires     *time.Time `bson:"key_expires_at,omitempty"`
+	Created        *time.Time `bson:"created_at,omitempty"`
+	Updated        time.Time  `bson:"updated_at"`
+	Sealed         bool       `bson:"sealed,omitempty"`
+	// Deleting means that somebody has begun to delete it: it is gone as soon
+	// as its entry of the ledger is void.
+	Deleting bool `bson:"deleting,omitempty"`
+}
+
+func (d *batchDoc) visible() bool { return slices.Contains(store.Statuses(), d.Status) }
+
+func (d *batchDoc) batch() store.Batch {
+	return store.Batch{
+		ID: d.ID, FileName: d.FileName, SHA256: d.SHA256, Events: d.Events, Failed: d.Failed,
+		Status: d.Status, Cause: d.Cause, IdempotencyKey: d.IdempotencyKey,
+		KeyExpires: fromDate(d.KeyExpires), Created: fromDate(d.Created), Updated: d.Updated.UTC(), Sealed: d.Sealed,
+	}
+}
+
+// toDate cuts a time to what a date of MongoDB holds.
+func toDate(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC().Truncate(time.Millisecond)
+	return &t
+}
+
+func fromDate(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// read returns the document of a batch that is visible. Errors:
+// store.ErrNotFound.
+func (s *Store) read(ctx context.Context, id string) (*batchDoc, error) {
+	var d batchDoc
+	err := s.find(ctx, s.batches, eq("_id", id), &d)
+	if errors.Is(err, mongo.ErrNoDocuments) || err == nil && !d.visible() {
+		return nil, store.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	if d.Deleting {
+		void, err := s.isVoid(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if void {
+			return nil, store.ErrNotFound
+		}
+	}
+	return &d, nil
+}
+
+// Batch implements [store.Store].
+func (s *Store) Batch(ctx context.Context, id string) (store.Batch, error) {
+	d, err := s.read(ctx, id)
+	if err != nil {
+		return store.Batch{}, wrap(err, "read batch %q", id)
+	}
+	return d.batch(), nil
+}
+
+// Batches implements [store.Store].
+func (s *Store) Batches(ctx context.Context, q store.BatchQuery) ([]store.Batch, error) {
+	var list []store.Batch
+	for len(list) < q.Size() {
+		docs, err := s.page(ctx, &q, q.Size()-len(list))
+		if err != nil {
+			return nil, wrap(err, "list batches")
+		}
+		if len(docs) == 0 {
+			break
+		}
+		for i := range docs {
+			q.After = docs[i].ID
+			if docs[i].Deleting {
+				void, err := s.isVoid(ctx, docs[i].ID)
+				if err != nil {
+					return nil, wrap(err, "list batches")
+				}
+				if void {
+					continue
+				}
+			}
+			list = append(list, docs[i].batch())
+		}
+	}
+	return list, nil
+}
+
+func (s *Store) page(ctx context.Context, q *store.BatchQuery, limit int) ([]batchDoc, error) {
+	statuses := q.Statuses
+	if len(statuses) == 0 {
+		statuses = store.Statuses()
+	}
+	filter := eq("status", eq("$in", statuses))
+	if q.IdempotencyKey != "" {
+		filter = append(filter, eq("idempotency_key", q.IdempotencyKey)...)
+	}
+	if !q.UpdatedBefore.IsZero() {
+		filter = append(filter, eq("updated_at", eq("$lt", ceiling(q.UpdatedBefore)))...)
+	}
+	if q.After != "" {
+		filter = append(filter, eq("batch_id", eq("$lt", q.After))...)
+	}
+	var docs []batchDoc
+	opts := options.Find().SetSort(eq("batch_id", -1)).SetLimit(int64(limit))
+	err := s.do(ctx, func(ctx context.Context) error {
+		cursor, err := s.batches.Find(ctx, filter, opts)
+		if err != nil {
+			return err
+		}
+		docs = nil
+		return cursor.All(ctx, &docs)
+	})
+	return docs, err
+}
+
+// ceiling is the first date that is not before t.
+func ceiling(t time.Time) time.Time {
+	return t.Add(time.Millisecond - 1).Truncate(time.Millisecond)
+}
+
+// SetStatus implements [store.Store].
+func (s *Store) SetStatus(ctx context.Context, id string, from []store.Status, to store.Status, cause string) error {
+	var seen []store.Status // never one of those that nobody sees
+	for _, status := range store.Statuses() {
+		if slices.Contains(from, status) {
+			seen = append(seen, status)
+		}
+	}
+	change := eq("$set", eq("status", to, "cause", cause, "updated_at", s.now()))
+	var err error
+	moved := false
+	if len(seen) > 0 {
+		moved, err = s.update(ctx, s.batches, eq("_id", id, "status", eq("$in", seen)), change)
+	}
+	if err != nil || moved {
+		return wrap(err, "set status of batch %q", id)
+	}
+	if _, err := s.read(ctx, id); err != nil {
+		return wrap(err, "set status of batch %q", id)
+	}
+	return wrap(store.ErrConflict, "set status of batch %q", id)
+}
+
+// commit makes the batch of a Writer visible.
+func (s *Store) commit(ctx context.Context, id string, events int64, b store.Batch) (store.Batch, error) {
+	d := batchDoc{
+		Key: id, ID: id, FileName: b.FileName, SHA256: b.SHA256, Events: events, Failed: b.Failed, Status: store.Uploaded,
+		IdempotencyKey: b.IdempotencyKey, Created: toDate(b.Created), Updated: s.now(),
+	}
+	if b.IdempotencyKey != "" {
+		d.KeyExpires = toDate(b.KeyExpires)
+		if err := s.claim(ctx, &d); err != nil {
+			return store.Batch{}, err
+		}
+	}
+	flipped := false
+	err := s.do(ctx, func(ctx context.Context) error {
+		r, err := s.batches.ReplaceOne(ctx, eq("_id", id, "status", statusUploading), d)
+		flipped = err == nil && r.MatchedCount > 0
+		return err
+	})
+	if err != nil {
+		return store.Batch{}, err
+	}
+	if flipped {
+		return d.batch(), nil
+	}
+	return s.committedBefore(ctx, &d)
+}
+
+// committedBefore tells an earlier try that succeeded without an answer from a
+// remainder that was pruned.
+func (s *Store) committedBefore(ctx context.Context, d *batchDoc) (store.Batch, error) {
+	there, err := s.read(ctx, d.ID)
+	if err == nil {
+		return there.batch(), nil
+	}
+	if errors.Is(err, store.ErrNotFound) && d.IdempotencyKey != "" {
+		return store.Batch{}, errors.Join(err, s.release(ctx, d.IdempotencyKey, d.ID))
+	}
+	return store.Batch{}, err
+}
+
+// Ping implements [store.Pinger]. It writes to the batches what is there
+// already, to nothing.
+func (s *Store) Ping(ctx context.Context) error {
+	_, err := s.update(ctx, s.batches, eq("_id", ""), bson.D{{Key: "$set", Value: eq("cause", "")}})
+	return wrap(err, "ping")
+}

@@ -1,0 +1,134 @@
+package mongostore
+
+import (
+	"encoding/binary"
+	"math"
+	"strconv"
+	"strings"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+)
+
+// The documents of events are written and read byte by byte (bsonspec.org):
+// there are millions of them, and to go through structs costs ten times as
+// much.
+
+// openDoc begins a document and returns where, for closeDoc.
+func openDoc(b []byte) ([]byte, int) { return append(b, 0, 0, 0, 0), len(b) }
+
+// closeDoc ends the document that began at start.
+func closeDoc(b []byte, start int) []byte {
+	b = append(b, 0)
+	binary.LittleEndian.PutUint32(b[start:], uint32(len(b)-start))
+	return b
+}
+
+func appendKey(b []byte, kind bson.Type, key string) []byte {
+	b = append(b, byte(kind))
+	b = append(b, key...)
+	return append(b, 0)
+}
+
+func appendString(b []byte, key, value string) []byte {
+	return appendText(appendKey(b, bson.TypeString, key), value)
+}
+
+// appendText appends the value of a string.
+func appendText(b []byte, value string) []byte {
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(value)+1))
+	b = append(b, value...)
+	return append(b, 0)
+}
+
+func appendInt64(b []byte, key string, value int64) []byte {
+	return binary.LittleEndian.AppendUint64(appendKey(b, bson.TypeInt64, key), uint64(value))
+}
+
+func appendDate(b []byte, key string, milliseconds int64) []byte {
+	return binary.LittleEndian.AppendUint64(appendKey(b, bson.TypeDateTime, key), uint64(milliseconds))
+}
+
+// insertCommand puts documents into one unordered insert.
+func insertCommand(collection string, docs []bson.Raw) bson.Raw {
+	size := 128 + len(collection)
+	for _, d := range docs {
+		size += len(d) + 12
+	}
+	b, start := openDoc(make([]byte, 0, size))
+	b = appendString(b, "insert", collection)
+	b = append(appendKey(b, bson.TypeBoolean, "ordered"), 0)
+	b, concern := openDoc(appendKey(b, bson.TypeEmbeddedDocument, "writeConcern"))
+	b = closeDoc(appendString(b, "w", "majority"), concern)
+	b, list := openDoc(appendKey(b, bson.TypeArray, "documents"))
+	for i, d := range docs {
+		b = append(b, byte(bson.TypeEmbeddedDocument))
+		b = append(strconv.AppendInt(b, int64(i), 10), 0)
+		b = append(b, d...)
+	}
+	b = closeDoc(b, list)
+	return closeDoc(b, start)
+}
+
+// member is one element of a document.
+type member struct {
+	kind  bson.Type
+	key   string
+	text  string // of a string
+	whole int64  // of an integer or date
+}
+
+// members reads the strings, integers and dates of a document, whose bytes
+// are in s, in order. It skips nothing and stops at what it does not know.
+func members(s string, use func(member) bool) bool {
+	if len(s) < 5 {
+		return false
+	}
+	s = s[4 : len(s)-1]
+	for len(s) > 0 {
+		m := member{kind: bson.Type(s[0])}
+		end := strings.IndexByte(s[1:], 0)
+		if end < 0 {
+			return false
+		}
+		m.key, s = s[1:1+end], s[2+end:]
+		n := m.read(s)
+		if n < 0 || !use(m) {
+			return false
+		}
+		s = s[n:]
+	}
+	return true
+}
+
+// read takes the value from the start of s and returns its length, or -1.
+func (m *member) read(s string) int {
+	switch m.kind {
+	case bson.TypeString:
+		if len(s) < 5 {
+			return -1
+		}
+		n := uint32At(s)
+		if n == 0 || n > math.MaxInt32 || int(n) > len(s)-4 {
+			return -1
+		}
+		m.text = s[4 : 3+n]
+		return 4 + int(n)
+	case bson.TypeInt32:
+		if len(s) < 4 {
+			return -1
+		}
+		m.whole = int64(int32(uint32At(s)))
+		return 4
+	case bson.TypeInt64, bson.TypeDateTime:
+		if len(s) < 8 {
+			return -1
+		}
+		m.whole = int64(uint64(uint32At(s)) | uint64(uint32At(s[4:]))<<32)
+		return 8
+	}
+	return -1
+}
+
+func uint32At(s string) uint32 {
+	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
+}

@@ -1,0 +1,104 @@
+package mongostore
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// eventsPage is the number of events that one query reads, or fewer if they
+// take more than eventsBytes. A page is read
+// whole before it is handed out, so that no cursor waits for the caller and a
+// lost connection costs no more than a page.
+const (
+	eventsPage  = 2000
+	eventsBytes = 4 << 20
+)
+
+// Events implements [store.Store].
+func (s *Store) Events(ctx context.Context, id string) iter.Seq2[metrics.Event, error] {
+	return func(yield func(metrics.Event, error) bool) {
+		if err := s.yieldEvents(ctx, id, yield); err != nil {
+			yield(metrics.Event{}, wrap(err, "read events of batch %q", id))
+		}
+	}
+}
+
+// yieldEvents returns nil when it has yielded all or the range has ended.
+func (s *Store) yieldEvents(ctx context.Context, id string, yield func(metrics.Event, error) bool) error {
+	d, err := s.read(ctx, id)
+	if err != nil {
+		return err
+	}
+	if d.Sealed {
+		return store.ErrPurged
+	}
+	var fields []metrics.Field
+	var left int64
+	for from := int64(0); ; {
+		page, more, err := s.eventsFrom(ctx, id, from)
+		if err != nil {
+			return err
+		}
+		for _, doc := range page {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			e, err := decodeEvent(doc, fields[:0])
+			if err != nil {
+				return err
+			}
+			from, fields = e.Row+1, e.Fields
+			if left++; !yield(e, nil) {
+				return nil
+			}
+		}
+		if !more {
+			return s.checkWhole(ctx, d, left)
+		}
+	}
+}
+
+// checkWhole finds out why a batch has fewer events than it should have: it
+// was sealed or deleted while they were read.
+func (s *Store) checkWhole(ctx context.Context, d *batchDoc, got int64) error {
+	if got == d.Events {
+		return nil
+	}
+	now, err := s.read(ctx, d.ID)
+	switch {
+	case err != nil:
+		return err
+	case now.Sealed:
+		return store.ErrPurged
+	}
+	return errors.New("there are other events than were committed")
+}
+
+// eventsFrom reads the next page and says whether there may be another.
+func (s *Store) eventsFrom(ctx context.Context, id string, row int64) (page []bson.Raw, more bool, err error) {
+	filter := eq("batch_id", id, "_id", eventRange(id, row))
+	opts := options.Find().SetSort(eq("_id", 1)).SetLimit(eventsPage)
+	err = s.do(ctx, func(ctx context.Context) error {
+		page, more = page[:0], false
+		cursor, err := s.events.Find(ctx, filter, opts)
+		if err != nil {
+			return err
+		}
+		defer cursor.Close(context.WithoutCancel(ctx)) //nolint:errcheck // Err tells
+		for size := 0; !more && cursor.Next(ctx); {
+			page = append(page, slices.Clone(cursor.Current))
+			size += len(cursor.Current)
+			more = len(page) == eventsPage || size > eventsBytes
+		}
+		return cursor.Err()
+	})
+	return page, more, err
+}

@@ -1,0 +1,103 @@
+package mongostore
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// keyDoc says which batch has an idempotency key.
+type keyDoc struct {
+	Key     string     `bson:"_id"`
+	BatchID string     `bson:"batch_id"`
+	Expires *time.Time `bson:"expires_at"`
+}
+
+// A Commit takes its key first and is visible a moment later. When it was
+// lost in between, the next one with the key gives it claimPatience to appear
+// and then takes its batch out of the world, and the key.
+const (
+	claimPatience = 2 * time.Second
+	claimPause    = 20 * time.Millisecond
+)
+
+// claim takes the idempotency key of a batch. Errors: store.ErrKeyTaken.
+func (s *Store) claim(ctx context.Context, d *batchDoc) error {
+	mine := keyDoc{Key: d.IdempotencyKey, BatchID: d.ID, Expires: d.KeyExpires}
+	for start := time.Now(); ; {
+		if added, err := s.insert(ctx, s.keys, mine); err != nil || added {
+			return err
+		}
+		var holder keyDoc
+		err := s.find(ctx, s.keys, eq("_id", mine.Key), &holder)
+		if errors.Is(err, mongo.ErrNoDocuments) {
+			continue
+		}
+		if err != nil || holder.BatchID == mine.BatchID {
+			return err
+		}
+		free, err := s.isFree(ctx, &holder, fromDate(d.Created), time.Since(start) > claimPatience)
+		if err != nil {
+			return err
+		}
+		if free {
+			if err := s.takeOver(ctx, &holder, &mine); err != nil {
+				return err
+			}
+			continue // the next turn sees who has it
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(claimPause):
+		}
+	}
+}
+
+// isFree reports whether a key may be taken from its holder. Errors:
+// store.ErrKeyTaken if not for a long time.
+func (s *Store) isFree(ctx context.Context, holder *keyDoc, now time.Time, impatient bool) (bool, error) {
+	if !fromDate(holder.Expires).After(now) {
+		return true, nil
+	}
+	var d batchDoc
+	err := s.find(ctx, s.batches, eq("_id", holder.BatchID), &d)
+	switch {
+	case errors.Is(err, mongo.ErrNoDocuments):
+		return true, nil
+	case err != nil:
+		return false, err
+	case d.Status != statusUploading:
+		if _, err := s.read(ctx, holder.BatchID); err == nil || !errors.Is(err, store.ErrNotFound) {
+			return false, errors.Join(store.ErrKeyTaken, err)
+		}
+		return true, nil
+	case !impatient:
+		return false, nil
+	}
+	fenced, err := s.update(ctx, s.batches, eq("_id", holder.BatchID, "status", statusUploading),
+		eq("$set", eq("status", statusRemoved, "updated_at", s.now())))
+	return fenced, err
+}
+
+// takeOver gives a key to another batch, and takes it from the batch that had
+// it, so that a search by key finds one.
+func (s *Store) takeOver(ctx context.Context, from, to *keyDoc) error {
+	taken, err := s.update(ctx, s.keys, eq("_id", from.Key, "batch_id", from.BatchID),
+		eq("$set", eq("batch_id", to.BatchID, "expires_at", to.Expires)))
+	if err != nil || !taken {
+		return err
+	}
+	_, err = s.update(ctx, s.batches, eq("_id", from.BatchID),
+		eq("$unset", eq("idempotency_key", "", "key_expires_at", "")))
+	return err
+}
+
+// release gives up the key of a batch.
+func (s *Store) release(ctx context.Context, key, id string) error {
+	return s.remove(ctx, s.keys, eq("_id", key, "batch_id", id))
+}

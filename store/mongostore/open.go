@@ -1,0 +1,154 @@
+package mongostore
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// Options change the defaults of a Store.
+type Options struct {
+	// Patience is how long a method goes on resending while the database
+	// cannot be reached or answers that it cannot serve just now; 0 means
+	// 10 s. The context of the call may end it sooner.
+	Patience time.Duration
+	// Inserters is the number of insert commands that a Writer has under way;
+	// 0 means 4.
+	Inserters int
+	// Logger gets what heals itself or needs a look; nil discards it.
+	Logger *slog.Logger
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Store is a [store.Store] in a MongoDB database. It has the optional
+// abilities [store.Amender], [store.Explainer], [store.Sealer] and
+// [store.Pinger]. It is safe for concurrent use, by several processes too.
+type Store struct {
+	client *mongo.Client // nil if borrowed
+	db     *mongo.Database
+	opts   Options
+	log    *slog.Logger
+
+	events, batches, attachments, keys *mongo.Collection
+	contributions, shares, journal     *mongo.Collection
+	daily, details                     *mongo.Collection
+
+	settler   settler
+	closeOnce sync.Once
+}
+
+var (
+	_ store.Store     = (*Store)(nil)
+	_ store.Amender   = (*Store)(nil)
+	_ store.Explainer = (*Store)(nil)
+	_ store.Sealer    = (*Store)(nil)
+	_ store.Pinger    = (*Store)(nil)
+)
+
+// DefaultDatabase is the database of a URI that names none.
+const DefaultDatabase = "eventmetrics"
+
+// ErrForeign means that the database has collections of the names that a
+// Store uses, but made by another program.
+var ErrForeign = errors.New("mongostore: database belongs to another program")
+
+// Open connects to the deployment that a mongodb:// or mongodb+srv:// URI
+// names and opens the database in its path. Writes wait for a majority. Nil
+// options mean the defaults. The caller must Close the Store. Errors:
+// [ErrForeign]; store.ErrUnavailable.
+func Open(ctx context.Context, uri string, opts *Options) (*Store, error) {
+	client, err := mongo.Connect(options.Client().
+		SetAppName("eventmetrics").
+		SetServerSelectionTimeout(5 * time.Second).
+		SetConnectTimeout(5 * time.Second).
+		SetReadConcern(readconcern.Majority()).
+		SetWriteConcern(writeconcern.Majority()).
+		ApplyURI(uri))
+	if err != nil {
+		return nil, fmt.Errorf("mongostore: connect: %w", err)
+	}
+	s, err := New(ctx, client.Database(databaseOf(uri)), opts)
+	if err != nil {
+		return nil, errors.Join(err, client.Disconnect(context.WithoutCancel(ctx)))
+	}
+	s.client = client
+	return s, nil
+}
+
+// databaseOf returns the database in the path of a URI, whose many hosts
+// package net/url would not take.
+func databaseOf(uri string) string {
+	_, rest, _ := strings.Cut(uri, "://")
+	rest, _, _ = strings.Cut(rest, "?")
+	_, name, _ := strings.Cut(rest, "/")
+	if plain, err := url.PathUnescape(name); err == nil {
+		name = plain
+	}
+	return cmp.Or(name, DefaultDatabase)
+}
+
+// New returns a Store in a database and makes what indexes are missing. The
+// database should be set to read from the primary, and to read and write with
+// majority concern. The client stays the caller's, who disconnects it after
+// [Store.Close]. Nil options mean the defaults. Errors: [ErrForeign];
+// store.ErrUnavailable.
+func New(ctx context.Context, db *mongo.Database, opts *Options) (*Store, error) {
+	s := &Store{db: db}
+	if opts != nil {
+		s.opts = *opts
+	}
+	s.opts.Patience = cmp.Or(max(s.opts.Patience, 0), 10*time.Second)
+	s.opts.Inserters = cmp.Or(max(s.opts.Inserters, 0), 4)
+	if s.opts.Now == nil {
+		s.opts.Now = time.Now
+	}
+	s.log = cmp.Or(s.opts.Logger, slog.New(slog.DiscardHandler))
+	s.settler.init(s.settle)
+	s.nameCollections()
+	if err := s.setUp(ctx); err != nil {
+		s.settler.stop()
+		return nil, fmt.Errorf("mongostore: open database %q: %w", db.Name(), err)
+	}
+	return s, nil
+}
+
+func (s *Store) nameCollections() {
+	for name, c := range map[string]**mongo.Collection{
+		"events": &s.events, "batches": &s.batches, "attachments": &s.attachments, "keys": &s.keys,
+		"contributions": &s.contributions, "shares": &s.shares, "journal": &s.journal,
+		"dailymetrics": &s.daily, "details": &s.details,
+	} {
+		*c = s.db.Collection(name)
+	}
+}
+
+// Close ends the settling that is under way, which another process or the
+// next start goes on with, and disconnects if the Store was opened with
+// [Open]. Closing again does nothing.
+func (s *Store) Close() error {
+	var err error
+	s.closeOnce.Do(func() {
+		s.settler.stop()
+		if s.client != nil {
+			err = s.client.Disconnect(context.Background())
+		}
+	})
+	return err
+}
+
+// now is the time to the millisecond, as it is kept.
+func (s *Store) now() time.Time { return s.opts.Now().UTC().Truncate(time.Millisecond) }

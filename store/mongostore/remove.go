@@ -1,0 +1,216 @@
+package mongostore
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// voidTTL is how long the void entry of a deleted batch stays in the ledger.
+// Record looks for the batch before it enters one; the void entry is for a
+// worker that looked, was held up, and goes on after the deletion.
+const voidTTL = 7 * 24 * time.Hour
+
+// DeleteBatch implements [store.Store]. The batch is gone, to all readers at
+// once, when its entry of the ledger is void.
+func (s *Store) DeleteBatch(ctx context.Context, id string) error {
+	d, err := s.read(ctx, id)
+	if err != nil {
+		return wrap(err, "delete batch %q", id)
+	}
+	_, err = s.update(ctx, s.batches, eq("_id", id, "status", eq("$in", store.Statuses())), eq("$set", eq("deleting", true)))
+	if err != nil {
+		return wrap(err, "delete batch %q", id)
+	}
+	if err := s.void(ctx, id); err != nil {
+		return wrap(err, "delete batch %q", id)
+	}
+	_, err = s.update(ctx, s.batches, eq("_id", id), eq("$set", eq("status", statusRemoving)))
+	if err != nil {
+		return wrap(err, "delete batch %q", id)
+	}
+	return wrap(s.clear(ctx, d), "delete batch %q", id)
+}
+
+// clear deletes what belongs to a batch that nobody sees any more, and its
+// document last, so that Prune finds what was left.
+func (s *Store) clear(ctx context.Context, d *batchDoc) error {
+	if err := s.clearParts(ctx, d); err != nil {
+		return err
+	}
+	return s.remove(ctx, s.batches, eq("_id", d.ID))
+}
+
+func (s *Store) clearParts(ctx context.Context, d *batchDoc) error {
+	if err := s.remove(ctx, s.events, eq("batch_id", d.ID)); err != nil {
+		return err
+	}
+	if err := s.remove(ctx, s.attachments, eq("batch_id", d.ID)); err != nil {
+		return err
+	}
+	if d.IdempotencyKey == "" {
+		return s.remove(ctx, s.keys, eq("batch_id", d.ID)) // a Commit may have got as far as its key
+	}
+	return s.release(ctx, d.IdempotencyKey, d.ID)
+}
+
+// discardRemainder removes what a Writer has written.
+func (s *Store) discardRemainder(ctx context.Context, id string) error {
+	mine, err := s.update(ctx, s.batches, eq("_id", id, "status", eq("$in", bson.A{statusUploading, statusRemoving})),
+		eq("$set", eq("status", statusRemoving)))
+	if err != nil || !mine {
+		return err
+	}
+	return s.clear(ctx, &batchDoc{ID: id})
+}
+
+// Prune implements [store.Store].
+func (s *Store) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, error) {
+	var p store.Pruned
+	err := s.pruneBatches(ctx, &q, &p)
+	if err == nil {
+		err = s.pruneRemainders(ctx, &q, &p)
+	}
+	if err == nil && !q.DryRun {
+		err = s.sweep(ctx, q.Before)
+	}
+	return p, wrap(err, "prune")
+}
+
+// old lists the batches of a status by a date before a moment.
+func (s *Store) old(ctx context.Context, status store.Status, date string, before time.Time) ([]batchDoc, error) {
+	var docs []batchDoc
+	filter := eq("status", status, date, eq("$lt", ceiling(before)))
+	err := s.do(ctx, func(ctx context.Context) error {
+		cursor, err := s.batches.Find(ctx, filter, options.Find().SetLimit(1000))
+		if err != nil {
+			return err
+		}
+		docs = nil
+		return cursor.All(ctx, &docs)
+	})
+	return docs, err
+}
+
+// pruneBatches removes batches that nobody asked to process. A batch that is
+// queued meanwhile is not uploaded any more, and so is not taken.
+func (s *Store) pruneBatches(ctx context.Context, q *store.PruneQuery, p *store.Pruned) error {
+	if q.DryRun {
+		return s.countOld(ctx, store.Uploaded, "created_at", q.Before, func(d *batchDoc) {
+			p.Batches++
+			p.Events += d.Events
+		})
+	}
+	return s.takeOld(ctx, store.Uploaded, "created_at", q.Before, func(d *batchDoc) error {
+		p.Batches++
+		p.Events += d.Events
+		if err := s.void(ctx, d.ID); err != nil {
+			return err
+		}
+		return s.clear(ctx, d)
+	})
+}
+
+// pruneRemainders removes what Writers left that wrote last before a moment.
+// The document stays until the next time, for a Writer that is alive.
+func (s *Store) pruneRemainders(ctx context.Context, q *store.PruneQuery, p *store.Pruned) error {
+	if q.DryRun {
+		return s.countOld(ctx, statusUploading, "updated_at", q.Before, func(*batchDoc) { p.Remainders++ })
+	}
+	for _, status := range []store.Status{statusRemoved, statusRemoving} {
+		err := s.takeOld(ctx, status, "updated_at", q.Before, func(d *batchDoc) error { return s.clear(ctx, d) })
+		if err != nil {
+			return err
+		}
+	}
+	return s.takeOld(ctx, statusUploading, "updated_at", q.Before, func(d *batchDoc) error {
+		p.Remainders++
+		if err := s.clearParts(ctx, d); err != nil {
+			return err
+		}
+		_, err := s.update(ctx, s.batches, eq("_id", d.ID), eq("$set", eq("status", statusRemoved, "updated_at", s.now())))
+		return err
+	})
+}
+
+// countOld ranges over the batches that takeOld would take.
+func (s *Store) countOld(ctx context.Context, status store.Status, date string, before time.Time, use func(*batchDoc)) error {
+	var docs []batchDoc
+	err := s.each(ctx, s.batches, eq("status", status, date, eq("$lt", ceiling(before))), options.Find(), func(raw bson.Raw) error {
+		var d batchDoc
+		err := bson.Unmarshal(raw, &d)
+		docs = append(docs, d)
+		return err
+	})
+	seen := map[string]bool{}
+	for i := range docs {
+		if !seen[docs[i].ID] { // each may begin again
+			seen[docs[i].ID] = true
+			use(&docs[i])
+		}
+	}
+	return err
+}
+
+// takeOld takes the old batches of a status out of sight one by one.
+func (s *Store) takeOld(ctx context.Context, status store.Status, date string, before time.Time, use func(*batchDoc) error) error {
+	for {
+		docs, err := s.old(ctx, status, date, before)
+		if err != nil || len(docs) == 0 {
+			return err
+		}
+		for i := range docs {
+			d := &docs[i]
+			taken, err := s.update(ctx, s.batches, eq("_id", d.ID, "status", status, date, eq("$lt", ceiling(before))),
+				eq("$set", eq("status", statusRemoving)))
+			if err != nil {
+				return err
+			}
+			if !taken {
+				continue // by another Prune, or it is not old any more
+			}
+			if err := use(d); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// sweep removes the void entries that nobody can meet any more.
+func (s *Store) sweep(ctx context.Context, before time.Time) error {
+	oldest := s.now().Add(-voidTTL)
+	if before.Before(oldest) {
+		oldest = before
+	}
+	return s.remove(ctx, s.contributions, eq("void", true, "folded", "", "changed_at", eq("$lt", oldest)))
+}
+
+// Seal implements [store.Sealer].
+func (s *Store) Seal(ctx context.Context, id string) error {
+	sealed, err := s.update(ctx, s.batches, eq("_id", id, "status", store.Completed), eq("$set", eq("sealed", true)))
+	if err != nil {
+		return wrap(err, "seal batch %q", id)
+	}
+	if !sealed {
+		if _, err := s.read(ctx, id); err != nil {
+			return wrap(err, "seal batch %q", id)
+		}
+		return wrap(store.ErrConflict, "seal batch %q", id)
+	}
+	return wrap(s.remove(ctx, s.events, eq("batch_id", id)), "seal batch %q", id)
+}
+
+// isVoid reports whether the entry of a batch says that it was deleted.
+func (s *Store) isVoid(ctx context.Context, id string) (bool, error) {
+	e, err := s.entry(ctx, id)
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return false, nil
+	}
+	return err == nil && e.Void, err
+}

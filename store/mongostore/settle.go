@@ -1,0 +1,337 @@
+package mongostore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+)
+
+const (
+	// A plan has so many batches at most, and, if more than one, so many days
+	// and types, which are in memory while it is carried out.
+	planSteps = 64
+	planCells = 8192
+	// dayWriters is the number of days that are written at a time.
+	dayWriters = 4
+	// noteTTL is the age from which a note whose change never came is taken
+	// for one that will not: far more than a command may take.
+	noteTTL = time.Hour
+)
+
+// settle folds into the rollup what the journal has, until it has no more.
+// Any number of processes may do so at once; they help each other.
+func (s *Store) settle(ctx context.Context) {
+	for ctx.Err() == nil {
+		more, err := s.settleOnce(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "rollup left behind the ledger for now", "err", err)
+			return
+		}
+		if !more {
+			return
+		}
+	}
+}
+
+// settleOnce carries out the plan that is there, or makes one. It says
+// whether there was anything to do.
+func (s *Store) settleOnce(ctx context.Context) (bool, error) {
+	r, err := s.readRollup(ctx)
+	if err != nil {
+		return false, err
+	}
+	if len(r.Plan) > 0 {
+		return true, s.carryOut(ctx, r)
+	}
+	if len(r.Garbage) > 0 {
+		return true, s.dropGarbage(ctx, r)
+	}
+	ch, err := s.changes(ctx, r)
+	if err != nil {
+		return false, err
+	}
+	if err := s.tidy(ctx, r, ch); err != nil {
+		return false, err
+	}
+	plan := ch.plan()
+	if len(plan) == 0 {
+		return false, nil
+	}
+	next := *r
+	next.Generation, next.Plan, next.Garbage = r.Generation+1, plan, []revisionDoc{}
+	return true, s.advance(ctx, r, &next)
+}
+
+// dropGarbage deletes the shares of revisions that no rollup has any more.
+func (s *Store) dropGarbage(ctx context.Context, r *rollupDoc) error {
+	for _, g := range r.Garbage {
+		if err := s.dropShares(ctx, g.BatchID, g.Revision); err != nil {
+			return err
+		}
+	}
+	clean := *r
+	clean.Garbage = []revisionDoc{}
+	return s.advance(ctx, r, &clean)
+}
+
+// advance replaces the state of the rollup, if it is still the one that was
+// read; if not, somebody else has.
+func (s *Store) advance(ctx context.Context, was, next *rollupDoc) error {
+	return s.do(ctx, func(ctx context.Context) error {
+		filter := eq("_id", rollupID, "epoch", was.Epoch, "generation", was.Generation)
+		if len(was.Plan) > 0 { // the same generation, with its plan done
+			filter = append(filter, eq("plan", eq("$ne", bson.A{}))...)
+		}
+		_, err := s.daily.ReplaceOne(ctx, filter, next)
+		return err
+	})
+}
+
+// changes are the entries that the journal names.
+type changes struct {
+	epoch   string
+	notes   []noteDoc
+	batches []string // of the notes, each once
+	entries map[string]*entryDoc
+}
+
+// changes reads the journal, and then the entries of its batches.
+func (s *Store) changes(ctx context.Context, r *rollupDoc) (*changes, error) {
+	ch := &changes{epoch: r.Epoch}
+	seen := map[string]bool{}
+	opts := options.Find().SetSort(eq("_id", 1)).SetLimit(10_000)
+	for last := ""; ; {
+		n := 0
+		err := s.do(ctx, func(ctx context.Context) error {
+			cursor, err := s.journal.Find(ctx, eq("_id", eq("$gt", last)), opts)
+			if err != nil {
+				return err
+			}
+			var page []noteDoc
+			if err := cursor.All(ctx, &page); err != nil {
+				return err
+			}
+			n = len(page)
+			ch.notes = append(ch.notes, page...)
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		if n < 10_000 {
+			break
+		}
+		last = ch.notes[len(ch.notes)-1].ID
+	}
+	for i := range ch.notes {
+		if id := ch.notes[i].BatchID; !seen[id] {
+			seen[id] = true
+			ch.batches = append(ch.batches, id)
+		}
+	}
+	for i := range r.Plan {
+		if id := r.Plan[i].BatchID; !seen[id] {
+			seen[id] = true
+			ch.batches = append(ch.batches, id)
+		}
+	}
+	var err error
+	ch.entries, err = s.entries(ctx, ch.batches)
+	return ch, err
+}
+
+// plan picks the next batches whose entry is not what the rollup has.
+func (ch *changes) plan() []step {
+	var plan []step
+	cells := 0
+	for _, id := range ch.batches {
+		e := ch.entries[id]
+		if e == nil || e.Revision == e.folded(ch.epoch) {
+			continue
+		}
+		if cells += e.Cells; len(plan) > 0 && cells > planCells || len(plan) == planSteps {
+			break
+		}
+		plan = append(plan, step{BatchID: id, From: e.folded(ch.epoch), To: e.Revision, WasFolded: e.Folded, WasEpoch: e.Epoch})
+	}
+	return plan
+}
+
+// tidy takes the notes of settled batches out of the journal.
+func (s *Store) tidy(ctx context.Context, r *rollupDoc, ch *changes) error {
+	var done []string
+	for i := range ch.notes {
+		n := &ch.notes[i]
+		e := ch.entries[n.BatchID]
+		settled := e == nil || e.Revision == e.folded(r.Epoch)
+		happened := e != nil && e.Change == n.ID || n.Epoch == r.Epoch
+		switch {
+		case settled && happened:
+			done = append(done, n.ID)
+		case settled && s.now().Sub(n.Noted) > noteTTL:
+			if e == nil || e.Revision != n.ID && e.Folded != n.ID {
+				if err := s.dropShares(ctx, n.BatchID, n.ID); err != nil {
+					return err
+				}
+			}
+			done = append(done, n.ID)
+		}
+	}
+	for part := range slices.Chunk(done, explainPage) {
+		if err := s.remove(ctx, s.journal, eq("_id", eq("$in", part))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// carryOut does what the plan of a rollup says. It may be done again, by
+// several at once: whatever it changes it changes only from what was there
+// before.
+func (s *Store) carryOut(ctx context.Context, r *rollupDoc) error {
+	sums, err := s.planned(ctx, r)
+	if err != nil {
+		return err
+	}
+	if err := s.foldDays(ctx, r, sums); err != nil {
+		return err
+	}
+	done := *r
+	done.Plan, done.Garbage = []step{}, []revisionDoc{}
+	for _, p := range r.Plan {
+		filter := eq("_id", p.BatchID, "folded", p.WasFolded, "epoch", p.WasEpoch)
+		if _, err := s.update(ctx, s.contributions, filter, eq("$set", eq("folded", p.To, "epoch", r.Epoch))); err != nil {
+			return err
+		}
+		if p.From != "" {
+			done.Garbage = append(done.Garbage, revisionDoc{p.BatchID, p.From})
+		}
+	}
+	return s.advance(ctx, r, &done)
+}
+
+// change is what a plan does to one day.
+type change struct {
+	add, take metrics.Contribution
+}
+
+// planned reads what the plan of a rollup adds to each day and takes from it.
+func (s *Store) planned(ctx context.Context, r *rollupDoc) (map[metrics.Day]*change, error) {
+	days := map[metrics.Day]*change{}
+	of := func(day metrics.Day) *change {
+		if days[day] == nil {
+			days[day] = &change{}
+		}
+		return days[day]
+	}
+	for _, p := range r.Plan {
+		for _, revision := range []string{p.To, p.From} {
+			if revision == "" {
+				continue
+			}
+			c, _, err := s.revision(ctx, p.BatchID, revision)
+			if err != nil {
+				return nil, err
+			}
+			for day, types := range c.Days() {
+				if d := of(day); revision == p.To {
+					d.add = metrics.Merge(d.add, types)
+				} else {
+					d.take = metrics.Merge(d.take, types)
+				}
+			}
+		}
+	}
+	return days, nil
+}
+
+// foldDays writes the days of a plan, some at a time.
+func (s *Store) foldDays(ctx context.Context, r *rollupDoc, sums map[metrics.Day]*change) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	places := make(chan struct{}, dayWriters)
+	var writers sync.WaitGroup
+	for day, ch := range sums {
+		places <- struct{}{}
+		writers.Go(func() {
+			if err := s.foldDay(ctx, r, day, ch); err != nil {
+				cancel(fmt.Errorf("fold %s: %w", day, err))
+			}
+			<-places
+		})
+	}
+	writers.Wait()
+	return context.Cause(ctx)
+}
+
+func (s *Store) foldDay(ctx context.Context, r *rollupDoc, day metrics.Day, ch *change) error {
+	was, sum, err := s.readDay(ctx, r, day.String())
+	if err != nil {
+		return err
+	}
+	if was != nil && was.Epoch == r.Epoch && was.Generation >= r.Generation {
+		return nil // done by another
+	}
+	if len(ch.take) == 0 {
+		return s.writeDay(ctx, r, was, day, metrics.Merge(sum, ch.add))
+	}
+	// A sketch cannot be subtracted: the day is summed anew.
+	to := map[string]string{}
+	for _, p := range r.Plan {
+		to[p.BatchID] = p.To
+	}
+	if sum, err = s.sumDay(ctx, day, r.Epoch, to, withAll); err != nil {
+		return err
+	}
+	return s.writeDay(ctx, r, was, day, sum)
+}
+
+// sumDay sums the shares of a day that the rollup of an epoch has, but for
+// some batches those of the given revisions.
+func (s *Store) sumDay(ctx context.Context, day metrics.Day, epoch string, instead map[string]string, q metrics.Query) (metrics.Contribution, error) {
+	var sum metrics.Contribution
+	var group []shareDoc
+	var parts []metrics.Contribution
+	flush := func() error {
+		ids := make([]string, len(group))
+		for i := range group {
+			ids[i] = group[i].BatchID
+		}
+		entries, err := s.entries(ctx, ids)
+		if err != nil {
+			return err
+		}
+		for i := range group {
+			revision, other := instead[group[i].BatchID]
+			if e := entries[group[i].BatchID]; !other && e != nil {
+				revision = e.folded(epoch)
+			}
+			if revision == group[i].Revision {
+				sum = metrics.Merge(sum, parts[i])
+			}
+		}
+		group, parts = nil, nil
+		return nil
+	}
+	var failed error
+	err := s.eachShare(ctx, eq("date", day.String()), q, func(d *shareDoc, c metrics.Contribution) {
+		group, parts = append(group, shareDoc{BatchID: d.BatchID, Revision: d.Revision}), append(parts, c)
+		if len(group) == sharePage && failed == nil {
+			failed = flush()
+		}
+	})
+	if err == nil {
+		err = failed
+	}
+	if err == nil {
+		err = flush()
+	}
+	return sum, err
+}

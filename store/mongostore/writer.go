@@ -1,0 +1,191 @@
+package mongostore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// touchEvery is how often a Writer that writes says that it is alive.
+const touchEvery = 5 * time.Second
+
+var errEnded = errors.New("mongostore: writer has ended")
+
+// writer fills a batch. Its events go into the collection as they come; what
+// makes them visible is the status of the batch's document.
+type writer struct {
+	s       *Store
+	id      string
+	encoder eventEncoder
+	buffer  []byte
+	piece   piece
+	events  int64
+	chunks  map[string]int // of each attachment
+	touched time.Time
+	ended   bool
+
+	inserting sync.WaitGroup
+	places    chan struct{} // for insert commands under way
+	mu        sync.Mutex
+	err       error // of the first that failed
+}
+
+// Begin implements [store.Store].
+func (s *Store) Begin(ctx context.Context, id string) (store.Writer, error) {
+	now := s.now()
+	_, err := s.insert(ctx, s.batches, batchDoc{Key: id, ID: id, Status: statusUploading, Updated: now})
+	if err != nil {
+		return nil, wrap(err, "begin batch %q", id)
+	}
+	return &writer{
+		s: s, id: id, encoder: eventEncoder{batch: id}, chunks: map[string]int{}, touched: now,
+		places: make(chan struct{}, s.opts.Inserters),
+	}, nil
+}
+
+// Write implements [store.Writer].
+func (w *writer) Write(ctx context.Context, events []metrics.Event) error {
+	if err := w.usable(ctx); err != nil {
+		return err
+	}
+	for i := range events {
+		start := len(w.buffer)
+		w.buffer = w.encoder.append(w.buffer, &events[i], "")
+		if len(w.buffer)-start > maxDocument {
+			return fmt.Errorf("mongostore: row %d takes %d bytes, MongoDB keeps %d", events[i].Row, len(w.buffer)-start, maxDocument)
+		}
+		w.piece.add(w.buffer[start:len(w.buffer):len(w.buffer)])
+		w.events++
+		if w.piece.full() {
+			if err := w.flush(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (w *writer) usable(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if w.ended {
+		return errEnded
+	}
+	return w.failure()
+}
+
+func (w *writer) failure() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
+}
+
+func (w *writer) fail(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil {
+		w.err = err
+	}
+}
+
+// flush hands the events gathered so far to an insert of their own. The
+// documents are parts of one buffer, which grows by moving: those that were
+// added before keep the old one alive.
+func (w *writer) flush(ctx context.Context) error {
+	if len(w.piece.docs) == 0 {
+		return nil
+	}
+	if err := w.touch(ctx); err != nil {
+		return err
+	}
+	select {
+	case w.places <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	docs := w.piece.docs
+	w.piece, w.buffer = piece{}, make([]byte, 0, cap(w.buffer))
+	w.inserting.Go(func() {
+		if err := w.s.insertEvents(ctx, w.id, docs); err != nil {
+			w.fail(wrap(err, "write batch %q", w.id))
+		}
+		<-w.places
+	})
+	return w.failure()
+}
+
+// touch keeps Prune away and notices that it was here.
+func (w *writer) touch(ctx context.Context) error {
+	now := w.s.now()
+	if now.Sub(w.touched) < touchEvery {
+		return nil
+	}
+	alive, err := w.s.update(ctx, w.s.batches, eq("_id", w.id, "status", statusUploading), eq("$set", eq("updated_at", now)))
+	if err == nil && !alive {
+		err = store.ErrNotFound
+	}
+	w.touched = now
+	return wrap(err, "write batch %q", w.id)
+}
+
+// Attach implements [store.Writer].
+func (w *writer) Attach(ctx context.Context, name string, chunk []byte) error {
+	if err := w.usable(ctx); err != nil {
+		return err
+	}
+	for len(chunk) > 0 {
+		n := min(len(chunk), attachmentPiece)
+		doc := bson.D{
+			{Key: "_id", Value: attachmentKey(w.id, name, w.chunks[name])},
+			{Key: "batch_id", Value: w.id},
+			{Key: "name", Value: name},
+			{Key: "data", Value: chunk[:n]},
+		}
+		if _, err := w.s.insert(ctx, w.s.attachments, doc); err != nil {
+			err = wrap(err, "attach to batch %q", w.id)
+			w.fail(err)
+			return err
+		}
+		w.chunks[name]++
+		chunk = chunk[n:]
+	}
+	return nil
+}
+
+// Commit implements [store.Writer].
+func (w *writer) Commit(ctx context.Context, b store.Batch) (store.Batch, error) {
+	if w.ended {
+		return store.Batch{}, errEnded
+	}
+	if err := w.flush(ctx); err != nil {
+		return store.Batch{}, err
+	}
+	w.inserting.Wait()
+	if err := w.failure(); err != nil {
+		return store.Batch{}, err
+	}
+	committed, err := w.s.commit(ctx, w.id, w.events, b)
+	if err != nil {
+		return store.Batch{}, wrap(err, "commit batch %q", w.id)
+	}
+	w.ended = true
+	return committed, nil
+}
+
+// Abort implements [store.Writer].
+func (w *writer) Abort(ctx context.Context) error {
+	w.inserting.Wait()
+	if w.ended {
+		return nil
+	}
+	w.ended = true
+	return wrap(w.s.discardRemainder(ctx, w.id), "abort batch %q", w.id)
+}
