@@ -1,0 +1,37 @@
+package redisqueue
+
+import (
+	"errors"
+	"fmt"
+)
+
+// errAnswer means that a script did not answer as it should.
+var errAnswer = errors.New("redisqueue: unexpected answer of Redis")
+
+// list reads a list of n, or of any length if n is less than 0.
+func list(v any, n int) ([]any, error) {
+	l, ok := v.([]any)
+	if !ok || n >= 0 && len(l) != n {
+		return nil, fmt.Errorf("%w: %T of %d, not a list of %d", errAnswer, v, len(l), n)
+	}
+	return l, nil
+}
+
+func texts(v any, n int) ([]string, error) { return listOf[string](v, n) }
+
+func numbers(v any, n int) ([]int64, error) { return listOf[int64](v, n) }
+
+func listOf[V any](v any, n int) ([]V, error) {
+	l, err := list(v, n)
+	if err != nil {
+		return nil, err
+	}
+	values := make([]V, len(l))
+	for i := range l {
+		var ok bool
+		if values[i], ok = l[i].(V); !ok {
+			return nil, fmt.Errorf("%w: %T in a list of %T", errAnswer, l[i], values[i])
+		}
+	}
+	return values, nil
+}

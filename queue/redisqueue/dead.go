@@ -1,0 +1,100 @@
+package redisqueue
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/queue"
+)
+
+// Dead implements [queue.DeadLetters]. A cursor is the time of a death in
+// microseconds, which is unique, and stays right whatever happens to the job.
+func (q *Queue) Dead(ctx context.Context, query queue.DeadQuery) ([]queue.DeadJob, error) {
+	before := "+inf"
+	if query.Cursor != "" {
+		n, err := strconv.ParseInt(query.Cursor, 10, 64)
+		if err != nil || n <= 0 || strconv.FormatInt(n, 10) != query.Cursor {
+			return nil, fmt.Errorf("redisqueue: %w: %.40q", queue.ErrBadCursor, query.Cursor)
+		}
+		before = "(" + query.Cursor
+	}
+	answer, err := q.eval(ctx, "list dead jobs", q.script.dead, "", before, query.Size())
+	if err != nil {
+		return nil, err
+	}
+	rows, err := list(answer, -1)
+	if err != nil {
+		return nil, err
+	}
+	dead := make([]queue.DeadJob, len(rows))
+	for i, row := range rows {
+		if dead[i], err = deadJob(row); err != nil {
+			return nil, err
+		}
+	}
+	return dead, nil
+}
+
+// deadJob reads a row of dead.lua.
+func deadJob(row any) (queue.DeadJob, error) {
+	fields, err := texts(row, 4)
+	if err != nil {
+		return queue.DeadJob{}, err
+	}
+	key, score := fields[0], fields[1]
+	job, err := queue.ParseKey(key)
+	if err != nil {
+		return queue.DeadJob{}, fmt.Errorf("redisqueue: read dead job: %w", err)
+	}
+	most, message, _ := strings.Cut(fields[3], ":")
+	var died int64
+	if died, err = strconv.ParseInt(score, 10, 64); err == nil {
+		job.Attempt, err = strconv.Atoi(fields[2])
+	}
+	if err == nil {
+		job.MaxAttempts, err = strconv.Atoi(most)
+	}
+	if err != nil {
+		return queue.DeadJob{}, fmt.Errorf("redisqueue: read dead job %q: %w", key, err)
+	}
+	return queue.DeadJob{Job: job, Err: message, Died: time.UnixMicro(died).UTC(), Cursor: score}, nil
+}
+
+// Retry implements [queue.DeadLetters].
+func (q *Queue) Retry(ctx context.Context, key string) error {
+	return q.exhume(ctx, "retry", key)
+}
+
+// Discard implements [queue.DeadLetters].
+func (q *Queue) Discard(ctx context.Context, key, reason string) error {
+	err := q.exhume(ctx, "discard", key)
+	if err == nil {
+		q.opts.Logger.InfoContext(ctx, "job discarded", "job", key, "reason", reason)
+	}
+	return err
+}
+
+// exhume takes a job out of the dead letters.
+func (q *Queue) exhume(ctx context.Context, operation, key string) error {
+	if _, err := queue.ParseKey(key); err != nil {
+		return fmt.Errorf("%w: %w", queue.ErrNotFound, err)
+	}
+	answer, err := q.eval(ctx, operation+" job", q.script.exhume, rand.Text(), key, operation)
+	if err != nil {
+		return err
+	}
+	switch answer {
+	case "ok":
+		return nil
+	case "alive":
+		return queue.ErrNotDead
+	case "unknown":
+		return queue.ErrNotFound
+	default:
+		return fmt.Errorf("%w: %v", errAnswer, answer)
+	}
+}

@@ -1,0 +1,72 @@
+package redisqueue
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/queue"
+)
+
+// chunk bounds the jobs of one call, since Redis does nothing else meanwhile.
+const chunk = 1000
+
+// Enqueue implements [queue.Queue]. Jobs are added in chunks of 1000; each is
+// added as a whole or not at all. An error for want of memory in Redis is a
+// [queue.ErrUnavailable].
+func (q *Queue) Enqueue(ctx context.Context, jobs ...queue.Job) error {
+	for _, j := range jobs {
+		if err := j.Validate(); err != nil {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	for part := range slices.Chunk(jobs, chunk) {
+		if _, err := q.eval(ctx, "enqueue", q.script.enqueue, "", enqueueArgs(part)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// enqueueArgs makes the arguments of enqueue.lua. Of jobs with the same key
+// the first counts.
+func enqueueArgs(jobs []queue.Job) []any {
+	args := make([]any, 1, len(jobs)+1)
+	var later []any
+	seen := make(map[string]bool, len(jobs))
+	for _, j := range jobs {
+		key := j.Key()
+		if seen[key] {
+			continue
+		}
+		seen[key] = true
+		if j.RunAt.IsZero() {
+			args = append(args, key)
+		} else {
+			later = append(later, key, millis(j.RunAt))
+		}
+	}
+	args[0] = len(args) - 1
+	return append(args, later...)
+}
+
+// maxMillis is the last millisecond that a score of a sorted set can tell from
+// the next, in the year 287396.
+const maxMillis = 1<<53 - 1
+
+// millis is the first millisecond that is not before t.
+func millis(t time.Time) int64 {
+	ms := t.UnixMilli()
+	if t.After(time.UnixMilli(ms)) {
+		ms++
+	}
+	return max(0, min(ms, maxMillis))
+}
+
+// ceil is d in whole milliseconds, rounded up.
+func ceil(d time.Duration) int64 {
+	return int64((d + time.Millisecond - 1) / time.Millisecond)
+}

@@ -1,0 +1,105 @@
+package redisqueue
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/eventmetrics/eventmetrics/queue"
+)
+
+// listener waits for wake-ups when the pump asks it to.
+type listener struct {
+	asked bool // the pump has asked and not heard
+	ask   chan struct{}
+	heard chan heard
+	quiet chan struct{} // closed when the consumer is to end
+}
+
+// heard is what came of a wait for a wake-up.
+type heard struct {
+	marker bool // it was taken, so that nobody else will hear it
+	err    error
+}
+
+func newListener() listener {
+	return listener{ask: make(chan struct{}, 1), heard: make(chan heard, 1), quiet: make(chan struct{})}
+}
+
+func (c *consumer) listen(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.ask:
+		}
+		marker, err := c.awaitWake(ctx)
+		if err != nil {
+			c.q.unreachable(ctx, err)
+			select {
+			case <-time.After(time.Second):
+			case <-c.quiet:
+			}
+		}
+		c.heard <- heard{marker, err}
+	}
+}
+
+// awaitWake waits for the marker, or until it is told to stop, or poll at most.
+func (c *consumer) awaitWake(ctx context.Context) (marker bool, err error) {
+	shared, own := c.q.key("wake"), c.q.key("wake:"+c.id)
+	return ask(ctx, c.q, poll+c.q.opts.CallTimeout, "wait for jobs", func(ctx context.Context) (bool, error) {
+		found, err := c.q.client.BZPopMin(ctx, poll, shared, own).Result()
+		if errors.Is(err, redis.Nil) {
+			return false, nil
+		}
+		return err == nil && found.Key == shared, err
+	})
+}
+
+// askForWake has the listener wait, if it does not already.
+func (c *consumer) askForWake() {
+	if !c.asked {
+		c.asked = true
+		c.ask <- struct{}{}
+	}
+}
+
+// hear has the pump look for jobs after a wake-up, and also without one: it
+// was time to.
+func (c *consumer) hear(ctx context.Context, h heard) error {
+	c.asked = false
+	c.look = true
+	c.wakes = c.wakes || h.marker
+	if h.err != nil && !errors.Is(h.err, queue.ErrUnavailable) && ctx.Err() == nil {
+		return h.err
+	}
+	return nil
+}
+
+// hush ends the wait for a wake-up, which would be lost on this consumer.
+func (c *consumer) hush(ctx context.Context) {
+	select {
+	case <-c.quiet:
+		return
+	default:
+		close(c.quiet)
+	}
+	if !c.asked {
+		return
+	}
+	own := c.q.key("wake:" + c.id)
+	// If that fails, the wait ends by itself.
+	_, _ = ask(context.WithoutCancel(ctx), c.q, c.q.opts.CallTimeout, "end wait for jobs", func(ctx context.Context) ([]redis.Cmder, error) {
+		return c.q.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+			p.ZAdd(ctx, own, redis.Z{Member: "1"})
+			p.PExpire(ctx, own, time.Minute)
+			return nil
+		})
+	})
+	h := <-c.heard
+	c.asked = false
+	c.wakes = c.wakes || h.marker
+}

@@ -1,0 +1,170 @@
+package redisqueue
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"time"
+)
+
+// poll is how long an idle consumer waits before it looks by itself: for the
+// case that a wake-up was lost with the process that it woke.
+const poll = 2 * time.Second
+
+// pumpState is what the pump of a consumer remembers.
+type pumpState struct {
+	number int64       // of the last call
+	unsaid []result    // results to store
+	look   bool        // there may be jobs to take
+	wakes  bool        // the marker was taken, and no call has been made since
+	due    *time.Timer // there will be jobs to take
+	ended  time.Time   // since when nothing has been left but to store results
+}
+
+func newPumpState() pumpState {
+	due := time.NewTimer(time.Hour)
+	due.Stop()
+	return pumpState{look: true, due: due}
+}
+
+// pump takes jobs, has them run and stores the results, until ctx has ended and
+// all is stored.
+func (c *consumer) pump(ctx, work context.Context) error {
+	defer c.due.Stop()
+	for {
+		more, err := c.gather(ctx)
+		if err != nil || !more {
+			return err
+		}
+		r := c.newRequest(ctx)
+		a, err := c.exchange(ctx, r)
+		if errors.Is(err, errGaveUp) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		c.accept(ctx, work, r, a)
+	}
+}
+
+// gather waits until there is something to say to Redis. It returns false if
+// there will not be.
+func (c *consumer) gather(ctx context.Context) (bool, error) {
+	for {
+		c.collect()
+		ending := ctx.Err() != nil
+		if ending {
+			c.hush(ctx)
+		}
+		if len(c.unsaid) > 0 || c.wakes || !ending && c.look && c.free() > 0 {
+			return true, nil
+		}
+		if ending && c.holds() == 0 {
+			return false, nil
+		}
+		if err := c.wait(ctx, ending); err != nil {
+			return false, err
+		}
+	}
+}
+
+// wait waits until something happens.
+func (c *consumer) wait(ctx context.Context, ending bool) error {
+	done := ctx.Done()
+	if ending {
+		done = nil
+	} else if c.free() > 0 {
+		c.askForWake()
+	}
+	select {
+	case r := <-c.results:
+		c.unsaid = append(c.unsaid, r)
+		// Let handlers end that are about to, for one call to tell of all.
+		runtime.Gosched()
+	case h := <-c.heard:
+		return c.hear(ctx, h)
+	case <-c.due.C:
+		c.look = true
+	case <-done:
+	}
+	return nil
+}
+
+// collect takes the results that are there.
+func (c *consumer) collect() {
+	for {
+		select {
+		case r := <-c.results:
+			c.unsaid = append(c.unsaid, r)
+		default:
+			return
+		}
+	}
+}
+
+// accept does what the answer of Redis asks for.
+func (c *consumer) accept(ctx, work context.Context, r *request, a answer) {
+	c.wakes = false
+	c.unsaid = c.unsaid[len(r.results):]
+	c.settle(ctx, r, a.refused)
+	for _, key := range a.buried {
+		c.q.opts.Logger.ErrorContext(ctx, "job is dead", "job", key, "err", "the process was lost")
+	}
+	if len(a.back) > 0 {
+		c.q.opts.Logger.WarnContext(ctx, "jobs of a lost process put back", "jobs", len(a.back))
+	}
+	// An answer that took long is of leases that may be about to expire.
+	late := time.Since(r.began) > c.q.opts.Lease/3
+	for _, h := range a.taken {
+		if late || ctx.Err() != nil {
+			c.hold(h, func(error) {})
+			c.unsaid = append(c.unsaid, result{h, release, nil})
+		} else {
+			c.start(work, h)
+		}
+	}
+	if r.want > 0 {
+		c.look = late || len(a.taken) == r.want || a.pause == 0
+		c.due.Stop()
+		if a.pause > 0 && a.pause < poll {
+			c.due.Reset(a.pause)
+		}
+	}
+}
+
+// settle forgets the jobs whose results are stored, or refused because
+// another has them.
+func (c *consumer) settle(ctx context.Context, r *request, refused []string) {
+	lost := make(map[string]bool, len(refused))
+	for _, key := range refused {
+		lost[key] = true
+	}
+	c.mu.Lock()
+	for _, s := range r.results {
+		delete(c.held, s.key)
+	}
+	c.mu.Unlock()
+	for _, s := range r.results {
+		if lost[s.key] {
+			c.q.opts.Logger.WarnContext(ctx, "result of a job refused: its lease was lost", "job", s.key, "attempt", s.job.Attempt)
+		} else {
+			s.log(ctx, c.q)
+		}
+	}
+}
+
+func (c *consumer) hold(h *held, cancel context.CancelCauseFunc) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h.cancel = cancel
+	c.held[h.key] = h
+}
+
+func (c *consumer) holds() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.held)
+}
+
+func (c *consumer) free() int { return c.q.opts.Workers - c.holds() }

@@ -1,0 +1,144 @@
+package redisqueue
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/eventmetrics/eventmetrics/queue"
+)
+
+var _ queue.Queue = (*Queue)(nil)
+
+// Options are the settings of a Queue. The zero value is the default. All
+// processes on a queue should have the same.
+type Options struct {
+	// Name is the name of the queue in Redis: at most 100 bytes of printable
+	// ASCII without space, braces, and quotes; "" means event-processing.
+	Name string
+	// Workers is the number of jobs that a Consume runs at once; 0 means 10.
+	Workers int
+	// Retry says how often and when a failed job is tried again.
+	Retry queue.Retry
+	// JobTimeout ends the context of an attempt, which then has failed; 0
+	// means 10 min, less than 0 means never.
+	JobTimeout time.Duration
+	// DrainTimeout is how long Consume lets running jobs go on when it is to
+	// end; 0 means 10 s, less than 0 means not at all.
+	DrainTimeout time.Duration
+	// DoneWindow is how long a completed job is remembered; 0 means 24 h.
+	DoneWindow time.Duration
+	// Lease is how long the job of a lost process stays with it; 0 means
+	// 30 s. A third of it must be longer than Redis is ever away when all is
+	// well.
+	Lease time.Duration
+	// CallTimeout bounds each call to Redis; 0 means 5 s.
+	CallTimeout time.Duration
+	// Logger gets the messages of the queue; nil discards.
+	Logger *slog.Logger
+}
+
+func (o *Options) withDefaults() Options {
+	var d Options
+	if o != nil {
+		d = *o
+	}
+	d.Name = cmp.Or(d.Name, "event-processing")
+	d.Workers = cmp.Or(max(d.Workers, 0), 10)
+	d.JobTimeout = cmp.Or(d.JobTimeout, 10*time.Minute)
+	d.DrainTimeout = cmp.Or(d.DrainTimeout, 10*time.Second)
+	d.DoneWindow = cmp.Or(max(d.DoneWindow, 0), 24*time.Hour)
+	d.Lease = cmp.Or(max(d.Lease, 0), 30*time.Second)
+	d.CallTimeout = cmp.Or(max(d.CallTimeout, 0), 5*time.Second)
+	if d.Logger == nil {
+		d.Logger = slog.New(slog.DiscardHandler)
+	}
+	return d
+}
+
+// Queue is a [queue.Queue] on Redis. Make one with [Open] or [New].
+type Queue struct {
+	opts   Options
+	client redis.UniversalClient
+	script scripts
+	keys   []string
+	owned  bool           // the client is the queue's to close
+	heeds  bool           // the client heeds the deadlines of contexts
+	away   atomic.Bool    // what the log has last said of Redis
+	calls  sync.WaitGroup // calls of a client that does not heed them
+
+	mu        sync.Mutex
+	stops     map[*consumer]context.CancelFunc
+	closed    bool
+	consuming sync.WaitGroup
+}
+
+// New returns a queue on a client, which stays the caller's, who closes it
+// after the queue. It does not call Redis. Options may be nil; an error is
+// about its Name.
+//
+// The client should have ContextTimeoutEnabled set and room for three
+// connections for each Consume and one for each call at once. Without
+// ContextTimeoutEnabled calls keep to their bounds too, but each has a
+// goroutine, which lasts as long as the client's own timeouts and retries allow;
+// Close waits for them.
+func New(client redis.UniversalClient, o *Options) (*Queue, error) {
+	q := &Queue{
+		opts:   o.withDefaults(),
+		client: client,
+		script: newScripts(),
+		heeds:  heeds(client),
+		stops:  map[*consumer]context.CancelFunc{},
+	}
+	if len(q.opts.Name) > 100 || strings.ContainsFunc(q.opts.Name, badInName) {
+		return nil, fmt.Errorf("redisqueue: invalid name %.40q", q.opts.Name)
+	}
+	for _, name := range keyNames() {
+		q.keys = append(q.keys, q.key(name))
+	}
+	return q, nil
+}
+
+func badInName(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`{}"'`, r) }
+
+// Close ends every Consume as the end of its context would, waits for it, and
+// closes the client if the queue owns it. It is safe to repeat.
+func (q *Queue) Close() error {
+	q.mu.Lock()
+	first := !q.closed
+	q.closed = true
+	for _, stop := range q.stops {
+		stop()
+	}
+	q.mu.Unlock()
+	q.consuming.Wait()
+	q.calls.Wait()
+	if !q.owned || !first {
+		return nil
+	}
+	if err := q.client.Close(); err != nil && !errors.Is(err, redis.ErrClosed) {
+		return fmt.Errorf("redisqueue: close client: %w", err)
+	}
+	return nil
+}
+
+// unreachable and reachable tell the log, once each time it changes.
+func (q *Queue) unreachable(ctx context.Context, err error) {
+	if !q.away.Swap(true) {
+		q.opts.Logger.WarnContext(ctx, "queue unavailable", "queue", q.opts.Name, "err", err)
+	}
+}
+
+func (q *Queue) reachable(ctx context.Context) {
+	if q.away.Load() && q.away.Swap(false) {
+		q.opts.Logger.InfoContext(ctx, "queue available again", "queue", q.opts.Name)
+	}
+}

@@ -1,0 +1,5 @@
+package redisqueue_test
+
+const victimURL = "REDISQUEUE_TEST_URL"
+
+func victim(string) {}
