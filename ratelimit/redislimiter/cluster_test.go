@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/eventmetrics/eventmetrics/internal/testenv"
 	"github.com/eventmetrics/eventmetrics/ratelimit"
 	"github.com/eventmetrics/eventmetrics/ratelimit/ratelimittest"
 	"github.com/eventmetrics/eventmetrics/ratelimit/redislimiter"
@@ -22,18 +23,18 @@ func startCluster(t *testing.T) *redis.ClusterClient {
 	var addrs []string
 	for i := range 2 {
 		bus := freePort(t)
-		s := startServer(t, "--cluster-enabled", "yes", "--cluster-port", bus)
-		node := connect(t, s.URL())
+		s := testenv.Redis(t, "--cluster-enabled", "yes", "--cluster-port", bus)
+		node := connect(t, s.URL)
 		if err := node.ClusterAddSlotsRange(t.Context(), i*8192, i*8192+8191).Err(); err != nil {
 			t.Fatal(err)
 		}
-		host, port, _ := net.SplitHostPort(s.addr)
+		host, port, _ := net.SplitHostPort(s.Addr)
 		for _, other := range nodes {
 			if err := other.Do(t.Context(), "CLUSTER", "MEET", host, port, bus).Err(); err != nil {
 				t.Fatal(err)
 			}
 		}
-		nodes, addrs = append(nodes, node), append(addrs, s.addr)
+		nodes, addrs = append(nodes, node), append(addrs, s.Addr)
 	}
 	for _, node := range nodes {
 		if !eventually(func() bool {
@@ -71,10 +72,10 @@ func TestConformanceOnRedisCluster(t *testing.T) {
 	ratelimittest.Run(t, ratelimittest.Harness{
 		Window: 200 * time.Millisecond,
 		Open: func(t testing.TB, limit int64, window time.Duration) ratelimit.Limiter {
-			return open(t, &redislimiter.Options{Limit: limit, Window: window, Prefix: name()})
+			return open(t, &redislimiter.Options{Limit: limit, Window: window, Prefix: testenv.Name(t)})
 		},
 		OpenPair: func(t testing.TB, limit int64, window time.Duration) (a, b ratelimit.Limiter) {
-			o := &redislimiter.Options{Limit: limit, Window: window, Prefix: name()}
+			o := &redislimiter.Options{Limit: limit, Window: window, Prefix: testenv.Name(t)}
 			return open(t, o), open(t, o)
 		},
 	})
@@ -88,7 +89,7 @@ func TestConformanceOnRedisCluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := open(t, &redislimiter.Options{Prefix: name()})
+	l := open(t, &redislimiter.Options{Prefix: testenv.Name(t)})
 	for i := range 20 {
 		ask(t, l, strconv.Itoa(i))
 	}

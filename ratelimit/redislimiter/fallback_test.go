@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/eventmetrics/eventmetrics/internal/testenv"
 	"github.com/eventmetrics/eventmetrics/ratelimit"
 	"github.com/eventmetrics/eventmetrics/ratelimit/memorylimiter"
 	"github.com/eventmetrics/eventmetrics/ratelimit/redislimiter"
@@ -79,62 +80,59 @@ func (f *fallback) expectLocal(t *testing.T, n, questions int) {
 
 func TestAHungRedisCostsOneWaitInAPause(t *testing.T) {
 	t.Run("with a connection", func(t *testing.T) {
-		s := startServer(t)
-		f := newFallback(t, s.URL(), time.Hour)
+		s := testenv.Redis(t)
+		f := newFallback(t, s.URL, time.Hour)
 		f.untilDecidedBy(t, remote)
-		s.Pause()
-		defer s.Resume()
+		do(t, s.Pause)
 		f.expectLocal(t, 50, 1)
 	})
 	t.Run("from the beginning", func(t *testing.T) {
-		s := startServer(t)
-		s.Pause()
-		defer s.Resume()
-		f := newFallback(t, s.URL(), time.Hour)
+		s := testenv.Redis(t)
+		do(t, s.Pause)
+		f := newFallback(t, s.URL, time.Hour)
 		f.expectLocal(t, 50, 1)
 	})
 }
 
 func TestADeadRedisIsAskedOnceInAPause(t *testing.T) {
-	s := startServer(t)
-	f := newFallback(t, s.URL(), time.Hour)
+	s := testenv.Redis(t)
+	f := newFallback(t, s.URL, time.Hour)
 	f.untilDecidedBy(t, remote)
-	s.Kill()
+	do(t, s.Kill)
 	f.expectLocal(t, 50, 1)
 }
 
 // TestRedisDecidesAgainWhenItIsBack does not make it anew in between.
 func TestRedisDecidesAgainWhenItIsBack(t *testing.T) {
-	s := startServer(t)
-	f := newFallback(t, s.URL(), 50*time.Millisecond)
+	s := testenv.Redis(t)
+	f := newFallback(t, s.URL, 50*time.Millisecond)
 	for range 2 {
 		f.untilDecidedBy(t, remote)
-		s.Pause()
+		do(t, s.Pause)
 		f.untilDecidedBy(t, local)
-		s.Resume()
+		do(t, s.Resume)
 		f.untilDecidedBy(t, remote)
-		s.Kill()
+		do(t, s.Kill)
 		f.untilDecidedBy(t, local)
-		s.Restart() // without its scripts and counters
+		do(t, s.Restart) // without its scripts and counters
 	}
 	f.untilDecidedBy(t, remote)
 }
 
 func TestALimiterCanBeMadeBeforeItsRedis(t *testing.T) {
-	s := startServer(t)
-	s.Kill()
-	f := newFallback(t, s.URL(), 50*time.Millisecond)
+	s := testenv.Redis(t)
+	do(t, s.Kill)
+	f := newFallback(t, s.URL, 50*time.Millisecond)
 	f.untilDecidedBy(t, local)
-	s.Restart()
+	do(t, s.Restart)
 	f.untilDecidedBy(t, remote)
 }
 
 func TestCallersThatHangTogetherAllReturn(t *testing.T) {
-	s := startServer(t)
-	f := newFallback(t, s.URL(), time.Hour)
+	s := testenv.Redis(t)
+	f := newFallback(t, s.URL, time.Hour)
 	f.untilDecidedBy(t, remote)
-	s.Pause()
-	defer s.Resume()
+	do(t, s.Pause)
 	var wg sync.WaitGroup
 	for range 50 {
 		wg.Go(func() {
@@ -159,8 +157,8 @@ func (f *fallback) expectNoMoreQuestions(t *testing.T) {
 }
 
 func TestStaleConnectionsDoNotFailAfterARestart(t *testing.T) {
-	s := startServer(t)
-	l := open(t, s.URL(), &redislimiter.Options{Limit: remote, Window: time.Hour})
+	s := testenv.Redis(t)
+	l := open(t, s.URL, &redislimiter.Options{Limit: remote, Window: time.Hour})
 	var wg sync.WaitGroup
 	for range 20 { // some connections
 		wg.Go(func() {
@@ -170,16 +168,16 @@ func TestStaleConnectionsDoNotFailAfterARestart(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	s.Kill()
-	s.Restart()
+	do(t, s.Kill)
+	do(t, s.Restart)
 	for range 20 {
 		ask(t, l, "k")
 	}
 }
 
 func TestAHungRedisIsLeftInTime(t *testing.T) {
-	s := startServer(t)
-	u, err := url.Parse(s.URL())
+	s := testenv.Redis(t)
+	u, err := url.Parse(s.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,9 +190,8 @@ func TestAHungRedisIsLeftInTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	owned := open(t, s.URL(), nil)
-	s.Pause()
-	defer s.Resume()
+	owned := open(t, s.URL, nil)
+	do(t, s.Pause)
 	const long = 30 * time.Second // against the 50 ms and 1 s that are meant
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)

@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
+	"github.com/eventmetrics/eventmetrics/internal/testenv"
 	"github.com/eventmetrics/eventmetrics/ratelimit"
 	"github.com/eventmetrics/eventmetrics/ratelimit/memorylimiter"
 	"github.com/eventmetrics/eventmetrics/ratelimit/ratelimittest"
@@ -87,22 +88,30 @@ func ask(t testing.TB, l ratelimit.Limiter, key string) ratelimit.Decision {
 	return d
 }
 
+// do does something to a server.
+func do(t testing.TB, something func() error) {
+	t.Helper()
+	if err := something(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestConformance(t *testing.T) {
-	url := startServer(t).URL()
+	url := testenv.RedisURL(t)
 	ratelimittest.Run(t, ratelimittest.Harness{
 		Window: 200 * time.Millisecond,
 		Open: func(t testing.TB, limit int64, window time.Duration) ratelimit.Limiter {
-			return open(t, url, &redislimiter.Options{Limit: limit, Window: window, Prefix: name()})
+			return open(t, url, &redislimiter.Options{Limit: limit, Window: window, Prefix: testenv.Name(t)})
 		},
 		OpenPair: func(t testing.TB, limit int64, window time.Duration) (a, b ratelimit.Limiter) {
-			o := &redislimiter.Options{Limit: limit, Window: window, Prefix: name()}
+			o := &redislimiter.Options{Limit: limit, Window: window, Prefix: testenv.Name(t)}
 			return open(t, url, o), open(t, url, o)
 		},
 	})
 }
 
 func TestDefaults(t *testing.T) {
-	url := startServer(t).URL()
+	url := testenv.Redis(t).URL
 	client := connect(t, url)
 	for i, o := range []*redislimiter.Options{nil, {}} {
 		l, err := redislimiter.New(client, o)
@@ -146,9 +155,9 @@ func TestOptionsOutOfRangeAreNamed(t *testing.T) {
 }
 
 func TestLimitersWithOtherPrefixesCountApart(t *testing.T) {
-	url := startServer(t).URL()
+	url := testenv.RedisURL(t)
 	for range 2 {
-		if d := ask(t, open(t, url, &redislimiter.Options{Prefix: name()}), "k"); !d.Allowed {
+		if d := ask(t, open(t, url, &redislimiter.Options{Prefix: testenv.Name(t)}), "k"); !d.Allowed {
 			t.Errorf("the first request of a prefix: %+v", d)
 		}
 	}
@@ -157,7 +166,7 @@ func TestLimitersWithOtherPrefixesCountApart(t *testing.T) {
 // TestResetAfterIsExact waits to the millisecond, which the suite does not ask
 // for.
 func TestResetAfterIsExact(t *testing.T) {
-	l := open(t, startServer(t).URL(), &redislimiter.Options{Window: 20 * time.Millisecond})
+	l := open(t, testenv.RedisURL(t), &redislimiter.Options{Window: 20 * time.Millisecond, Prefix: testenv.Name(t)})
 	for range 25 {
 		d := ask(t, l, "k")
 		for d.Allowed {
@@ -171,8 +180,7 @@ func TestResetAfterIsExact(t *testing.T) {
 }
 
 func TestErrorsOfTheContextAreTold(t *testing.T) {
-	s := startServer(t)
-	l := open(t, s.URL(), nil)
+	l := open(t, testenv.RedisURL(t), &redislimiter.Options{Prefix: testenv.Name(t)})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := l.Allow(ctx, "k"); !errors.Is(err, context.Canceled) {
@@ -184,7 +192,7 @@ func TestErrorsOfTheContextAreTold(t *testing.T) {
 }
 
 func BenchmarkAllow(b *testing.B) {
-	l := open(b, startServer(b).URL(), &redislimiter.Options{Limit: 10})
+	l := open(b, testenv.RedisURL(b), &redislimiter.Options{Limit: 10, Prefix: testenv.Name(b)})
 	keys := make([]string, 1000)
 	for i := range keys {
 		keys[i] = fmt.Sprintf("2001:db8:%x::/64", i)

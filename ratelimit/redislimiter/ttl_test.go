@@ -13,6 +13,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/eventmetrics/eventmetrics/internal/testenv"
 	"github.com/eventmetrics/eventmetrics/ratelimit"
 	"github.com/eventmetrics/eventmetrics/ratelimit/redislimiter"
 )
@@ -38,7 +39,7 @@ func expectEnds(t *testing.T, client *redis.Client, prefix string) {
 }
 
 func TestACounterWithoutAnEndGetsOne(t *testing.T) {
-	url := startServer(t).URL()
+	url := testenv.Redis(t).URL
 	client := connect(t, url)
 	const window = 200 * time.Millisecond
 	l := open(t, url, &redislimiter.Options{Limit: 5, Window: window, Prefix: "p"})
@@ -67,7 +68,7 @@ func TestACounterWithoutAnEndGetsOne(t *testing.T) {
 }
 
 func TestScriptFlushLosesNoCount(t *testing.T) {
-	url := startServer(t).URL()
+	url := testenv.Redis(t).URL
 	client := connect(t, url)
 	const requests = 100
 	l := open(t, url, &redislimiter.Options{Limit: requests, Window: time.Hour, Prefix: "p"})
@@ -85,7 +86,7 @@ func TestScriptFlushLosesNoCount(t *testing.T) {
 // TestCountersEndWhateverIsCutOff has callers that leave at any moment, while
 // the scripts are flushed.
 func TestCountersEndWhateverIsCutOff(t *testing.T) {
-	url := startServer(t).URL()
+	url := testenv.Redis(t).URL
 	client := connect(t, url)
 	l := open(t, url, &redislimiter.Options{Window: time.Hour, Prefix: "p"})
 	var wg sync.WaitGroup
@@ -123,7 +124,7 @@ func victim(url string) {
 }
 
 func TestCountersEndWhenTheProcessIsKilled(t *testing.T) {
-	url := startServer(t).URL()
+	url := testenv.Redis(t).URL
 	client := connect(t, url)
 	for range 5 {
 		before := client.DBSize(t.Context()).Val()
@@ -144,9 +145,9 @@ func TestCountersEndWhenTheProcessIsKilled(t *testing.T) {
 
 // TestCountersEndWhenRedisIsKilled restarts it with its append-only file.
 func TestCountersEndWhenRedisIsKilled(t *testing.T) {
-	s := startServer(t, "--appendonly", "yes", "--appendfsync", "always")
-	client := connect(t, s.URL())
-	l := open(t, s.URL(), &redislimiter.Options{Window: time.Hour, Prefix: "p"})
+	s := testenv.Redis(t, "--appendonly", "yes", "--appendfsync", "always")
+	client := connect(t, s.URL)
+	l := open(t, s.URL, &redislimiter.Options{Window: time.Hour, Prefix: "p"})
 	for round := range 3 {
 		var wg sync.WaitGroup
 		for c := range 8 {
@@ -161,9 +162,9 @@ func TestCountersEndWhenRedisIsKilled(t *testing.T) {
 		if !eventually(func() bool { return client.DBSize(t.Context()).Val() > int64(100*(round+1)) }) {
 			t.Error("nothing is counted")
 		}
-		s.Kill()
+		do(t, s.Kill)
 		wg.Wait()
-		s.Restart()
+		do(t, s.Restart)
 		expectEnds(t, client, "p")
 	}
 	if d := ask(t, l, "0 0 0"); d.Allowed {
@@ -172,7 +173,7 @@ func TestCountersEndWhenRedisIsKilled(t *testing.T) {
 }
 
 func TestAFullRedisIsAnErrorAndLeavesNothing(t *testing.T) {
-	url := startServer(t).URL()
+	url := testenv.Redis(t).URL
 	client := connect(t, url)
 	l := open(t, url, &redislimiter.Options{Limit: 10, Window: time.Hour, Prefix: "p"})
 	ask(t, l, "k")
@@ -195,14 +196,14 @@ func TestAFullRedisIsAnErrorAndLeavesNothing(t *testing.T) {
 
 // TestARedisUserNeedsFewRights has the rights that docs/operations.md names.
 func TestARedisUserNeedsFewRights(t *testing.T) {
-	s := startServer(t)
-	client := connect(t, s.URL())
+	s := testenv.Redis(t)
+	client := connect(t, s.URL)
 	err := client.Do(t.Context(), "ACL", "SETUSER", "limiter", "on", ">secret", "resetkeys", "~eventmetrics:limit:*",
 		"-@all", "+eval", "+evalsha", "+incrby", "+pexpire", "+pttl").Err()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var l ratelimit.Limiter = open(t, "redis://limiter:secret@"+s.addr, nil)
+	var l ratelimit.Limiter = open(t, "redis://limiter:secret@"+s.Addr, nil)
 	if err := client.Set(t.Context(), "eventmetrics:limit:banned", 1000, 0).Err(); err != nil {
 		t.Fatal(err)
 	}
