@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/internal/settings"
+	"github.com/eventmetrics/eventmetrics/internal/wiring"
 	"github.com/eventmetrics/eventmetrics/ratelimit"
 )
 
@@ -17,6 +17,8 @@ import (
 type config struct {
 	host, opsAddr  string
 	port           int
+	mongoURI       string
+	redisURL       string
 	dataDir        string
 	token          string
 	anyAddress     bool
@@ -33,16 +35,14 @@ type config struct {
 	shutdown       time.Duration
 }
 
-func (c *config) settings() []settings.Setting {
+// serverSettings are those that only a server has.
+func (c *config) serverSettings() []settings.Setting {
 	return []settings.Setting{
 		settings.New("HOST", "127.0.0.1", "`address` to listen on", settings.Text(&c.host)),
 		settings.New("PORT", "3000", "`port` to listen on; 0 picks one", settings.Int(&c.port, 0, 65535)),
 		settings.New("OPS_ADDR", "127.0.0.1:9464", "`address` of Prometheus metrics and pprof; off for none", settings.Address(&c.opsAddr)),
-		settings.New("DATA_DIR", "data", "`directory` of the embedded database and queue", settings.Text(&c.dataDir)),
-		settings.New("ADMIN_TOKEN", "", "bearer `token` of the API; made and printed at the start if empty", settings.Text(&c.token)),
+		settings.New("ADMIN_TOKEN", "", "bearer `token` of the API, the same for all replicas; made and printed at the start if empty", settings.Text(&c.token)),
 		settings.New("ALLOW_GENERATED_TOKEN", "false", "make a token also when listening on other than loopback addresses", settings.Bool(&c.anyAddress)),
-		settings.New("LOG_LEVEL", "info", "debug, info, warn or error", settings.Level(&c.logLevel)),
-		settings.New("LOG_JSON", "false", "log JSON instead of text", settings.Bool(&c.logJSON)),
 		settings.New("MAX_UPLOAD_BYTES", "1073741824", "greatest `size` of an uploaded file, decompressed", settings.Int(&c.maxUploadBytes, 1, math.MaxInt64/2)),
 		settings.New("MAX_UPLOADS", "8", "uploads at a time", settings.Int(&c.maxUploads, 1, 10_000)),
 		settings.New("UPLOAD_LIMIT", "1", "uploads in each window from one client address; 0 means any number", settings.Int(&c.uploadLimit, 0, math.MaxInt64)),
@@ -50,17 +50,26 @@ func (c *config) settings() []settings.Setting {
 		settings.New("TRUSTED_PROXIES", "", "`prefixes` whose X-Forwarded-For is believed: 10.0.0.0/8, loopback, private", c.trust),
 		settings.New("CLEANUP_INTERVAL_SECONDS", "3600", "time between cleanups", settings.Seconds(&c.cleanupEvery, 1)),
 		settings.New("CLEANUP_TTL_SECONDS", "86400", "age from which unprocessed batches are removed", settings.Seconds(&c.cleanupTTL, 60)),
+	}
+}
+
+// commonSettings are those of everything that works on the data.
+func (c *config) commonSettings() []settings.Setting {
+	return []settings.Setting{
+		settings.New("MONGO_URI", "", "MongoDB `database` of batches and events, mongodb://user:password@host/database; empty for SQLite in DATA_DIR", checked(&c.mongoURI, wiring.CheckMongoURI)),
+		settings.New("REDIS_URL", "", "Redis `server` of the queue and the upload limit, redis://user:password@host:6379/0; empty for SQLite and memory", settings.Text(&c.redisURL)),
+		settings.New("DATA_DIR", "data", "`directory` of what is kept in SQLite", settings.Text(&c.dataDir)),
+		settings.New("LOG_LEVEL", "info", "debug, info, warn or error", settings.Level(&c.logLevel)),
+		settings.New("LOG_JSON", "false", "log JSON instead of text", settings.Bool(&c.logJSON)),
 		settings.New("WORKERS", "4", "jobs at a time", settings.Int(&c.workers, 1, 10_000)),
 		settings.New("SHUTDOWN_SECONDS", "30", "time for requests, then for jobs, to end after SIGTERM", settings.Seconds(&c.shutdown, 0)),
-		settings.New("MONGO_URI", "", "not supported by this version", unsupported),
-		settings.New("REDIS_URL", "", "not supported by this version", unsupported),
 	}
 }
 
 // load reads the configuration. The error lists every mistake.
 func load(args []string, getenv func(string) string) (*config, error) {
 	c := &config{}
-	if err := settings.Load("refserver", args, getenv, c.settings()); err != nil {
+	if err := settings.Load("refserver", args, getenv, append(c.serverSettings(), c.commonSettings()...)); err != nil {
 		return nil, err
 	}
 	if c.token == "" && !c.anyAddress && !isLoopback(c.host) {
@@ -79,11 +88,15 @@ func (c *config) trust(v string) (err error) {
 	return err
 }
 
-func unsupported(v string) error {
-	if v == "" {
-		return nil
+// checked takes an empty value, and others that check has nothing against.
+func checked(p *string, check func(string) error) func(string) error {
+	return func(v string) error {
+		*p = v
+		if v == "" {
+			return nil
+		}
+		return check(v)
 	}
-	return errors.New("not supported by this version; unset it to use the embedded store and queue")
 }
 
 func (c *config) newLogger() *slog.Logger {

@@ -36,7 +36,7 @@ func TestAllMistakesAreToldAtOnce(t *testing.T) {
 	t.Chdir(t.TempDir())
 	_, err := load([]string{"-port", "70000", "-trusted-proxies", "nonsense"}, env(
 		"UPLOAD_LIMIT", "-1", "UPLOAD_WINDOW_SECONDS", "soon", "LOG_LEVEL", "loud", "OPS_ADDR", "here",
-		"MONGO_URI", "mongodb://127.0.0.1", "LOG_JSON", "perhaps", "WORKERS", "0",
+		"MONGO_URI", "mongodb://u:p/w@127.0.0.1", "LOG_JSON", "perhaps", "WORKERS", "0",
 	))
 	if err == nil {
 		t.Fatal("bad values were taken")

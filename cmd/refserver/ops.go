@@ -25,7 +25,7 @@ func (a *app) startOps(ctx context.Context) (io.Closer, error) {
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), queueCollector{a.queue})
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), queueCollector{a.backends.Queue})
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)

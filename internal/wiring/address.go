@@ -1,0 +1,38 @@
+package wiring
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+)
+
+// errMongoURI does not cite the URI, not even in part: where it is malformed,
+// any part may be the password.
+var errMongoURI = errors.New("want mongodb://user:password@host:27017/database, or mongodb+srv (special characters of user and password percent-encoded)")
+
+// CheckMongoURI returns an error where the driver might cite a piece of a
+// password in its own. It looks nothing up.
+func CheckMongoURI(uri string) error {
+	scheme, rest, found := strings.Cut(uri, "://")
+	if !found || scheme != "mongodb" && scheme != "mongodb+srv" {
+		return errMongoURI
+	}
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	if strings.Contains(rest[end:], "@") || strings.Contains(rest[end:], "#") {
+		return errMongoURI // a / or ? or # of the password ended it
+	}
+	at := strings.LastIndexByte(rest[:end], '@')
+	if at < 0 {
+		return nil
+	}
+	user, password, _ := strings.Cut(rest[:at], ":")
+	for _, part := range []string{user, password} {
+		if _, err := url.PathUnescape(part); err != nil || strings.ContainsAny(part, ":@") {
+			return errMongoURI
+		}
+	}
+	return nil
+}
