@@ -81,6 +81,8 @@ func permanent(e *env) {
 	}
 	if dead := e.dead(q, queue.DeadQuery{}); len(dead) != 1 || dead[0].Attempt != 1 {
 		e.Errorf("Dead is %+v, want one job with 1 attempt made", dead)
+	} else if want := "wrapped: " + errJob.Error(); dead[0].Err != want {
+		e.Errorf("Err is %q, want the message of the error alone, %q", dead[0].Err, want)
 	}
 }
 

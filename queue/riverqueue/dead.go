@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -53,7 +54,8 @@ func deadJob(row *rivertype.JobRow) (queue.DeadJob, error) {
 		Cursor: fmt.Sprintf("%d.%d", row.FinalizedAt.UnixMicro(), row.ID),
 	}
 	if n := len(row.Errors); n > 0 {
-		d.Err = shorten(row.Errors[n-1].Error)
+		// River says in front that the error was permanent.
+		d.Err = strings.TrimPrefix(shorten(row.Errors[n-1].Error), "JobCancelError: ")
 	}
 	return d, nil
 }
