@@ -1,0 +1,179 @@
+package main
+
+import "strings"
+
+const header = "candidate_id,test_id,event_type,timestamp\n"
+
+// hostileTypes are names that mean something to a database or a language.
+var hostileTypes = []string{
+	"a.b", "$x", "$set", "a.$.b", "constructor", "__proto__", "_id", "%id", "0", "null", strings.Repeat("\U0001F600", 200),
+	"\u00e9", "e\u0301", `quote " and \`, "tab\tbed", "{}", "*",
+}
+
+func hostileRows() string {
+	var b strings.Builder
+	for i, name := range hostileTypes {
+		for range i + 1 {
+			b.WriteString(`C1,T1,"` + strings.ReplaceAll(name, `"`, `""`) + `",2025-12-01T00:00:00Z` + "\n")
+		}
+	}
+	return b.String()
+}
+
+// script is what is asked of every backend: the documented requests, in the
+// documented forms, with what goes wrong.
+func script() []step {
+	all := [][]step{uploads(), uploadsThatAreRefused(), processing(), queries(), batchRequests(), adminRequests(), badRequests()}
+	var script []step
+	for _, part := range all {
+		script = append(script, part...)
+	}
+	return script
+}
+
+func uploads() []step {
+	csv := []string{"Content-Type", "text/csv"}
+	with := func(headers ...string) []string { return append(headers, csv...) }
+	form := "--frame\r\nContent-Disposition: form-data; name=\"upload\"; filename=\"form.csv\"\r\n\r\n" + header +
+		"C1,T1,started,2025-11-08T10:00:00Z\nC2,T1,started,2025-11-08 10:20:00\n,T1,started,2025-11-08\nC3,T1,ended,soon\n\r\n--frame--\r\n"
+	return []step{
+		{about: "a form, with rows that are wrong", request: "POST /uploads", headers: []string{"Content-Type", "multipart/form-data; boundary=frame"}, body: form},
+		{about: "the batch has not been processed", request: "GET /batches/BATCH-01"},
+		{about: "nothing counts yet", request: "GET /metrics"},
+		{about: "CSV with ids, columns of its own and the same id twice", request: "POST /uploads?process=true&file_name=ids.csv", headers: with("Prefer", "wait=30"), body: "event_id;Candidate_ID;test_id;event_type;timestamp;$set;a.b;_id;batch_id\n" +
+			"e1;C1;T1;started;2025-11-08T10:00:00+05:45;1;2;3;4\ne1;C1;T1;started;2025-11-08T10:00:00+05:45;1;2;3;4\n;C2;T2;\"a;b\";2025-11-09T23:59:59.999Z;;;;\ne3;C3;T3;ended;1762732799999;1;2;3;4;5\n"},
+		{about: "NDJSON", request: "POST /uploads?process=true", headers: []string{"Content-Type", "application/x-ndjson", "Prefer", "wait=30"}, body: `{"candidate_id":"C1","test_id":"T1","event_type":"started","timestamp":"2025-10-26T01:30:00Z"}` + "\n" +
+			`{"candidate_id":"C1","test_id":"T1","event_type":"started","timestamp":1761445800,"score":7.5,"$where":true}` + "\n" + `{"candidate_id":{}}` + "\nnonsense\n" +
+			`{"candidate_id":"C\u0000","test_id":"T1","event_type":"started","timestamp":"2025-10-26"}` + "\n"},
+		{about: "times without a zone", request: "POST /uploads?process=true&timestamp_zone=Asia/Kathmandu", headers: with("Prefer", "wait=30"), body: header + "C9,T1,local,2025-11-09 00:10:00\n"},
+		{about: "hostile event types", request: "POST /uploads?process=true&file_name=../../etc/passwd", headers: with("Prefer", "wait=30"), body: header + hostileRows()},
+		{about: "a key", request: "POST /uploads", headers: with("Idempotency-Key", "one"), body: header + "C1,T1,keyed,2025-12-02\n,,,\n"},
+		{about: "the same key and content", request: "POST /uploads?process=true", headers: with("Idempotency-Key", "one", "Prefer", "wait=30"), body: header + "C1,T1,keyed,2025-12-02\n,,,\n"},
+		{about: "the same key, processed already", request: "POST /uploads?process=true", headers: with("Idempotency-Key", "one"), body: header + "C1,T1,keyed,2025-12-02\n,,,\n"},
+		{about: "the same key, another content", request: "POST /uploads", headers: with("Idempotency-Key", "one"), body: header + "C2,T1,keyed,2025-12-02\n"},
+		{about: "a hostile key", request: "POST /uploads", headers: with("Idempotency-Key", "$gt.{}"), body: header + "C1,T1,keyed,2025-12-03\n"},
+	}
+}
+
+func uploadsThatAreRefused() []step {
+	csv := []string{"Content-Type", "text/csv"}
+	return []step{
+		{about: "a column is missing", request: "POST /uploads", headers: csv, body: "candidate_id,test_id,event_typ\nC1,T1,a\n"},
+		{about: "no row", request: "POST /uploads", headers: csv, body: header},
+		{about: "nothing", request: "POST /uploads", headers: csv},
+		{about: "no valid row", request: "POST /uploads", headers: csv, body: header + "C1,T1,,2025-11-08\nC1,T1,a,1969-01-01\nC1,T1,a,2999-01-01\nC1,T1,\xff,2025-11-08\nC1,T1," + strings.Repeat("x", 1025) + ",2025-11-08\n"},
+		{about: "neither CSV nor NDJSON", request: "POST /uploads", headers: []string{"Content-Type", "application/json"}, body: "{}"},
+		{about: "an unknown encoding", request: "POST /uploads", headers: []string{"Content-Type", "text/csv", "Content-Encoding", "br"}, body: header},
+		{about: "no such zone", request: "POST /uploads?timestamp_zone=Mars/Olympus", headers: csv, body: header + "C1,T1,a,2025-11-08\n"},
+	}
+}
+
+func processing() []step {
+	return []step{
+		{about: "process", request: "POST /batches/BATCH-01/process", headers: []string{"Prefer", "wait=30"}},
+		{about: "process again", request: "POST /batches/BATCH-01/process"},
+		{about: "it is completed", request: "GET /batches/BATCH-01"},
+		{about: "process what is not there", request: "POST /batches/019a0000-0000-7000-8000-000000000000/process"},
+		{about: "process what is no id", request: "POST /batches/$ne/process"},
+	}
+}
+
+func queries() []step {
+	get := func(about, path string, headers ...string) step {
+		return step{about: about, request: "GET /metrics" + path, headers: headers}
+	}
+	return []step{
+		get("all", ""),
+		get("one day", "?date=2025-11-08"),
+		get("a range", "?from=2025-11-08&to=2025-11-09"),
+		get("an open range", "?from=2025-12-01"),
+		get("one type", "?event_type=started"),
+		get("two types", "?event_type=started&event_type=a.b"),
+		get("a dot", "?event_type=a.b"),
+		get("a dollar", "?event_type=$x"),
+		get("a constructor", "?event_type=constructor"),
+		get("a prototype", "?event_type=__proto__"),
+		get("200 emoji", "?event_type="+strings.Repeat("%F0%9F%98%80", 200)),
+		get("a composed letter is not the other", "?event_type=%C3%A9"),
+		get("nothing found", "?event_type=nothing"),
+		get("CSV", "?format=csv"),
+		get("NDJSON", "?format=ndjson"),
+		get("CSV because of Accept", "?date=2025-11-08", "Accept", "text/csv"),
+		get("hours", "?interval=hour&from=2025-11-08&to=2025-11-09"),
+		get("hours of a zone with three quarters", "?interval=hour&tz=Asia/Kathmandu&from=2025-11-08&to=2025-11-09"),
+		get("days of a zone", "?tz=Pacific/Auckland&from=2025-11-01"),
+		get("hours when clocks go back", "?interval=hour&tz=Europe/Berlin&date=2025-10-26"),
+		get("weeks", "?interval=week"),
+		get("months", "?interval=month&format=csv"),
+		get("uniques", "?uniques=true"),
+		get("uniques of months", "?uniques=true&interval=month&group=none&format=ndjson"),
+		get("uniques need UTC", "?uniques=true&tz=Asia/Kathmandu"),
+		get("zeros", "?fill=zero&from=2025-11-07&to=2025-11-10&event_type=started&event_type=ended"),
+		get("totals", "?group=none"),
+		get("totals and zeros", "?group=none&fill=zero&from=2025-11-07&to=2025-11-10&format=csv"),
+		{about: "explain", request: "GET /metrics/explain?date=2025-11-08&event_type=started"},
+		{about: "explain a dot", request: "GET /metrics/explain?date=2025-12-01&event_type=a.b"},
+		{about: "explain nothing", request: "GET /metrics/explain?date=2025-12-01&event_type=nothing"},
+		{about: "explain without a type", request: "GET /metrics/explain?date=2025-12-01"},
+	}
+}
+
+func batchRequests() []step {
+	return []step{
+		{about: "all batches", request: "GET /batches"},
+		{about: "a page", request: "GET /batches?limit=2"},
+		{about: "the next page", request: "GET /batches?limit=2&cursor=BATCH-05"},
+		{about: "by status", request: "GET /batches?status=uploaded&status=failed"},
+		{about: "an unknown status", request: "GET /batches?status=lost"},
+		{about: "the repair file of a form", request: "GET /batches/BATCH-01/errors"},
+		{about: "the repair file of NDJSON", request: "GET /batches/BATCH-03/errors"},
+		{about: "an empty repair file", request: "GET /batches/BATCH-04/errors"},
+		{about: "delete", request: "DELETE /batches/BATCH-01"},
+		{about: "delete again", request: "DELETE /batches/BATCH-01"},
+		{about: "it is gone", request: "GET /batches/BATCH-01"},
+		{about: "its errors are gone", request: "GET /batches/BATCH-01/errors"},
+		{about: "it does not count any more", request: "GET /metrics?date=2025-11-08"},
+		{about: "delete what was not processed", request: "DELETE /batches/BATCH-07"},
+		{about: "its key is free again", request: "POST /uploads", headers: []string{"Content-Type", "text/csv", "Idempotency-Key", "$gt.{}"}, body: header + "C2,T1,keyed,2025-12-03\n"},
+	}
+}
+
+func adminRequests() []step {
+	const dlq = " /admin/queues/event-processing/dlq"
+	return []step{
+		{about: "dead letters", request: "GET" + dlq, burial: 1},
+		{about: "retry one that is not there", request: "POST" + dlq + "/process%3A1/retry"},
+		{about: "retry all", request: "POST" + dlq + "/retry"},
+		{about: "it dies again", request: "GET" + dlq, burial: 1},
+		{about: "retry", request: "POST" + dlq + "/novelty%3A1/retry"},
+		{about: "discard", request: "DELETE" + dlq + "/novelty%3A1?reason=tried", burial: 1},
+		{about: "discard again", request: "DELETE" + dlq + "/novelty%3A1?reason=tried"},
+		{about: "no dead letters", request: "GET" + dlq},
+		{about: "another queue", request: "GET /admin/queues/other/dlq"},
+		{about: "cleanup that only counts", request: "POST /admin/cleanup?dry_run=true"},
+		{about: "cleanup", request: "POST /admin/cleanup"},
+		{about: "reprocess", request: "POST /admin/reprocess"},
+		{about: "the same as before", request: "GET /metrics?format=csv"},
+	}
+}
+
+func badRequests() []step {
+	return []step{
+		{about: "the page", request: "GET /health", headers: []string{"Authorization", ""}},
+		{about: "alive", request: "GET /healthz", headers: []string{"Authorization", ""}},
+		{about: "ready", request: "GET /readyz", headers: []string{"Authorization", ""}},
+		{about: "no token", request: "GET /metrics", headers: []string{"Authorization", ""}},
+		{about: "a wrong token", request: "GET /metrics", headers: []string{"Authorization", "Bearer public"}},
+		{about: "no such route", request: "GET /metric"},
+		{about: "no such method", request: "PUT /metrics"},
+		{about: "no such day", request: "GET /metrics?date=2025-02-30"},
+		{about: "backwards", request: "GET /metrics?from=2025-11-09&to=2025-11-08"},
+		{about: "no such zone", request: "GET /metrics?tz=Mars/Olympus"},
+		{about: "no such interval", request: "GET /metrics?interval=year"},
+		{about: "no such format", request: "GET /metrics?format=xml"},
+		{about: "too many buckets", request: "GET /metrics?interval=hour&fill=zero&from=1971-01-01&to=2025-01-01"},
+		{about: "no limit", request: "GET /batches?limit=0"},
+		{about: "no batch", request: "GET /batches/1"},
+		{about: "too many uploads", request: "POST /uploads", headers: []string{"Content-Type", "text/csv"}, body: header, insist: true},
+	}
+}
