@@ -16,8 +16,9 @@ import (
 	"github.com/eventmetrics/eventmetrics/ratelimit/redislimiter"
 )
 
-// startCluster starts a Redis Cluster of two nodes, with half of the slots each.
-func startCluster(t *testing.T) *redis.ClusterClient {
+// startCluster starts a Redis Cluster of two nodes, with half of the slots
+// each, and returns their addresses.
+func startCluster(t *testing.T) []string {
 	t.Helper()
 	var nodes []*redis.Client
 	var addrs []string
@@ -44,9 +45,7 @@ func startCluster(t *testing.T) *redis.ClusterClient {
 			t.Fatalf("the cluster does not form: %s", node.ClusterInfo(t.Context()).Val())
 		}
 	}
-	cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs, ContextTimeoutEnabled: true, MaxRetries: -1})
-	t.Cleanup(func() { _ = cluster.Close() })
-	return cluster
+	return addrs
 }
 
 func freePort(t *testing.T) string {
@@ -60,26 +59,21 @@ func freePort(t *testing.T) string {
 }
 
 func TestConformanceOnRedisCluster(t *testing.T) {
-	cluster := startCluster(t)
-	open := func(t testing.TB, o *redislimiter.Options) ratelimit.Limiter {
-		t.Helper()
-		l, err := redislimiter.New(cluster, o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return l
-	}
+	addrs := startCluster(t)
+	url := "redis://" + addrs[0] + "?addr=" + addrs[1]
 	ratelimittest.Run(t, ratelimittest.Harness{
 		Window: 200 * time.Millisecond,
 		Open: func(t testing.TB, limit int64, window time.Duration) ratelimit.Limiter {
-			return open(t, &redislimiter.Options{Limit: limit, Window: window, Prefix: testenv.Name(t)})
+			return open(t, url, &redislimiter.Options{Limit: limit, Window: window, Prefix: testenv.Name(t)})
 		},
 		OpenPair: func(t testing.TB, limit int64, window time.Duration) (a, b ratelimit.Limiter) {
 			o := &redislimiter.Options{Limit: limit, Window: window, Prefix: testenv.Name(t)}
-			return open(t, o), open(t, o)
+			return open(t, url, o), open(t, url, o)
 		},
 	})
 	// The keys are spread, and so the nodes have learnt the scripts by themselves.
+	cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs})
+	defer cluster.Close()
 	err := cluster.ForEachMaster(t.Context(), func(ctx context.Context, node *redis.Client) error {
 		if n := node.DBSize(ctx).Val(); n == 0 {
 			t.Errorf("node %s has no key", node.Options().Addr)
@@ -89,7 +83,7 @@ func TestConformanceOnRedisCluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := open(t, &redislimiter.Options{Prefix: testenv.Name(t)})
+	l := open(t, url, &redislimiter.Options{Prefix: testenv.Name(t)})
 	for i := range 20 {
 		ask(t, l, strconv.Itoa(i))
 	}

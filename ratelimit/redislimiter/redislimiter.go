@@ -14,8 +14,8 @@
 //
 // Where ulule's store alone would not keep the contract, a thin layer between
 // it and the client does. The store needs Redis to be made; it lets a counter
-// that has lost its end deny a client for ever; and it tells the end of a
-// window in whole seconds.
+// that has lost its end deny a client for ever; it tells the end of a window in
+// whole seconds; and clients would count again when an answer is lost.
 package redislimiter
 
 import (
@@ -60,7 +60,7 @@ type Limiter struct {
 	rate   limiter.Rate
 	window time.Duration
 	store  limiter.Store
-	owned  *redis.Client
+	owned  redis.UniversalClient
 }
 
 var _ ratelimit.Limiter = (*Limiter)(nil)
@@ -69,8 +69,8 @@ var _ ratelimit.Limiter = (*Limiter)(nil)
 // Options may be nil. The error names an option that is out of range.
 //
 // Give the client ContextTimeoutEnabled, or Allow takes as long as the client's
-// own timeouts whatever its ctx says; and MaxRetries -1, or a request whose
-// answer was lost is counted again.
+// own timeouts, whatever its ctx says. Its MaxRetries does not matter: a
+// request is never sent again, because that would count again.
 func New(client redis.UniversalClient, opts *Options) (*Limiter, error) {
 	o := Options{}
 	if opts != nil {
@@ -113,7 +113,7 @@ func (l *Limiter) Close() error {
 // Allow counts one request of key and decides about it, in one round trip to
 // Redis. Any string may be a key; long ones are stored as their SHA-256. It
 // waits for Redis no longer than ctx and the client's timeouts allow. After an
-// error the request may have been counted, once if the client does not retry.
+// error the request has been counted once or not at all.
 func (l *Limiter) Allow(ctx context.Context, key string) (ratelimit.Decision, error) {
 	if err := ctx.Err(); err != nil {
 		return ratelimit.Decision{}, err

@@ -20,6 +20,8 @@ import (
 //     would deny its client for ever. Here it is given a new end.
 //   - The store tells the end in whole seconds, cut off. Here the milliseconds
 //     are taken from the answer of Redis as it passes.
+//   - Clients send a command again whose answer was lost, which would count
+//     again, and make a hung Redis cost several timeouts. These are sent once.
 type scripts struct {
 	redis.UniversalClient
 
@@ -44,9 +46,9 @@ func (s *scripts) ScriptLoad(ctx context.Context, script string) *redis.StringCm
 
 // EvalSha runs a script that counts, and looks at the end of its counter.
 func (s *scripts) EvalSha(ctx context.Context, hash string, keys []string, args ...any) *redis.Cmd {
-	cmd := s.UniversalClient.EvalSha(ctx, hash, keys, args...)
+	cmd := s.once(ctx, "evalsha", hash, keys, args)
 	if redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") { // it did not run
-		cmd = s.Eval(ctx, s.text[hash], keys, args...)
+		cmd = s.once(ctx, "eval", s.text[hash], keys, args)
 	}
 	if cmd.Err() != nil {
 		return cmd
@@ -61,6 +63,24 @@ func (s *scripts) EvalSha(ctx context.Context, hash string, keys []string, args 
 	}
 	return cmd
 }
+
+// once runs a script, if at all, once.
+func (s *scripts) once(ctx context.Context, command, script string, keys []string, args []any) *redis.Cmd {
+	words := []any{command, script, len(keys)}
+	for _, key := range keys {
+		words = append(words, key)
+	}
+	cmd := redis.NewCmd(ctx, append(words, args...)...)
+	cmd.SetFirstKeyPos(3)
+	_ = s.Process(ctx, unrepeated{cmd}) // its error is in cmd
+	return cmd
+}
+
+// unrepeated is a command that no client sends again by itself.
+type unrepeated struct{ *redis.Cmd }
+
+// NoRetry implements redis.Cmder.
+func (unrepeated) NoRetry() bool { return true }
 
 // left returns how long a counter still lives. One that would live for ever,
 // or, because the clock of Redis was set back or the window was longer once,
