@@ -38,23 +38,28 @@ func (c *consumer) snapshot() []*held {
 
 func (c *consumer) extend(ctx context.Context, some []*held) error {
 	until := time.Now().Add(c.q.opts.Lease)
-	args := make([]any, 1+2*len(some))
-	args[0] = ceil(c.q.opts.Lease)
-	for i, h := range some {
-		args[1+i], args[1+len(some)+i] = h.key, h.fence
-	}
-	// No longer than until it would be time again, for lapse to be in time.
-	limit := min(c.q.opts.CallTimeout, c.q.opts.Lease/3)
-	v, err := c.q.evalBy(ctx, limit, "extend leases", c.q.script.extend, "", args...)
-	if err != nil {
-		return err
-	}
-	lost, err := texts(v, -1)
+	lost, err := c.q.extend(ctx, some)
 	if err != nil {
 		return err
 	}
 	c.extended(ctx, some, lost, until)
 	return nil
+}
+
+// extend extends leases and returns the keys of those that are lost. It takes
+// no longer than until it would be time again.
+func (q *Queue) extend(ctx context.Context, some []*held) ([]string, error) {
+	args := make([]any, 1+2*len(some))
+	args[0] = ceil(q.opts.Lease)
+	for i, h := range some {
+		args[1+i], args[1+len(some)+i] = h.key, h.owner
+	}
+	limit := min(q.opts.CallTimeout, q.opts.Lease/3)
+	v, err := q.evalBy(ctx, limit, "extend leases", q.script.extend, "", args...)
+	if err != nil {
+		return nil, err
+	}
+	return texts(v, -1)
 }
 
 // extended notes what is held for longer, and ends what is lost.

@@ -38,7 +38,7 @@ type consumer struct {
 type held struct {
 	job    queue.Job
 	key    string
-	fence  string
+	owner  string                  // what Redis knows this consumer by: fence/attempt
 	cancel context.CancelCauseFunc // ends the context of the handler
 	until  time.Time               // the lease cannot expire before
 	lost   bool                    // and its context has ended

@@ -47,8 +47,8 @@
 //	wait    list        waiting jobs, the next one first
 //	delay   sorted set  jobs that wait for their time: when, ms
 //	lease   sorted set  running jobs: when the lease expires, ms
-//	own     hash        running jobs: the fence of who runs it
-//	att     hash        attempts made, if any, of jobs that are not completed
+//	own     hash        running jobs: the fence of who runs it, and the attempt
+//	att     hash        attempts before, if any, of jobs that are not completed
 //	dead    sorted set  dead letters: when it died, us, each at its own time
 //	err     hash        dead letters: attempts that it had and the last message
 //	done    sorted set  completed jobs: when they are forgotten, ms

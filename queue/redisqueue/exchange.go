@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 
@@ -33,41 +34,44 @@ type answer struct {
 }
 
 func (c *consumer) newRequest(ctx context.Context) *request {
-	c.number++
-	r := &request{
-		began:   time.Now(),
-		fence:   c.id + "." + strconv.FormatInt(c.number, 10),
-		results: c.unsaid[:min(len(c.unsaid), batch)],
-	}
+	results, want := c.unsaid[:min(len(c.unsaid), batch)], 0
 	if ctx.Err() == nil {
-		r.want = min(c.free()+len(r.results), batch)
+		want = min(c.free()+len(results), batch)
 	}
-	r.args = c.q.workArgs(c.number, r)
-	return r
+	c.number++
+	return c.q.newRequest(c.id, c.number, want, results)
 }
 
-func (q *Queue) workArgs(number int64, r *request) []any {
-	var keys, fences, others []any
+// newRequest makes the call of a consumer with the number.
+func (q *Queue) newRequest(id string, number int64, want int, results []result) *request {
+	r := &request{
+		began:   time.Now(),
+		want:    want,
+		fence:   id + "." + strconv.FormatInt(number, 10),
+		results: results,
+	}
+	var keys, owners, others []any
 	for _, s := range r.results {
 		if s.operation == complete {
-			keys, fences = append(keys, s.key), append(fences, s.fence)
+			keys, owners = append(keys, s.key), append(owners, s.owner)
 		} else {
 			others = append(others, s.args(q)...)
 		}
 	}
-	args := []any{
-		number, r.want, ceil(q.opts.Lease), q.opts.Retry.Attempts(), ceil(q.opts.DoneWindow), r.fence, len(keys),
+	r.args = []any{
+		number, want, ceil(q.opts.Lease), q.opts.Retry.Attempts(), ceil(q.opts.DoneWindow), r.fence, len(keys),
 	}
-	return append(append(append(args, keys...), fences...), others...)
+	r.args = slices.Concat(r.args, keys, owners, others)
+	return r
 }
 
 // exchange calls Redis until it answers.
 func (c *consumer) exchange(ctx context.Context, r *request) (answer, error) {
 	for try := 0; ; try++ {
-		v, err := c.q.eval(context.WithoutCancel(ctx), "work", c.q.script.work, c.id, r.args...)
+		a, err := c.q.send(context.WithoutCancel(ctx), c.id, r)
 		if err == nil {
 			c.q.reachable(ctx)
-			return c.q.readAnswer(v, r)
+			return a, nil
 		}
 		if !errors.Is(err, queue.ErrUnavailable) {
 			return answer{}, err
@@ -79,6 +83,15 @@ func (c *consumer) exchange(ctx context.Context, r *request) (answer, error) {
 		}
 		rest(ctx, backoff(try))
 	}
+}
+
+// send makes the call once, in the name of a consumer.
+func (q *Queue) send(ctx context.Context, id string, r *request) (answer, error) {
+	v, err := q.eval(ctx, "take jobs and store results", q.script.work, id, r.args...)
+	if err != nil {
+		return answer{}, err
+	}
+	return q.readAnswer(v, r)
 }
 
 // hopeless reports whether it is no use to wait for Redis any longer.
@@ -150,7 +163,7 @@ func (q *Queue) readTaken(v any, r *request) ([]*held, error) {
 			return nil, errors.Join(errAnswer, err)
 		}
 		job.Attempt, job.MaxAttempts = int(attempt), q.opts.Retry.Attempts()
-		taken[i] = &held{job: job, key: key, fence: r.fence, until: r.began.Add(q.opts.Lease)}
+		taken[i] = &held{job: job, key: key, owner: r.fence + "/" + strconv.FormatInt(attempt, 10), until: r.began.Add(q.opts.Lease)}
 	}
 	return taken, nil
 }

@@ -77,14 +77,14 @@ func judge(ctx context.Context, h *held, err error) result {
 
 // args are the arguments of work.lua for a result other than complete.
 func (r result) args(q *Queue) []any {
-	args := []any{r.key, r.fence, string(r.operation), 0, 0}
+	var a, b any = 0, 0
 	switch r.operation {
 	case retry:
-		args[3] = ceil(q.opts.Retry.Delay(r.job.Attempt))
+		a = ceil(q.opts.Retry.Delay(r.job.Attempt))
 	case bury:
-		args[3], args[4] = r.job.MaxAttempts, shorten(r.err.Error())
+		a, b = r.job.MaxAttempts, shorten(r.err.Error())
 	}
-	return args
+	return []any{r.key, r.owner, r.job.Attempt, string(r.operation), a, b}
 }
 
 // shorten keeps the start of a message, in whole characters.

@@ -80,8 +80,6 @@ func (c *consumer) wait(ctx context.Context, ending bool) error {
 	select {
 	case r := <-c.results:
 		c.unsaid = append(c.unsaid, r)
-		// Let handlers end that are about to, for one call to tell of all.
-		runtime.Gosched()
 	case h := <-c.heard:
 		return c.hear(ctx, h)
 	case <-c.due.C:
@@ -91,15 +89,17 @@ func (c *consumer) wait(ctx context.Context, ending bool) error {
 	return nil
 }
 
-// collect takes the results that are there.
+// collect takes the results that are there, and lets handlers end that are
+// about to, so that one call tells of all.
 func (c *consumer) collect() {
-	for {
-		select {
-		case r := <-c.results:
-			c.unsaid = append(c.unsaid, r)
-		default:
+	for seen := 0; ; seen = len(c.unsaid) {
+		for len(c.results) > 0 {
+			c.unsaid = append(c.unsaid, <-c.results)
+		}
+		if len(c.unsaid) == seen {
 			return
 		}
+		runtime.Gosched()
 	}
 }
 

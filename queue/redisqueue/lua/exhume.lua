@@ -3,18 +3,19 @@
 local key, operation = ARGV[1], ARGV[2]
 if call('EXISTS', receipt) == 1 then return 'ok' end -- the first answer was lost
 if not call('ZSCORE', dead, key) then
-  if call('HEXISTS', jobs, key) == 1 or known(call('ZSCORE', done, key)) then return 'alive' end
+  local expiry = call('ZSCORE', done, key)
+  if call('HEXISTS', jobs, key) == 1 or expiry and tonumber(expiry) > now then return 'alive' end
   return 'unknown'
 end
 call('ZREM', dead, key)
 call('HDEL', err, key)
 call('HDEL', att, key)
 if operation == 'retry' then
-  call('HSET', jobs, key, now)
+  call('HSET', jobs, key, present)
   call('RPUSH', wait, key)
-  awaken()
+  call('ZADD', wake, '0', '1')
 else
   call('HDEL', jobs, key)
 end
-call('SET', receipt, '1', 'PX', 60000)
+call('SET', receipt, '1', 'PX', '60000')
 return 'ok'
