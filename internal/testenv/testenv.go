@@ -29,18 +29,22 @@ import (
 // machine lacks the server.
 var ErrMissing = errors.New("make test installs it")
 
-// Run runs the tests of a package, as its TestMain, with shared servers that
-// go on until all are done:
+// Main is a testing.M with shared servers that go on until all tests are done.
+// It spares a package of many short tests a start of the server in each:
 //
-//	func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
-//
-// It spares a package of many short tests a start of the server in each.
-func Run(m *testing.M) int {
+//	func TestMain(m *testing.M) { os.Exit(testenv.Main{M: m}.Run()) }
+type Main struct {
+	// M runs the tests.
+	M interface{ Run() int }
+}
+
+// Run runs the tests and ends the servers.
+func (m Main) Run() int {
 	all := []*shared{&sharedMongo, &sharedRedis}
 	for _, s := range all {
 		s.hold()
 	}
-	code := m.Run()
+	code := m.M.Run()
 	for _, s := range all {
 		if err := s.release(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
