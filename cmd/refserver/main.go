@@ -4,6 +4,10 @@
 //
 // Run it with -h for its settings. Each is a flag, an environment variable, or
 // a line in the file .env, in this order of precedence.
+//
+// "refserver import-legacy -from URI" brings the data of the original service,
+// in the MongoDB database that the URI names, to where the server would keep
+// its own, and reports what it found.
 package main
 
 import (
@@ -27,8 +31,11 @@ func main() {
 	}
 }
 
-// run serves until ctx ends.
+// run does what the arguments say: by default it serves until ctx ends.
 func run(ctx context.Context, args []string, getenv func(string) string) error {
+	if len(args) > 0 && args[0] == "import-legacy" {
+		return importLegacy(ctx, args[1:], getenv, os.Stdout)
+	}
 	c, err := load(args, getenv)
 	if errors.Is(err, flag.ErrHelp) {
 		return nil

@@ -3,6 +3,7 @@
 package settings
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -16,6 +17,8 @@ import (
 // of the same name in lower case with hyphens.
 type Setting struct {
 	Env string
+	// Flag is the name of the flag if it is another.
+	Flag string
 	// Default is the value where none is given.
 	Default string
 	// Usage says what it is for; a word in backquotes names the value.
@@ -29,7 +32,9 @@ func New(env, value, usage string, set func(string) error) Setting {
 	return Setting{Env: env, Default: value, Usage: usage, Set: set}
 }
 
-func (s *Setting) flag() string { return strings.ReplaceAll(strings.ToLower(s.Env), "_", "-") }
+func (s *Setting) flag() string {
+	return cmp.Or(s.Flag, strings.ReplaceAll(strings.ToLower(s.Env), "_", "-"))
+}
 
 // Load sets every setting: a flag goes before the environment, that before the
 // file .env in the working directory, and that before the default. An empty
