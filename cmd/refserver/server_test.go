@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -224,6 +225,27 @@ func TestSecondServerIsKeptOffTheData(t *testing.T) {
 	}
 	_ = first.stop(syscall.SIGKILL) // leaves the lock to nobody
 	startServer(t, dir)
+}
+
+func TestBackendThatIsAwayEndsTheStartWithOneLine(t *testing.T) {
+	for setting, address := range map[string]string{
+		"MONGO_URI": "mongodb://user:hunter2@127.0.0.1:1/x",
+		"REDIS_URL": "redis://user:hunter2@127.0.0.1:1/0",
+	} {
+		t.Run(setting, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.CommandContext(t.Context(), os.Args[0])
+			cmd.Dir = t.TempDir() // without an .env
+			cmd.Env = append(os.Environ(), "REFSERVER_CHILD=1", "PORT=0", "OPS_ADDR=off", setting+"="+address)
+			out, err := cmd.CombinedOutput()
+			text := string(out)
+			var exit *exec.ExitError
+			if !errors.As(err, &exit) || exit.ExitCode() != 1 || strings.Count(text, "\n") != 1 ||
+				!strings.HasPrefix(text, "refserver: "+setting+": ") || strings.Contains(text, "hunter2") {
+				t.Errorf("%v: %s", err, text)
+			}
+		})
+	}
 }
 
 // TestKillDuringUploadAndProcessing kills the server at random moments and

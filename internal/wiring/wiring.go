@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/redis/go-redis/v9/logging"
+
 	"github.com/eventmetrics/eventmetrics/queue"
 	"github.com/eventmetrics/eventmetrics/queue/redisqueue"
 	"github.com/eventmetrics/eventmetrics/queue/riverqueue"
@@ -125,6 +127,9 @@ func (b *Backends) openQueue(ctx context.Context) error {
 		b.Queue, b.closers = q, append(b.closers, q)
 		return nil
 	}
+	// The client writes to standard error in a form of its own; what matters of
+	// it is in the errors of our packages.
+	logging.Disable()
 	q, err := redisqueue.Open(ctx, b.opts.RedisURL, &redisqueue.Options{
 		Workers: b.opts.Workers, DrainTimeout: drain, Logger: b.opts.Logger,
 	})
