@@ -1,8 +1,9 @@
+//go:build unix
+
 package redisqueue_test
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,15 +19,6 @@ import (
 	"github.com/eventmetrics/eventmetrics/queue"
 	"github.com/eventmetrics/eventmetrics/queue/redisqueue"
 )
-
-// uuids makes jobs that are called as real ones are.
-func uuids(n int) []queue.Job {
-	list := make([]queue.Job, n)
-	for i := range list {
-		list[i] = queue.Job{Kind: "process", ID: fmt.Sprintf("0198c1d2-7a3b-7000-8000-%012x", i)}
-	}
-	return list
-}
 
 // cpu measures the processor time that this process and Redis use.
 type cpu struct {

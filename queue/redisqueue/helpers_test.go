@@ -2,6 +2,7 @@ package redisqueue_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strconv"
 	"sync"
@@ -20,7 +21,7 @@ func TestMain(m *testing.M) {
 		victim(url)
 	}
 	redis.SetLogger(silent{}) // it tells of each connection that tests cut
-	os.Exit(testenv.Run(m))
+	os.Exit(testenv.Main{M: m}.Run())
 }
 
 type silent struct{}
@@ -82,6 +83,15 @@ func jobs(kind string, n int) []queue.Job {
 	list := make([]queue.Job, n)
 	for i := range list {
 		list[i] = queue.Job{Kind: kind, ID: strconv.Itoa(i)}
+	}
+	return list
+}
+
+// uuids makes jobs that are called as real ones are.
+func uuids(n int) []queue.Job {
+	list := make([]queue.Job, n)
+	for i := range list {
+		list[i] = queue.Job{Kind: "process", ID: fmt.Sprintf("0198c1d2-7a3b-7000-8000-%012x", i)}
 	}
 	return list
 }
