@@ -111,7 +111,7 @@ func (s *Service) Wait(ctx context.Context, id string) (store.Batch, error) {
 
 // processBatch does one process job.
 func (s *Service) processBatch(ctx context.Context, job queue.Job) error {
-	err := s.count(ctx, job.ID)
+	err := s.countPatiently(ctx, job.ID)
 	switch {
 	case err == nil:
 		return nil
@@ -129,6 +129,28 @@ func (s *Service) processBatch(ctx context.Context, job queue.Job) error {
 	s.mark(ctx, job.ID, store.Queued, fmt.Sprintf("attempt %d of %d: %v", job.Attempt, job.MaxAttempts, err))
 	s.logger.WarnContext(ctx, "batch to be tried again", "batch", job.ID, "attempt", job.Attempt, "err", err)
 	return err
+}
+
+// awayPause is the time between two tries of a job while the store is away.
+const awayPause = time.Second
+
+// countPatiently waits for a store that is away, as long as the job may take:
+// an outage says nothing about the batch, and so costs it no attempt.
+func (s *Service) countPatiently(ctx context.Context, id string) error {
+	for tries := 1; ; tries++ {
+		err := s.count(ctx, id)
+		if !errors.Is(err, store.ErrUnavailable) {
+			return err
+		}
+		if tries == 1 {
+			s.logger.WarnContext(ctx, "store away, batch waits", "batch", id, "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(awayPause):
+		}
+	}
 }
 
 // count enters a batch into the ledger. All steps may be repeated.

@@ -57,7 +57,8 @@ func TestAHundredCallsToProcessMakeOneJob(t *testing.T) {
 type flaky struct {
 	store.Store
 	mu   sync.Mutex
-	fail int // times; below 0 for ever
+	fail int   // times; below 0 for ever
+	err  error // instead of errFlaky
 }
 
 var errFlaky = errors.New("database is away")
@@ -69,6 +70,9 @@ func (f *flaky) Record(ctx context.Context, id string, c metrics.Contribution) e
 	defer f.mu.Unlock()
 	if f.fail != 0 {
 		f.fail--
+		if f.err != nil {
+			return f.err
+		}
 		return errFlaky
 	}
 	return f.Store.Record(ctx, id, c)
@@ -82,6 +86,17 @@ func (f *flaky) set(fail int) {
 
 func TestBatchSurvivesTwoFailures(t *testing.T) {
 	r := newRig(t, &flaky{Store: customstore.New(), fail: 2}, true)
+	if b := r.process(t, r.upload(t, day(5)).ID); b.Status != store.Completed {
+		t.Errorf("batch is %s: %s", b.Status, b.Cause)
+	}
+	if d := cmp.Diff([]string{"2025-11-08 started 5"}, r.counts(t)); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestAnOutageOfTheStoreCostsNoAttempt(t *testing.T) {
+	st := &flaky{Store: customstore.New(), fail: 4, err: store.ErrUnavailable} // one more than there are attempts
+	r := newRig(t, st, true)
 	if b := r.process(t, r.upload(t, day(5)).ID); b.Status != store.Completed {
 		t.Errorf("batch is %s: %s", b.Status, b.Cause)
 	}
