@@ -89,7 +89,7 @@ func (s *Store) tryDays(ctx context.Context, q *metrics.Query) (metrics.Contribu
 	if err != nil {
 		return nil, 0, err
 	}
-	if after.Epoch != r.Epoch || after.Generation != r.Generation || len(after.Plan) != len(r.Plan) {
+	if !r.same(after) {
 		return nil, 0, errMoved
 	}
 	return sum, v.last, nil

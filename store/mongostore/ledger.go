@@ -3,6 +3,7 @@ package mongostore
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -22,7 +23,9 @@ type entryDoc struct {
 	// Change is the note in the journal of the last change.
 	Change  string    `bson:"change"`
 	Changed time.Time `bson:"changed_at"`
-	Events  int64     `bson:"total_events"`
+	// Earlier are the notes of some changes before.
+	Earlier []string `bson:"earlier,omitempty"`
+	Events  int64    `bson:"total_events"`
 	// Cells is the number of days and types, and Shares the number of
 	// documents, of the revision.
 	Cells  int `bson:"cells"`
@@ -117,24 +120,13 @@ func (s *Store) record(ctx context.Context, id string, c metrics.Contribution) e
 		return err
 	}
 	s.settler.kick()
-	if there.Change == note {
-		return nil
+	if !there.happened(note) {
+		err = s.forget(ctx, id, note)
 	}
-	if err := s.dropOther(ctx, there, note); err != nil {
-		return err
+	if err == nil && there.Void {
+		err = store.ErrNotFound
 	}
-	if there.Void {
-		return store.ErrNotFound
-	}
-	return nil
-}
-
-// dropOther forgets a note, unless the entry went on from it.
-func (s *Store) dropOther(ctx context.Context, e *entryDoc, note string) error {
-	if e.Revision == note || e.Folded == note {
-		return nil
-	}
-	return s.forget(ctx, e.ID, note)
+	return err
 }
 
 // isRecorded reports whether the ledger has an entry of the batch. Errors:
@@ -159,16 +151,27 @@ func (s *Store) prepare(ctx context.Context, id, revision string, c metrics.Cont
 	}, err
 }
 
+// maxEarlier is the number of earlier changes that an entry names. A note of
+// one before is only forgotten when it is old.
+const maxEarlier = 16
+
+// happened reports whether the change of a note is in the entry's history.
+func (e *entryDoc) happened(note string) bool {
+	return e.Change == note || slices.Contains(e.Earlier, note)
+}
+
 // replace changes an entry if it is still the one that was read.
 func (s *Store) replace(ctx context.Context, was, next *entryDoc) (bool, error) {
+	earlier := append(slices.Clone(was.Earlier), was.Change)
+	earlier = earlier[max(0, len(earlier)-maxEarlier):]
 	done, err := s.update(ctx, s.contributions, eq("_id", was.ID, "change", was.Change), eq("$set", eq(
 		"revision", next.Revision, "void", next.Void, "change", next.Change, "changed_at", next.Changed,
-		"total_events", next.Events, "cells", next.Cells, "shares", next.Shares)))
+		"total_events", next.Events, "cells", next.Cells, "shares", next.Shares, "earlier", earlier)))
 	if err != nil || done {
 		return done, err
 	}
 	now, err := s.entry(ctx, was.ID) // an earlier try may have done it
-	return err == nil && now.Change == next.Change, err
+	return err == nil && now.happened(next.Change), err
 }
 
 // Contribution implements [store.Amender].

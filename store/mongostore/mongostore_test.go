@@ -3,11 +3,15 @@ package mongostore_test
 import (
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/eventmetrics/eventmetrics/internal/testenv"
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/mongostore"
 	"github.com/eventmetrics/eventmetrics/store/storetest"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(testenv.Main{M: m}) }
 
 // opened opens a store that the end of the test closes.
 func opened(t testing.TB, uri string) *mongostore.Store {

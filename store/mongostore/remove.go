@@ -51,13 +51,10 @@ func (s *Store) clearParts(ctx context.Context, d *batchDoc) error {
 	if err := s.remove(ctx, s.events, eq("batch_id", d.ID)); err != nil {
 		return err
 	}
-	if err := s.remove(ctx, s.attachments, eq("batch_id", d.ID)); err != nil {
+	if err := s.remove(ctx, s.attachments, eq("_id", eq("$gte", d.ID+"/", "$lt", d.ID+"0"))); err != nil {
 		return err
 	}
-	if d.IdempotencyKey == "" {
-		return s.remove(ctx, s.keys, eq("batch_id", d.ID)) // a Commit may have got as far as its key
-	}
-	return s.release(ctx, d.IdempotencyKey, d.ID)
+	return s.remove(ctx, s.keys, eq("batch_id", d.ID)) // also that of a Commit that got no further
 }
 
 // discardRemainder removes what a Writer has written.

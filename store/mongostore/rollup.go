@@ -32,6 +32,11 @@ type rollupDoc struct {
 	Garbage []revisionDoc `bson:"garbage"`
 }
 
+// same reports whether nothing has happened to the rollup between two reads.
+func (r *rollupDoc) same(later *rollupDoc) bool {
+	return r.Epoch == later.Epoch && r.Generation == later.Generation && len(r.Plan) == len(later.Plan)
+}
+
 // step is the part of a plan about one batch: the revision From is in the
 // rollup, To shall be. Empty means none.
 type step struct {
@@ -84,7 +89,7 @@ func (s *Store) readRollup(ctx context.Context) (*rollupDoc, error) {
 		if !errors.Is(err, mongo.ErrNoDocuments) {
 			return &r, err
 		}
-		if err := s.restart(ctx, nil); err != nil {
+		if err := s.restart(ctx, nil); err != nil && !errors.Is(err, errMoved) {
 			return nil, err
 		}
 	}
@@ -97,31 +102,47 @@ func (s *Store) Rebuild(ctx context.Context) error {
 		r, err := s.readRollup(ctx)
 		if err == nil && len(r.Plan) > 0 {
 			err = s.carryOut(ctx, r)
+		} else if err == nil {
+			err = s.restart(ctx, r)
 		}
-		if err != nil {
+		if !errors.Is(err, errMoved) && (err != nil || len(r.Plan) == 0) {
 			return wrap(err, "rebuild rollup")
-		}
-		if len(r.Plan) == 0 {
-			return wrap(s.restart(ctx, r), "rebuild rollup")
 		}
 	}
 }
 
-// restart begins a new rollup with nothing in it, in place of was. All
-// entries are noted in the journal first, under the new epoch.
+// restart begins a new rollup with nothing in it, in place of was, which is
+// nil if there is none. All entries are noted in the journal first, under the
+// new epoch. Errors: errMoved if was is no more.
 func (s *Store) restart(ctx context.Context, was *rollupDoc) error {
 	next := rollupDoc{ID: rollupID, Epoch: bson.NewObjectID().Hex(), Generation: time.Now().UnixMilli(), Plan: []step{}, Garbage: []revisionDoc{}}
 	if err := s.noteAll(ctx, next.Epoch); err != nil {
 		return err
 	}
-	defer s.settler.kick()
+	if err := s.install(ctx, was, &next); err != nil {
+		return err
+	}
+	there, err := s.readRollup(ctx)
+	if err != nil {
+		return err
+	}
+	s.settler.kick()
+	if there.Epoch == next.Epoch {
+		return nil
+	}
+	return errors.Join(errMoved, s.remove(ctx, s.journal, eq("epoch", next.Epoch))) // another was quicker
+}
+
+// install puts a new rollup in the place of the one that was, if it still is.
+func (s *Store) install(ctx context.Context, was, next *rollupDoc) error {
 	if was == nil {
-		_, err := s.insert(ctx, s.daily, &next)
+		_, err := s.insert(ctx, s.daily, next)
 		return err
 	}
 	next.Generation = max(next.Generation, was.Generation+1)
 	return s.do(ctx, func(ctx context.Context) error {
-		_, err := s.daily.ReplaceOne(ctx, eq("_id", rollupID, "epoch", was.Epoch, "generation", was.Generation), &next)
+		filter := eq("_id", rollupID, "epoch", was.Epoch, "generation", was.Generation)
+		_, err := s.daily.ReplaceOne(ctx, filter, next)
 		return err
 	})
 }

@@ -57,6 +57,9 @@ func (s *Store) settleOnce(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if now, err := s.readRollup(ctx); err != nil || !r.same(now) {
+		return true, err // what the entries say is of a later generation, perhaps
+	}
 	if err := s.tidy(ctx, r, ch); err != nil {
 		return false, err
 	}
@@ -170,19 +173,22 @@ func (s *Store) tidy(ctx context.Context, r *rollupDoc, ch *changes) error {
 	for i := range ch.notes {
 		n := &ch.notes[i]
 		e := ch.entries[n.BatchID]
-		settled := e == nil || e.Revision == e.folded(r.Epoch)
-		happened := e != nil && e.Change == n.ID || n.Epoch == r.Epoch
-		switch {
-		case settled && happened:
-			done = append(done, n.ID)
-		case settled && s.now().Sub(n.Noted) > noteTTL:
-			if e == nil || e.Revision != n.ID && e.Folded != n.ID {
-				if err := s.dropShares(ctx, n.BatchID, n.ID); err != nil {
-					return err
-				}
-			}
-			done = append(done, n.ID)
+		if e == nil {
+			e = &entryDoc{}
 		}
+		if e.Revision != e.folded(r.Epoch) {
+			continue
+		}
+		lost := !e.happened(n.ID) && n.Epoch != r.Epoch
+		if lost && s.now().Sub(n.Noted) < noteTTL {
+			continue // it may be about to happen
+		}
+		if e.Revision != n.ID { // those of an earlier change are in nothing any more
+			if err := s.dropShares(ctx, n.BatchID, n.ID); err != nil {
+				return err
+			}
+		}
+		done = append(done, n.ID)
 	}
 	for part := range slices.Chunk(done, explainPage) {
 		if err := s.remove(ctx, s.journal, eq("_id", eq("$in", part))); err != nil {

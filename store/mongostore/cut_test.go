@@ -1,0 +1,93 @@
+package mongostore_test
+
+import (
+	"context"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/event"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+
+	"github.com/eventmetrics/eventmetrics/store/mongostore"
+)
+
+// cutter is a network that ends for good after a number of writes: to the
+// database it looks as if the process was lost.
+type cutter struct {
+	net.Dialer
+	left atomic.Int64
+	end  context.CancelFunc // called when it is cut
+}
+
+func (c *cutter) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := c.Dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return cutConn{conn, c}, nil
+}
+
+// count sees each command before it is sent.
+func (c *cutter) count(_ context.Context, e *event.CommandStartedEvent) {
+	switch e.CommandName {
+	case "insert", "update", "delete":
+		if c.left.Add(-1) < 0 {
+			c.end()
+		}
+	}
+}
+
+// run calls f, which is lost after a number of writes.
+func (c *cutter) run(t *testing.T, writes int, f func(context.Context)) (lost bool) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	c.end = cancel
+	c.left.Store(int64(writes))
+	f(ctx)
+	return c.left.Load() < 0
+}
+
+type cutConn struct {
+	net.Conn
+	cutter *cutter
+}
+
+func (c cutConn) Write(b []byte) (int, error) {
+	if c.cutter.left.Load() < 0 {
+		return 0, net.ErrClosed
+	}
+	return c.Conn.Write(b)
+}
+
+// openCut opens a store on a network that is cut after a number of writes from
+// when it is told. It does not settle in the background.
+func openCut(t *testing.T, uri string) (*mongostore.Store, *cutter) {
+	t.Helper()
+	c := &cutter{}
+	c.left.Store(1 << 40)
+	client, err := mongo.Connect(options.Client().ApplyURI(uri).
+		SetReadConcern(readconcern.Majority()).
+		SetWriteConcern(writeconcern.Majority()).
+		SetDialer(c).
+		SetMonitor(&event.CommandMonitor{Started: c.count}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := mongostore.New(t.Context(), client.Database(mongostore.DatabaseOf(uri)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st.StopSettling()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 100*time.Millisecond)
+		defer cancel()
+		_ = client.Disconnect(ctx) // waits for the connections that were cut
+	})
+	return st, c
+}

@@ -1,0 +1,106 @@
+package mongostore_test
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"sync/atomic"
+	"testing"
+
+	"github.com/eventmetrics/eventmetrics/internal/testenv"
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/mongostore"
+	"github.com/eventmetrics/eventmetrics/store/storetest"
+)
+
+// several is what many processes on one database are to their clients: each
+// call goes to the next.
+type several struct {
+	stores []*mongostore.Store
+	turn   atomic.Uint64
+}
+
+func newSeveral(t *testing.T, uri string) *several {
+	t.Helper()
+	s := &several{}
+	for range 3 {
+		s.stores = append(s.stores, opened(t, uri))
+	}
+	return s
+}
+
+func (s *several) next() *mongostore.Store {
+	return s.stores[s.turn.Add(1)%uint64(len(s.stores))]
+}
+
+func (s *several) Begin(ctx context.Context, id string) (store.Writer, error) {
+	return s.next().Begin(ctx, id)
+}
+
+func (s *several) Batch(ctx context.Context, id string) (store.Batch, error) {
+	return s.next().Batch(ctx, id)
+}
+
+func (s *several) Batches(ctx context.Context, q store.BatchQuery) ([]store.Batch, error) {
+	return s.next().Batches(ctx, q)
+}
+
+func (s *several) Events(ctx context.Context, id string) iter.Seq2[metrics.Event, error] {
+	return s.next().Events(ctx, id)
+}
+
+func (s *several) Attachment(ctx context.Context, id, name string) iter.Seq2[[]byte, error] {
+	return s.next().Attachment(ctx, id, name)
+}
+
+func (s *several) SetStatus(ctx context.Context, id string, from []store.Status, to store.Status, cause string) error {
+	return s.next().SetStatus(ctx, id, from, to, cause)
+}
+
+func (s *several) Record(ctx context.Context, id string, c metrics.Contribution) error {
+	return s.next().Record(ctx, id, c)
+}
+
+func (s *several) Daily(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
+	return s.next().Daily(ctx, q)
+}
+
+func (s *several) DeleteBatch(ctx context.Context, id string) error {
+	return s.next().DeleteBatch(ctx, id)
+}
+
+func (s *several) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, error) {
+	return s.next().Prune(ctx, q)
+}
+
+func (s *several) Contribution(ctx context.Context, id string) (metrics.Contribution, error) {
+	return s.next().Contribution(ctx, id)
+}
+
+func (s *several) Amend(ctx context.Context, id string, c metrics.Contribution) error {
+	return s.next().Amend(ctx, id, c)
+}
+
+func (s *several) Explain(ctx context.Context, day metrics.Day, eventType string) iter.Seq2[store.Share, error] {
+	return s.next().Explain(ctx, day, eventType)
+}
+
+func (s *several) Seal(ctx context.Context, id string) error { return s.next().Seal(ctx, id) }
+
+func (s *several) Ping(ctx context.Context) error {
+	var errs []error
+	for _, st := range s.stores {
+		errs = append(errs, st.Ping(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// The rules hold as well when each call is that of another process.
+func TestSeveralStoresKeepTheRulesTogether(t *testing.T) {
+	storetest.Run(t, storetest.Harness{
+		Scale: 0.04,
+		Seed:  2,
+		Open:  func(t *testing.T) store.Store { return newSeveral(t, testenv.Mongo(t)) },
+	})
+}
