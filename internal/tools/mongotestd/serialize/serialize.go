@@ -87,8 +87,7 @@ func (p *proxy) exchange(server net.Conn, request, answer *message) error {
 func closeWith(ctx context.Context, c net.Conn) func() {
 	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
 	return func() {
-		if stop() {
-			_ = c.Close()
-		}
+		stop()
+		_ = c.Close()
 	}
 }
