@@ -49,6 +49,8 @@ func TestBackendsKeepToThemselves(t *testing.T) {
 		{"/store/sqlitestore", "modernc.org/sqlite"},
 		{"/queue/riverqueue", "modernc.org/sqlite github.com/riverqueue/river"},
 		{"/ratelimit/memorylimiter", "github.com/ulule/limiter"},
+		{"/store/mongostore", "go.mongodb.org github.com/klauspost/compress"},
+		{"/queue/redisqueue", "github.com/redis"},
 		{"/ratelimit/redislimiter", "github.com/ulule/limiter github.com/redis"},
 		{"/httpapi", "github.com/klauspost/compress"},
 	} {
