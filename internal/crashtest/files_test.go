@@ -23,12 +23,11 @@ type file struct {
 	counts  counts
 }
 
-// sample makes the file of a seed: more rows than two blocks of the store, on
-// days and of types that all files share, some rows broken.
-func sample(seed uint64) *file {
+// sample makes a file of three days and types.
+func sample(seed uint64, rows int64) *file {
 	var b bytes.Buffer
 	oracle, err := gen.Write(&b, &gen.Options{
-		Seed: seed, Rows: 35_000 + int64(seed), Days: 3, Types: []string{"started", "done", "a.b"}, Broken: 0.001,
+		Seed: seed, Rows: rows, Days: 3, Types: []string{"started", "done", "a.b"}, Broken: 0.003,
 	})
 	if err != nil {
 		panic(err) // memory takes every write
@@ -116,5 +115,8 @@ func (s *stack) checkNothingLeft(t *testing.T) {
 	}
 	if pruned, err := s.Cleanup(t.Context(), true); err != nil || pruned.Remainders > 0 {
 		t.Errorf("remainders after cleanup: %+v, %v", pruned, err)
+	}
+	if s.ledger != nil {
+		s.ledger.check(t)
 	}
 }

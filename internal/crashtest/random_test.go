@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eventmetrics/eventmetrics/internal/testenv"
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
@@ -25,7 +26,7 @@ const files = 12
 // keepBusy is a server's day: uploads with and without an answer, processing,
 // and cleanup, all at a time.
 func (o *order) keepBusy(ctx context.Context) error {
-	s, err := openStack(ctx, o.Dir, func(string) {})
+	s, err := o.open(ctx, func(string) {})
 	if err != nil {
 		return err
 	}
@@ -36,7 +37,7 @@ func (o *order) keepBusy(ctx context.Context) error {
 			clients.Go(func() {
 				for {
 					n := rand.N[uint64](files)
-					id, err := s.upload(ctx, sample(n), fmt.Sprintf("key-%d", n))
+					id, err := s.upload(ctx, s.sample(n), fmt.Sprintf("key-%d", n))
 					if err != nil {
 						continue // another client sends the same file
 					}
@@ -51,22 +52,32 @@ func (o *order) keepBusy(ctx context.Context) error {
 }
 
 func TestKillAtRandom(t *testing.T) {
+	for name, at := range map[string]func(t *testing.T) *place{
+		"embedded": func(t *testing.T) *place { return &place{Dir: t.TempDir()} },
+		"mongo and redis": func(t *testing.T) *place {
+			return &place{Mongo: testenv.Mongo(t), Redis: testenv.RedisURL(t), Jobs: testenv.Name(t)}
+		},
+	} {
+		t.Run(name, func(t *testing.T) { killAtRandom(t, at(t)) })
+	}
+}
+
+func killAtRandom(t *testing.T, p *place) {
 	rounds := 12
 	if testing.Short() {
 		rounds = 3
 	}
-	dir := t.TempDir()
 	acknowledged := map[string]string{} // id by number of file
 	for round := range rounds {
 		wait := time.Duration(20+rand.N(400)) * time.Millisecond
-		for _, line := range (&order{Dir: dir, Scenario: randomScenario}).runAndKill(t, wait) {
+		for _, line := range (&order{place: *p, Scenario: randomScenario}).runAndKill(t, wait) {
 			n, id, _ := strings.Cut(line, " ")
 			if before := acknowledged[n]; before != "" && before != id {
 				t.Fatalf("round %d: file %s is batch %s and batch %s", round, n, before, id)
 			}
 			acknowledged[n] = id
 		}
-		s := mustOpen(t, dir)
+		s := p.mustOpen(t)
 		s.checkAcknowledged(t, acknowledged)
 		s.mustClose(t)
 		if t.Failed() {
@@ -74,16 +85,16 @@ func TestKillAtRandom(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d files were acknowledged", len(acknowledged), files)
-	s := mustOpen(t, dir)
+	s := p.mustOpen(t)
 	defer s.mustClose(t)
 	var all []*file
 	for n := range uint64(files) {
-		id := s.mustUpload(t, sample(n), fmt.Sprintf("key-%d", n))
+		id := s.mustUpload(t, s.sample(n), fmt.Sprintf("key-%d", n))
 		if err := s.processNow(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
-		s.checkEvents(t, id, sample(n))
-		all = append(all, sample(n))
+		s.checkEvents(t, id, s.sample(n))
+		all = append(all, s.sample(n))
 	}
 	s.check(t, sum(all...))
 	s.checkNothingLeft(t)
@@ -106,7 +117,7 @@ func (s *stack) checkAcknowledged(t *testing.T, acknowledged map[string]string) 
 			t.Fatal(err)
 		}
 		if b.Status == store.Completed {
-			counted = append(counted, sample(n))
+			counted = append(counted, s.sample(n))
 		}
 	}
 	s.check(t, sum(counted...))

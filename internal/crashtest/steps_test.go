@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -46,7 +45,7 @@ func scenarios() []scenario {
 }
 
 func actUpload(ctx context.Context, s *stack, _ []string) error {
-	_, err := s.upload(ctx, sample(1), "key")
+	_, err := s.upload(ctx, s.sample(1), "key")
 	return err
 }
 
@@ -56,19 +55,19 @@ func checkUpload(t *testing.T, s *stack, _ []string, done bool) {
 		t.Errorf("there are %d batches after an upload that was answered: %v", len(before), done)
 	}
 	s.check(t, counts{})
-	id := s.mustUpload(t, sample(1), "key") // as a client does who got no answer
+	id := s.mustUpload(t, s.sample(1), "key") // as a client does who got no answer
 	if len(before) == 1 && before[0].ID != id {
 		t.Error("the batch is there and its key made another one")
 	}
-	s.checkEvents(t, id, sample(1))
+	s.checkEvents(t, id, s.sample(1))
 	if err := s.processNow(t.Context(), id); err != nil {
 		t.Error(err)
 	}
-	s.check(t, sum(sample(1)))
+	s.check(t, sum(s.sample(1)))
 }
 
 func prepareUploaded(t *testing.T, s *stack) []string {
-	return []string{s.mustUpload(t, sample(1), "")}
+	return []string{s.mustUpload(t, s.sample(1), "")}
 }
 
 func actProcess(ctx context.Context, s *stack, ids []string) error {
@@ -77,7 +76,7 @@ func actProcess(ctx context.Context, s *stack, ids []string) error {
 
 func checkProcess(t *testing.T, s *stack, ids []string, _ bool) {
 	if got := s.measure(t); len(got) > 0 { // all of it or nothing, at any time
-		s.check(t, sum(sample(1)))
+		s.check(t, sum(s.sample(1)))
 	}
 	s.settle(t)
 	b, err := s.Batch(t.Context(), ids[0])
@@ -89,12 +88,12 @@ func checkProcess(t *testing.T, s *stack, ids []string, _ bool) {
 			t.Error(err)
 		}
 	}
-	s.check(t, sum(sample(1)))
-	s.checkEvents(t, ids[0], sample(1))
+	s.check(t, sum(s.sample(1)))
+	s.checkEvents(t, ids[0], s.sample(1))
 }
 
 func prepareTwo(t *testing.T, s *stack) []string {
-	ids := []string{s.mustUpload(t, sample(1), ""), s.mustUpload(t, sample(2), "")}
+	ids := []string{s.mustUpload(t, s.sample(1), ""), s.mustUpload(t, s.sample(2), "")}
 	for _, id := range ids {
 		if err := s.processNow(t.Context(), id); err != nil {
 			t.Fatal(err)
@@ -110,9 +109,9 @@ func actDelete(ctx context.Context, s *stack, ids []string) error {
 func checkDelete(t *testing.T, s *stack, ids []string, done bool) {
 	_, err := s.Batch(t.Context(), ids[0])
 	if gone := errors.Is(err, store.ErrNotFound); gone {
-		s.check(t, sum(sample(2)))
+		s.check(t, sum(s.sample(2)))
 	} else {
-		s.check(t, sum(sample(1), sample(2)))
+		s.check(t, sum(s.sample(1), s.sample(2)))
 		if done {
 			t.Errorf("the batch is there after its deletion: %v", err)
 		}
@@ -120,18 +119,18 @@ func checkDelete(t *testing.T, s *stack, ids []string, done bool) {
 			t.Error(err)
 		}
 	}
-	s.check(t, sum(sample(2)))
-	s.checkEvents(t, ids[1], sample(2))
+	s.check(t, sum(s.sample(2)))
+	s.checkEvents(t, ids[1], s.sample(2))
 }
 
 // preparePrune leaves a batch that counts, one in line, and one that nobody
 // asked to process.
 func preparePrune(t *testing.T, s *stack) []string {
 	ids := prepareTwo(t, s)
-	if err := s.Process(t.Context(), s.mustUpload(t, sample(3), "")); err != nil {
+	if err := s.Process(t.Context(), s.mustUpload(t, s.sample(3), "")); err != nil {
 		t.Fatal(err)
 	}
-	return append(ids, s.mustUpload(t, sample(4), ""))
+	return append(ids, s.mustUpload(t, s.sample(4), ""))
 }
 
 func actPrune(ctx context.Context, s *stack, _ []string) error {
@@ -140,15 +139,15 @@ func actPrune(ctx context.Context, s *stack, _ []string) error {
 }
 
 func checkPrune(t *testing.T, s *stack, ids []string, done bool) {
-	s.check(t, sum(sample(1), sample(2)))
+	s.check(t, sum(s.sample(1), s.sample(2)))
 	if _, err := s.Batch(t.Context(), ids[2]); err == nil {
 		if done {
 			t.Error("the batch is there after the cleanup")
 		}
-		s.checkEvents(t, ids[2], sample(4)) // whole as long as it can be seen
+		s.checkEvents(t, ids[2], s.sample(4)) // whole as long as it can be seen
 	}
 	s.settle(t)
-	s.check(t, sum(sample(1), sample(2), sample(3)))
+	s.check(t, sum(s.sample(1), s.sample(2), s.sample(3)))
 }
 
 // prepareDrift leaves two batches and a ledger that is wrong about one.
@@ -170,7 +169,7 @@ func actReprocess(ctx context.Context, s *stack, _ []string) error {
 }
 
 func checkReprocess(t *testing.T, s *stack, _ []string, done bool) {
-	right, wrong := sum(sample(1), sample(2)), sum(sample(2), sample(2), sample(2))
+	right, wrong := sum(s.sample(1), s.sample(2)), sum(s.sample(2), s.sample(2), s.sample(2))
 	if got := s.measure(t); done || !cmp.Equal(got, wrong) {
 		s.check(t, right)
 	}
@@ -182,7 +181,7 @@ func checkReprocess(t *testing.T, s *stack, _ []string, done bool) {
 
 // prepareDead leaves a failed batch and its dead job.
 func prepareDead(t *testing.T, s *stack) []string {
-	id := s.mustUpload(t, sample(1), "")
+	id := s.mustUpload(t, s.sample(1), "")
 	if err := s.Process(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +215,8 @@ func actRetry(ctx context.Context, s *stack, ids []string) error {
 
 // order tells a child process what to do.
 type order struct {
-	Dir      string
+	place
+
 	Scenario string
 	IDs      []string
 	// Kill is the number of the step before which the process kills itself.
@@ -250,7 +250,7 @@ func (o *order) obey(ctx context.Context) error {
 		return o.keepBusy(ctx)
 	}
 	var steps atomic.Int64
-	s, err := openStack(ctx, o.Dir, func(statement string) {
+	s, err := o.open(ctx, func(statement string) {
 		if steps.Add(1) != o.Kill {
 			return
 		}
@@ -312,39 +312,37 @@ func (o *order) run(t *testing.T) (printed string, killed bool) {
 const maxSteps = 300
 
 func TestKillAtEveryStep(t *testing.T) {
-	for _, sc := range scenarios() {
-		t.Run(sc.name, func(t *testing.T) {
-			t.Parallel()
-			template := t.TempDir()
-			s := mustOpen(t, template)
-			ids := sc.prepare(t, s)
-			s.mustClose(t)
-			stride := int64(1)
-			if testing.Short() {
-				stride = 7
-			}
-			for step := int64(1); step <= maxSteps; step += stride {
-				if !sc.killAt(t, template, ids, step) {
-					t.Logf("%d steps", step-1)
-					return
+	for _, k := range kinds() {
+		for _, sc := range scenarios() {
+			t.Run(k.name+"/"+sc.name, func(t *testing.T) {
+				t.Parallel()
+				template := k.empty(t)
+				s := template.mustOpen(t)
+				ids := sc.prepare(t, s)
+				s.mustClose(t)
+				stride := k.stride
+				if testing.Short() {
+					stride = k.strideShort
 				}
-			}
-		})
+				for step := int64(1); step <= maxSteps; step += stride {
+					if !sc.killAt(t, k.copyOf(t, template), ids, step) {
+						t.Logf("%d steps", step-1)
+						return
+					}
+				}
+			})
+		}
 	}
 }
 
-// killAt runs the scenario on a copy of the template, kills it before a step,
-// and checks what is left. It returns false if there was no such step.
-func (sc *scenario) killAt(t *testing.T, template string, ids []string, step int64) bool {
+// killAt runs the scenario in a place, kills it before a step, and checks what
+// is left. It returns false if there was no such step.
+func (sc *scenario) killAt(t *testing.T, p *place, ids []string, step int64) bool {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "x")
-	if err := os.CopyFS(dir, os.DirFS(template)); err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	o := order{Dir: dir, Scenario: sc.name, IDs: ids, Kill: step}
+	defer os.RemoveAll(p.Dir)
+	o := order{place: *p, Scenario: sc.name, IDs: ids, Kill: step}
 	printed, killed := o.run(t)
-	s := mustOpen(t, dir)
+	s := p.mustOpen(t)
 	defer s.mustClose(t)
 	sc.check(t, s, ids, strings.Contains(printed, doneMark))
 	s.checkNothingLeft(t)

@@ -1,0 +1,205 @@
+package crashtest_test
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/event"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/queue"
+	"github.com/eventmetrics/eventmetrics/queue/redisqueue"
+	"github.com/eventmetrics/eventmetrics/store/mongostore"
+)
+
+// openMongo opens the store in a database, as mongostore.Open does.
+func (s *stack) openMongo(ctx context.Context, step func(string)) error {
+	started := func(_ context.Context, e *event.CommandStartedEvent) {
+		if slices.Contains([]string{"insert", "update", "delete", "findAndModify"}, e.CommandName) {
+			step(e.CommandName + " " + e.Command.Lookup(e.CommandName).StringValue())
+		}
+	}
+	db, disconnect, err := connect(s.Mongo, &event.CommandMonitor{Started: started})
+	if err != nil {
+		return err
+	}
+	s.closers = append(s.closers, disconnect)
+	st, err := mongostore.New(ctx, db, nil)
+	if err != nil {
+		return err
+	}
+	s.store, s.ledger = st, &ledger{st, db}
+	s.closers = append(s.closers, st.Close)
+	return nil
+}
+
+// connect returns the database that a URI names and how to leave it.
+func connect(uri string, monitor *event.CommandMonitor) (*mongo.Database, func() error, error) {
+	client, err := mongo.Connect(options.Client().
+		SetReadConcern(readconcern.Majority()).
+		SetWriteConcern(writeconcern.Majority()).
+		SetMonitor(monitor).
+		ApplyURI(uri))
+	if err != nil {
+		return nil, nil, err
+	}
+	u, err := url.Parse(uri)
+	if err != nil {
+		return nil, nil, err
+	}
+	disconnect := func() error { return client.Disconnect(context.Background()) }
+	return client.Database(strings.TrimPrefix(u.Path, "/")), disconnect, nil
+}
+
+// openRedis opens the queue on a server. The job of a killed process waits for
+// the end of its lease.
+func (s *stack) openRedis(ctx context.Context) error {
+	q, err := redisqueue.Open(ctx, s.Redis, &redisqueue.Options{
+		Name:    s.Jobs,
+		Workers: 2,
+		Lease:   2 * time.Second,
+		// A job may have been there at each of the kills.
+		Retry: queue.Retry{MaxAttempts: 1000, Base: 10 * time.Millisecond},
+	})
+	if err != nil {
+		return err
+	}
+	s.queue = q
+	s.closers = append(s.closers, q.Close)
+	return nil
+}
+
+// copyDatabase copies all documents from one database to another.
+func copyDatabase(t *testing.T, from, to string) {
+	t.Helper()
+	var dbs []*mongo.Database
+	for _, uri := range []string{from, to} {
+		db, disconnect, err := connect(uri, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = disconnect() }()
+		dbs = append(dbs, db)
+	}
+	names, err := dbs[0].ListCollectionNames(t.Context(), bson.D{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		cursor, err := dbs[0].Collection(name).Find(t.Context(), bson.D{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var docs []bson.Raw
+		if err := cursor.All(t.Context(), &docs); err != nil {
+			t.Fatal(err)
+		}
+		if len(docs) == 0 {
+			continue
+		}
+		if _, err := dbs[1].Collection(name).InsertMany(t.Context(), docs); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// ledger is what can be seen of a store in MongoDB beside its methods.
+type ledger struct {
+	store *mongostore.Store
+	db    *mongo.Database
+}
+
+// check waits until the rollup has all of the ledger, and compares it with one
+// that is made anew.
+func (l *ledger) check(t *testing.T) {
+	t.Helper()
+	before := l.daily(t)
+	l.settle(t)
+	folded := l.daily(t)
+	if err := l.store.Rebuild(t.Context()); err != nil {
+		t.Error(err)
+	}
+	rebuilding := l.daily(t)
+	l.settle(t)
+	after := l.daily(t)
+	if before != folded || folded != rebuilding || rebuilding != after {
+		t.Errorf("answers of %d bytes, settled %d, while made anew %d, made anew %d differ",
+			len(before), len(folded), len(rebuilding), len(after))
+	}
+}
+
+// daily encodes the answer that has everything.
+func (l *ledger) daily(t *testing.T) string {
+	t.Helper()
+	var all metrics.Contribution
+	for d, err := range l.store.Daily(t.Context(), metrics.Query{Slots: true, Subjects: true}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, d)
+	}
+	text, err := all.AppendBinary(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// settle waits until the journal has no note but of changes that did not come
+// about. Reading makes the store settle.
+func (l *ledger) settle(t *testing.T) {
+	t.Helper()
+	deadline := time.After(time.Minute)
+	for {
+		l.daily(t)
+		notes := l.notes(t)
+		if len(notes) == 0 {
+			return
+		}
+		select {
+		case <-deadline:
+			t.Fatalf("the journal still has %v", notes)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// notes returns the notes of changes that are in the ledger.
+func (l *ledger) notes(t *testing.T) []bson.M {
+	t.Helper()
+	entries := map[any]bson.M{}
+	for _, e := range l.all(t, "contributions") {
+		entries[e["_id"]] = e
+	}
+	var left []bson.M
+	for _, n := range l.all(t, "journal") {
+		e := entries[n["batch_id"]]
+		earlier, _ := e["earlier"].(bson.A)
+		if epoch, _ := n["epoch"].(string); epoch != "" || e["change"] == n["_id"] || slices.Contains(earlier, n["_id"]) {
+			left = append(left, n)
+		}
+	}
+	return left
+}
+
+func (l *ledger) all(t *testing.T, collection string) []bson.M {
+	t.Helper()
+	cursor, err := l.db.Collection(collection).Find(t.Context(), bson.D{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var docs []bson.M
+	if err := cursor.All(t.Context(), &docs); err != nil {
+		t.Fatal(err)
+	}
+	return docs
+}
