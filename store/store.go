@@ -91,7 +91,8 @@ type Store interface {
 	Prune(ctx context.Context, q PruneQuery) (Pruned, error)
 }
 
-// Writer fills one new batch. It is not safe for concurrent use.
+// Writer fills one new batch. It is not safe for concurrent use. The context
+// of a call may end as soon as the call has returned.
 type Writer interface {
 	// Write adds events, none or many; rows ascend within a batch, and times
 	// are of the years 1970 to 9999. The store keeps neither the slice nor the

@@ -31,10 +31,14 @@ type writer struct {
 	touched time.Time
 	ended   bool
 
-	inserting sync.WaitGroup
-	places    chan struct{} // for insert commands under way
-	mu        sync.Mutex
-	err       error // of the first that failed
+	// background outlives the contexts of the calls, which may end as soon as
+	// their call has returned.
+	background context.Context //nolint:containedctx // ends with the writer
+	cancel     context.CancelFunc
+	inserting  sync.WaitGroup
+	places     chan struct{} // for insert commands under way
+	mu         sync.Mutex
+	err        error // of the first that failed
 }
 
 // Begin implements [store.Store].
@@ -44,8 +48,9 @@ func (s *Store) Begin(ctx context.Context, id string) (store.Writer, error) {
 	if err != nil {
 		return nil, wrap(err, "begin batch %q", id)
 	}
+	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	return &writer{
-		s: s, id: id, encoder: eventEncoder{batch: id}, chunks: map[string]int{}, touched: now,
+		s: s, id: id, background: background, cancel: cancel, encoder: eventEncoder{batch: id}, chunks: map[string]int{}, touched: now,
 		places: make(chan struct{}, s.opts.Inserters),
 	}, nil
 }
@@ -114,7 +119,7 @@ func (w *writer) flush(ctx context.Context) error {
 	docs := w.piece.docs
 	w.piece, w.buffer = piece{}, make([]byte, 0, cap(w.buffer))
 	w.inserting.Go(func() {
-		if err := w.s.insertEvents(ctx, w.id, docs); err != nil {
+		if err := w.s.insertEvents(w.background, w.id, docs); err != nil {
 			w.fail(wrap(err, "write batch %q", w.id))
 		}
 		<-w.places
@@ -165,11 +170,13 @@ func (w *writer) Commit(ctx context.Context, b store.Batch) (store.Batch, error)
 	if w.ended {
 		return store.Batch{}, errEnded
 	}
+	if err := ctx.Err(); err != nil {
+		return store.Batch{}, err
+	}
 	if err := w.flush(ctx); err != nil {
 		return store.Batch{}, err
 	}
-	w.inserting.Wait()
-	if err := w.failure(); err != nil {
+	if err := w.wait(ctx); err != nil {
 		return store.Batch{}, err
 	}
 	committed, err := w.s.commit(ctx, w.id, w.events, b)
@@ -177,11 +184,26 @@ func (w *writer) Commit(ctx context.Context, b store.Batch) (store.Batch, error)
 		return store.Batch{}, wrap(err, "commit batch %q", w.id)
 	}
 	w.ended = true
+	w.cancel()
 	return committed, nil
+}
+
+// wait waits until all events are stored, or ctx ends.
+func (w *writer) wait(ctx context.Context) error {
+	for range cap(w.places) { // as many places are free as there are
+		select {
+		case w.places <- struct{}{}:
+			defer func() { <-w.places }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return w.failure()
 }
 
 // Abort implements [store.Writer].
 func (w *writer) Abort(ctx context.Context) error {
+	w.cancel()
 	w.inserting.Wait()
 	if w.ended {
 		return nil

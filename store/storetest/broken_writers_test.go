@@ -52,6 +52,18 @@ func brokenVisibility() []broken {
 				return nil
 			}
 		}},
+		{"holds on to the context of Begin", "a Writer goes on when the context of an earlier call has ended", "a context of its own", func(p *patched) {
+			p.writer = func(begin context.Context, _ string, w *patchedWriter) error {
+				commit := w.commit
+				w.commit = func(ctx context.Context, b store.Batch) (store.Batch, error) {
+					if err := begin.Err(); err != nil {
+						return store.Batch{}, err
+					}
+					return commit(ctx, b)
+				}
+				return nil
+			}
+		}},
 		{"removes a committed batch on Abort", "Abort after Commit does nothing", "batch not found", func(p *patched) {
 			p.writer = func(_ context.Context, id string, w *patchedWriter) error {
 				w.abort = func(ctx context.Context) error { return p.Store.DeleteBatch(ctx, id) }

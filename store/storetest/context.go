@@ -14,6 +14,7 @@ func contextRules() []rule {
 	return []rule{
 		{"a method whose context has ended says so and does nothing", cancelled, contextEnded},
 		{"a Writer whose context has ended says so", cancelled, contextEndedWriter},
+		{"a Writer goes on when the context of an earlier call has ended", "Writer: a context is for the call that it was given to; a server may end it as soon as the call has returned.", writerOutlivesContexts},
 		{"an iterator whose context ends stops", cancelled, contextEndsIterator},
 	}
 }
@@ -85,6 +86,35 @@ func contextEndedWriter(c *check) {
 	w, _ = c.prepare(filled())
 	c.want(w.Attach(ctx, "rejected", []byte("x")), context.Canceled, "Attach with a cancelled context")
 	c.must(w.Abort(c.Context()), "Abort")
+}
+
+// writerOutlivesContexts gives each call a context of its own, which ends with
+// the call.
+func writerOutlivesContexts(c *check) {
+	call := func(f func(context.Context) error) {
+		c.Helper()
+		ctx, cancel := context.WithCancel(c.Context())
+		defer cancel()
+		c.must(f(ctx), "a call with a context of its own")
+	}
+	id, total := c.id(), c.scaled(50_000)
+	var w store.Writer
+	call(func(ctx context.Context) (err error) { w, err = c.st.Begin(ctx, id); return err })
+	for i := 0; i < total; {
+		var part []metrics.Event
+		for range min(777, total-i) {
+			part = append(part, eventAt(i))
+			i++
+		}
+		call(func(ctx context.Context) error { return w.Write(ctx, part) })
+	}
+	call(func(ctx context.Context) error { return w.Attach(ctx, "rejected", []byte("row 3")) })
+	call(func(ctx context.Context) error { _, err := w.Commit(ctx, store.Batch{Created: epoch}); return err })
+	i := 0
+	c.must(drain(c, "Events", c.st.Events(c.Context(), id), func(metrics.Event) { i++ }), "Events")
+	if i != total {
+		c.Errorf("Events: got %d of %d", i, total)
+	}
 }
 
 // committedOrNot checks the promise of Commit after an error: the batch is not
