@@ -45,7 +45,7 @@ func newProcess(t *testing.T, url string, o *redisqueue.Options) *process {
 	if p.Queue, err = redisqueue.New(client, o); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = p.Queue.Close() })
+	t.Cleanup(func() { _ = p.Close() })
 	return p
 }
 

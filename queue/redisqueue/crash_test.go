@@ -17,6 +17,7 @@ import (
 // TestNoJobIsLostUnderRandomKills has three processes work at once, each of
 // which is killed four times at a moment of its own.
 func TestNoJobIsLostUnderRandomKills(t *testing.T) {
+	t.Parallel()
 	const victims, kills, most = 3, 4, 40
 	url := testenv.RedisURL(t)
 	o := crashOptions(testenv.Name(t))
@@ -70,6 +71,7 @@ func killed(t *testing.T, url, name string, ends int) error {
 }
 
 func TestAJobThatKillsItsProcessDiesAfterItsLastAttempt(t *testing.T) {
+	t.Parallel()
 	url := testenv.RedisURL(t)
 	o := crashOptions(testenv.Name(t))
 	q := open(t, url, o)
@@ -95,6 +97,7 @@ func TestAJobThatKillsItsProcessDiesAfterItsLastAttempt(t *testing.T) {
 }
 
 func TestAnotherProcessTakesTheJobOfOneThatWasKilled(t *testing.T) {
+	t.Parallel()
 	url := testenv.RedisURL(t)
 	o := crashOptions(testenv.Name(t))
 	q := open(t, url, o)
@@ -113,6 +116,7 @@ func TestAnotherProcessTakesTheJobOfOneThatWasKilled(t *testing.T) {
 }
 
 func TestJobsOfALostProcessGoBeforeThoseThatWait(t *testing.T) {
+	t.Parallel()
 	q := open(t, testenv.RedisURL(t), named(t, redisqueue.Options{Lease: 100 * time.Millisecond}))
 	lost, other := redisqueue.NewCaller(q), redisqueue.NewCaller(q)
 	enqueue(t, q, jobs("test", 1)...)

@@ -57,13 +57,15 @@ func enqueueArgs(jobs []queue.Job) []any {
 // the next, in the year 287396.
 const maxMillis = 1<<53 - 1
 
-// millis is the first millisecond that is not before t.
+// millis is the first millisecond that is not before t, in what scores can be.
 func millis(t time.Time) int64 {
-	ms := t.UnixMilli()
-	if t.After(time.UnixMilli(ms)) {
-		ms++
+	switch s := t.Unix(); {
+	case s < 0:
+		return 0
+	case s >= maxMillis/1000:
+		return maxMillis
 	}
-	return max(0, min(ms, maxMillis))
+	return t.Add(time.Millisecond - 1).UnixMilli()
 }
 
 // ceil is d in whole milliseconds, rounded up.

@@ -20,6 +20,9 @@ const (
 	release  operation = "release"
 )
 
+// errGone is the error of a handler that did not return.
+var errGone = errors.New("the handler ended its goroutine")
+
 // result is what to store about a job.
 type result struct {
 	*held
@@ -34,13 +37,12 @@ func (c *consumer) start(work context.Context, h *held) {
 	c.active.Add(1)
 	c.handlers.Go(func() {
 		defer cancel(nil)
-		r := result{held: h, operation: retry, err: errors.New("the handler ended its goroutine")}
+		err := errGone
 		defer func() {
 			c.active.Add(-1)
-			c.results <- r // has room for each worker
+			c.results <- judge(ctx, h, err) // has room for each worker
 		}()
-		err := c.call(ctx, h.job)
-		r = judge(ctx, h, err)
+		err = c.call(ctx, h.job)
 	})
 }
 

@@ -36,7 +36,7 @@ func (c *consumer) listen(ctx context.Context) {
 		case <-c.ask:
 		}
 		marker, err := c.awaitWake(ctx)
-		if err != nil {
+		if errors.Is(err, queue.ErrUnavailable) {
 			c.q.unreachable(ctx, err)
 			select {
 			case <-time.After(time.Second):

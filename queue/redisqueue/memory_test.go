@@ -29,6 +29,7 @@ func fill(t *testing.T, q *redisqueue.Queue) int {
 }
 
 func TestAFullRedisTakesResults(t *testing.T) {
+	t.Parallel()
 	s := testenv.Redis(t, "--maxmemory", "4mb")
 	q := open(t, s.URL, &redisqueue.Options{Retry: queue.Retry{MaxAttempts: 5}})
 	n := fill(t, q)
@@ -75,6 +76,7 @@ func TestAFullRedisTakesResults(t *testing.T) {
 }
 
 func TestAFullRedisIsWorkedEmpty(t *testing.T) {
+	t.Parallel()
 	s := testenv.Redis(t, "--maxmemory", "4mb")
 	q := open(t, s.URL, &redisqueue.Options{Workers: 50, DoneWindow: 50 * time.Millisecond, Retry: queue.Retry{Base: time.Millisecond}})
 	n := fill(t, q)
@@ -97,6 +99,7 @@ func TestAFullRedisIsWorkedEmpty(t *testing.T) {
 }
 
 func TestAJobCostsLessThan130BytesBesideItsKey(t *testing.T) {
+	t.Parallel()
 	const n = 100_000
 	s := testenv.Redis(t)
 	q := open(t, s.URL, nil)

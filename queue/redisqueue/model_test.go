@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
 
 	"github.com/eventmetrics/eventmetrics/internal/testenv"
@@ -47,6 +48,7 @@ type model struct {
 }
 
 func TestTheScriptsDoAsAModel(t *testing.T) {
+	t.Parallel()
 	url := testenv.RedisURL(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		q := open(t, url, named(t, redisqueue.Options{
@@ -265,13 +267,17 @@ func (m *model) extend(rt *rapid.T) {
 func (m *model) advance(rt *rapid.T) {
 	d := step * time.Duration(rapid.IntRange(1, 5).Draw(rt, "steps"))
 	m.now += d
-	client, ctx := m.q.Client(), m.t.Context()
-	for _, name := range []string{"delay", "lease", "done"} {
-		for _, key := range client.ZRange(ctx, m.q.Key(name), 0, -1).Val() {
-			if err := client.ZIncrBy(ctx, m.q.Key(name), -float64(d.Milliseconds()), key).Err(); err != nil {
-				rt.Fatal(err)
+	r := read(m.t, m.q)
+	_, err := m.q.Client().Pipelined(m.t.Context(), func(p redis.Pipeliner) error {
+		for state, name := range map[string]string{"delayed": "delay", "running": "lease", "done": "done"} {
+			for _, key := range r.sets[state] {
+				p.ZIncrBy(m.t.Context(), m.q.Key(name), -float64(d.Milliseconds()), key)
 			}
 		}
+		return nil
+	})
+	if err != nil {
+		rt.Fatal(err)
 	}
 }
 
@@ -325,7 +331,6 @@ func (m *model) check(rt *rapid.T) {
 func (m *model) end() {
 	for range 100 {
 		m.advance(m.rt)
-		m.now += 0
 		m.work(m.rt, 10)
 		var results []redisqueue.Result
 		for _, l := range m.last.Taken {

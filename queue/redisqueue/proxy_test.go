@@ -136,6 +136,7 @@ func server(t *testing.T) string {
 // TestLostAnswersChangeNothing loses one answer in ten. No job is handed over
 // twice or as an attempt too many, and dead letters come back once.
 func TestLostAnswersChangeNothing(t *testing.T) {
+	t.Parallel()
 	const n = 1000
 	p := newProxy(t, server(t))
 	q := open(t, "redis://"+p.addr, named(t, redisqueue.Options{Workers: 5, Lease: time.Minute, Retry: queue.Retry{MaxAttempts: 2, Base: time.Millisecond}}))

@@ -31,6 +31,7 @@ func newPumpState() pumpState {
 // all is stored.
 func (c *consumer) pump(ctx, work context.Context) error {
 	defer c.due.Stop()
+	defer c.hush(ctx)
 	for {
 		more, err := c.gather(ctx)
 		if err != nil || !more {

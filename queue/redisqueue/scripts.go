@@ -5,6 +5,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -54,7 +55,7 @@ func (q *Queue) eval(ctx context.Context, what string, s *redis.Script, receipt 
 func (q *Queue) evalBy(ctx context.Context, limit time.Duration, what string, s *redis.Script, receipt string, args ...any) (any, error) {
 	keys := q.keys
 	if receipt != "" {
-		keys = append(keys[:len(keys):len(keys)], q.key("receipt:"+receipt))
+		keys = append(slices.Clip(keys), q.key("receipt:"+receipt))
 	}
 	return ask(ctx, q, limit, what, func(ctx context.Context) (any, error) {
 		return s.Run(ctx, q.client, keys, args...).Result()
@@ -103,10 +104,11 @@ func abandonable[V any](ctx context.Context, q *Queue, call func(context.Context
 }
 
 // heeds reports whether the client ends a call when its context's time is up.
+// One that asks Sentinels for the address does not while it asks.
 func heeds(client redis.UniversalClient) bool {
 	switch c := client.(type) {
 	case *redis.Client:
-		return c.Options().ContextTimeoutEnabled
+		return c.Options().ContextTimeoutEnabled && c.Options().Addr != "FailoverClient"
 	case *redis.ClusterClient:
 		return c.Options().ContextTimeoutEnabled
 	case *redis.Ring:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/eventmetrics/eventmetrics/queue/redisqueue"
 )
@@ -20,16 +21,11 @@ var emptyIsNil = cmpopts.EquateEmpty()
 // wrong: a job in two states or in none, or a part of one that is left over.
 func states(t testing.TB, q *redisqueue.Queue) (map[string]modelJob, error) {
 	t.Helper()
-	client, ctx := q.Client(), t.Context()
+	r := read(t, q)
 	found := map[string]modelJob{}
 	var wrong []error
-	for state, name := range map[string]string{"delayed": "delay", "running": "lease", "dead": "dead", "done": "done", "waiting": "wait"} {
-		var keys []string
-		if state == "waiting" {
-			keys = client.LRange(ctx, q.Key(name), 0, -1).Val()
-		} else {
-			keys = client.ZRange(ctx, q.Key(name), 0, -1).Val()
-		}
+	for _, state := range []string{"waiting", "delayed", "running", "dead", "done"} {
+		keys := r.sets[state]
 		for _, key := range keys {
 			if j, twice := found[key]; twice {
 				wrong = append(wrong, fmt.Errorf("%s is %s and %s", key, j.State, state))
@@ -37,8 +33,7 @@ func states(t testing.TB, q *redisqueue.Queue) (map[string]modelJob, error) {
 			found[key] = modelJob{State: state}
 		}
 	}
-	live, own := client.HGetAll(ctx, q.Key("jobs")).Val(), client.HGetAll(ctx, q.Key("own")).Val()
-	att, messages := client.HGetAll(ctx, q.Key("att")).Val(), client.HGetAll(ctx, q.Key("err")).Val()
+	own, att := r.hashes["own"], r.hashes["att"]
 	for key, j := range found {
 		before, err := strconv.Atoi(att[key])
 		if err != nil && att[key] != "" {
@@ -55,19 +50,52 @@ func states(t testing.TB, q *redisqueue.Queue) (map[string]modelJob, error) {
 		found[key] = j
 	}
 	wrong = append(wrong,
-		holds("jobs", live, found, "waiting", "delayed", "running", "dead"),
+		holds("jobs", r.hashes["jobs"], found, "waiting", "delayed", "running", "dead"),
 		holds("own", own, found, "running"),
-		holds("err", messages, found, "dead"),
+		holds("err", r.hashes["err"], found, "dead"),
 	)
 	for key := range att {
 		if s := found[key].State; s == "" || s == "done" {
 			wrong = append(wrong, fmt.Errorf("att has %s, which is %q", key, s))
 		}
 	}
-	if client.LLen(ctx, q.Key("wait")).Val() > 0 && client.ZCard(ctx, q.Key("wake")).Val() != 1 {
+	if len(r.sets["waiting"]) > 0 && len(r.sets["woken"]) != 1 {
 		wrong = append(wrong, errors.New("jobs wait and there is no marker to wake anybody"))
 	}
 	return found, errors.Join(wrong...)
+}
+
+// contents is what is in the keys of a queue.
+type contents struct {
+	sets   map[string][]string
+	hashes map[string]map[string]string
+}
+
+func read(t testing.TB, q *redisqueue.Queue) contents {
+	t.Helper()
+	ctx := t.Context()
+	sets, hashes := map[string]*redis.StringSliceCmd{}, map[string]*redis.MapStringStringCmd{}
+	_, err := q.Client().Pipelined(ctx, func(p redis.Pipeliner) error {
+		sets["waiting"] = p.LRange(ctx, q.Key("wait"), 0, -1)
+		for state, name := range map[string]string{"delayed": "delay", "running": "lease", "dead": "dead", "done": "done", "woken": "wake"} {
+			sets[state] = p.ZRange(ctx, q.Key(name), 0, -1)
+		}
+		for _, name := range []string{"jobs", "own", "att", "err"} {
+			hashes[name] = p.HGetAll(ctx, q.Key(name))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := contents{map[string][]string{}, map[string]map[string]string{}}
+	for state, cmd := range sets {
+		c.sets[state] = cmd.Val()
+	}
+	for name, cmd := range hashes {
+		c.hashes[name] = cmd.Val()
+	}
+	return c
 }
 
 // holds checks that a hash is of just the jobs in some states.

@@ -16,6 +16,7 @@ import (
 // TestALateResultChangesNothing stops a process until its lease has expired.
 // When it goes on, another is at the job, and then has done it.
 func TestALateResultChangesNothing(t *testing.T) {
+	t.Parallel()
 	url := testenv.RedisURL(t)
 	o := crashOptions(testenv.Name(t))
 	q := open(t, url, o)

@@ -28,7 +28,7 @@ func crashOptions(name string) *redisqueue.Options {
 	return &redisqueue.Options{
 		Name:    name,
 		Workers: 4,
-		Lease:   time.Second,
+		Lease:   2 * time.Second,
 		Retry:   queue.Retry{MaxAttempts: 3, Base: time.Millisecond},
 	}
 }
