@@ -288,8 +288,10 @@ func record(tb testing.TB, st store.Store, id string, c metrics.Contribution) {
 	}
 }
 
-// BenchmarkRecord enters what a file of a million rows adds up to: 600 days
-// and types. What is timed includes the beginning of a batch without events.
+// BenchmarkRecord enters a contribution of 600 days and types, as many as a
+// file of a million rows may have, but with twenty subjects each: its sketches
+// are smaller. What is timed includes beginning and committing a batch without
+// events.
 func BenchmarkRecord(b *testing.B) {
 	st := opened(b, testenv.Mongo(b))
 	c := contribution(millionDays, millionTypes)
