@@ -2,6 +2,7 @@
 # make bench  the benchmarks, each beside its peer
 # make lint   linters and formatting
 # make fuzz   each fuzz target for FUZZTIME
+# make tools  linters and the MongoDB-wire server of the tests
 # make run    the reference server with its defaults
 
 GO       ?= go
@@ -19,6 +20,7 @@ export CGO_ENABLED := 1
 
 test: deps lint build
 	$(GO) vet ./...
+	cd internal/tools && $(GO) test -race ./mongotestd/serialize
 	$(GO) test -race -timeout 20m ./...
 
 # What is shipped builds without cgo.
@@ -34,13 +36,14 @@ $(BIN)/golangci-lint: internal/tools/go.mod internal/tools/go.sum
 
 # The MongoDB-wire server of the tests; without the tag it would link pgx.
 $(BIN)/mongotestd: internal/tools/go.mod internal/tools/go.sum $(shell find internal/tools/mongotestd -name '*.go')
-	cd internal/tools && CGO_ENABLED=0 $(GO) build -tags ferretdb_no_postgresql -o $@ ./mongotestd
+	cd internal/tools && $(GO) build -tags ferretdb_no_postgresql -o $@ ./mongotestd
 
 lint: tools
 	$(BIN)/golangci-lint run ./...
+	cd internal/tools && $(BIN)/golangci-lint run --build-tags ferretdb_no_postgresql ./...
 	@test -z "$$($(BIN)/gofumpt -l . | tee /dev/stderr)" || { echo "run $(BIN)/gofumpt -w ." >&2; exit 1; }
 
-bench:
+bench: deps tools
 	BENCHROWS=$(BENCHROWS) $(GO) test -run '^$$' -bench . -benchtime 3x -timeout 30m .
 	$(GO) test -run '^$$' -bench . -timeout 30m ./metrics ./ingest ./store/... ./queue/... ./ratelimit/...
 

@@ -51,6 +51,9 @@ func Redis(t testing.TB, args ...string) *Server {
 func OpenRedis(dir string, args ...string) (*Server, error) {
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
+		program, err = exec.LookPath("valkey-server") // what newer systems have
+	}
+	if err != nil {
 		return nil, fmt.Errorf("testenv: no redis-server here: %w", ErrMissing)
 	}
 	return open("redis", func(addr string) (*process, error) {
