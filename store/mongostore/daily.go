@@ -104,8 +104,31 @@ type view struct {
 	last    metrics.Day // the last day read, 0 if there are no more
 }
 
-// readDays reads days of the rollup.
+// readDays reads days of the rollup, from memory if it can.
 func (s *Store) readDays(ctx context.Context, v *view) error {
+	if v.q.Slots || v.q.Subjects || len(v.rollup.Plan) > 0 {
+		return s.findDays(ctx, v)
+	}
+	days, ok, err := s.cachedDays(ctx, v.rollup)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return s.findDays(ctx, v)
+	}
+	var from, to string
+	if v.q.From != 0 {
+		from = v.q.From.String()
+	}
+	if v.q.To != 0 {
+		to = v.q.To.String()
+	}
+	v.days = within(days, from, to)
+	return nil
+}
+
+// findDays reads days of the rollup from the database.
+func (s *Store) findDays(ctx context.Context, v *view) error {
 	date := eq("$gt", "")
 	if v.q.From != 0 {
 		date = eq("$gte", v.q.From.String())

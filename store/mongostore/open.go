@@ -48,6 +48,7 @@ type Store struct {
 	daily, details                     *mongo.Collection
 
 	settler   settler
+	cache     dayCache
 	closeOnce sync.Once
 }
 
