@@ -70,6 +70,11 @@ func transient(err error) bool {
 	if _, ok := errors.AsType[topology.ConnectionError](err); ok {
 		return true
 	}
+	// A command that waited for a connection while another's failure ended all
+	// that there were.
+	if cleared, ok := errors.AsType[retryable](err); ok && cleared.Retryable() {
+		return true
+	}
 	var server mongo.ServerError
 	if !errors.As(err, &server) {
 		return false
@@ -81,6 +86,13 @@ func transient(err error) bool {
 	// write that did not reach the majority in time.
 	codes := []int{6, 7, 64, 89, 91, 112, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436}
 	return slices.ContainsFunc(codes, server.HasErrorCode)
+}
+
+// retryable is what the driver's error about its cleared pool of connections
+// has for an exported name.
+type retryable interface {
+	error
+	Retryable() bool
 }
 
 // wrap says what was being done, and keeps a nil error nil.
