@@ -113,6 +113,9 @@ func TestRedisIsSharedUntilTheLastTestEnds(t *testing.T) {
 		})
 		set(t, dial(t, last), testenv.Name(t))
 	})
+	if last == "" {
+		t.Skip("there is none")
+	}
 	if err := dial(t, last).Ping(t.Context()).Err(); err == nil {
 		t.Error("it is still there")
 	}
