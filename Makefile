@@ -46,6 +46,7 @@ lint: tools
 bench: deps tools
 	BENCHROWS=$(BENCHROWS) $(GO) test -run '^$$' -bench . -benchtime 3x -timeout 30m .
 	$(GO) test -run '^$$' -bench . -timeout 30m ./metrics ./ingest ./store/... ./queue/... ./ratelimit/...
+	cd internal/tools/queuebench && $(GO) run .
 
 fuzz:
 	@for pkg in $$($(GO) list ./...); do \
