@@ -134,10 +134,10 @@ func (s *system) process(id string) {
 func (s *system) until(what string, ok func() bool) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	for limit := time.After(90 * time.Second); !ok(); {
+	for limit := time.After(60 * time.Second); !ok(); {
 		select {
 		case <-limit:
-			s.t.Errorf("after 90 s still waiting until %s", what)
+			s.t.Errorf("after 60 s still waiting until %s", what)
 			return
 		case <-tick.C:
 		}

@@ -33,12 +33,20 @@ func begin(t *testing.T, o settings) *underway {
 	u.files[id] = first
 	u.process(id)
 	u.until("the first file counts", func() bool { return u.status(id) == store.Completed })
+	if t.Failed() {
+		t.FailNow()
+	}
 	u.store.gate.Store(u.gate)
 	id = u.accept(second)
 	u.files[id] = second
 	u.process(id)
-	if got := <-u.gate.reached; got != id {
-		t.Fatalf("batch %s is processed, want %s", got, id)
+	select {
+	case got := <-u.gate.reached:
+		if got != id {
+			t.Fatalf("batch %s is processed, want %s", got, id)
+		}
+	case <-time.After(time.Minute):
+		t.Fatalf("batch %s is not processed: %s", id, u.status(id))
 	}
 	body, rest := io.Pipe()
 	ended := make(chan string, 1)
