@@ -246,8 +246,13 @@ func TestMain(m *testing.M) {
 
 // obey acts in a child process.
 func (o *order) obey(ctx context.Context) error {
-	if o.Scenario == randomScenario {
+	switch o.Scenario {
+	case randomScenario:
 		return o.keepBusy(ctx)
+	case apiScenario:
+		return o.serveAPI(ctx)
+	case workerScenario:
+		return o.workOn(ctx)
 	}
 	var steps atomic.Int64
 	s, err := o.open(ctx, func(statement string) {
