@@ -35,7 +35,7 @@ type kind struct {
 func kinds() []kind {
 	embedded := func(t *testing.T) *place { return &place{Dir: t.TempDir()} }
 	mongo := func(t *testing.T) *place { return &place{Dir: t.TempDir(), Mongo: testenv.Mongo(t)} }
-	return []kind{{"embedded", embedded, 1, 7}, {"mongo", mongo, 2, 7}}
+	return []kind{{"embedded", embedded, 1, 7}, {"mongo", mongo, 7, 7}}
 }
 
 // copyOf returns a place of the same kind with the same data.
