@@ -23,6 +23,7 @@ const (
 	step        = 20 * time.Second
 	modelLease  = 70 * time.Second
 	modelWindow = 210 * time.Second
+	modelRetry  = 50 * time.Second
 	modelMost   = 2
 )
 
@@ -48,14 +49,11 @@ type model struct {
 }
 
 func TestTheScriptsDoAsAModel(t *testing.T) {
-	// Seed 3893738660861306733 ends with one waiting job that is not taken.
-	// Whether the model or the script is wrong is not known yet.
-	t.Skip("a counterexample is open: -rapid.seed=3893738660861306733")
 	t.Parallel()
 	url := testenv.RedisURL(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		q := open(t, url, named(t, redisqueue.Options{
-			Lease: modelLease, DoneWindow: modelWindow, Retry: queue.Retry{MaxAttempts: modelMost, Base: 3*step - 10*time.Second, Jitter: -1},
+			Lease: modelLease, DoneWindow: modelWindow, Retry: queue.Retry{MaxAttempts: modelMost, Base: modelRetry, Max: modelRetry, Jitter: -1},
 		}))
 		m := &model{rt: rt, t: t, q: q, caller: redisqueue.NewCaller(q), jobs: map[string]*modelJob{}}
 		rt.Repeat(map[string]func(*rapid.T){
@@ -185,7 +183,7 @@ func (m *model) settle(r redisqueue.Result) bool {
 	case "complete":
 		*j = modelJob{State: "done", at: m.now + modelWindow}
 	case "retry":
-		j.State, j.at = "delayed", m.now+(time.Duration(j.Attempt)*(3*step-10*time.Second))
+		j.State, j.at = "delayed", m.now+modelRetry
 	case "bury":
 		j.State = "dead"
 	case "release":
