@@ -35,3 +35,19 @@ func listOf[V any](v any, n int) ([]V, error) {
 	}
 	return values, nil
 }
+
+// places reads a list of places among n things, which Lua counts from 1.
+func places(v any, n int) ([]int, error) {
+	l, err := numbers(v, -1)
+	if err != nil {
+		return nil, err
+	}
+	places := make([]int, len(l))
+	for i := range l {
+		if l[i] < 1 || l[i] > int64(n) {
+			return nil, fmt.Errorf("%w: place %d of %d", errAnswer, l[i], n)
+		}
+		places[i] = int(l[i]) - 1
+	}
+	return places, nil
+}

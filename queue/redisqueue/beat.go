@@ -2,12 +2,11 @@ package redisqueue
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"time"
 )
 
-// beat extends the leases of the jobs that the consumer holds, until ctx ends.
+// beat extends the lease of the consumer while it holds jobs, until ctx ends.
 func (c *consumer) beat(ctx context.Context) {
 	pause := c.q.opts.Lease / 3
 	timer := time.NewTimer(pause)
@@ -19,58 +18,69 @@ func (c *consumer) beat(ctx context.Context) {
 		case <-timer.C:
 		}
 		next := pause
-		for part := range slices.Chunk(c.snapshot(), batch) {
-			if err := c.extend(ctx, part); err != nil {
-				c.q.unreachable(ctx, err)
-				next = min(pause/4, time.Second)
-			}
+		if err := c.extend(ctx); err != nil {
+			c.q.unreachable(ctx, err)
+			next = min(pause/4, time.Second)
 		}
 		c.lapse(ctx)
 		timer.Reset(next)
 	}
 }
 
-func (c *consumer) snapshot() []*held {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return slices.Collect(maps.Values(c.held))
-}
-
-func (c *consumer) extend(ctx context.Context, some []*held) error {
-	until := time.Now().Add(c.q.opts.Lease)
-	lost, err := c.q.extend(ctx, some)
-	if err != nil {
-		return err
+// extend extends the lease and lets go of what is lost all the same.
+func (c *consumer) extend(ctx context.Context) error {
+	id, jobs := c.snapshot()
+	for some := range slices.Chunk(jobs, batch) {
+		until := time.Now().Add(c.q.opts.Lease)
+		lost, err := c.q.extend(ctx, id, some)
+		if err != nil {
+			return err
+		}
+		c.extended(ctx, id, until, lost)
 	}
-	c.extended(ctx, some, lost, until)
 	return nil
 }
 
-// extend extends leases and returns the keys of those that are lost. It takes
-// no longer than until it would be time again.
-func (q *Queue) extend(ctx context.Context, some []*held) ([]string, error) {
-	args := make([]any, 1+2*len(some))
-	args[0] = ceil(q.opts.Lease)
-	for i, h := range some {
-		args[1+i], args[1+len(some)+i] = h.key, h.owner
+func (c *consumer) snapshot() (id string, jobs []*held) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for h := range c.held {
+		if !h.lost {
+			jobs = append(jobs, h)
+		}
+	}
+	return c.id, jobs
+}
+
+// extend extends the lease of a consumer and returns which of its jobs are
+// lost. It takes no longer than until it would be time again.
+func (q *Queue) extend(ctx context.Context, id string, jobs []*held) (lost []*held, err error) {
+	args := make([]any, 2+2*len(jobs))
+	args[0], args[1] = id, ceil(q.opts.Lease)
+	for i, h := range jobs {
+		args[2+i], args[2+len(jobs)+i] = h.key, h.owner
 	}
 	limit := min(q.opts.CallTimeout, q.opts.Lease/3)
-	v, err := q.evalBy(ctx, limit, "extend leases", q.script.extend, "", args...)
+	v, err := q.evalBy(ctx, limit, "extend lease", q.script.extend, "", args...)
 	if err != nil {
 		return nil, err
 	}
-	return texts(v, -1)
+	places, err := places(v, len(jobs))
+	for _, i := range places {
+		lost = append(lost, jobs[i])
+	}
+	return lost, err
 }
 
-// extended notes what is held for longer, and ends what is lost.
-func (c *consumer) extended(ctx context.Context, some []*held, lost []string, until time.Time) {
+// extended notes until when the lease holds, and ends what is lost.
+func (c *consumer) extended(ctx context.Context, id string, until time.Time, lost []*held) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, h := range some {
-		h.until = until
+	if c.id == id && until.After(c.until) {
+		c.until = until
 	}
-	for _, h := range some {
-		if slices.Contains(lost, h.key) && c.held[h.key] == h {
+	for _, h := range lost {
+		if c.held[h] {
 			c.lose(ctx, h)
 		}
 	}
@@ -81,10 +91,14 @@ func (c *consumer) extended(ctx context.Context, some []*held, lost []string, un
 func (c *consumer) lapse(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, h := range c.held {
-		if time.Now().After(h.until) {
-			c.lose(ctx, h)
-		}
+	if time.Now().After(c.until) {
+		c.loseAll(ctx)
+	}
+}
+
+func (c *consumer) loseAll(ctx context.Context) {
+	for h := range c.held {
+		c.lose(ctx, h)
 	}
 }
 
@@ -93,6 +107,9 @@ func (c *consumer) lose(ctx context.Context, h *held) {
 		return
 	}
 	h.lost = true
+	if h.ended {
+		return // its result will be refused, if it is not stored already
+	}
 	c.q.opts.Logger.WarnContext(ctx, "lease of a job lost", "job", h.key, "attempt", h.job.Attempt)
 	h.cancel(ErrLeaseLost)
 }

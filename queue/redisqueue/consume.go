@@ -21,14 +21,15 @@ var errDrained = errors.New("redisqueue: the consumer is to end")
 type consumer struct {
 	q       *Queue
 	handler queue.Handler
-	id      string
 
 	handlers sync.WaitGroup
 	active   atomic.Int64 // handlers that run
 	results  chan result
 
-	mu   sync.Mutex
-	held map[string]*held // by key
+	mu    sync.Mutex
+	id    string         // what Redis knows it by
+	held  map[*held]bool // its jobs
+	until time.Time      // its lease cannot expire before
 
 	listener
 	pumpState
@@ -38,10 +39,10 @@ type consumer struct {
 type held struct {
 	job    queue.Job
 	key    string
-	owner  string                  // what Redis knows this consumer by: fence/attempt
+	owner  string                  // what Redis has for it while it is this consumer's
 	cancel context.CancelCauseFunc // ends the context of the handler
-	until  time.Time               // the lease cannot expire before
-	lost   bool                    // and its context has ended
+	ended  bool                    // the handler has returned
+	lost   bool                    // to another, perhaps
 }
 
 // Consume implements [queue.Queue]. A handler must return soon after its
@@ -58,8 +59,8 @@ func (q *Queue) Consume(ctx context.Context, h queue.Handler) error {
 		handler:   h,
 		id:        rand.Text(),
 		results:   make(chan result, q.opts.Workers),
-		held:      map[string]*held{},
-		listener:  newListener(),
+		held:      map[*held]bool{},
+		listener:  newListener(q),
 		pumpState: newPumpState(),
 	}
 	if !q.join(c, cancel) {

@@ -23,11 +23,11 @@
 //
 // # Leases
 //
-// A running job is leased, and its consumer extends the lease while the handler
-// runs. A job whose process is lost goes to another as soon as its lease has
-// expired, with the attempt counted, before all that wait. A consumer that
-// could not extend a lease in time cancels the context of the handler with
-// [ErrLeaseLost] as its cause, and what the handler answers after another has
+// A Consume has its running jobs on a lease, which it extends as long as there
+// are any. If its process is lost, the jobs go to others as soon as the lease
+// has expired, with the attempt counted, before all that wait. A Consume that
+// could not extend its lease in time cancels the contexts of its handlers with
+// [ErrLeaseLost] as the cause, and what a handler answers after another has
 // taken the job changes nothing.
 //
 // # Outages
@@ -46,8 +46,8 @@
 //	jobs    hash        each job but completed ones: since when it could run, ms
 //	wait    list        waiting jobs, the next one first
 //	delay   sorted set  jobs that wait for their time: when, ms
-//	lease   sorted set  running jobs: when the lease expires, ms
-//	own     hash        running jobs: the fence of who runs it, and the attempt
+//	own     hash        running jobs: consumer and number of its call, attempt
+//	lease   sorted set  consumers with running jobs: when the lease expires, ms
 //	att     hash        attempts before, if any, of jobs that are not completed
 //	dead    sorted set  dead letters: when it died, us, each at its own time
 //	err     hash        dead letters: attempts that it had and the last message

@@ -1,9 +1,11 @@
 package redisqueue
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 	"slices"
 	"strconv"
 	"time"
@@ -19,8 +21,9 @@ var errGaveUp = errors.New("redisqueue: gave up to store results")
 // request is a call of work.lua. It is repeated as it is until it is answered.
 type request struct {
 	began   time.Time
+	id      string // of the consumer
+	number  int64  // of its call
 	want    int
-	fence   string
 	results []result
 	args    []any
 }
@@ -28,28 +31,30 @@ type request struct {
 // answer is what it returns.
 type answer struct {
 	taken        []*held
-	refused      []string
+	refused      []result
 	back, buried []string
 	pause        time.Duration // until there may be more; less than 0 means never
 }
 
 func (c *consumer) newRequest(ctx context.Context) *request {
-	results, want := c.unsaid[:min(len(c.unsaid), batch)], 0
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := &request{id: c.id, results: c.unsaid[:min(len(c.unsaid), batch)]}
+	busy := len(c.held) - len(r.results)
 	if ctx.Err() == nil {
-		want = min(c.free()+len(results), batch)
+		r.want = min(max(c.q.opts.Workers-busy, 0), batch)
 	}
 	c.number++
-	return c.q.newRequest(c.id, c.number, want, results)
+	r.number = c.number
+	c.q.prepare(r, busy)
+	return r
 }
 
-// newRequest makes the call of a consumer with the number.
-func (q *Queue) newRequest(id string, number int64, want int, results []result) *request {
-	r := &request{
-		began:   time.Now(),
-		want:    want,
-		fence:   id + "." + strconv.FormatInt(number, 10),
-		results: results,
-	}
+// prepare makes the arguments of the call of a consumer that goes on with so
+// many other jobs. What is completed comes first.
+func (q *Queue) prepare(r *request, busy int) {
+	r.began = time.Now()
+	slices.SortStableFunc(r.results, func(a, b result) int { return cmp.Compare(a.rank(), b.rank()) })
 	var keys, owners, others []any
 	for _, s := range r.results {
 		if s.operation == complete {
@@ -58,17 +63,15 @@ func (q *Queue) newRequest(id string, number int64, want int, results []result) 
 			others = append(others, s.args(q)...)
 		}
 	}
-	r.args = []any{
-		number, want, ceil(q.opts.Lease), q.opts.Retry.Attempts(), ceil(q.opts.DoneWindow), r.fence, len(keys),
-	}
-	r.args = slices.Concat(r.args, keys, owners, others)
-	return r
+	r.args = slices.Concat([]any{
+		r.id, r.number, r.want, busy, ceil(q.opts.Lease), q.opts.Retry.Attempts(), ceil(q.opts.DoneWindow), len(keys),
+	}, keys, owners, others)
 }
 
 // exchange calls Redis until it answers.
 func (c *consumer) exchange(ctx context.Context, r *request) (answer, error) {
 	for try := 0; ; try++ {
-		a, err := c.q.send(context.WithoutCancel(ctx), c.id, r)
+		a, err := c.q.send(context.WithoutCancel(ctx), r)
 		if err == nil {
 			c.q.reachable(ctx)
 			return a, nil
@@ -82,12 +85,26 @@ func (c *consumer) exchange(ctx context.Context, r *request) (answer, error) {
 			return answer{}, errGaveUp
 		}
 		rest(ctx, backoff(try))
+		if time.Since(r.began) > c.q.opts.Lease {
+			c.renew(ctx, r)
+		}
 	}
 }
 
-// send makes the call once, in the name of a consumer.
-func (q *Queue) send(ctx context.Context, id string, r *request) (answer, error) {
-	v, err := q.eval(ctx, "take jobs and store results", q.script.work, id, r.args...)
+// renew makes the call anew in another name, when it has gone without an answer
+// for so long that what it may have taken is no longer this consumer's. Nobody
+// extends the lease of the old name, and so what it has goes to others.
+func (c *consumer) renew(ctx context.Context, r *request) {
+	c.mu.Lock()
+	c.loseAll(ctx)
+	c.id, c.number = rand.Text(), 0
+	c.mu.Unlock()
+	*r = *c.newRequest(ctx)
+}
+
+// send makes the call once.
+func (q *Queue) send(ctx context.Context, r *request) (answer, error) {
+	v, err := q.eval(ctx, "take jobs and store results", q.script.work, r.id, r.args...)
 	if err != nil {
 		return answer{}, err
 	}
@@ -109,7 +126,7 @@ func (c *consumer) hopeless(ctx context.Context) bool {
 // left to chance.
 func backoff(try int) time.Duration {
 	d := min(10*time.Millisecond<<min(try, 10), time.Second)
-	return d/2 + rand.N(d)
+	return d/2 + mathrand.N(d)
 }
 
 // rest pauses, but ends when ctx ends; if it has ended before, it does not
@@ -135,8 +152,15 @@ func (q *Queue) readAnswer(v any, r *request) (a answer, err error) {
 	if a.taken, err = q.readTaken(parts[0], r); err != nil {
 		return a, err
 	}
-	for i, to := range []*[]string{&a.refused, &a.back, &a.buried} {
-		if *to, err = texts(parts[i+1], -1); err != nil {
+	refused, err := places(parts[1], len(r.results))
+	if err != nil {
+		return a, err
+	}
+	for _, i := range refused {
+		a.refused = append(a.refused, r.results[i])
+	}
+	for i, to := range []*[]string{&a.back, &a.buried} {
+		if *to, err = texts(parts[i+2], -1); err != nil {
 			return a, err
 		}
 	}
@@ -163,7 +187,7 @@ func (q *Queue) readTaken(v any, r *request) ([]*held, error) {
 			return nil, errors.Join(errAnswer, err)
 		}
 		job.Attempt, job.MaxAttempts = int(attempt), q.opts.Retry.Attempts()
-		taken[i] = &held{job: job, key: key, owner: r.fence + "/" + strconv.FormatInt(attempt, 10), until: r.began.Add(q.opts.Lease)}
+		taken[i] = &held{job: job, key: key, owner: r.id + "." + strconv.FormatInt(r.number, 10) + "/" + strconv.FormatInt(attempt, 10)}
 	}
 	return taken, nil
 }

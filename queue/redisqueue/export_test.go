@@ -13,11 +13,15 @@ type Caller struct {
 	q      *Queue
 	id     string
 	number int64
+	holds  map[*held]bool
 	last   *request
 }
 
 // NewCaller returns a Caller.
-func NewCaller(q *Queue) *Caller { return &Caller{q: q, id: rand.Text()} }
+func NewCaller(q *Queue) *Caller { return &Caller{q: q, id: rand.Text(), holds: map[*held]bool{}} }
+
+// ID returns what Redis knows the consumer by.
+func (c *Caller) ID() string { return c.id }
 
 // Lease is a job that a Caller has leased.
 type Lease struct{ held *held }
@@ -25,7 +29,7 @@ type Lease struct{ held *held }
 // Key returns the key of the job.
 func (l Lease) Key() string { return l.held.key }
 
-// Owner returns what Redis knows the holder by.
+// Owner returns what Redis has for the holder.
 func (l Lease) Owner() string { return l.held.owner }
 
 // Attempt returns the number of the attempt.
@@ -39,34 +43,45 @@ type Result struct {
 
 // Answer is what Redis says to a call.
 type Answer struct {
-	Taken                 []Lease
-	Refused, Back, Buried []string
+	Taken, Refused []Lease
+	Back, Buried   []string
 }
 
 // Work stores results and takes as many jobs as it wants.
 func (c *Caller) Work(ctx context.Context, want int, results ...Result) (Answer, error) {
 	c.number++
-	list := make([]result, len(results))
-	for i, r := range results {
-		list[i] = result{r.held, operation(r.Operation), errors.New("failed")}
+	c.last = &request{id: c.id, number: c.number, want: want}
+	for _, r := range results {
+		c.last.results = append(c.last.results, result{r.held, operation(r.Operation), errors.New("failed")})
+		delete(c.holds, r.held)
 	}
-	c.last = c.q.newRequest(c.id, c.number, want, list)
-	return c.Resend(ctx)
+	c.q.prepare(c.last, len(c.holds))
+	a, err := c.Resend(ctx)
+	for _, l := range a.Taken {
+		c.holds[l.held] = true
+	}
+	return a, err
 }
+
+// Holds returns how many jobs the Caller thinks it has.
+func (c *Caller) Holds() int { return len(c.holds) }
 
 // Resend makes the last call again, as after a lost answer.
 func (c *Caller) Resend(ctx context.Context) (Answer, error) {
-	a, err := c.q.send(ctx, c.id, c.last)
-	answer := Answer{Refused: a.refused, Back: a.back, Buried: a.buried}
+	a, err := c.q.send(ctx, c.last)
+	answer := Answer{Back: a.back, Buried: a.buried}
 	for _, h := range a.taken {
 		answer.Taken = append(answer.Taken, Lease{h})
+	}
+	for _, r := range a.refused {
+		answer.Refused = append(answer.Refused, Lease{r.held})
 	}
 	return answer, err
 }
 
-// Extend extends a lease and reports whether it is still held.
+// Extend extends the lease and reports whether the job is still held.
 func (c *Caller) Extend(ctx context.Context, l Lease) (bool, error) {
-	lost, err := c.q.extend(ctx, []*held{l.held})
+	lost, err := c.q.extend(ctx, c.id, []*held{l.held})
 	return len(lost) == 0, err
 }
 

@@ -39,8 +39,12 @@ func (c *consumer) start(work context.Context, h *held) {
 		defer cancel(nil)
 		err := errGone
 		defer func() {
+			r := judge(ctx, h, err)
+			c.mu.Lock()
+			h.ended = true
+			c.mu.Unlock()
 			c.active.Add(-1)
-			c.results <- judge(ctx, h, err) // has room for each worker
+			c.results <- r // has room for each worker
 		}()
 		err = c.call(ctx, h.job)
 	})
@@ -75,6 +79,14 @@ func judge(ctx context.Context, h *held, err error) result {
 	default:
 		return result{h, retry, err}
 	}
+}
+
+// rank puts what is completed before the rest.
+func (r result) rank() int {
+	if r.operation == complete {
+		return 0
+	}
+	return 1
 }
 
 // args are the arguments of work.lua for a result other than complete.

@@ -2,6 +2,7 @@ package redisqueue
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"time"
 
@@ -12,7 +13,8 @@ import (
 
 // listener waits for wake-ups when the pump asks it to.
 type listener struct {
-	asked bool // the pump has asked and not heard
+	own   string // the key that ends the wait
+	asked bool   // the pump has asked and not heard
 	ask   chan struct{}
 	heard chan heard
 	quiet chan struct{} // closed when the consumer is to end
@@ -24,8 +26,8 @@ type heard struct {
 	err    error
 }
 
-func newListener() listener {
-	return listener{ask: make(chan struct{}, 1), heard: make(chan heard, 1), quiet: make(chan struct{})}
+func newListener(q *Queue) listener {
+	return listener{own: q.key("wake:" + rand.Text()), ask: make(chan struct{}, 1), heard: make(chan heard, 1), quiet: make(chan struct{})}
 }
 
 func (c *consumer) listen(ctx context.Context) {
@@ -49,9 +51,9 @@ func (c *consumer) listen(ctx context.Context) {
 
 // awaitWake waits for the marker, or until it is told to stop, or poll at most.
 func (c *consumer) awaitWake(ctx context.Context) (marker bool, err error) {
-	shared, own := c.q.key("wake"), c.q.key("wake:"+c.id)
+	shared := c.q.key("wake")
 	return ask(ctx, c.q, poll+c.q.opts.CallTimeout, "wait for jobs", func(ctx context.Context) (bool, error) {
-		found, err := c.q.client.BZPopMin(ctx, poll, shared, own).Result()
+		found, err := c.q.client.BZPopMin(ctx, poll, shared, c.own).Result()
 		if errors.Is(err, redis.Nil) {
 			return false, nil
 		}
@@ -90,12 +92,11 @@ func (c *consumer) hush(ctx context.Context) {
 	if !c.asked {
 		return
 	}
-	own := c.q.key("wake:" + c.id)
 	// If that fails, the wait ends by itself.
 	_, _ = ask(context.WithoutCancel(ctx), c.q, c.q.opts.CallTimeout, "end wait for jobs", func(ctx context.Context) ([]redis.Cmder, error) {
 		return c.q.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-			p.ZAdd(ctx, own, redis.Z{Member: "1"})
-			p.PExpire(ctx, own, time.Minute)
+			p.ZAdd(ctx, c.own, redis.Z{Member: "1"})
+			p.PExpire(ctx, c.own, time.Minute)
 			return nil
 		})
 	})

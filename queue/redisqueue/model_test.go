@@ -2,13 +2,12 @@ package redisqueue_test
 
 import (
 	"errors"
-	"fmt"
-	"maps"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
 
@@ -21,7 +20,7 @@ import (
 // changes nothing: it passes in steps of 20 s, and all else ends 10 s off them.
 const (
 	step        = 20 * time.Second
-	modelLease  = 70 * time.Second
+	modelSpan   = 70 * time.Second
 	modelWindow = 210 * time.Second
 	modelRetry  = 50 * time.Second
 	modelMost   = 2
@@ -32,20 +31,31 @@ type modelJob struct {
 	State   string
 	Attempt int           // before or, if it runs, with this one
 	at      time.Duration // when the state ends by itself
+	holder  *modelCaller
 	owner   string
+}
+
+// modelCaller is a consumer.
+type modelCaller struct {
+	*redisqueue.Caller
+	leased bool
+	until  time.Duration
+	last   *redisqueue.Answer
+}
+
+type modelLease struct {
+	redisqueue.Lease
+	holder *modelCaller
 }
 
 // model is a queue in a map, and the real one.
 type model struct {
-	rt     *rapid.T
-	t      *testing.T
-	q      *redisqueue.Queue
-	caller *redisqueue.Caller
-	now    time.Duration
-	jobs   map[string]*modelJob
-	leases []redisqueue.Lease // all there ever were
-	last   redisqueue.Answer
-	called bool
+	t       *testing.T
+	q       *redisqueue.Queue
+	now     time.Duration
+	jobs    map[string]*modelJob
+	callers []*modelCaller
+	leases  []modelLease // all there ever were
 }
 
 func TestTheScriptsDoAsAModel(t *testing.T) {
@@ -53,9 +63,12 @@ func TestTheScriptsDoAsAModel(t *testing.T) {
 	url := testenv.RedisURL(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		q := open(t, url, named(t, redisqueue.Options{
-			Lease: modelLease, DoneWindow: modelWindow, Retry: queue.Retry{MaxAttempts: modelMost, Base: modelRetry, Max: modelRetry, Jitter: -1},
+			Lease: modelSpan, DoneWindow: modelWindow, Retry: queue.Retry{MaxAttempts: modelMost, Base: modelRetry, Max: modelRetry, Jitter: -1},
 		}))
-		m := &model{rt: rt, t: t, q: q, caller: redisqueue.NewCaller(q), jobs: map[string]*modelJob{}}
+		m := &model{t: t, q: q, jobs: map[string]*modelJob{}}
+		for range 3 {
+			m.callers = append(m.callers, &modelCaller{Caller: redisqueue.NewCaller(q)})
+		}
 		rt.Repeat(map[string]func(*rapid.T){
 			"enqueue": m.enqueue,
 			"take":    m.take,
@@ -66,7 +79,7 @@ func TestTheScriptsDoAsAModel(t *testing.T) {
 			"exhume":  m.exhume,
 			"":        m.check,
 		})
-		m.end()
+		m.end(rt)
 		if err := q.Close(); err != nil {
 			rt.Fatal(err)
 		}
@@ -81,16 +94,18 @@ func drawJob(rt *rapid.T) queue.Job {
 func (m *model) tick() (back, buried []string) {
 	for key, j := range m.jobs {
 		switch {
-		case j.at > m.now:
-		case j.State == "delayed":
+		case j.State == "delayed" && j.at <= m.now:
 			j.State = "waiting"
-		case j.State == "running" && j.Attempt >= modelMost:
+		case j.State == "running" && j.holder.until <= m.now && j.Attempt >= modelMost:
 			j.State = "dead"
 			buried = append(buried, key)
-		case j.State == "running":
+		case j.State == "running" && j.holder.until <= m.now:
 			j.State = "waiting"
 			back = append(back, key)
 		}
+	}
+	for _, c := range m.callers {
+		c.leased = c.leased && c.until > m.now
 	}
 	slices.Sort(back)
 	slices.Sort(buried)
@@ -127,50 +142,69 @@ func (m *model) enqueue(rt *rapid.T) {
 	}
 }
 
-func (m *model) take(rt *rapid.T) { m.work(rt, rapid.IntRange(0, 4).Draw(rt, "want")) }
+func (m *model) caller(rt *rapid.T) *modelCaller {
+	return rapid.SampledFrom(m.callers).Draw(rt, "caller")
+}
 
-// finish stores results of some leases, of which most are no longer held.
-func (m *model) finish(rt *rapid.T) {
+func (m *model) take(rt *rapid.T) {
+	m.work(rt, m.caller(rt), rapid.IntRange(0, 4).Draw(rt, "want"))
+}
+
+// lease draws one, of which most are no longer held.
+func (m *model) lease(rt *rapid.T) modelLease {
 	if len(m.leases) == 0 {
 		rt.Skip("nothing was leased yet")
 	}
-	var results []redisqueue.Result
-	picked := rapid.SliceOfNDistinct(rapid.IntRange(0, len(m.leases)-1), 1, 3, rapid.ID).Draw(rt, "leases")
-	seen := map[string]bool{}
-	for _, i := range picked {
-		l := m.leases[len(m.leases)-1-i]
-		if !seen[l.Key()] {
-			seen[l.Key()] = true
-			results = append(results, redisqueue.Result{Lease: l, Operation: rapid.SampledFrom([]string{"complete", "retry", "bury", "release"}).Draw(rt, "operation")})
-		}
-	}
-	m.work(rt, rapid.IntRange(0, 2).Draw(rt, "want"), results...)
+	return m.leases[len(m.leases)-1-rapid.IntRange(0, len(m.leases)-1).Draw(rt, "lease")]
 }
 
-func (m *model) work(rt *rapid.T, want int, results ...redisqueue.Result) {
-	got, err := m.caller.Work(m.t.Context(), want, results...)
+// finish stores results of some leases of one consumer.
+func (m *model) finish(rt *rapid.T) {
+	c := m.lease(rt).holder
+	var results []redisqueue.Result
+	for range rapid.IntRange(1, 3).Draw(rt, "results") {
+		l := m.lease(rt)
+		known := slices.ContainsFunc(results, func(r redisqueue.Result) bool { return r.Lease == l.Lease })
+		if l.holder == c && !known {
+			results = append(results, redisqueue.Result{Lease: l.Lease, Operation: rapid.SampledFrom([]string{"complete", "retry", "bury", "release"}).Draw(rt, "operation")})
+		}
+	}
+	m.work(rt, c, rapid.IntRange(0, 2).Draw(rt, "want"), results...)
+}
+
+func (m *model) work(rt *rapid.T, c *modelCaller, want int, results ...redisqueue.Result) redisqueue.Answer {
+	got, err := c.Work(m.t.Context(), want, results...)
 	if err != nil {
 		rt.Fatal(err)
 	}
-	m.last, m.called = got, true
-	refused := map[string]bool{}
-	for _, r := range results {
-		if !m.settle(r) {
-			refused[r.Key()] = true
+	c.last = &got
+	var refused []redisqueue.Lease
+	for _, completed := range []bool{true, false} { // what is completed is stored first
+		for _, r := range results {
+			if (r.Operation == "complete") == completed && !m.settle(r) {
+				refused = append(refused, r.Lease)
+			}
 		}
 	}
-	for _, key := range got.Refused {
-		if !refused[key] {
-			rt.Errorf("the result of %s was refused, whose lease is held", key)
-		}
-		delete(refused, key)
-	}
-	if len(refused) > 0 {
-		rt.Errorf("results of %v were stored, whose leases are lost", slices.Collect(maps.Keys(refused)))
+	if diff := cmp.Diff(names(refused), names(got.Refused), emptyIsNil); diff != "" {
+		rt.Errorf("refused results (-want +got):\n%s", diff)
 	}
 	if want > 0 {
-		m.taken(rt, want, got)
+		m.taken(rt, c, want, got)
 	}
+	if c.Holds() == 0 {
+		c.leased = false
+	}
+	return got
+}
+
+func names(leases []redisqueue.Lease) []string {
+	var s []string
+	for _, l := range leases {
+		s = append(s, l.Owner()+" "+l.Key())
+	}
+	slices.Sort(s)
+	return s
 }
 
 // settle reports whether the lease is held and does what is to be.
@@ -193,7 +227,7 @@ func (m *model) settle(r redisqueue.Result) bool {
 	return true
 }
 
-func (m *model) taken(rt *rapid.T, want int, got redisqueue.Answer) {
+func (m *model) taken(rt *rapid.T, c *modelCaller, want int, got redisqueue.Answer) {
 	back, buried := m.tick()
 	slices.Sort(got.Back)
 	slices.Sort(got.Buried)
@@ -214,52 +248,43 @@ func (m *model) taken(rt *rapid.T, want int, got redisqueue.Answer) {
 		if j == nil || j.State != "waiting" || l.Attempt() != j.Attempt+1 {
 			rt.Fatalf("%s was taken as attempt %d, but is %+v", l.Key(), l.Attempt(), j)
 		}
-		*j = modelJob{State: "running", Attempt: l.Attempt(), at: m.now + modelLease, owner: l.Owner()}
-		m.leases = append(m.leases, l)
+		*j = modelJob{State: "running", Attempt: l.Attempt(), holder: c, owner: l.Owner()}
+		m.leases = append(m.leases, modelLease{l, c})
+		c.leased, c.until = true, m.now+modelSpan
 	}
 }
 
-// resend repeats the last call of work, whose answer was lost.
+// resend repeats the last call of a consumer, whose answer was lost.
 func (m *model) resend(rt *rapid.T) {
-	if !m.called {
+	c := m.caller(rt)
+	if c.last == nil {
 		rt.Skip("there was no call yet")
 	}
-	got, err := m.caller.Resend(m.t.Context())
+	got, err := c.Resend(m.t.Context())
 	if err != nil {
 		rt.Fatal(err)
 	}
-	for _, list := range [][]string{got.Back, got.Buried} {
-		slices.Sort(list)
+	all := func(a redisqueue.Answer) [][]string {
+		slices.Sort(a.Back)
+		slices.Sort(a.Buried)
+		return [][]string{names(a.Taken), names(a.Refused), a.Back, a.Buried}
 	}
-	keys := func(a redisqueue.Answer) (s []string) {
-		for _, l := range a.Taken {
-			s = append(s, l.Owner()+" "+l.Key())
-		}
-		return slices.Concat(s, []string{"refused"}, a.Refused, []string{"back"}, a.Back, []string{"buried"}, a.Buried)
-	}
-	for _, list := range [][]string{m.last.Back, m.last.Buried} {
-		slices.Sort(list)
-	}
-	if diff := cmp.Diff(keys(m.last), keys(got)); diff != "" {
+	if diff := cmp.Diff(all(*c.last), all(got), emptyIsNil); diff != "" {
 		rt.Errorf("second answer to the same call (-first +second):\n%s", diff)
 	}
 }
 
 func (m *model) extend(rt *rapid.T) {
-	if len(m.leases) == 0 {
-		rt.Skip("nothing was leased yet")
-	}
-	l := m.leases[len(m.leases)-1-rapid.IntRange(0, len(m.leases)-1).Draw(rt, "lease")]
-	got, err := m.caller.Extend(m.t.Context(), l)
+	l := m.lease(rt)
+	got, err := l.holder.Extend(m.t.Context(), l.Lease)
 	if err != nil {
 		rt.Fatal(err)
 	}
-	j := m.jobs[l.Key()]
-	want := j != nil && j.State == "running" && j.owner == l.Owner()
-	if want {
-		j.at = m.now + modelLease
+	if l.holder.leased {
+		l.holder.until = m.now + modelSpan
 	}
-	if got != want {
+	j := m.jobs[l.Key()]
+	if want := j != nil && j.State == "running" && j.owner == l.Owner(); got != want {
 		rt.Errorf("Extend of %s is %v, want %v", l.Owner(), got, want)
 	}
 }
@@ -270,7 +295,7 @@ func (m *model) advance(rt *rapid.T) {
 	m.now += d
 	r := read(m.t, m.q)
 	_, err := m.q.Client().Pipelined(m.t.Context(), func(p redis.Pipeliner) error {
-		for state, name := range map[string]string{"delayed": "delay", "running": "lease", "done": "done"} {
+		for state, name := range map[string]string{"delayed": "delay", "leases": "lease", "done": "done"} {
 			for _, key := range r.sets[state] {
 				p.ZIncrBy(m.t.Context(), m.q.Key(name), -float64(d.Milliseconds()), key)
 			}
@@ -323,39 +348,49 @@ func (m *model) check(rt *rapid.T) {
 			delete(got, key) // nobody has come by to forget it
 		}
 	}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(modelJob{})); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(modelJob{})); diff != "" {
 		rt.Fatalf("what the queue holds (-want +got):\n%s", diff)
+	}
+	var leases []string
+	for _, c := range m.callers {
+		if c.leased {
+			leases = append(leases, c.ID())
+		}
+	}
+	slices.Sort(leases)
+	have := read(m.t, m.q).sets["leases"]
+	slices.Sort(have)
+	if diff := cmp.Diff(leases, have, emptyIsNil); diff != "" {
+		rt.Fatalf("consumers with leases (-want +got):\n%s", diff)
 	}
 }
 
 // end has all jobs done and discarded, and looks for what is left over.
-func (m *model) end() {
+func (m *model) end(rt *rapid.T) {
 	for range 100 {
-		m.advance(m.rt)
-		m.work(m.rt, 10)
+		m.advance(rt)
+		c := m.caller(rt)
 		var results []redisqueue.Result
-		for _, l := range m.last.Taken {
+		for _, l := range m.work(rt, c, 10).Taken {
 			results = append(results, redisqueue.Result{Lease: l, Operation: "complete"})
 		}
-		m.work(m.rt, 0, results...)
+		m.work(rt, c, 0, results...)
 		dead, err := m.q.Dead(m.t.Context(), queue.DeadQuery{})
 		if err != nil {
-			m.rt.Fatal(err)
+			rt.Fatal(err)
 		}
 		for _, d := range dead {
 			if err := m.q.Discard(m.t.Context(), d.Key(), "test"); err != nil {
-				m.rt.Fatal(err)
+				rt.Fatal(err)
 			}
 			delete(m.jobs, d.Key())
 		}
-		if left := leftovers(m.t, m.q); len(left) == 0 {
+		if len(leftovers(m.t, m.q)) == 0 {
 			return
-		} else if len(m.jobs) == 0 {
-			m.rt.Fatalf("all jobs are gone and there are left %v", left)
 		}
 		for key := range m.jobs {
 			m.known(key)
 		}
 	}
-	m.rt.Fatalf("the jobs do not end: %v", fmt.Sprint(m.jobs))
+	rt.Fatalf("of the jobs %v there are left %v", m.jobs, leftovers(m.t, m.q))
 }

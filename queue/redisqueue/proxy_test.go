@@ -1,6 +1,7 @@
 package redisqueue_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -19,9 +20,9 @@ import (
 	"github.com/eventmetrics/eventmetrics/queue/redisqueue"
 )
 
-// proxy stands before a server and loses some of its answers: it passes the
-// question on, and then cuts the connection instead of passing on what comes
-// back.
+// proxy stands before a server and loses some of its answers to scripts: it
+// passes the question on, and then cuts the connection instead of passing on
+// what comes back.
 type proxy struct {
 	addr string
 	cuts atomic.Int64
@@ -68,14 +69,15 @@ func (p *proxy) serve(client net.Conn, addr string) {
 		return
 	}
 	var group sync.WaitGroup
+	var asked atomic.Bool
 	group.Go(func() {
 		defer server.Close()
-		_, _ = io.Copy(server, client)
+		_, _ = io.Copy(server, io.TeeReader(client, scripts{&asked}))
 	})
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := server.Read(buf)
-		if err != nil || p.cut() {
+		if err != nil || asked.Swap(false) && p.cut() {
 			break
 		}
 		if _, err := client.Write(buf[:n]); err != nil {
@@ -84,6 +86,16 @@ func (p *proxy) serve(client net.Conn, addr string) {
 	}
 	_ = client.Close()
 	group.Wait()
+}
+
+// scripts notes that a script is asked for.
+type scripts struct{ asked *atomic.Bool }
+
+func (s scripts) Write(b []byte) (int, error) {
+	if bytes.Contains(b, []byte("evalsha")) {
+		s.asked.Store(true)
+	}
+	return len(b), nil
 }
 
 func (p *proxy) add(conns ...net.Conn) bool {
@@ -200,4 +212,34 @@ func TestLostAnswersChangeNothing(t *testing.T) {
 		t.Error(err)
 	}
 	t.Logf("%d answers were lost", p.cuts.Load())
+}
+
+// TestWhatWasTakenWithoutAnAnswerComesBack loses all answers for longer than a
+// lease, in which the consumer takes jobs and does not know.
+func TestWhatWasTakenWithoutAnAnswerComesBack(t *testing.T) {
+	t.Parallel()
+	addr := server(t)
+	p := newProxy(t, addr)
+	o := named(t, redisqueue.Options{Workers: 5, Lease: 600 * time.Millisecond, CallTimeout: 200 * time.Millisecond})
+	q, direct := open(t, "redis://"+p.addr, o), open(t, "redis://"+addr, o)
+	var ends sync.Map
+	consume(t, q, func(_ context.Context, j queue.Job) error {
+		ends.Store(j.Key(), true)
+		return nil
+	})
+	p.setLose(1)
+	all := jobs("test", 20)
+	enqueue(t, direct, all...)
+	eventually(t, "jobs were taken", func() bool { return stats(t, direct).Running > 0 })
+	<-time.After(1500 * time.Millisecond)
+	p.setLose(0)
+	settled(t, direct)
+	for _, j := range all {
+		if _, ok := ends.Load(j.Key()); !ok {
+			t.Errorf("job %s was never handed over", j.Key())
+		}
+	}
+	if s := stats(t, direct); s != (queue.Stats{}) {
+		t.Errorf("Stats is %+v, want all jobs done", s)
+	}
 }

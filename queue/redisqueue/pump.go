@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"time"
 )
 
@@ -108,14 +109,14 @@ func (c *consumer) collect() {
 func (c *consumer) accept(ctx, work context.Context, r *request, a answer) {
 	c.wakes = false
 	c.unsaid = c.unsaid[len(r.results):]
-	c.settle(ctx, r, a.refused)
+	c.settle(ctx, r, a)
 	for _, key := range a.buried {
 		c.q.opts.Logger.ErrorContext(ctx, "job is dead", "job", key, "err", "the process was lost")
 	}
 	if len(a.back) > 0 {
 		c.q.opts.Logger.WarnContext(ctx, "jobs of a lost process put back", "jobs", len(a.back))
 	}
-	// An answer that took long is of leases that may be about to expire.
+	// An answer that took long is of a lease that may be about to expire.
 	late := time.Since(r.began) > c.q.opts.Lease/3
 	for _, h := range a.taken {
 		if late || ctx.Err() != nil {
@@ -134,20 +135,19 @@ func (c *consumer) accept(ctx, work context.Context, r *request, a answer) {
 	}
 }
 
-// settle forgets the jobs whose results are stored, or refused because
+// settle lets go of the jobs whose results are stored, or refused because
 // another has them.
-func (c *consumer) settle(ctx context.Context, r *request, refused []string) {
-	lost := make(map[string]bool, len(refused))
-	for _, key := range refused {
-		lost[key] = true
-	}
+func (c *consumer) settle(ctx context.Context, r *request, a answer) {
 	c.mu.Lock()
 	for _, s := range r.results {
-		delete(c.held, s.key)
+		delete(c.held, s.held)
+	}
+	if until := r.began.Add(c.q.opts.Lease); len(a.taken) > 0 && until.After(c.until) {
+		c.until = until
 	}
 	c.mu.Unlock()
 	for _, s := range r.results {
-		if lost[s.key] {
+		if slices.ContainsFunc(a.refused, func(o result) bool { return o.held == s.held }) {
 			c.q.opts.Logger.WarnContext(ctx, "result of a job refused: its lease was lost", "job", s.key, "attempt", s.job.Attempt)
 		} else {
 			s.log(ctx, c.q)
@@ -159,7 +159,7 @@ func (c *consumer) hold(h *held, cancel context.CancelCauseFunc) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	h.cancel = cancel
-	c.held[h.key] = h
+	c.held[h] = true
 }
 
 func (c *consumer) holds() int {

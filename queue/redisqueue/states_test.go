@@ -3,6 +3,7 @@ package redisqueue_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,7 +42,10 @@ func states(t testing.TB, q *redisqueue.Queue) (map[string]modelJob, error) {
 		}
 		j.Attempt = before
 		if j.State == "running" {
-			_, attempt, _ := strings.Cut(own[key], "/")
+			holder, attempt, _ := strings.Cut(own[key], "/")
+			if id, _, _ := strings.Cut(holder, "."); !slices.Contains(r.sets["leases"], id) {
+				wrong = append(wrong, fmt.Errorf("%s runs in the name of %s, who has no lease", key, id))
+			}
 			j.Attempt, _ = strconv.Atoi(attempt)
 			if j.Attempt != before+1 {
 				wrong = append(wrong, fmt.Errorf("%s runs as attempt %d after %d", key, j.Attempt, before))
@@ -51,7 +55,6 @@ func states(t testing.TB, q *redisqueue.Queue) (map[string]modelJob, error) {
 	}
 	wrong = append(wrong,
 		holds("jobs", r.hashes["jobs"], found, "waiting", "delayed", "running", "dead"),
-		holds("own", own, found, "running"),
 		holds("err", r.hashes["err"], found, "dead"),
 	)
 	for key := range att {
@@ -77,7 +80,7 @@ func read(t testing.TB, q *redisqueue.Queue) contents {
 	sets, hashes := map[string]*redis.StringSliceCmd{}, map[string]*redis.MapStringStringCmd{}
 	_, err := q.Client().Pipelined(ctx, func(p redis.Pipeliner) error {
 		sets["waiting"] = p.LRange(ctx, q.Key("wait"), 0, -1)
-		for state, name := range map[string]string{"delayed": "delay", "running": "lease", "dead": "dead", "done": "done", "woken": "wake"} {
+		for state, name := range map[string]string{"delayed": "delay", "dead": "dead", "done": "done", "leases": "lease", "woken": "wake"} {
 			sets[state] = p.ZRange(ctx, q.Key(name), 0, -1)
 		}
 		for _, name := range []string{"jobs", "own", "att", "err"} {
@@ -95,6 +98,7 @@ func read(t testing.TB, q *redisqueue.Queue) contents {
 	for name, cmd := range hashes {
 		c.hashes[name] = cmd.Val()
 	}
+	c.sets["running"] = slices.Collect(maps.Keys(c.hashes["own"]))
 	return c
 }
 

@@ -1,17 +1,11 @@
--- Extends leases and returns the keys of those that are lost.
--- ARGV: lease in ms, then the keys, then their owners.
+-- Extends the lease of a consumer and returns which of its jobs are lost.
+-- ARGV: the consumer, lease in ms, then the keys, then their owners.
 call('ZREM', lease, '') -- as in work.lua, for when memory is full
-local n = (#ARGV - 1) / 2
-local owners = call('HMGET', own, unpack(ARGV, 2, n + 1))
-local lost, leases, expiry = {}, {}, string.format('%d', soon + ARGV[1])
+call('ZADD', lease, 'XX', string.format('%d', soon + ARGV[2]), ARGV[1])
+local n = (#ARGV - 2) / 2
+local owners = call('HMGET', own, unpack(ARGV, 3, n + 2))
+local lost = {}
 for i = 1, n do
-  local key = ARGV[i + 1]
-  if owners[i] == ARGV[n + i + 1] then
-    leases[#leases + 1] = expiry
-    leases[#leases + 1] = key
-  else
-    lost[#lost + 1] = key
-  end
+  if owners[i] ~= ARGV[n + i + 2] then lost[#lost + 1] = i end
 end
-if #leases > 0 then call('ZADD', lease, 'XX', unpack(leases)) end
 return lost

@@ -1,13 +1,14 @@
 -- Stores the results of jobs and leases the next ones, in one step.
--- ARGV: number of this call, jobs wanted, lease in ms, attempts that a job
--- has, done window in ms, fence of the jobs to lease, number of completed
--- jobs, their keys, their owners; then of each other result the key, owner,
--- attempt, what is to be, and two arguments of that.
--- Returns the leased keys and their attempts, the keys of refused results, of
--- jobs put back and of jobs buried because their lease had expired, and the
--- milliseconds until there may be more, -1 for never.
-local number, want, span, most, window = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
-local fence, completed = ARGV[6], tonumber(ARGV[7])
+-- ARGV: the consumer, number of this call, jobs wanted, jobs that it goes on
+-- with, lease in ms, attempts that a job has, done window in ms, number of
+-- completed jobs, their keys, their owners; then of each other result the key,
+-- owner, attempt, what is to be, and two arguments of that.
+-- Returns the leased keys and their attempts, which results were refused, in
+-- the order of the arguments, the keys of jobs put back and of jobs buried
+-- because their consumer was lost, and the milliseconds until there may be
+-- more, -1 for never.
+local consumer, number, want, busy = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local span, most, window, completed = ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
 local taken, refused, back, buried, rest = {}, {}, {}, {}, -1
 
 local last = call('GET', receipt)
@@ -39,7 +40,7 @@ local function putback(key)
   call('HSET', jobs, key, since)
 end
 
-local at = 8
+local at = 9
 if completed > 0 then
   local owners = call('HMGET', own, unpack(ARGV, at, at + completed - 1))
   local keys, entries, expiry = {}, {}, string.format('%d', soon + window)
@@ -50,11 +51,10 @@ if completed > 0 then
       entries[#entries + 1] = expiry
       entries[#entries + 1] = key
     else
-      refused[#refused + 1] = key
+      refused[#refused + 1] = i
     end
   end
   if #keys > 0 then
-    call('ZREM', lease, unpack(keys))
     call('HDEL', own, unpack(keys))
     call('HDEL', att, unpack(keys))
     call('HDEL', jobs, unpack(keys))
@@ -66,9 +66,8 @@ end
 for i = at, #ARGV, 6 do
   local key, owner, attempt, operation, a, b = unpack(ARGV, i, i + 5)
   if call('HGET', own, key) ~= owner then
-    refused[#refused + 1] = key
+    refused[#refused + 1] = completed + (i - at) / 6 + 1
   else
-    call('ZREM', lease, key)
     call('HDEL', own, key)
     if operation == 'retry' then
       call('HSET', att, key, attempt)
@@ -97,42 +96,46 @@ if want > 0 then
     call('HSET', jobs, unpack(due))
   end
 
-  -- Who let a lease expire is lost, and the attempt counts.
+  -- Who let a lease expire is lost, and so are its attempts, which count.
   local expired = call('ZRANGEBYSCORE', lease, '-inf', present, 'LIMIT', '0', '1000')
   if #expired > 0 then
-    local owners = call('HMGET', own, unpack(expired))
     call('ZREM', lease, unpack(expired))
-    call('HDEL', own, unpack(expired))
-    for i, key in ipairs(expired) do
-      local attempt = string.match(owners[i] or '', '%d+$') or '1'
-      if tonumber(attempt) >= tonumber(most) then
-        bury(key, attempt, most, 'the process was lost')
-        buried[#buried + 1] = key
-      else
-        call('HSET', att, key, attempt)
-        putback(key)
-        back[#back + 1] = key
+    local lost = {}
+    for _, id in ipairs(expired) do lost[id] = true end
+    local running = call('HGETALL', own)
+    for i = 1, #running, 2 do
+      local key, id, attempt = running[i], string.match(running[i + 1], '^(.*)%.%d+/(%d+)$')
+      if lost[id] then
+        call('HDEL', own, key)
+        if tonumber(attempt) >= tonumber(most) then
+          bury(key, attempt, most, 'the process was lost')
+          buried[#buried + 1] = key
+        else
+          call('HSET', att, key, attempt)
+          putback(key)
+          back[#back + 1] = key
+        end
       end
     end
   end
 
-  local keys = call('LPOP', wait, ARGV[2])
+  local keys = call('LPOP', wait, ARGV[3])
   if keys and #keys > 0 then
     local made = call('HMGET', att, unpack(keys))
-    local owners, leases = {}, {}
-    local initial, expiry = fence .. '/1', string.format('%d', soon + span)
+    local owners, fence = {}, consumer .. '.' .. number .. '/'
+    local initial = fence .. '1'
     for i, key in ipairs(keys) do
       local odd = 2 * i - 1
       local attempt = made[i] and made[i] + 1 or 1
       taken[odd], taken[odd + 1] = key, attempt
-      owners[odd], owners[odd + 1] = key, made[i] and fence .. '/' .. attempt or initial
-      leases[odd], leases[odd + 1] = expiry, key
+      owners[odd], owners[odd + 1] = key, made[i] and fence .. attempt or initial
     end
     call('HSET', own, unpack(owners))
-    call('ZADD', lease, unpack(leases))
   end
 
-  if #due == 2000 or #expired == 1000 or #old == 1000 then
+  if #taken > 0 then call('ZADD', lease, string.format('%d', soon + span), consumer) end
+
+  if #due == 2000 or #old == 1000 then
     rest = 0
   elseif #taken < 2 * want then
     local first = math.huge
@@ -144,9 +147,11 @@ if want > 0 then
   end
 end
 
+if #taken == 0 and busy == 0 then call('ZREM', lease, consumer) end
+
 -- One marker wakes one idle consumer, which leaves another if jobs are left.
 if call('LLEN', wait) > 0 then call('ZADD', wake, '0', '1') else call('DEL', wake) end
 
 local answer = { taken, refused, back, buried, rest }
-call('SET', receipt, number .. ' ' .. cmsgpack.pack(answer), 'PX', '60000')
+call('SET', receipt, number .. ' ' .. cmsgpack.pack(answer), 'PX', span + 60000)
 return answer
