@@ -112,7 +112,7 @@ func (r *dayReader) flush(ctx context.Context) error {
 
 func (d *encodedDay) decode(q metrics.Query) (metrics.Contribution, error) {
 	if d.merged == nil {
-		return joinParts(d.counts, d.subjects, q)
+		return metrics.JoinParts(d.counts, d.subjects, q)
 	}
 	withoutSubjects := q
 	withoutSubjects.Subjects = false

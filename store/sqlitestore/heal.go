@@ -78,7 +78,7 @@ func (s *Store) healDay(ctx context.Context, day metrics.Day) (done bool, err er
 		if err != nil {
 			return err
 		}
-		subjects, err = part(sum, withSubjects)
+		subjects, err = sum.AppendPart(nil, withSubjects)
 		return err
 	})
 	if err != nil || !d.stale {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"slices"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -16,16 +15,6 @@ var (
 	withSlots    = metrics.Query{Slots: true}
 	withSubjects = metrics.Query{Subjects: true}
 )
-
-// part encodes the parts of c that q asks for.
-func part(c metrics.Contribution, q metrics.Query) ([]byte, error) {
-	trimmed := make(metrics.Contribution, len(c))
-	for i := range c {
-		trimmed[i] = c[i]
-		q.Trim(&trimmed[i])
-	}
-	return trimmed.AppendBinary(nil)
-}
 
 // Record implements [store.Store].
 func (s *Store) Record(ctx context.Context, id string, c metrics.Contribution) error {
@@ -46,23 +35,14 @@ func (s *Store) Record(ctx context.Context, id string, c metrics.Contribution) e
 	return wrap(ctx, err, "record batch %q", id)
 }
 
-// withEvents leaves out what has no events: it is no part of a sum.
-func withEvents(c metrics.Contribution) metrics.Contribution {
-	empty := func(d metrics.Daily) bool { return d.Count == 0 }
-	if !slices.ContainsFunc(c, empty) {
-		return c
-	}
-	return slices.DeleteFunc(slices.Clone(c), empty)
-}
-
 // enter adds a contribution to the ledger and to the sums.
 func enter(ctx context.Context, tx *sql.Tx, id string, c metrics.Contribution) error {
-	for day, share := range withEvents(c).Days() {
-		counts, err := part(share, withSlots)
+	for day, share := range c.WithEvents().Days() {
+		counts, err := share.AppendPart(nil, withSlots)
 		if err != nil {
 			return err
 		}
-		subjects, err := part(share, withSubjects)
+		subjects, err := share.AppendPart(nil, withSubjects)
 		if err != nil {
 			return err
 		}
@@ -111,35 +91,13 @@ func ledgerOf(ctx context.Context, tx *sql.Tx, id string, q metrics.Query) (metr
 		if err := rows.Scan(&day, &counts, &subjects); err != nil {
 			return nil, err
 		}
-		share, err := joinParts(counts, subjects, q)
+		share, err := metrics.JoinParts(counts, subjects, q)
 		if err != nil {
 			return nil, fmt.Errorf("ledger of %v: %w", day, err)
 		}
 		all = append(all, share...)
 	}
 	return all, rows.Err()
-}
-
-// joinParts decodes a contribution whose subjects are kept apart.
-func joinParts(counts, subjects []byte, q metrics.Query) (metrics.Contribution, error) {
-	c, err := metrics.DecodeContribution(counts, q)
-	if err != nil || !q.Subjects {
-		return c, err
-	}
-	sketches, err := metrics.DecodeContribution(subjects, metrics.Query{Types: q.Types, Subjects: true})
-	if err != nil {
-		return nil, err
-	}
-	if len(sketches) != len(c) {
-		return nil, fmt.Errorf("%w: counts and subjects differ", metrics.ErrCorrupt)
-	}
-	for i := range c {
-		if sketches[i].Type != c[i].Type {
-			return nil, fmt.Errorf("%w: counts and subjects differ", metrics.ErrCorrupt)
-		}
-		c[i].Subjects = sketches[i].Subjects
-	}
-	return c, nil
 }
 
 // Contribution implements [store.Amender].

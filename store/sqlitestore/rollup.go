@@ -27,7 +27,7 @@ func readDay(ctx context.Context, tx *sql.Tx, day metrics.Day, subjects bool) (d
 	if err != nil {
 		return d, err
 	}
-	d.sum, err = joinParts(slots, sketches, metrics.Query{Slots: true, Subjects: subjects && !d.stale})
+	d.sum, err = metrics.JoinParts(slots, sketches, metrics.Query{Slots: true, Subjects: subjects && !d.stale})
 	return d, err
 }
 
@@ -87,17 +87,17 @@ func writeDay(ctx context.Context, tx *sql.Tx, day metrics.Day, d *daySum) error
 		_, err := tx.ExecContext(ctx, "DELETE FROM days WHERE day = ?1; DELETE FROM details WHERE day = ?1", day)
 		return err
 	}
-	totals, err := part(d.sum, totalsOnly)
+	totals, err := d.sum.AppendPart(nil, totalsOnly)
 	if err != nil {
 		return err
 	}
-	slots, err := part(d.sum, withSlots)
+	slots, err := d.sum.AppendPart(nil, withSlots)
 	if err != nil {
 		return err
 	}
 	var subjects any
 	if !d.stale {
-		if subjects, err = part(d.sum, withSubjects); err != nil {
+		if subjects, err = d.sum.AppendPart(nil, withSubjects); err != nil {
 			return err
 		}
 	}

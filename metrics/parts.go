@@ -1,0 +1,51 @@
+package metrics
+
+import (
+	"fmt"
+	"slices"
+)
+
+// AppendPart appends the encoding of c with no more than the parts that q asks
+// for, for stores that keep them apart. It does not change c.
+func (c Contribution) AppendPart(b []byte, q Query) ([]byte, error) {
+	trimmed := slices.Clone(c)
+	for i := range trimmed {
+		q.Trim(&trimmed[i])
+	}
+	return trimmed.AppendBinary(b)
+}
+
+// JoinParts decodes what q asks for of a contribution of which the subjects
+// are encoded apart from the rest. If q does not ask for subjects, they are not
+// looked at. Errors: ErrCorrupt.
+func JoinParts(counts, subjects []byte, q Query) (Contribution, error) {
+	asked := q.Subjects
+	q.Subjects = false
+	c, err := DecodeContribution(counts, q)
+	if err != nil || !asked {
+		return c, err
+	}
+	q.Slots, q.Subjects = false, true
+	sketches, err := DecodeContribution(subjects, q)
+	if err != nil {
+		return nil, err
+	}
+	same := func(x, y Daily) bool { return x.Compare(&y) == 0 }
+	if !slices.EqualFunc(c, sketches, same) {
+		return nil, fmt.Errorf("%w: counts and subjects differ", ErrCorrupt)
+	}
+	for i := range c {
+		c[i].Subjects = sketches[i].Subjects
+	}
+	return c, nil
+}
+
+// WithEvents returns c without the Dailies that count nothing, which are no
+// part of a sum. It does not change c, and may return it.
+func (c Contribution) WithEvents() Contribution {
+	empty := func(d Daily) bool { return d.Count == 0 }
+	if !slices.ContainsFunc(c, empty) {
+		return c
+	}
+	return slices.DeleteFunc(slices.Clone(c), empty)
+}
