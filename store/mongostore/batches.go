@@ -82,16 +82,23 @@ func (s *Store) read(ctx context.Context, id string) (*batchDoc, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.Deleting {
-		void, err := s.isVoid(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		if void {
-			return nil, store.ErrNotFound
-		}
+	gone, err := s.isGone(ctx, &d)
+	if err == nil && gone {
+		err = store.ErrNotFound
 	}
-	return &d, nil
+	return &d, err
+}
+
+// isGone reports whether a batch is deleted, though its document is not yet.
+func (s *Store) isGone(ctx context.Context, d *batchDoc) (bool, error) {
+	if !d.Deleting {
+		return false, nil
+	}
+	e, err := s.entry(ctx, d.ID)
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return false, nil
+	}
+	return err == nil && e.Void, err
 }
 
 // Batch implements [store.Store].
@@ -116,16 +123,13 @@ func (s *Store) Batches(ctx context.Context, q store.BatchQuery) ([]store.Batch,
 		}
 		for i := range docs {
 			q.After = docs[i].ID
-			if docs[i].Deleting {
-				void, err := s.isVoid(ctx, docs[i].ID)
-				if err != nil {
-					return nil, wrap(err, "list batches")
-				}
-				if void {
-					continue
-				}
+			gone, err := s.isGone(ctx, &docs[i])
+			if err != nil {
+				return nil, wrap(err, "list batches")
 			}
-			list = append(list, docs[i].batch())
+			if !gone {
+				list = append(list, docs[i].batch())
+			}
 		}
 	}
 	return list, nil
@@ -146,17 +150,8 @@ func (s *Store) page(ctx context.Context, q *store.BatchQuery, limit int) ([]bat
 	if q.After != "" {
 		filter = append(filter, eq("batch_id", eq("$lt", q.After))...)
 	}
-	var docs []batchDoc
 	opts := options.Find().SetSort(eq("batch_id", -1)).SetLimit(int64(limit))
-	err := s.do(ctx, func(ctx context.Context) error {
-		cursor, err := s.batches.Find(ctx, filter, opts)
-		if err != nil {
-			return err
-		}
-		docs = nil
-		return cursor.All(ctx, &docs)
-	})
-	return docs, err
+	return findAll[batchDoc](ctx, s, s.batches, filter, opts)
 }
 
 // ceiling is the first date that is not before t.

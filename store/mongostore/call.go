@@ -10,6 +10,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"github.com/eventmetrics/eventmetrics/store"
@@ -116,6 +117,21 @@ func eq(pairs ...any) bson.D {
 // mongo.ErrNoDocuments.
 func (s *Store) find(ctx context.Context, c *mongo.Collection, filter, v any) error {
 	return s.do(ctx, func(ctx context.Context) error { return c.FindOne(ctx, filter).Decode(v) })
+}
+
+// findAll reads all documents that a filter selects. They should be few: the
+// caller sets a limit, or knows why.
+func findAll[T any](ctx context.Context, s *Store, c *mongo.Collection, filter any, opts *options.FindOptionsBuilder) ([]T, error) {
+	var docs []T
+	err := s.do(ctx, func(ctx context.Context) error {
+		cursor, err := c.Find(ctx, filter, opts)
+		if err != nil {
+			return err
+		}
+		docs = nil
+		return cursor.All(ctx, &docs)
+	})
+	return docs, err
 }
 
 // insert adds a document unless its key is there already, and says whether it

@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
@@ -137,12 +136,8 @@ func (s *Store) findDays(ctx context.Context, v *view) error {
 		date = append(date, eq("$lte", v.q.To.String())...)
 	}
 	opts := options.Find().SetSort(eq("date", 1)).SetLimit(daysAtATime(&v.q))
-	err := s.do(ctx, func(ctx context.Context) error {
-		var err error
-		v.days, err = findDays(ctx, s.daily, eq("date", date), opts)
-		return err
-	})
-	if err != nil {
+	var err error
+	if v.days, err = findAll[dayDoc](ctx, s, s.daily, eq("date", date), opts); err != nil {
 		return err
 	}
 	if n := len(v.days); int64(n) == daysAtATime(&v.q) {
@@ -158,16 +153,6 @@ func (s *Store) findDays(ctx context.Context, v *view) error {
 		}
 	}
 	return nil
-}
-
-func findDays(ctx context.Context, from *mongo.Collection, filter any, opts *options.FindOptionsBuilder) ([]dayDoc, error) {
-	cursor, err := from.Find(ctx, filter, opts)
-	if err != nil {
-		return nil, err
-	}
-	var days []dayDoc
-	err = cursor.All(ctx, &days)
-	return days, err
 }
 
 // sum adds to the days of the rollup what is not in them.

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
@@ -60,12 +59,7 @@ func (s *Store) cachedDays(ctx context.Context, r *rollupDoc) ([]dayDoc, bool, e
 // if one of them has changed again.
 func (s *Store) daysSince(ctx context.Context, r *rollupDoc, since int64) ([]dayDoc, error) {
 	filter := eq("epoch", r.Epoch, "generation", eq("$gt", since), "date", eq("$gt", ""))
-	var changed []dayDoc
-	err := s.do(ctx, func(ctx context.Context) error {
-		var err error
-		changed, err = findDays(ctx, s.daily, filter, options.Find().SetSort(bson.D{{Key: "date", Value: 1}}))
-		return err
-	})
+	changed, err := findAll[dayDoc](ctx, s, s.daily, filter, options.Find().SetSort(eq("date", 1)))
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
@@ -49,12 +48,7 @@ func (d *shareDoc) count(eventType string) int64 {
 // have no revision.
 func (s *Store) explainFrom(ctx context.Context, day metrics.Day, last string) ([]shareDoc, error) {
 	opts := options.Find().SetSort(eq("_id", 1)).SetLimit(explainPage).SetProjection(eq("slots", 0, "subjects", 0))
-	var page []shareDoc
-	err := s.do(ctx, func(ctx context.Context) error {
-		var err error
-		page, err = findShares(ctx, s.shares, eq("date", day.String()), last, opts)
-		return err
-	})
+	page, err := s.sharesAfter(ctx, eq("date", day.String()), last, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -76,14 +70,12 @@ func (s *Store) entries(ctx context.Context, ids []string) (map[string]*entryDoc
 	found := make(map[string]*entryDoc, len(ids))
 	for len(ids) > 0 {
 		n := min(len(ids), explainPage)
-		err := s.each(ctx, s.contributions, eq("_id", eq("$in", ids[:n])), options.Find(), func(raw bson.Raw) error {
-			var e entryDoc
-			err := bson.Unmarshal(raw, &e)
-			found[e.ID] = &e
-			return err
-		})
+		page, err := findAll[entryDoc](ctx, s, s.contributions, eq("_id", eq("$in", ids[:n])), options.Find())
 		if err != nil {
 			return nil, err
+		}
+		for i := range page {
+			found[page[i].ID] = &page[i]
 		}
 		ids = ids[n:]
 	}

@@ -144,7 +144,7 @@ func (s *Store) isRecorded(ctx context.Context, id string) (bool, error) {
 
 // prepare stores the shares of a revision and returns an entry that names it.
 func (s *Store) prepare(ctx context.Context, id, revision string, c metrics.Contribution) (*entryDoc, error) {
-	c = withEvents(c)
+	c = c.WithEvents()
 	n, err := s.writeShares(ctx, id, revision, c)
 	return &entryDoc{
 		ID: id, Revision: revision, Change: revision, Changed: s.now(), Events: c.Events(), Cells: len(c), Shares: n,

@@ -2,11 +2,9 @@ package mongostore
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventmetrics/eventmetrics/store"
@@ -80,20 +78,13 @@ func (s *Store) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, er
 	return p, wrap(err, "prune")
 }
 
-// old lists the batches of a status by a date before a moment.
-func (s *Store) old(ctx context.Context, status store.Status, date string, before time.Time) ([]batchDoc, error) {
-	var docs []batchDoc
-	filter := eq("status", status, date, eq("$lt", ceiling(before)))
-	err := s.do(ctx, func(ctx context.Context) error {
-		cursor, err := s.batches.Find(ctx, filter, options.Find().SetLimit(1000))
-		if err != nil {
-			return err
-		}
-		docs = nil
-		return cursor.All(ctx, &docs)
-	})
-	return docs, err
+// old selects the batches of a status by a date before a moment.
+func old(status store.Status, date string, before time.Time) bson.D {
+	return eq("status", status, date, eq("$lt", ceiling(before)))
 }
+
+// oldPage is the number of old batches that are read at a time.
+const oldPage = 1000
 
 // pruneBatches removes batches that nobody asked to process. A batch that is
 // queued meanwhile is not uploaded any more, and so is not taken.
@@ -138,33 +129,29 @@ func (s *Store) pruneRemainders(ctx context.Context, q *store.PruneQuery, p *sto
 
 // countOld ranges over the batches that takeOld would take.
 func (s *Store) countOld(ctx context.Context, status store.Status, date string, before time.Time, use func(*batchDoc)) error {
-	var docs []batchDoc
-	err := s.each(ctx, s.batches, eq("status", status, date, eq("$lt", ceiling(before))), options.Find(), func(raw bson.Raw) error {
-		var d batchDoc
-		err := bson.Unmarshal(raw, &d)
-		docs = append(docs, d)
-		return err
-	})
-	seen := map[string]bool{}
-	for i := range docs {
-		if !seen[docs[i].ID] { // each may begin again
-			seen[docs[i].ID] = true
+	for last := ""; ; {
+		filter := append(old(status, date, before), eq("_id", eq("$gt", last))...)
+		docs, err := findAll[batchDoc](ctx, s, s.batches, filter, options.Find().SetSort(eq("_id", 1)).SetLimit(oldPage))
+		if err != nil || len(docs) == 0 {
+			return err
+		}
+		for i := range docs {
+			last = docs[i].Key
 			use(&docs[i])
 		}
 	}
-	return err
 }
 
 // takeOld takes the old batches of a status out of sight one by one.
 func (s *Store) takeOld(ctx context.Context, status store.Status, date string, before time.Time, use func(*batchDoc) error) error {
 	for {
-		docs, err := s.old(ctx, status, date, before)
+		docs, err := findAll[batchDoc](ctx, s, s.batches, old(status, date, before), options.Find().SetLimit(oldPage))
 		if err != nil || len(docs) == 0 {
 			return err
 		}
 		for i := range docs {
 			d := &docs[i]
-			taken, err := s.update(ctx, s.batches, eq("_id", d.ID, "status", status, date, eq("$lt", ceiling(before))),
+			taken, err := s.update(ctx, s.batches, append(old(status, date, before), eq("_id", d.ID)...),
 				eq("$set", eq("status", statusRemoving)))
 			if err != nil {
 				return err
@@ -201,13 +188,4 @@ func (s *Store) Seal(ctx context.Context, id string) error {
 		return wrap(store.ErrConflict, "seal batch %q", id)
 	}
 	return wrap(s.remove(ctx, s.events, eq("batch_id", id)), "seal batch %q", id)
-}
-
-// isVoid reports whether the entry of a batch says that it was deleted.
-func (s *Store) isVoid(ctx context.Context, id string) (bool, error) {
-	e, err := s.entry(ctx, id)
-	if errors.Is(err, mongo.ErrNoDocuments) {
-		return false, nil
-	}
-	return err == nil && e.Void, err
 }

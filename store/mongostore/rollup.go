@@ -205,7 +205,7 @@ func (s *Store) readDetails(ctx context.Context, days []dayDoc, q metrics.Query)
 			if err := bson.Unmarshal(raw, &d); err != nil {
 				return err
 			}
-			c, err := join(d.Slots.Data, d.Subjects.Data, q)
+			c, err := metrics.JoinParts(d.Slots.Data, d.Subjects.Data, q)
 			found[d.ID] = c
 			return err
 		})
@@ -257,11 +257,11 @@ func (s *Store) writeDay(ctx context.Context, r *rollupDoc, was *dayDoc, day met
 	}
 	for ; len(sum) > 0; next.Details++ {
 		n := min(len(sum), shareTypes)
-		slots, err := part(sum[:n], withSlots)
+		slots, err := sum[:n].AppendPart(nil, withSlots)
 		if err != nil {
 			return err
 		}
-		subjects, err := part(sum[:n], withSubjects)
+		subjects, err := sum[:n].AppendPart(nil, withSubjects)
 		if err != nil {
 			return err
 		}

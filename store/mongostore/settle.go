@@ -18,6 +18,8 @@ const (
 	// and types, which are in memory while it is carried out.
 	planSteps = 64
 	planCells = 8192
+	// notesPage is the number of notes that one query reads.
+	notesPage = 10_000
 	// dayWriters is the number of days that are written at a time.
 	dayWriters = 4
 	// noteTTL is the age from which a note whose change never came is taken
@@ -108,42 +110,29 @@ type changes struct {
 // changes reads the journal, and then the entries of its batches.
 func (s *Store) changes(ctx context.Context, r *rollupDoc) (*changes, error) {
 	ch := &changes{epoch: r.Epoch}
-	seen := map[string]bool{}
-	opts := options.Find().SetSort(eq("_id", 1)).SetLimit(10_000)
-	for last := ""; ; {
-		n := 0
-		err := s.do(ctx, func(ctx context.Context) error {
-			cursor, err := s.journal.Find(ctx, eq("_id", eq("$gt", last)), opts)
-			if err != nil {
-				return err
-			}
-			var page []noteDoc
-			if err := cursor.All(ctx, &page); err != nil {
-				return err
-			}
-			n = len(page)
-			ch.notes = append(ch.notes, page...)
-			return nil
-		})
+	opts := options.Find().SetSort(eq("_id", 1)).SetLimit(notesPage)
+	for last, more := "", true; more; {
+		page, err := findAll[noteDoc](ctx, s, s.journal, eq("_id", eq("$gt", last)), opts)
 		if err != nil {
 			return nil, err
 		}
-		if n < 10_000 {
-			break
+		ch.notes = append(ch.notes, page...)
+		if more = len(page) == notesPage; more {
+			last = page[notesPage-1].ID
 		}
-		last = ch.notes[len(ch.notes)-1].ID
+	}
+	seen := map[string]bool{}
+	name := func(id string) {
+		if !seen[id] {
+			seen[id] = true
+			ch.batches = append(ch.batches, id)
+		}
 	}
 	for i := range ch.notes {
-		if id := ch.notes[i].BatchID; !seen[id] {
-			seen[id] = true
-			ch.batches = append(ch.batches, id)
-		}
+		name(ch.notes[i].BatchID)
 	}
 	for i := range r.Plan {
-		if id := r.Plan[i].BatchID; !seen[id] {
-			seen[id] = true
-			ch.batches = append(ch.batches, id)
-		}
+		name(r.Plan[i].BatchID)
 	}
 	var err error
 	ch.entries, err = s.entries(ctx, ch.batches)

@@ -3,10 +3,8 @@ package mongostore
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
@@ -49,20 +47,6 @@ var (
 	withAll      = metrics.Query{Slots: true, Subjects: true}
 )
 
-// part encodes the parts of c that q asks for.
-func part(c metrics.Contribution, q metrics.Query) ([]byte, error) {
-	trimmed := slices.Clone(c)
-	for i := range trimmed {
-		q.Trim(&trimmed[i])
-	}
-	return trimmed.AppendBinary(nil)
-}
-
-// withEvents leaves out what has no events: it is no part of a sum.
-func withEvents(c metrics.Contribution) metrics.Contribution {
-	return slices.DeleteFunc(slices.Clone(c), func(d metrics.Daily) bool { return d.Count == 0 })
-}
-
 // writeShares stores the shares of a revision and returns how many there are.
 func (s *Store) writeShares(ctx context.Context, id, revision string, c metrics.Contribution) (int, error) {
 	var p piece
@@ -91,11 +75,11 @@ func (s *Store) writeShares(ctx context.Context, id, revision string, c metrics.
 }
 
 func newShare(id, revision string, day metrics.Day, i int, types metrics.Contribution) (bson.Raw, error) {
-	slots, err := part(types, withSlots)
+	slots, err := types.AppendPart(nil, withSlots)
 	if err != nil {
 		return nil, err
 	}
-	subjects, err := part(types, withSubjects)
+	subjects, err := types.AppendPart(nil, withSubjects)
 	if err != nil {
 		return nil, err
 	}
@@ -104,36 +88,6 @@ func newShare(id, revision string, day metrics.Day, i int, types metrics.Contrib
 		ID: fmt.Sprintf("%s/%s/%s/%06d", id, revision, date, i), BatchID: id, Revision: revision, Date: date,
 		Metrics: countsOf(types), Slots: bson.Binary{Data: slots}, Subjects: bson.Binary{Data: subjects},
 	})
-}
-
-// decode returns the share, with what q asks for.
-func (d *shareDoc) decode(q metrics.Query) (metrics.Contribution, error) {
-	return join(d.Slots.Data, d.Subjects.Data, q)
-}
-
-// join decodes a contribution whose subjects are kept apart.
-func join(slots, subjects []byte, q metrics.Query) (metrics.Contribution, error) {
-	counts := q
-	counts.Subjects = false
-	c, err := metrics.DecodeContribution(slots, counts)
-	if err != nil || !q.Subjects {
-		return c, err
-	}
-	counts.Slots, counts.Subjects = false, true
-	sketches, err := metrics.DecodeContribution(subjects, counts)
-	if err != nil {
-		return nil, err
-	}
-	if len(sketches) != len(c) {
-		return nil, fmt.Errorf("%w: counts and subjects differ", metrics.ErrCorrupt)
-	}
-	for i := range c {
-		if sketches[i].Compare(&c[i]) != 0 {
-			return nil, fmt.Errorf("%w: counts and subjects differ", metrics.ErrCorrupt)
-		}
-		c[i].Subjects = sketches[i].Subjects
-	}
-	return c, nil
 }
 
 // shareRange selects the keys of a revision's shares.
@@ -161,24 +115,18 @@ const sharePage = 200
 // eachShare calls use with each share that a filter selects, ascending by
 // key, once, with what q asks for.
 func (s *Store) eachShare(ctx context.Context, filter bson.D, q metrics.Query, use func(*shareDoc, metrics.Contribution)) error {
-	opts := options.Find().SetSort(eq("_id", 1)).SetLimit(sharePage)
+	without := eq("metrics", 0)
 	if !q.Subjects {
-		opts.SetProjection(eq("subjects", 0, "metrics", 0))
-	} else {
-		opts.SetProjection(eq("metrics", 0))
+		without = append(without, eq("subjects", 0)...)
 	}
+	opts := options.Find().SetSort(eq("_id", 1)).SetLimit(sharePage).SetProjection(without)
 	for last := ""; ; {
-		var page []shareDoc
-		err := s.do(ctx, func(ctx context.Context) error {
-			var err error
-			page, err = findShares(ctx, s.shares, filter, last, opts)
-			return err
-		})
+		page, err := s.sharesAfter(ctx, filter, last, opts)
 		if err != nil {
 			return err
 		}
 		for i := range page {
-			c, err := page[i].decode(q)
+			c, err := metrics.JoinParts(page[i].Slots.Data, page[i].Subjects.Data, q)
 			if err != nil {
 				return fmt.Errorf("share %s: %w", page[i].ID, err)
 			}
@@ -191,14 +139,7 @@ func (s *Store) eachShare(ctx context.Context, filter bson.D, q metrics.Query, u
 	}
 }
 
-// findShares reads the page behind a key.
-func findShares(ctx context.Context, from *mongo.Collection, filter bson.D, last string, opts *options.FindOptionsBuilder) ([]shareDoc, error) {
-	both := eq("$and", bson.A{filter, eq("_id", eq("$gt", last))})
-	cursor, err := from.Find(ctx, both, opts)
-	if err != nil {
-		return nil, err
-	}
-	var page []shareDoc
-	err = cursor.All(ctx, &page)
-	return page, err
+// sharesAfter reads the page behind a key.
+func (s *Store) sharesAfter(ctx context.Context, filter bson.D, last string, opts *options.FindOptionsBuilder) ([]shareDoc, error) {
+	return findAll[shareDoc](ctx, s, s.shares, eq("$and", bson.A{filter, eq("_id", eq("$gt", last))}), opts)
 }
