@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/internal/settings"
-	"github.com/eventmetrics/eventmetrics/internal/wiring"
 	"github.com/eventmetrics/eventmetrics/ratelimit"
+	"github.com/eventmetrics/eventmetrics/store/mongostore"
 )
 
 // config is what the server is told. See settings for the meanings.
@@ -56,7 +56,7 @@ func (c *config) serverSettings() []settings.Setting {
 // commonSettings are those of everything that works on the data.
 func (c *config) commonSettings() []settings.Setting {
 	return []settings.Setting{
-		settings.New("MONGO_URI", "", "MongoDB `database` of batches and events, mongodb://user:password@host/database; empty for SQLite in DATA_DIR", checked(&c.mongoURI, wiring.CheckMongoURI)),
+		settings.New("MONGO_URI", "", "MongoDB `database` of batches and events, mongodb://user:password@host/database; empty for SQLite in DATA_DIR", checked(&c.mongoURI, mongostore.CheckURI)),
 		settings.New("REDIS_URL", "", "Redis `server` of the queue and the upload limit, redis://user:password@host:6379/0; empty for SQLite and memory", settings.Text(&c.redisURL)),
 		settings.New("DATA_DIR", "data", "`directory` of what is kept in SQLite", settings.Text(&c.dataDir)),
 		settings.New("LOG_LEVEL", "info", "debug, info, warn or error", settings.Level(&c.logLevel)),

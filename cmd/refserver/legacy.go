@@ -10,7 +10,6 @@ import (
 
 	"github.com/eventmetrics/eventmetrics/internal/legacy"
 	"github.com/eventmetrics/eventmetrics/internal/settings"
-	"github.com/eventmetrics/eventmetrics/internal/wiring"
 	"github.com/eventmetrics/eventmetrics/store/mongostore"
 )
 
@@ -26,7 +25,7 @@ func loadImport(args []string, getenv func(string) string) (*importConfig, error
 	c := &importConfig{}
 	from := settings.New("LEGACY_MONGO_URI", "", "MongoDB `database` of the original service, mongodb://user:password@host/database", func(v string) error {
 		c.from = v
-		return wiring.CheckMongoURI(v)
+		return mongostore.CheckURI(v)
 	})
 	from.Flag = "from"
 	process := settings.New("LEGACY_PROCESS", "tried", "`batches` that are to count: tried (queued, processing, completed and failed ones), completed, or all", func(v string) (err error) {

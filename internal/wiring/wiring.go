@@ -104,9 +104,6 @@ func (b *Backends) openStore(ctx context.Context) error {
 		b.Store, b.closers = s, append(b.closers, s)
 		return nil
 	}
-	if err := CheckMongoURI(b.opts.MongoURI); err != nil {
-		return named("MONGO_URI", err)
-	}
 	s, err := mongostore.Open(ctx, b.opts.MongoURI, &mongostore.Options{Logger: b.opts.Logger})
 	if err != nil {
 		return named("MONGO_URI", err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -157,17 +156,6 @@ func TestMalformedAddressIsNotCited(t *testing.T) {
 		_, err := wiring.Open(t.Context(), &wiring.Options{RedisURL: url, DataDir: t.TempDir(), Workers: 1})
 		if err == nil || strings.Contains(err.Error(), secret) {
 			t.Errorf("%s: %v", url, err)
-		}
-	}
-}
-
-func TestGoodAddressesOfMongoDBPass(t *testing.T) {
-	for _, uri := range []string{
-		"mongodb://h", "mongodb://h/db", "mongodb://h1:1,h2:2/db?replicaSet=rs0", "mongodb+srv://u:p@h.example.com/db",
-		"mongodb://" + url.UserPassword("u@x", "p:/?#%@").String() + "@127.0.0.1:1/db?authSource=admin", "mongodb://u@h/",
-	} {
-		if err := wiring.CheckMongoURI(uri); err != nil {
-			t.Errorf("%s: %v", uri, err)
 		}
 	}
 }

@@ -69,9 +69,12 @@ var ErrForeign = errors.New("mongostore: database belongs to another program")
 
 // Open connects to the deployment that a mongodb:// or mongodb+srv:// URI
 // names and opens the database in its path. Writes wait for a majority. Nil
-// options mean the defaults. The caller must Close the Store. Errors:
-// [ErrForeign]; store.ErrUnavailable.
+// options mean the defaults. The caller must Close the Store. No
+// error cites the URI. Errors: [ErrForeign]; store.ErrUnavailable.
 func Open(ctx context.Context, uri string, opts *Options) (*Store, error) {
+	if err := CheckURI(uri); err != nil {
+		return nil, fmt.Errorf("mongostore: %w", err)
+	}
 	client, err := mongo.Connect(options.Client().
 		SetAppName("eventmetrics").
 		SetServerSelectionTimeout(5 * time.Second).

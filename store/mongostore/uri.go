@@ -1,4 +1,4 @@
-package wiring
+package mongostore
 
 import (
 	"errors"
@@ -6,23 +6,23 @@ import (
 	"strings"
 )
 
-// errMongoURI does not cite the URI, not even in part: where it is malformed,
+// errURI does not cite the URI, not even in part: where it is malformed,
 // any part may be the password.
-var errMongoURI = errors.New("want mongodb://user:password@host:27017/database, or mongodb+srv (special characters of user and password percent-encoded)")
+var errURI = errors.New("want mongodb://user:password@host:27017/database, or mongodb+srv (special characters of user and password percent-encoded)")
 
-// CheckMongoURI returns an error where the driver might cite a piece of a
-// password in its own. It looks nothing up.
-func CheckMongoURI(uri string) error {
+// CheckURI returns an error where the driver might cite a piece of a password
+// in its own. It looks nothing up. [Open] does so itself.
+func CheckURI(uri string) error {
 	scheme, rest, found := strings.Cut(uri, "://")
 	if !found || scheme != "mongodb" && scheme != "mongodb+srv" {
-		return errMongoURI
+		return errURI
 	}
 	end := strings.IndexAny(rest, "/?#")
 	if end < 0 {
 		end = len(rest)
 	}
 	if strings.Contains(rest[end:], "@") || strings.Contains(rest[end:], "#") {
-		return errMongoURI // a / or ? or # of the password ended it
+		return errURI // a / or ? or # of the password ended it
 	}
 	at := strings.LastIndexByte(rest[:end], '@')
 	if at < 0 {
@@ -31,7 +31,7 @@ func CheckMongoURI(uri string) error {
 	user, password, _ := strings.Cut(rest[:at], ":")
 	for _, part := range []string{user, password} {
 		if _, err := url.PathUnescape(part); err != nil || strings.ContainsAny(part, ":@") {
-			return errMongoURI
+			return errURI
 		}
 	}
 	return nil
