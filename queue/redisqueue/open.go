@@ -3,16 +3,11 @@ package redisqueue
 import (
 	"context"
 	"errors"
-	"net/url"
+	"fmt"
 	"strings"
 
-	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
+	"github.com/eventmetrics/eventmetrics/internal/redisdial"
 )
-
-// errURL does not cite the URL, not even in part: where it is malformed, any
-// part may be the password.
-var errURL = errors.New("redisqueue: the URL is not like redis://user:password@host:6379/0 (rediss for TLS; or unix:///path; parameters as in go-redis; special characters percent-encoded)")
 
 // Open returns a queue with a client of its own, for the Redis at url, which
 // must answer within CallTimeout. Close the queue after use. Options may be
@@ -26,9 +21,9 @@ var errURL = errors.New("redisqueue: the URL is not like redis://user:password@h
 // With the parameter master_name it is that of Sentinels, with their user and
 // password; those of Redis itself are the parameters username and password.
 func Open(ctx context.Context, url string, o *Options) (*Queue, error) {
-	client, err := dial(url)
+	client, err := redisdial.Dial(url, 0)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("redisqueue: %w", err)
 	}
 	q, err := New(client, o)
 	if err != nil {
@@ -71,37 +66,4 @@ func infoField(info, name string) string {
 	_, after, _ := strings.Cut(info, name+":")
 	value, _, _ := strings.Cut(after, "\r\n")
 	return value
-}
-
-func dial(text string) (redis.UniversalClient, error) {
-	// What go-redis ignores is a password with a # in it, or a forgotten //.
-	u, err := url.Parse(text)
-	if err != nil || u.Fragment != "" || u.Opaque != "" || u.Host == "" && u.Scheme != "unix" {
-		return nil, errURL
-	}
-	// Nothing here is worth a connection that moves with its server.
-	still := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	switch query := u.Query(); {
-	case query.Has("master_name"):
-		o, err := redis.ParseFailoverURL(text)
-		if err != nil {
-			return nil, errURL
-		}
-		o.ContextTimeoutEnabled = true
-		return redis.NewFailoverClient(o), nil
-	case query.Has("addr"):
-		o, err := redis.ParseClusterURL(text)
-		if err != nil {
-			return nil, errURL
-		}
-		o.ContextTimeoutEnabled, o.MaintNotificationsConfig = true, still
-		return redis.NewClusterClient(o), nil
-	default:
-		o, err := redis.ParseURL(text)
-		if err != nil || o.DB < 0 {
-			return nil, errURL
-		}
-		o.ContextTimeoutEnabled, o.MaintNotificationsConfig = true, still
-		return redis.NewClient(o), nil
-	}
 }

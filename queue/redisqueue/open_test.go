@@ -28,6 +28,8 @@ func TestOpenRefusesABadURLWithoutCitingIt(t *testing.T) {
 		"redis://:hunter2@localhost:6379?addr=hunter2",
 		"redis://:hunter2@localhost:6379?master_name=m&colour=hunter2",
 		"redis://:hunter2%@localhost:6379",
+		"redis://:hunter2@localhost:6379?pool_size=-5", // at which the client would panic, as at the next
+		"redis://:hunter2@localhost:6379?master_name=m&route_by_latency=true",
 	} {
 		_, err := redisqueue.Open(t.Context(), url, nil)
 		if err == nil || errors.Is(err, queue.ErrUnavailable) || strings.Contains(err.Error(), "hunt") {
