@@ -36,12 +36,14 @@ type answer struct {
 	pause        time.Duration // until there may be more; less than 0 means never
 }
 
-func (c *consumer) newRequest(ctx context.Context) *request {
+// newRequest makes the next call: to store results, and if take is true, to
+// take as many jobs as there is room for.
+func (c *consumer) newRequest(ctx context.Context, take bool) *request {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := &request{id: c.id, results: c.unsaid[:min(len(c.unsaid), batch)]}
 	busy := len(c.held) - len(r.results)
-	if ctx.Err() == nil {
+	if take && ctx.Err() == nil {
 		r.want = min(max(c.q.opts.Workers-busy, 0), batch)
 	}
 	c.number++
@@ -93,13 +95,16 @@ func (c *consumer) exchange(ctx context.Context, r *request) (answer, error) {
 
 // renew makes the call anew in another name, when it has gone without an answer
 // for so long that what it may have taken is no longer this consumer's. Nobody
-// extends the lease of the old name, and so what it has goes to others.
+// extends the lease of the old name, and so what it has goes to others. The new
+// call takes nothing: as long as answers are lost, each job taken would lose an
+// attempt a lease, and die without ever having run.
 func (c *consumer) renew(ctx context.Context, r *request) {
 	c.mu.Lock()
 	c.loseAll(ctx)
 	c.id, c.number = rand.Text(), 0
 	c.mu.Unlock()
-	*r = *c.newRequest(ctx)
+	c.look = true // once Redis answers
+	*r = *c.newRequest(ctx, false)
 }
 
 // send makes the call once.

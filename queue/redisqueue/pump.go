@@ -38,7 +38,7 @@ func (c *consumer) pump(ctx, work context.Context) error {
 		if err != nil || !more {
 			return err
 		}
-		r := c.newRequest(ctx)
+		r := c.newRequest(ctx, true)
 		a, err := c.exchange(ctx, r)
 		if errors.Is(err, errGaveUp) {
 			return nil
