@@ -5,7 +5,7 @@
 //	Upload:  read, check and store a file as a batch; sum it in the same pass
 //	Process: enqueue a job for the batch, then mark the batch queued
 //	Run:     take jobs, enter each batch's contribution into the ledger once
-//	Series:  sum the ledger by hour, day, week or month of any time zone
+//	Series:  sum the ledger by hour, day, week, month or range, in any time zone
 //
 // The ledger is the set of contributions of all processed batches, and the
 // metrics are its sum. Entering a contribution is one atomic, insert-once step,

@@ -83,7 +83,7 @@ func parseSeries(query url.Values) (metrics.Series, error) {
 		return s, err
 	}
 	if s.Interval, err = metrics.ParseInterval(query.Get("interval")); err != nil {
-		return s, badRequest("interval: want hour, day, week or month")
+		return s, badRequest("interval: want hour, day, week, month or all")
 	}
 	if s.Zone, err = parseZone(query, "tz"); err != nil {
 		return s, err

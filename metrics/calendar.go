@@ -8,27 +8,29 @@ import (
 // Interval is the width of a bucket of a [Series].
 type Interval string
 
-// The intervals. Weeks begin on Monday, as in ISO 8601.
+// The intervals. Weeks begin on Monday, as in ISO 8601. All is one bucket for
+// the whole range.
 const (
 	Hourly  Interval = "hour"
 	Daywise Interval = "day"
 	Weekly  Interval = "week"
 	Monthly Interval = "month"
+	All     Interval = "all"
 )
 
-// ParseInterval reads hour, day, week or month; "" is day.
+// ParseInterval reads hour, day, week, month or all; "" is day.
 func ParseInterval(s string) (Interval, error) {
 	switch i := Interval(s); i {
 	case "":
 		return Daywise, nil
-	case Hourly, Daywise, Weekly, Monthly:
+	case Hourly, Daywise, Weekly, Monthly, All:
 		return i, nil
 	}
-	return "", fmt.Errorf("metrics: parse interval %q: want hour, day, week or month", shorten(s))
+	return "", fmt.Errorf("metrics: parse interval %q: want hour, day, week, month or all", shorten(s))
 }
 
 // start returns the first instant of the bucket that t is in, on the calendar
-// of zone.
+// of zone. For All that is for the grouper to know.
 func (i Interval) start(t time.Time, zone *time.Location) time.Time {
 	t = t.In(zone)
 	year, month, day := t.Date()
@@ -58,6 +60,8 @@ func (i Interval) next(start time.Time) time.Time {
 		return midnight(year, month, day+7, start.Location())
 	case Monthly:
 		return midnight(year, month+1, 1, start.Location())
+	case All:
+		return midnight(year+10_000, month, day, start.Location())
 	}
 	return midnight(year, month, day+1, start.Location())
 }

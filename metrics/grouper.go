@@ -19,6 +19,7 @@ type grouper struct {
 	names  []string
 	groups map[int64]*group // by start, in Unix seconds
 	used   int              // buckets
+	first  time.Time        // of All without From: the first quarter hour that has events
 
 	day    Day // the day whose quarter hours are in places
 	placed bool
@@ -49,11 +50,14 @@ func (g *grouper) add(d *Daily) {
 		g.place(d.Day)
 	}
 	number := g.number(d.Type)
-	if !g.series.needSlots() {
-		g.count(g.places[0], number, d.Count, d.Subjects)
+	if g.series.needSlots() && d.Slots == nil {
 		return
 	}
-	if d.Slots == nil {
+	if g.interval == All {
+		g.see(d)
+	}
+	if !g.series.needSlots() {
+		g.count(g.places[0], number, d.Count, d.Subjects)
 		return
 	}
 	for i := 0; i < SlotsPerDay; {
@@ -86,25 +90,55 @@ func (g *grouper) number(eventType string) int {
 func (g *grouper) place(day Day) {
 	g.day, g.placed = day, true
 	if !g.series.needSlots() {
-		g.places[0] = g.group(g.interval.start(day.Time(), g.zone))
+		g.places[0] = g.group(g.start(day.Time()))
 		return
 	}
 	var last *group
 	for i := range g.places {
-		t := day.Time().Add(time.Duration(i) * secondsPerSlot * time.Second)
+		t := slotTime(day, i)
 		g.places[i] = nil
 		if !g.inRange(t) {
 			continue
 		}
 		if last == nil || !t.Before(last.end) {
-			last = g.group(g.interval.start(t, g.zone))
+			last = g.group(g.start(t))
 		}
 		g.places[i] = last
 	}
 }
 
+// start returns the start of the bucket that t is in. That of All is where the
+// range starts; without From it is known last, see buckets.
+func (g *grouper) start(t time.Time) time.Time {
+	if g.interval != All {
+		return g.interval.start(t, g.zone)
+	}
+	if g.from.IsZero() {
+		return time.Unix(0, 0).In(g.zone)
+	}
+	return g.from
+}
+
+// see notes when the first of all events was.
+func (g *grouper) see(d *Daily) {
+	slot := 0
+	for g.series.needSlots() && (d.Slots[slot] == 0 || g.places[slot] == nil) {
+		if slot++; slot == SlotsPerDay {
+			return
+		}
+	}
+	at := slotTime(d.Day, slot)
+	if g.first.IsZero() || at.Before(g.first) {
+		g.first = at
+	}
+}
+
 func (g *grouper) inRange(t time.Time) bool {
 	return (g.from.IsZero() || !t.Before(g.from)) && (g.until.IsZero() || t.Before(g.until))
+}
+
+func slotTime(day Day, slot int) time.Time {
+	return day.Time().Add(time.Duration(slot) * secondsPerSlot * time.Second)
 }
 
 func (g *grouper) group(start time.Time) *group {
@@ -174,10 +208,10 @@ func (g *grouper) extent() (first, last time.Time) {
 		}
 	}
 	if !g.from.IsZero() {
-		first = g.interval.start(g.from, g.zone)
+		first = g.start(g.from)
 	}
 	if !g.until.IsZero() {
-		last = g.interval.start(g.until.Add(-1), g.zone)
+		last = g.start(g.until.Add(-1))
 	}
 	return first, last
 }
@@ -197,7 +231,11 @@ func (g *grouper) buckets() []Bucket {
 	for _, at := range groups {
 		for _, number := range order {
 			if number < len(at.used) && at.used[number] {
-				out = append(out, at.buckets[number])
+				b := at.buckets[number]
+				if g.interval == All && g.from.IsZero() {
+					b.Start = Daywise.start(g.first, g.zone)
+				}
+				out = append(out, b)
 			}
 		}
 	}

@@ -38,6 +38,8 @@ func dateOf(t time.Time, interval metrics.Interval) string {
 		return time.Date(year, month, day-back, 12, 0, 0, 0, time.UTC).Format(time.DateOnly)
 	case metrics.Monthly:
 		return t.Format("2006-01")
+	case metrics.All:
+		return "all"
 	}
 	return t.Format(time.DateOnly)
 }
@@ -64,7 +66,7 @@ func TestBucketsEqualARecountInEveryZone(t *testing.T) {
 		loc := zone(t, rapid.SampledFrom(zones).Draw(t, "zone"))
 		s := metrics.Series{
 			Zone:     loc,
-			Interval: rapid.SampledFrom([]metrics.Interval{metrics.Daywise, metrics.Weekly, metrics.Monthly, metrics.Hourly}).Draw(t, "interval"),
+			Interval: rapid.SampledFrom([]metrics.Interval{metrics.Daywise, metrics.Weekly, metrics.Monthly, metrics.Hourly, metrics.All}).Draw(t, "interval"),
 			Total:    rapid.Bool().Draw(t, "total"),
 		}
 		if rapid.Bool().Draw(t, "ranged") {
@@ -72,9 +74,13 @@ func TestBucketsEqualARecountInEveryZone(t *testing.T) {
 			s.To = s.From + metrics.Day(rapid.IntRange(0, 4).Draw(t, "days"))
 		}
 		want := map[[2]string]int64{}
+		first := "" // day of all
 		for _, e := range in {
 			local := e.Time.In(loc)
 			date := local.Format(time.DateOnly)
+			if first == "" || date < first {
+				first = date
+			}
 			if s.From != 0 && (date < s.From.String() || date > s.To.String()) {
 				continue
 			}
@@ -88,8 +94,14 @@ func TestBucketsEqualARecountInEveryZone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if s.From != 0 {
+			first = s.From.String()
+		}
 		got := map[[2]string]int64{}
 		for _, b := range buckets {
+			if s.Interval == metrics.All && b.Start.Format(time.DateOnly) != first {
+				t.Fatalf("the bucket of all starts at %s, want %s", b.Start, first)
+			}
 			got[[2]string{dateOf(b.Start, s.Interval), b.Type}] += b.Count
 		}
 		if d := gocmp.Diff(sorted(want), sorted(got)); d != "" {
@@ -258,22 +270,22 @@ func TestFillAddsWhatIsMissing(t *testing.T) {
 func TestUniquesMergeAcrossDaysAndTypes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := events().Draw(t, "events")
+		s := metrics.Series{Interval: rapid.SampledFrom([]metrics.Interval{metrics.Monthly, metrics.All}).Draw(t, "interval"), Uniques: true, Total: true}
 		want := map[string]map[string]bool{}
 		for _, e := range in {
-			name := dateOf(e.Time, metrics.Monthly)
+			name := dateOf(e.Time, s.Interval)
 			if want[name] == nil {
 				want[name] = map[string]bool{}
 			}
 			want[name][e.Fields[0].Value] = true
 		}
-		s := metrics.Series{Interval: metrics.Monthly, Uniques: true, Total: true}
 		buckets, err := s.Buckets(seq(aggregate(t, in...), s.Query()))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, b := range buckets {
 			// Sets this small are estimated to the unit or nearly so.
-			n := int64(len(want[dateOf(b.Start, metrics.Monthly)]))
+			n := int64(len(want[dateOf(b.Start, s.Interval)]))
 			if got := b.Uniques(); got < n-1 || got > n+1 {
 				t.Fatalf("%s: %d uniques, want %d", b.Start, got, n)
 			}
