@@ -56,6 +56,7 @@ func (o *Options) withDefaults() Options {
 		d = *o
 	}
 	setDefault(&d.Subject, "candidate_id")
+	d.Schema, d.Limits = d.Schema.WithDefaults(), d.Limits.WithDefaults()
 	d.MaxUploadBytes = max(d.MaxUploadBytes, 0)
 	setDefault(&d.MaxUploadBytes, 1<<30)
 	setDefault(&d.MaxRepairBytes, 64<<20)

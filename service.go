@@ -47,6 +47,9 @@ func (s *Service) Batches(ctx context.Context, q store.BatchQuery) ([]store.Batc
 	return s.store.Batches(ctx, q)
 }
 
+// Options returns the options that hold, defaults included.
+func (s *Service) Options() Options { return s.opts }
+
 // Queue returns the queue, for its dead letters and numbers.
 func (s *Service) Queue() queue.Queue { return s.queue }
 

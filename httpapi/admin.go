@@ -61,7 +61,7 @@ func (h *Handler) healthz(w http.ResponseWriter, _ *http.Request) error {
 
 // readyz serves GET /readyz: the process can do its work.
 func (h *Handler) readyz(w http.ResponseWriter, r *http.Request) error {
-	if h.draining.Load() {
+	if h.draining() {
 		return problem{status: http.StatusServiceUnavailable, code: CodeBusy, detail: "shutting down"}
 	}
 	if err := h.svc.Ping(r.Context()); err != nil {

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/eventmetrics/eventmetrics"
@@ -52,9 +52,12 @@ type Handler struct {
 	mux      *http.ServeMux
 	logger   *slog.Logger
 	uploads  chan struct{} // one place for each upload under way
-	queries  chan struct{} // and for each query being answered
+	queries  chan struct{} // for each query being answered
+	streams  chan struct{} // and for each stream of events
+	watch    *watcher
 	started  time.Time
-	draining atomic.Bool
+	drain    sync.Once
+	drained  chan struct{} // closed by Drain
 }
 
 // New returns a Handler for svc. It returns an error if opts neither has a
@@ -67,6 +70,9 @@ func New(svc *eventmetrics.Service, opts *Options) (*Handler, error) {
 	h.setDefaults()
 	h.uploads = make(chan struct{}, h.opts.MaxUploads)
 	h.queries = make(chan struct{}, maxQueries)
+	h.streams = make(chan struct{}, maxStreams)
+	h.watch = newWatcher(svc.Batches, svc.Batch)
+	h.drained = make(chan struct{})
 	h.mux = http.NewServeMux()
 	for _, route := range h.routes() {
 		h.mux.Handle(route.pattern, h.endpoint(route))
@@ -121,11 +127,15 @@ func (h *Handler) routes() []route {
 		{"POST /uploads", false, h.upload},
 		{"GET /metrics", false, h.metrics},
 		{"GET /metrics/explain", false, h.explain},
+		{"GET /schema", false, h.schema},
 		{"GET /batches", false, h.batches},
+		{"GET /batches/events", false, h.events},
 		{"GET /batches/{id}", false, h.batch},
 		{"DELETE /batches/{id}", false, h.deleteBatch},
 		{"GET /batches/{id}/errors", false, h.repair},
 		{"POST /batches/{id}/process", false, h.process},
+		{"GET /admin/queues", false, h.queues},
+		{"GET /admin/queues/{name}", false, h.queue},
 		{"GET /admin/queues/{name}/dlq", false, h.deadLetters},
 		{"POST /admin/queues/{name}/dlq/retry", false, h.retryAll},
 		{"POST /admin/queues/{name}/dlq/{id}/retry", false, h.retryDead},
@@ -146,8 +156,18 @@ func (h *Handler) Patterns() []string {
 }
 
 // Drain makes /readyz fail, so that load balancers look elsewhere while the
-// server shuts down. All else goes on.
-func (h *Handler) Drain() { h.draining.Store(true) }
+// server shuts down, and ends the streams of events, which http.Server.Shutdown
+// would wait for. All else goes on. It may be called more than once.
+func (h *Handler) Drain() { h.drain.Do(func() { close(h.drained) }) }
+
+func (h *Handler) draining() bool {
+	select {
+	case <-h.drained:
+		return true
+	default:
+		return false
+	}
+}
 
 // endpoint joins authorization, the handler, and the answer to its error.
 func (h *Handler) endpoint(r route) http.Handler {

@@ -39,7 +39,7 @@ type Schema struct {
 // Columns returns the names of the columns that a file must have: Required,
 // EventType, Time, each with its default and once.
 func (s Schema) Columns() []string {
-	s = s.withDefaults()
+	s = s.WithDefaults()
 	var names []string
 	for _, name := range append(append(names, s.Required...), s.EventType, s.Time) {
 		if indexFold(names, name) < 0 {
@@ -49,7 +49,8 @@ func (s Schema) Columns() []string {
 	return names
 }
 
-func (s Schema) withDefaults() Schema {
+// WithDefaults returns s with its defaults in place of what is missing.
+func (s Schema) WithDefaults() Schema {
 	setDefault(&s.EventType, "event_type")
 	setDefault(&s.Time, "timestamp")
 	setDefault(&s.EventID, "event_id")
@@ -75,7 +76,8 @@ type Limits struct {
 	Rows int64
 }
 
-func (l Limits) withDefaults() Limits {
+// WithDefaults returns l with its defaults in place of what is missing.
+func (l Limits) WithDefaults() Limits {
 	setDefault(&l.FieldBytes, 1024)
 	setDefault(&l.Columns, 256)
 	setDefault(&l.RowBytes, 1<<20)
@@ -108,8 +110,8 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	o.Schema = o.Schema.withDefaults()
-	o.Limits = o.Limits.withDefaults()
+	o.Schema = o.Schema.WithDefaults()
+	o.Limits = o.Limits.WithDefaults()
 	if o.Zone == nil {
 		o.Zone = time.UTC
 	}

@@ -1,0 +1,108 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+const (
+	// maxStreams is the number of streams of events at a time.
+	maxStreams = 256
+	// heartbeat is the longest silence in a stream.
+	heartbeat = 15 * time.Second
+)
+
+// events serves GET /batches/events as server-sent events: "batch" for each
+// batch that is new or has changed, "deleted" for one that is gone, and "reset"
+// where the client has to read the list anew. It ends when the client leaves,
+// the handler drains, or the store fails; the client then comes again with
+// Last-Event-ID.
+func (h *Handler) events(w http.ResponseWriter, r *http.Request) error {
+	select {
+	case h.streams <- struct{}{}:
+		defer func() { <-h.streams }()
+	default:
+		return problem{
+			status: http.StatusServiceUnavailable, code: CodeBusy, detail: "too many streams at a time; try again",
+			header: http.Header{"Retry-After": {"5"}},
+		}
+	}
+	s := stream{h: h, w: w, r: r, control: http.NewResponseController(w), at: parsePlace(r.Header.Get("Last-Event-ID"))}
+	if err := s.send(); err != nil { // before the header, so that it may still be a problem
+		return err
+	}
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-r.Context().Done():
+			return nil
+		case <-h.drained:
+			return nil
+		}
+		if err := s.send(); err != nil {
+			return cutShort(true, err)
+		}
+	}
+}
+
+// stream is one answer of events.
+type stream struct {
+	h       *Handler
+	w       http.ResponseWriter
+	r       *http.Request
+	control *http.ResponseController
+	at      place
+	spoke   time.Time
+}
+
+// send sends what has changed, or a sign of life when it is time for one.
+func (s *stream) send() error {
+	changes, at, whole, err := s.h.watch.catchUp(s.r.Context(), s.at)
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	if s.spoke.IsZero() {
+		s.w.Header().Set("Content-Type", "text/event-stream")
+		s.w.Header().Set("X-Accel-Buffering", "no") // for proxies that would wait for more
+		b.WriteString("retry: 2000\n\n")
+	}
+	if !whole {
+		fmt.Fprintf(&b, "id: %s\nevent: reset\ndata: {}\n\n", at)
+	}
+	for _, c := range changes {
+		if err := s.write(&b, place{at.epoch, c.number}, &c); err != nil {
+			return err
+		}
+	}
+	s.at = at
+	if b.Len() == 0 && time.Since(s.spoke) < heartbeat {
+		return nil
+	}
+	if b.Len() == 0 {
+		b.WriteString(": still here\n\n")
+	}
+	s.spoke = time.Now()
+	if _, err := s.w.Write([]byte(b.String())); err != nil {
+		return err
+	}
+	return s.control.Flush()
+}
+
+func (s *stream) write(b *strings.Builder, at place, c *change) error {
+	name, data := "batch", batchBody(s.r, &c.batch)
+	if c.gone {
+		name, data = "deleted", object{"batch_id": c.batch.ID}
+	}
+	text, err := json.Marshal(data)
+	if err != nil {
+		return fmt.Errorf("httpapi: encode event: %w", err)
+	}
+	fmt.Fprintf(b, "id: %s\nevent: %s\ndata: %s\n\n", at, name, text)
+	return nil
+}
