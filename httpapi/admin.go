@@ -44,11 +44,6 @@ func (h *Handler) cleanup(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// index serves GET /.
-func (h *Handler) index(w http.ResponseWriter, _ *http.Request) error {
-	return writeJSON(w, http.StatusOK, object{"service": "eventmetrics", "routes": h.Patterns()})
-}
-
 // health serves GET /health.
 func (h *Handler) health(w http.ResponseWriter, _ *http.Request) error {
 	return writeJSON(w, http.StatusOK, object{"status": "ok", "uptime": time.Since(h.started).Seconds()})

@@ -47,17 +47,18 @@ type Options struct {
 
 // Handler serves the API. It is safe for concurrent use.
 type Handler struct {
-	svc      *eventmetrics.Service
-	opts     Options
-	mux      *http.ServeMux
-	logger   *slog.Logger
-	uploads  chan struct{} // one place for each upload under way
-	queries  chan struct{} // for each query being answered
-	streams  chan struct{} // and for each stream of events
-	watch    *watcher
-	started  time.Time
-	drain    sync.Once
-	drained  chan struct{} // closed by Drain
+	svc     *eventmetrics.Service
+	opts    Options
+	mux     *http.ServeMux
+	logger  *slog.Logger
+	uploads chan struct{} // one place for each upload under way
+	queries chan struct{} // for each query being answered
+	streams chan struct{} // and for each stream of events
+	watch   *watcher
+	assets  map[string]*asset
+	started time.Time
+	drain   sync.Once
+	drained chan struct{} // closed by Drain
 }
 
 // New returns a Handler for svc. It returns an error if opts neither has a
@@ -73,6 +74,10 @@ func New(svc *eventmetrics.Service, opts *Options) (*Handler, error) {
 	h.streams = make(chan struct{}, maxStreams)
 	h.watch = newWatcher(svc.Batches, svc.Batch)
 	h.drained = make(chan struct{})
+	var err error
+	if h.assets, err = loadAssets(); err != nil {
+		return nil, err
+	}
 	h.mux = http.NewServeMux()
 	for _, route := range h.routes() {
 		h.mux.Handle(route.pattern, h.endpoint(route))
@@ -121,6 +126,7 @@ type route struct {
 func (h *Handler) routes() []route {
 	return []route{
 		{"GET /{$}", true, h.index},
+		{"GET /assets/{path...}", true, h.asset},
 		{"GET /health", true, h.health},
 		{"GET /healthz", true, h.healthz},
 		{"GET /readyz", true, h.readyz},

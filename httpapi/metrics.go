@@ -33,7 +33,9 @@ func (h *Handler) metrics(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Content-Type", format.content)
 	w.Header().Set("Vary", "Accept, Authorization")
-	sendTagged(w, r, body)
+	digest := sha256.Sum256(body)
+	w.Header().Set("Cache-Control", "private, no-cache")
+	sendTagged(w, r, `"`+hex.EncodeToString(digest[:16])+`"`, body)
 	return nil
 }
 
@@ -59,11 +61,8 @@ func noMetrics(w http.ResponseWriter) error {
 }
 
 // sendTagged sends a body with its ETag, or 304 to those who have it.
-func sendTagged(w http.ResponseWriter, r *http.Request, body []byte) {
-	digest := sha256.Sum256(body)
-	tag := `"` + hex.EncodeToString(digest[:16]) + `"`
+func sendTagged(w http.ResponseWriter, r *http.Request, tag string, body []byte) {
 	w.Header().Set("ETag", tag)
-	w.Header().Set("Cache-Control", "private, no-cache")
 	for _, line := range r.Header.Values("If-None-Match") {
 		for candidate := range strings.SplitSeq(line, ",") {
 			candidate = strings.TrimPrefix(strings.TrimSpace(candidate), "W/")

@@ -1,0 +1,81 @@
+// One batch, and what can be done with it.
+import { h, put, button, modal, toast } from './dom.js';
+import { get, send } from './api.js';
+import { moment, number } from './format.js';
+import { go, params } from './nav.js';
+import { problemBox } from './problem.js';
+import { follow } from './live.js';
+import { repair } from './upload.js';
+
+export const badge = (status) => h('span', { class: `badge ${status}` }, status);
+
+export async function batch(root, { signal }) {
+  const id = params().get('id') ?? '';
+  const show = (b) => put(root, h('p', null, h('a', { href: '?view=batches' }, '← Batches')), page(b));
+  show(await get(`batches/${encodeURIComponent(id)}`, signal));
+  const again = () => get(`batches/${encodeURIComponent(id)}`, signal).then(show, () => {});
+  follow({
+    batch: (b) => { if (b.batch_id === id) show(b); },
+    deleted: (gone) => { if (gone === id) put(root, h('p', null, h('a', { href: '?view=batches' }, '← Batches')), h('p', null, 'This batch was deleted.')); },
+    reset: again,
+  }, signal);
+}
+
+function page(b) {
+  const line = (name, ...value) => [h('dt', null, name), h('dd', null, value)];
+  return h('section', { class: 'card' },
+    h('h1', null, b.file_name || 'Batch without a name', ' ', badge(b.status)),
+    b.last_error ? h('div', { class: 'problem' }, h('strong', null, b.status === 'failed' ? 'It could not be counted.' : 'It waits.'), h('p', null, b.last_error),
+      b.status === 'failed' ? h('p', null, 'Mend the cause, then process it again, here or in the ', h('a', { href: '?view=dead' }, 'dead letters'), '.') : null) : null,
+    h('dl', null,
+      line('Batch', h('code', null, b.batch_id)),
+      line('Accepted rows', number(b.inserted_count)), line('Rejected rows', number(b.failed_count)),
+      line('Uploaded', moment(b.created_at)), line('Last change', moment(b.updated_at)),
+      line('SHA-256', h('code', { class: 'long' }, b.sha256)),
+      b.sealed ? line('Sealed', 'its raw events are gone; its counts stay') : null),
+    h('div', { class: 'row' }, actions(b), b.failed_count ? repair(b.batch_id) : null));
+}
+
+/** What the state of a batch allows. */
+export function actions(b, done) {
+  return [
+    b.links.process ? processButton(b.batch_id, done) : null,
+    b.status === 'processing' ? null : button('Delete', () => remove(b, done), { class: 'danger', 'aria-label': `Delete ${b.file_name || b.batch_id}` }),
+  ];
+}
+
+export const processButton = (id, done) => button('Process', async () => {
+  try {
+    await send('POST', `batches/${id}/process`);
+    toast('In line to be counted.');
+    done?.();
+  } catch (err) {
+    modal('Not in line', [problemBox(err)]).showModal();
+  }
+});
+
+/** Deletes a batch once its number of events is typed. */
+function remove(b, done) {
+  const says = h('div', { 'aria-live': 'polite' });
+  const confirm = h('button', { class: 'danger', disabled: true }, 'Delete for ever');
+  const typed = h('input', { inputmode: 'numeric', autocomplete: 'off', required: true, oninput: () => { confirm.disabled = typed.value.replace(/[\s,.']/g, '') !== String(b.inserted_count); } });
+  const box = modal('Delete this batch?', [
+    h('p', null, h('strong', null, b.file_name || b.batch_id), ' goes, with its ', number(b.inserted_count), ' events, its ', number(b.failed_count), ' rejected rows, and its share of the numbers. This cannot be undone.'),
+    h('form', {
+      onsubmit: async (e) => {
+        e.preventDefault();
+        confirm.disabled = true;
+        try {
+          await send('DELETE', `batches/${b.batch_id}`);
+          box.close();
+          toast('Deleted.');
+          if (done) done();
+          else go('?view=batches');
+        } catch (err) {
+          put(says, problemBox(err));
+        }
+      },
+    }, h('label', null, 'Type the number of its events, ', h('b', null, number(b.inserted_count)), ': ', typed), h('p', { class: 'row' }, confirm)), says]);
+  box.showModal();
+  typed.focus();
+}

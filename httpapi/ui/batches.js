@@ -1,0 +1,71 @@
+// The batches, newest first, as they change.
+import { h, put, button } from './dom.js';
+import { get } from './api.js';
+import { moment, number, shortID } from './format.js';
+import { changed, linkTo, params, queryOf } from './nav.js';
+import { follow } from './live.js';
+import { actions, badge } from './batch.js';
+
+const statuses = ['uploaded', 'queued', 'processing', 'completed', 'failed'];
+
+export async function batches(root, { signal }) {
+  const status = statuses.includes(params().get('status')) ? params().get('status') : '';
+  const rows = new Map(); // by id
+  const body = h('tbody', null);
+  const more = h('div', { class: 'row' });
+  const light = h('span', { class: 'live', role: 'status' }, 'connecting');
+
+  const draw = (b) => {
+    const row = line(b);
+    rows.get(b.batch_id)?.replaceWith(row);
+    rows.set(b.batch_id, row);
+    return row;
+  };
+  const drop = (id) => { rows.get(id)?.remove(); rows.delete(id); empty.hidden = rows.size > 0; };
+  const load = async (cursor) => {
+    const { data, next_cursor: next } = await get(`batches${queryOf({ limit: 50, status, cursor })}`, signal);
+    if (!cursor) { rows.clear(); put(body); }
+    body.append(...data.map(draw));
+    put(more, next ? button('Show more', () => load(next)) : null);
+    empty.hidden = rows.size > 0;
+  };
+  const empty = h('p', { class: 'empty', hidden: true }, status ? `No batch is ${status}. ` : 'Nothing was uploaded yet. ', h('a', { href: '?view=upload' }, 'Upload a file'), ' to begin.');
+
+  await load('');
+  put(root, h('h1', null, 'Batches ', light),
+    h('nav', { class: 'pills', 'aria-label': 'Status' }, ['', ...statuses].map((s) =>
+      h('a', { href: changed({ status: s || null }), 'aria-current': s === status ? 'true' : null }, s || 'all'))),
+    h('div', { class: 'card flush' }, h('table', { class: 'cardish' },
+      h('thead', null, h('tr', null, ['File', 'Status'].map((t) => h('th', { scope: 'col' }, t)), ['Accepted', 'Rejected'].map((t) => h('th', { scope: 'col', class: 'num' }, t)), h('th', { scope: 'col' }, 'Uploaded'), h('th', { scope: 'col' }, h('span', { class: 'vh' }, 'Actions')))),
+      body), empty), more);
+
+  follow({
+    batch: (b) => {
+      if (status && b.status !== status) return drop(b.batch_id);
+      const known = rows.has(b.batch_id);
+      const row = draw(b);
+      if (!known) place(body, row, b.batch_id);
+      empty.hidden = true;
+    },
+    deleted: drop,
+    reset: () => load('').catch(() => {}),
+    state: (on) => { light.textContent = on ? 'live' : 'reconnecting'; light.classList.toggle('on', on); },
+  }, signal);
+}
+
+/** Puts a row where its id belongs: ids descend. */
+function place(body, row, id) {
+  const next = [...body.children].find((r) => r.dataset.id < id);
+  body.insertBefore(row, next ?? null);
+}
+
+function line(b) {
+  const cell = (label, props, ...children) => h('td', { 'data-label': label, ...props }, children);
+  return h('tr', { 'data-id': b.batch_id },
+    cell('File', null, h('div', null, h('a', { class: 'name', ...linkTo({ view: 'batch', id: b.batch_id }) }, b.file_name || shortID(b.batch_id)), b.last_error ? h('div', { class: 'bad clip' }, b.last_error) : null)),
+    cell('Status', null, badge(b.status)),
+    cell('Accepted', { class: 'num' }, number(b.inserted_count)),
+    cell('Rejected', { class: 'num' }, number(b.failed_count)),
+    cell('Uploaded', null, moment(b.created_at)),
+    cell('', null, h('div', { class: 'row' }, actions(b, () => {}))));
+}

@@ -1,0 +1,55 @@
+// Which batches make up a number.
+import { h, modal, put } from './dom.js';
+import { get, request, Problem } from './api.js';
+import { day, number, plural, shortID } from './format.js';
+import { problemBox } from './problem.js';
+import { linkTo } from './nav.js';
+
+const shown = 50;
+
+/** Opens the batches of a UTC day; of is the type to open first, or ''. */
+export async function explain(date, of, closed) {
+  const list = h('div', { class: 'explain' }, h('p', { class: 'quiet' }, 'Reading …'));
+  const box = modal(`What makes up ${day(date)}`, [list], closed);
+  box.showModal();
+  try {
+    const { data } = await get(`metrics?date=${date}`).catch((err) => {
+      if (err instanceof Problem && err.status === 404) return { data: [] };
+      throw err;
+    });
+    const types = (data[0]?.metrics ?? []).sort((a, b) => b.count - a.count);
+    put(list, types.length ? h('p', { class: 'quiet' }, 'Each count is the sum of these batches. Days are those of UTC.') : h('p', null, 'No events on this day.'),
+      ...types.map((t) => section(date, t, t.event_type === of || types.length === 1)));
+  } catch (err) {
+    put(list, problemBox(err));
+  }
+}
+
+function section(date, { event_type: type, count }, open) {
+  const body = h('div', null);
+  const details = h('details', { ontoggle: () => { if (details.open && !body.firstChild) fill(body, date, type, count); } },
+    h('summary', null, h('span', { class: 'name' }, type), h('b', null, number(count))), body);
+  details.open = open;
+  return details;
+}
+
+async function fill(body, date, type, count) {
+  body.append(h('p', { class: 'quiet' }, 'Reading …'));
+  try {
+    const answer = await (await request(`metrics/explain?${new URLSearchParams({ date, event_type: type })}`)).json();
+    const batches = answer.batches.toSorted((a, b) => b.count - a.count);
+    const rows = batches.slice(0, shown).map((b) => {
+      const name = h('a', { ...linkTo({ view: 'batch', id: b.batch_id }) }, shortID(b.batch_id));
+      get(`batches/${b.batch_id}`).then((found) => { if (found.file_name) name.textContent = found.file_name; }, () => {});
+      return h('tr', null, h('td', null, name), h('td', { class: 'num' }, number(b.count)));
+    });
+    put(body, h('table', null,
+      h('thead', null, h('tr', null, h('th', { scope: 'col' }, 'Batch'), h('th', { scope: 'col', class: 'num' }, 'Events'))),
+      h('tbody', null, rows),
+      h('tfoot', null, h('tr', null, h('th', { scope: 'row' }, plural(batches.length, 'batch').replace('batchs', 'batches')), h('td', { class: 'num' }, number(answer.count)))),
+    ), batches.length > shown ? h('p', { class: 'quiet' }, `The ${shown} largest are shown.`) : null,
+    answer.count !== count ? h('p', { class: 'quiet' }, 'The number has changed since it was drawn.') : null);
+  } catch (err) {
+    put(body, problemBox(err));
+  }
+}

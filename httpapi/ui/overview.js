@@ -1,0 +1,232 @@
+// The numbers of a range: cards, bars, hours, types.
+import { h, put, button, copy, save, toast } from './dom.js';
+import { curl, get, metrics, request } from './api.js';
+import { average, bucket, day, number, percent } from './format.js';
+import { changed, go, params } from './nav.js';
+import { daysBetween, daysOf, intervals, isOpen, lastOfMonth, previous, ranges, readQuery, zones } from './range.js';
+import { stack, swatch } from './chart.js';
+import { heatmap } from './heatmap.js';
+import { spark } from './spark.js';
+import { explain } from './explain.js';
+import { follow } from './live.js';
+import { welcome } from './welcome.js';
+
+const coloured = 7; // types with a colour of their own; the rest are one
+
+export async function overview(root, { signal }) {
+  const q = readQuery(params());
+  const found = await read(q, signal);
+  if (found.axis.every((b) => b.count === 0)) {
+    const { data } = await get('batches?limit=1', signal);
+    if (data.length === 0) return welcome(root, signal);
+  }
+  const model = arrange(q, found);
+  const body = model.sum === 0 ? await nothing(q, signal) : [
+    cards(q, model, found),
+    h('section', { class: 'card' }, h('header', null, h('h2', null, 'Events by type'), tools(q)), legend(q, model), figure(q, model, signal), twin(q, model)),
+    h('div', { class: 'pair' },
+      h('section', { class: 'card' }, h('h2', null, 'Hours of the week'), found.hours ? heatmap(found.hours) : h('p', { class: 'quiet' }, 'Choose 400 days or fewer to see the hours.')),
+      typesTable(q, model, found)),
+  ];
+  put(root, h('h1', { class: 'vh' }, 'Overview'), controls(q), body);
+  if (params().has('day')) open(params().get('day'), params().get('of') ?? '');
+  watch(signal);
+}
+
+/** Asks for the sums first, then for the parts of those that are not empty. */
+async function read(q, signal) {
+  const all = { tz: q.zone };
+  if (q.types.length) all.event_type = q.types;
+  const ask = (more) => metrics(pairs({ ...all, ...more }), signal);
+  const now = { from: q.from, to: q.to };
+  const before = previous(q);
+  const zeros = { group: 'none', fill: 'zero' };
+  const [axis, sumBefore, schema] = await Promise.all([
+    ask({ ...now, ...zeros, interval: q.interval }),
+    ask({ ...before, ...zeros, interval: 'all' }),
+    get('schema', signal),
+  ]);
+  const some = axis.some((b) => b.count > 0);
+  const someBefore = sumBefore.some((b) => b.count > 0);
+  const hourly = { interval: 'hour', group: 'none' };
+  const distinct = { interval: 'all', group: 'none', uniques: 'true' };
+  const short = q.days <= 400;
+  const utc = q.zone === 'UTC';
+  const [byType, totals, totalsBefore, hours, hoursBefore, people, peopleBefore] = await Promise.all([
+    some ? ask({ ...now, interval: q.interval }) : [],
+    some ? ask({ ...now, interval: 'all' }) : [],
+    someBefore ? ask({ ...before, interval: 'all' }) : [],
+    some && short ? ask({ ...now, ...hourly }) : null,
+    someBefore && short ? ask({ ...before, ...hourly }) : null,
+    some && utc ? ask({ ...now, ...distinct }) : null,
+    someBefore && utc ? ask({ ...before, ...distinct }) : null,
+  ]);
+  return { axis, byType, totals, totalsBefore, hours, hoursBefore, people, peopleBefore, subject: schema.columns.subject };
+}
+
+const pairs = (values) => Object.entries(values).flatMap(([name, value]) => [value].flat().map((v) => [name, v]));
+
+/** Puts the answers in the shape that the page is drawn from. */
+function arrange(q, { axis, byType, totals, totalsBefore }) {
+  const counts = (data) => new Map((data[0]?.metrics ?? []).map((m) => [m.event_type, m.count]));
+  const before = counts(totalsBefore);
+  const index = new Map(axis.map((b, i) => [b.date, i]));
+  const lines = new Map();
+  for (const { date, metrics: all } of byType) {
+    for (const m of all) {
+      if (!lines.has(m.event_type)) lines.set(m.event_type, new Array(axis.length).fill(0));
+      lines.get(m.event_type)[index.get(date)] = m.count;
+    }
+  }
+  const types = [...counts(totals)].map(([name, count]) => ({ name, count, before: before.get(name) ?? 0, values: lines.get(name) ?? [] }))
+    .sort((a, b) => b.count - a.count);
+  const series = types.slice(0, coloured).map((t) => ({ name: t.name, values: t.values }));
+  if (types.length > coloured) {
+    const rest = types.slice(coloured);
+    series.push({ name: `${rest.length} others`, rest: true, values: axis.map((_, i) => rest.reduce((sum, t) => sum + (t.values[i] ?? 0), 0)) });
+  }
+  return {
+    axis, types, series,
+    names: axis.map((b) => bucket(b.date, q.interval)),
+    open: axis.findIndex((b) => isOpen(b.date, q.interval, q.zone)),
+    sum: types.reduce((n, t) => n + t.count, 0),
+    sumBefore: [...before.values()].reduce((n, c) => n + c, 0),
+  };
+}
+
+function controls(q) {
+  const date = (name, label) => h('label', null, h('span', { class: 'vh' }, label), h('input', { type: 'date', name, value: q[name], required: true }));
+  const pick = (e) => {
+    const form = new FormData(e.currentTarget.form ?? e.currentTarget);
+    e.preventDefault();
+    if (form.get('from') > form.get('to')) return toast('The range ends before it begins.');
+    go(changed({ range: 'custom', from: form.get('from'), to: form.get('to'), interval: null }));
+  };
+  const choice = (label, values, now, name) => h('label', { class: 'choice' }, h('span', null, label),
+    h('select', { onchange: (e) => go(changed({ [name]: e.target.value })) },
+      values.map((v) => h('option', { value: v, selected: v === now }, v))));
+  return h('div', { class: 'controls' },
+    h('nav', { class: 'pills', 'aria-label': 'Range' }, Object.entries(ranges).map(([name, label]) =>
+      h('a', { href: changed({ range: name, from: null, to: null, interval: null }), 'aria-current': q.range === name ? 'true' : null }, label))),
+    h('form', { class: 'dates', onsubmit: pick }, date('from', 'First day'), h('span', { 'aria-hidden': 'true' }, '–'), date('to', 'Last day'),
+      h('button', { class: q.range === 'custom' ? 'chosen' : '' }, 'Custom')),
+    choice('by', intervals(q.days), q.interval, 'interval'),
+    choice('zone', zones(q.zone), q.zone, 'tz'),
+    q.types.length ? h('a', { class: 'pill', href: changed({ type: null }) }, `only ${q.types.join(', ')} ✕`) : null);
+}
+
+function cards(q, model, { hours, hoursBefore, people, peopleBefore, subject }) {
+  const before = previous(q);
+  const span = `${day(before.from)} to ${day(before.to)}`;
+  const top = (list) => (list ?? []).reduce((a, b) => (b.count > (a?.count ?? 0) ? b : a), null);
+  const peak = top(hours);
+  const distinct = people?.[0]?.uniques;
+  return h('div', { class: 'cards' },
+    card('Events', number(model.sum), change(model.sum, model.sumBefore, span)),
+    card(`Distinct ${subject}`, distinct === undefined ? '–' : `≈ ${number(distinct)}`,
+      distinct === undefined ? h('span', null, 'known for the zone UTC') : change(distinct, peopleBefore?.[0]?.uniques ?? 0, span), 'An estimate: its standard error is 1.6 %.'),
+    card('Average a day', average(model.sum / q.days), change(model.sum / q.days, model.sumBefore / daysBetween(before.from, before.to), span)),
+    card('Busiest hour', peak ? number(peak.count) : '–', peak ? [change(peak.count, top(hoursBefore)?.count ?? 0, span), h('span', { class: 'sub' }, bucket(peak.date, 'hour').full)] : null));
+}
+
+const card = (title, value, note, hint) => h('section', { class: 'card stat', title: hint },
+  h('h2', null, title), h('p', { class: 'value' }, value), h('p', { class: 'note' }, note));
+
+function change(now, before, span) {
+  if (!before) return h('span', { class: 'quiet', title: span }, now ? 'none in the period before' : '');
+  const part = now / before - 1;
+  const sign = part > 0.0005 ? '▲' : part < -0.0005 ? '▼' : '=';
+  return h('span', { class: { '▲': 'up', '▼': 'down', '=': 'quiet' }[sign], title: `against ${span}` },
+    `${sign} ${percent(Math.abs(part))}`, h('span', { class: 'vh' }, ` ${part < 0 ? 'less' : 'more'} than in ${span}`));
+}
+
+function tools(q) {
+  const query = new URLSearchParams(pairs({ from: q.from, to: q.to, interval: q.interval, tz: q.zone, event_type: q.types }));
+  return h('div', { class: 'tools' },
+    button('Export CSV', async () => {
+      const response = await request(`metrics?${query}&format=csv`);
+      save(await response.blob(), `metrics-${q.from}-${q.to}.csv`);
+    }),
+    button('Copy curl', () => copy(curl(`metrics?${query}`))));
+}
+
+const legend = (q, model) => h('ul', { class: 'legend' }, model.series.map((s, i) => h('li', null, swatch(i),
+  s.rest ? s.name : h('a', { href: changed({ type: s.name }), title: `Only ${s.name}` }, s.name))),
+model.open >= 0 ? h('li', { class: 'quiet' }, h('span', { class: 'swatch hatch', 'aria-hidden': 'true' }), 'not over yet') : null);
+
+function figure(q, model, signal) {
+  const box = h('div', null);
+  // Once it is in the page, and so has a width.
+  requestAnimationFrame(() => {
+    if (signal.aborted) return;
+    const end = stack(box, {
+      names: model.names, series: model.series, open: model.open,
+      pick: (i, name) => pick(q, model.axis[i].date, model.series.some((s) => s.name === name && !s.rest) ? name : ''),
+    });
+    signal.addEventListener('abort', end);
+  });
+  return box;
+}
+
+/** A bar was chosen: go into it, or show its batches. */
+function pick(q, date, type) {
+  const days = daysOf(date, q.interval, q);
+  if (days.from !== days.to) return go(changed({ range: 'custom', ...days, interval: 'day' }));
+  if (q.zone !== 'UTC') {
+    return toast('Batches are known by UTC day.', h('a', { href: changed({ tz: 'UTC', range: 'custom', from: q.from, to: q.to }) }, 'Show this range in UTC'));
+  }
+  go(changed({ day: days.from, of: type }), { quiet: true });
+  open(days.from, type);
+}
+
+function open(date, of) {
+  explain(date, of, () => { if (params().has('day')) go(changed({ day: null, of: null }), { replace: true, quiet: true }); });
+}
+
+/** The chart as a table, made when it is opened. */
+function twin(q, model) {
+  const body = h('div', { class: 'scroll' });
+  const fill = () => {
+    if (body.firstChild) return;
+    body.append(h('table', { class: 'twin' },
+      h('thead', null, h('tr', null, h('th', { scope: 'col' }, q.interval), model.series.map((s) => h('th', { scope: 'col', class: 'num' }, s.name)), h('th', { scope: 'col', class: 'num' }, 'all'))),
+      h('tbody', null, model.axis.map((b, i) => h('tr', null,
+        h('th', { scope: 'row' }, h('button', { type: 'button', class: 'link', onclick: () => pick(q, b.date, '') }, model.names[i].full), i === model.open ? ' (not over yet)' : ''),
+        model.series.map((s) => h('td', { class: 'num' }, number(s.values[i]))),
+        h('td', { class: 'num' }, number(b.count)))))));
+  };
+  const details = h('details', { class: 'table', ontoggle: () => { if (details.open) fill(); } }, h('summary', null, 'The numbers as a table'), body);
+  return details;
+}
+
+function typesTable(q, model, found) {
+  const shown = params().has('all') ? model.types : model.types.slice(0, 12);
+  const span = previous(q);
+  return h('section', { class: 'card' }, h('h2', null, 'Event types'),
+    h('div', { class: 'scroll' }, h('table', { class: 'types' },
+      h('thead', null, h('tr', null, ['Type', 'Trend'].map((t) => h('th', { scope: 'col' }, t)), ['Events', 'Share', 'Change'].map((t) => h('th', { scope: 'col', class: 'num' }, t)))),
+      h('tbody', null, shown.map((t) => h('tr', null,
+        h('th', { scope: 'row' }, h('a', { class: 'name', href: changed({ type: t.name }), title: t.name }, t.name)),
+        h('td', null, spark(t.values)),
+        h('td', { class: 'num' }, number(t.count)),
+        h('td', { class: 'num' }, percent(t.count / model.sum)),
+        h('td', { class: 'num' }, change(t.count, t.before, `${day(span.from)} to ${day(span.to)}`))))))),
+    shown.length < model.types.length ? h('a', { href: changed({ all: '1' }) }, `Show all ${number(model.types.length)}`) : null);
+}
+
+/** There are batches, but nothing in this range. */
+async function nothing(q, signal) {
+  const [counted, { data }] = await Promise.all([get('batches?limit=1&status=completed', signal), get('batches?limit=1&status=uploaded', signal)]);
+  const months = counted.data.length ? await metrics({ interval: 'month', group: 'none' }, signal) : [];
+  const last = months.at(-1)?.date;
+  return h('section', { class: 'card empty' }, h('h2', null, 'No events in this range'),
+    h('p', null, `${day(q.from)} to ${day(q.to)}, ${q.zone}${q.types.length ? `, only ${q.types.join(', ')}` : ''}`),
+    last ? h('p', null, h('a', { class: 'primary', href: changed({ range: 'custom', from: last, to: lastOfMonth(last), interval: null, type: null }) }, `Show ${bucket(last, 'month').full}`), ', where the latest events are.') : null,
+    data.length ? h('p', null, 'There are batches that nobody has processed yet: ', h('a', { href: '?view=batches&status=uploaded' }, 'look at them'), '.') : null);
+}
+
+/** Says so when there is something new to see. */
+function watch(signal) {
+  const tell = () => toast('There are new numbers.', button('Show them', () => dispatchEvent(new Event('navigate'))));
+  follow({ batch: (b) => { if (b.status === 'completed') tell(); }, deleted: tell }, signal);
+}

@@ -1,0 +1,43 @@
+// Uploads with progress, which fetch does not tell of.
+import { address, authorization, Problem } from './api.js';
+
+/**
+ * Sends a file and returns the answer; throws a Problem, or an AbortError when
+ * signal aborts. Options: process, wait (seconds), key (an Idempotency-Key:
+ * the same for the same file makes it safe to send again), zone, signal, and
+ * progress(sent, total).
+ */
+export function upload(file, { process = false, wait = 0, key = crypto.randomUUID?.() ?? String(Math.random()), zone = '', signal, progress } = {}) {
+  const query = new URLSearchParams({ file_name: file.name.slice(0, 200) });
+  if (process) query.set('process', 'true');
+  if (zone) query.set('timestamp_zone', zone);
+  const request = new XMLHttpRequest();
+  request.open('POST', address(`uploads?${query}`));
+  const headers = { ...authorization(), 'Content-Type': contentType(file.name), 'Idempotency-Key': key };
+  if (wait) headers.Prefer = `wait=${wait}`;
+  for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+  return new Promise((resolve, reject) => {
+    request.upload.onprogress = (e) => progress?.(e.loaded, e.total);
+    request.onerror = () => reject(new Problem(0, { detail: 'the connection was lost' }));
+    request.onload = () => {
+      const body = parse(request.responseText);
+      if (request.status === 201) resolve(body);
+      else reject(new Problem(request.status, body, { get: (name) => request.getResponseHeader(name) }));
+    };
+    signal?.addEventListener('abort', () => {
+      request.abort();
+      reject(new DOMException('cancelled', 'AbortError'));
+    });
+    request.send(file);
+  });
+}
+
+const contentType = (name) => (/\.(ndjson|jsonl)(\.gz|\.zst)?$/i.test(name) ? 'application/x-ndjson' : 'text/csv');
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
+}
