@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the tests need and the machine lacks: a C compiler, for the
-# race detector, and redis-server. The tests start their own Redis; one that
+# race detector, redis-server, and Chromium, for the tests of the dashboard. The tests start their own Redis; one that
 # the package starts as a service is neither used nor stopped.
 set -eu
 
@@ -32,3 +32,8 @@ have_cc || { echo "no C compiler: go test -race needs one" >&2; exit 1; }
 
 have_redis || install redis-server redis-server redis valkey redis
 have_redis || { echo "no redis-server: the tests of the Redis backends need one" >&2; exit 1; }
+
+have_chromium() { have chromium || have chromium-browser || have google-chrome || [ -d "/Applications/Chromium.app" ]; }
+
+have_chromium || install Chromium chromium chromium chromium-headless chromium
+have_chromium || { echo "no Chromium: the tests of the dashboard need one" >&2; exit 1; }

@@ -13,6 +13,7 @@
 //     test gets a database of its own there, which is dropped at its end.
 //   - REDIS_TEST_URL: this server instead of private ones in [RedisURL].
 //   - MONGOTESTD: the mongotestd to start.
+//   - CHROMIUM: the browser to start.
 //   - REQUIRE_SERVICES=1: fail where a server is missing, instead of skipping.
 package testenv
 
@@ -71,13 +72,22 @@ func Name(t testing.TB) string {
 // started is the server, or the end of the test that cannot have it.
 func started(t testing.TB, s *Server, err error) *Server {
 	t.Helper()
-	if errors.Is(err, ErrMissing) && !required() {
-		t.Skip(err)
+	if errors.Is(err, ErrMissing) {
+		missing(t, err)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// missing ends a test that the machine has not what it needs for.
+func missing(t testing.TB, err error) {
+	t.Helper()
+	if required() {
+		t.Fatal(err)
+	}
+	t.Skip(err)
 }
 
 func required() bool {

@@ -1,0 +1,176 @@
+package browsertest_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+func TestANewcomerGetsAChartFromTheDemo(t *testing.T) {
+	t.Parallel()
+	v := serve(t, setup{})
+	p := open(t, wide, v.address(""))
+	p.see("No events yet")
+	p.see(v.url + "uploads?process=true")
+	p.press("Load demo events")
+	p.see("Hours of the week")
+	p.wait(`document.querySelectorAll('.types tbody tr').length >= 4`)
+	p.wait(`!!document.querySelector('.chart canvas')`)
+}
+
+func TestAHostileEventTypeStaysText(t *testing.T) {
+	t.Parallel()
+	v := serve(t, setup{})
+	evil := `<img src=x onerror=document.title='owned'>`
+	v.upload(evil+".csv", header+rows(5, evil, time.Now().Add(-time.Hour))+rows(2, "__proto__", time.Now().Add(-time.Hour))+rows(1, "constructor", time.Now().Add(-time.Hour)), true)
+	p := open(t, wide, v.address("?range=7d"))
+	for _, eventType := range []string{evil, "__proto__", "constructor"} {
+		p.see(eventType)
+	}
+	rows := p.table()
+	if got := strings.Join(rows["day"], " "); got != evil+" __proto__ constructor all" {
+		t.Errorf("the columns are %q", got)
+	}
+	p.do(chromedp.Navigate(v.url + "?view=batches"))
+	p.see(evil + ".csv")
+	if n := eval[int](p, `document.querySelectorAll('img').length`); n != 0 {
+		t.Errorf("%d images came out of text", n)
+	}
+	if got := eval[string](p, `document.title`); strings.Contains(got, "owned") {
+		t.Error("text of an event was run")
+	}
+}
+
+func TestABarIsExplainedByItsBatches(t *testing.T) {
+	t.Parallel()
+	v := serve(t, setup{})
+	day := time.Now().UTC().AddDate(0, 0, -2).Truncate(24 * time.Hour)
+	v.upload("one.csv", header+rows(30, "started", day), true)
+	v.upload("two.csv", header+rows(12, "started", day)+rows(5, "ended", day), true)
+	p := open(t, wide, v.address("?range=7d"))
+	p.see("Hours of the week")
+	p.wait(`!!document.querySelector('.chart .u-over')`)
+	// The fifth of seven bars, by keyboard.
+	p.do(chromedp.Focus(".chart"), chromedp.KeyEvent(kb.Home))
+	for range 4 {
+		p.do(chromedp.KeyEvent(kb.ArrowRight))
+	}
+	p.wait(`document.querySelector('.chart .vh').innerText.endsWith(': 47')`)
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.see("What makes up " + day.Format("2 Jan 2006"))
+	p.press("started\n42")
+	p.see("one.csv")
+	p.see("two.csv")
+	p.wait(`/2 batches\s+42/.test(document.querySelector('dialog').innerText)`)
+	if got := eval[string](p, "location.search"); !strings.Contains(got, "day="+day.Format(time.DateOnly)) {
+		t.Errorf("the address %s does not lead back here", got)
+	}
+	p.do(chromedp.KeyEvent(kb.Escape))
+	p.wait(`!document.querySelector('dialog') && !location.search.includes('day=')`)
+
+	// By mouse: a click into the bar opens its type.
+	box := eval[map[string]float64](p, `(() => { const r = document.querySelector('.u-over').getBoundingClientRect(); return { x: r.x, y: r.y, w: r.width, h: r.height } })()`)
+	x, y := box["x"]+box["w"]*4.5/7, box["y"]+box["h"]-6
+	p.do(chromedp.MouseEvent("mouseMoved", x, y), chromedp.MouseClickXY(x, y))
+	p.wait(`[...document.querySelectorAll('dialog details[open] summary')].map((e) => e.innerText).join().startsWith('started')`)
+	p.press("one.csv")
+	p.see("SHA-256")
+}
+
+func TestTheStateOfAPageIsInItsAddress(t *testing.T) {
+	t.Parallel()
+	v := serve(t, setup{})
+	day := time.Date(2025, 11, 8, 22, 0, 0, 0, time.UTC)
+	v.upload("a.csv", header+rows(300, "started", day)+rows(10, "ended", day), true)
+	p := open(t, wide, v.address(""))
+	p.see("No events in this range")
+	p.press("Show November 2025")
+	p.see("310")
+	eval[any](p, `(() => { const s = [...document.querySelectorAll('.choice select')].at(-1); s.value = 'Asia/Tokyo'; s.dispatchEvent(new Event('change')) })()`)
+	p.wait(`location.search.includes('tz=Asia')`)
+	p.see("known for the zone UTC")
+	p.wait(`!document.querySelector('[aria-busy]')`)
+	rows := p.table()
+	if got := rows["Sun, 9 Nov 2025"]; len(got) == 0 || got[0] != "300" { // all is after midnight there
+		t.Errorf("9 November in Tokyo is %v, want 300", got)
+	}
+	address := eval[string](p, "location.href")
+	eval[any](p, `[...document.querySelectorAll('.legend a')].find((a) => a.innerText === 'ended').click()`)
+	p.see("only ended")
+	p.do(chromedp.NavigateBack())
+	p.wait(`!document.body.innerText.includes('only ended')`)
+	other := open(t, wide, address+"#token="+token)
+	other.see("310")
+	other.wait(`[...document.querySelectorAll('.choice select')].at(-1).value === 'Asia/Tokyo'`)
+}
+
+func TestBatchesChangeAsTheyAreWorkedOn(t *testing.T) {
+	t.Parallel()
+	v := serve(t, setup{})
+	p := open(t, wide, v.address("?view=batches"))
+	p.see("Nothing was uploaded yet")
+	p.wait(`!!document.querySelector('.live.on')`)
+	id := v.upload("new.csv", header+rows(1234, "started", time.Now().Add(-48*time.Hour)), false)
+	p.wait(`document.querySelector('tr[data-id="` + id + `"] .badge')?.innerText === 'uploaded'`)
+	p.press("Process")
+	p.wait(`document.querySelector('tr[data-id="` + id + `"] .badge')?.innerText === 'completed'`)
+
+	p.press("Delete new.csv")
+	p.see("Delete this batch?")
+	if !eval[bool](p, `document.querySelector('dialog form button').disabled`) {
+		t.Error("a batch can be deleted without a word")
+	}
+	p.do(chromedp.SendKeys("dialog form input", "123"))
+	if !eval[bool](p, `document.querySelector('dialog form button').disabled`) {
+		t.Error("a batch can be deleted with the wrong number")
+	}
+	p.do(chromedp.SendKeys("dialog form input", "4"))
+	p.press("Delete for ever")
+	p.see("Nothing was uploaded yet")
+	if _, err := v.service.Batch(t.Context(), id); err == nil {
+		t.Error("the batch is there")
+	}
+}
+
+func TestDeadLettersAreRetriedAndDiscarded(t *testing.T) {
+	t.Parallel()
+	v := serve(t, setup{idle: true})
+	ids := []string{v.bury("a.csv", "disk on fire"), v.bury("b.csv", "disk on fire"), v.bury("c.csv", "out of luck")}
+	p := open(t, wide, v.address("?view=dead"))
+	p.see("disk on fire")
+	p.wait(`document.querySelectorAll('details.card').length === 2`)
+	p.press("Discard process:" + ids[0])
+	p.do(chromedp.SendKeys("dialog form input", "seen"), chromedp.KeyEvent(kb.Enter))
+	p.wait(`[...document.querySelectorAll('.stat')].at(-1).innerText.includes('2')`)
+	v.work()
+	p.press("Retry process:" + ids[1])
+	p.see("1 job in line again.")
+	p.press("Retry all 1")
+	p.see("No dead letters")
+	for _, id := range ids[1:] {
+		b, err := v.service.Wait(t.Context(), id)
+		if err != nil || b.Status != store.Completed {
+			t.Errorf("batch %s is %s, %v", id, b.Status, err)
+		}
+	}
+}
+
+func TestTheEndOfTheServerEndsItsStreams(t *testing.T) {
+	t.Parallel()
+	v := serve(t, setup{})
+	p := open(t, wide, v.address("?view=batches"), "ERR_", "Failed to load")
+	p.wait(`!!document.querySelector('.live.on')`)
+	v.handler.Drain()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := v.http.Config.Shutdown(ctx); err != nil {
+		t.Errorf("the server waits for an open page: %v", err)
+	}
+	p.see("reconnecting")
+}
