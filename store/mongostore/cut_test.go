@@ -3,6 +3,7 @@ package mongostore_test
 import (
 	"context"
 	"net"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -71,11 +72,18 @@ func openCut(t *testing.T, uri string) (*mongostore.Store, *cutter) {
 	t.Helper()
 	c := &cutter{}
 	c.left.Store(1 << 40)
+	return openSeen(t, uri, c, c.count), c
+}
+
+// openSeen opens a store whose commands are seen before they are sent. It does
+// not settle in the background.
+func openSeen(t *testing.T, uri string, dialer options.ContextDialer, see func(context.Context, *event.CommandStartedEvent)) *mongostore.Store {
+	t.Helper()
 	client, err := mongo.Connect(options.Client().ApplyURI(uri).
 		SetReadConcern(readconcern.Majority()).
 		SetWriteConcern(writeconcern.Majority()).
-		SetDialer(c).
-		SetMonitor(&event.CommandMonitor{Started: c.count}))
+		SetDialer(dialer).
+		SetMonitor(&event.CommandMonitor{Started: see}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,5 +97,19 @@ func openCut(t *testing.T, uri string) (*mongostore.Store, *cutter) {
 		defer cancel()
 		_ = client.Disconnect(ctx) // waits for the connections that were cut
 	})
-	return st, c
+	return st
+}
+
+// openHeld opens a store that stops before its first command of the given name
+// on a collection, tells so, and goes on when it is let.
+func openHeld(t *testing.T, uri, command, collection string) (st *mongostore.Store, held <-chan struct{}, let func()) {
+	t.Helper()
+	stopped, going := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	st = openSeen(t, uri, &net.Dialer{}, func(_ context.Context, e *event.CommandStartedEvent) {
+		if e.CommandName == command && e.Command.Lookup(command).StringValue() == collection {
+			once.Do(func() { close(stopped); <-going })
+		}
+	})
+	return st, stopped, sync.OnceFunc(func() { close(going) })
 }

@@ -247,9 +247,9 @@ func detailKeys(days []dayDoc) func(func([]string) bool) {
 	}
 }
 
-// writeDay brings a day to the generation of the rollup, unless somebody else
-// has.
-func (s *Store) writeDay(ctx context.Context, r *rollupDoc, was *dayDoc, day metrics.Day, sum metrics.Contribution) error {
+// writeDay brings a day to the generation of the rollup, unless it is not what
+// it was any more; it says whether it has.
+func (s *Store) writeDay(ctx context.Context, r *rollupDoc, was *dayDoc, day metrics.Day, sum metrics.Contribution) (bool, error) {
 	date := day.String()
 	next := dayDoc{ID: date, Date: date, Epoch: r.Epoch, Generation: r.Generation, Updated: s.now(), Metrics: []countDoc{}}
 	if next.Spilled = len(sum) > maxMetrics; !next.Spilled {
@@ -259,31 +259,36 @@ func (s *Store) writeDay(ctx context.Context, r *rollupDoc, was *dayDoc, day met
 		n := min(len(sum), shareTypes)
 		slots, err := sum[:n].AppendPart(nil, withSlots)
 		if err != nil {
-			return err
+			return false, err
 		}
 		subjects, err := sum[:n].AppendPart(nil, withSubjects)
 		if err != nil {
-			return err
+			return false, err
 		}
 		key := detailKey(date, r.Generation, next.Details)
 		_, err = s.insert(ctx, s.details, detailDoc{ID: key, Slots: bson.Binary{Data: slots}, Subjects: bson.Binary{Data: subjects}})
 		if err != nil {
-			return err
+			return false, err
 		}
 		sum = sum[n:]
 	}
-	if was == nil {
-		if _, err := s.insert(ctx, s.daily, &next); err != nil {
-			return err
-		}
-	} else {
-		err := s.do(ctx, func(ctx context.Context) error {
-			_, err := s.daily.ReplaceOne(ctx, eq("_id", date, "epoch", was.Epoch, "generation", was.Generation), &next)
-			return err
-		})
-		if err != nil {
-			return err
-		}
+	written, err := s.replaceDay(ctx, was, &next)
+	if !written || err != nil {
+		return written, err
 	}
-	return s.remove(ctx, s.details, eq("_id", eq("$gte", date+"/", "$lt", detailKey(date, r.Generation, 0))))
+	return true, s.remove(ctx, s.details, eq("_id", eq("$gte", date+"/", "$lt", detailKey(date, r.Generation, 0))))
+}
+
+// replaceDay writes a day in the place of what was there, nil for nothing, and
+// says whether that was still so.
+func (s *Store) replaceDay(ctx context.Context, was, next *dayDoc) (replaced bool, err error) {
+	if was == nil {
+		return s.insert(ctx, s.daily, next)
+	}
+	err = s.do(ctx, func(ctx context.Context) error {
+		r, err := s.daily.ReplaceOne(ctx, eq("_id", was.ID, "epoch", was.Epoch, "generation", was.Generation), next)
+		replaced = err == nil && r.MatchedCount > 0
+		return err
+	})
+	return replaced, err
 }

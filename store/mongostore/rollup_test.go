@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -150,6 +151,50 @@ func TestTheRollupIsMadeAnewFromTheLedger(t *testing.T) {
 		dailyIs(t, st, sums...)
 		settle(t, db, st)
 		dailyIs(t, st, sums...)
+	}
+}
+
+// A process settles and is held up, and the rollup is dropped and made anew by
+// another, which is held up at the same place. Both go on: what the first does
+// for a rollup that is no more must not be taken for the other's.
+func TestAStragglerDoesNotSpoilTheNextRollup(t *testing.T) {
+	for _, at := range []struct{ command, collection string }{
+		{"update", "contributions"}, {"insert", "dailymetrics"}, {"insert", "details"}, {"delete", "details"},
+	} {
+		t.Run(at.command+" "+at.collection, func(t *testing.T) {
+			t.Parallel()
+			uri := testenv.Mongo(t)
+			db := database(t, uri)
+			rng := rand.New(rand.NewPCG(5, 5))
+			var sums []metrics.Contribution
+			writer, _ := openCut(t, uri)
+			for i := range 4 {
+				sums = append(sums, random(t, rng, 40))
+				enter(t, writer, batchID(i), sums[i])
+			}
+			dailyIs(t, writer, sums...) // so that there is a rollup
+
+			var running sync.WaitGroup
+			var lets []func()
+			for range 2 {
+				st, held, let := openHeld(t, uri, at.command, at.collection)
+				running.Go(func() { st.Settle(t.Context()) })
+				<-held
+				if lets = append(lets, let); len(lets) == 1 {
+					if err := db.Collection("dailymetrics").Drop(t.Context()); err != nil {
+						t.Error(err)
+					}
+					dailyIs(t, writer, sums...)
+				}
+			}
+			for _, let := range lets {
+				let()
+			}
+			running.Wait()
+			dailyIs(t, writer, sums...)
+			settle(t, db, writer)
+			dailyIs(t, writer, sums...)
+		})
 	}
 }
 

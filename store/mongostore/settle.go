@@ -201,8 +201,7 @@ func (s *Store) carryOut(ctx context.Context, r *rollupDoc) error {
 	done := *r
 	done.Plan, done.Garbage = []step{}, []revisionDoc{}
 	for _, p := range r.Plan {
-		filter := eq("_id", p.BatchID, "folded", p.WasFolded, "epoch", p.WasEpoch)
-		if _, err := s.update(ctx, s.contributions, filter, eq("$set", eq("folded", p.To, "epoch", r.Epoch))); err != nil {
+		if err := s.mark(ctx, r, p); err != nil {
 			return err
 		}
 		if p.From != "" {
@@ -210,6 +209,37 @@ func (s *Store) carryOut(ctx context.Context, r *rollupDoc) error {
 		}
 	}
 	return s.advance(ctx, r, &done)
+}
+
+// mark writes into the entry of a step that the rollup has it now. A straggler
+// of an earlier rollup may have changed the entry since the plan was made; then
+// that change is gone over. Errors: errMoved.
+func (s *Store) mark(ctx context.Context, r *rollupDoc, p step) error {
+	for folded, epoch := p.WasFolded, p.WasEpoch; ; {
+		filter := eq("_id", p.BatchID, "folded", folded, "epoch", epoch)
+		marked, err := s.update(ctx, s.contributions, filter, eq("$set", eq("folded", p.To, "epoch", r.Epoch)))
+		if marked || err != nil {
+			return err
+		}
+		e, err := s.entry(ctx, p.BatchID)
+		if err != nil || e.Epoch == r.Epoch {
+			return err // done by another
+		}
+		// After the entry was read: if it is of a later rollup, so is this.
+		if err := s.stillAt(ctx, r); err != nil {
+			return err
+		}
+		folded, epoch = e.Folded, e.Epoch
+	}
+}
+
+// stillAt returns errMoved if r is not the state of the rollup any more.
+func (s *Store) stillAt(ctx context.Context, r *rollupDoc) error {
+	now, err := s.readRollup(ctx)
+	if err == nil && !r.same(now) {
+		err = errMoved
+	}
+	return err
 }
 
 // change is what a plan does to one day.
@@ -266,26 +296,43 @@ func (s *Store) foldDays(ctx context.Context, r *rollupDoc, sums map[metrics.Day
 	return context.Cause(ctx)
 }
 
+// foldDay brings a day to the generation of the rollup. It begins again where a
+// straggler of an earlier rollup has written the day meanwhile.
 func (s *Store) foldDay(ctx context.Context, r *rollupDoc, day metrics.Day, ch *change) error {
-	was, sum, err := s.readDay(ctx, r, day.String())
-	if err != nil {
-		return err
+	for {
+		was, sum, err := s.readDay(ctx, r, day.String())
+		if err != nil {
+			return err
+		}
+		if was != nil && was.Epoch == r.Epoch && was.Generation >= r.Generation {
+			return nil // done by another
+		}
+		if was != nil && was.Epoch != r.Epoch {
+			// After the day was read: if it is of a later rollup, so is this.
+			if err := s.stillAt(ctx, r); err != nil {
+				return err
+			}
+		}
+		if sum, err = s.folded(ctx, r, day, sum, ch); err != nil {
+			return err
+		}
+		if written, err := s.writeDay(ctx, r, was, day, sum); written || err != nil {
+			return err
+		}
 	}
-	if was != nil && was.Epoch == r.Epoch && was.Generation >= r.Generation {
-		return nil // done by another
-	}
+}
+
+// folded returns the sum of a day with a change made to it.
+func (s *Store) folded(ctx context.Context, r *rollupDoc, day metrics.Day, sum metrics.Contribution, ch *change) (metrics.Contribution, error) {
 	if len(ch.take) == 0 {
-		return s.writeDay(ctx, r, was, day, metrics.Merge(sum, ch.add))
+		return metrics.Merge(sum, ch.add), nil
 	}
 	// A sketch cannot be subtracted: the day is summed anew.
 	to := map[string]string{}
 	for _, p := range r.Plan {
 		to[p.BatchID] = p.To
 	}
-	if sum, err = s.sumDay(ctx, day, r.Epoch, to, withAll); err != nil {
-		return err
-	}
-	return s.writeDay(ctx, r, was, day, sum)
+	return s.sumDay(ctx, day, r.Epoch, to, withAll)
 }
 
 // sumDay sums the shares of a day that the rollup of an epoch has, but for
