@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -28,6 +29,15 @@ func TestTheDashboardLoadsOnlyWhatIsItsOwn(t *testing.T) {
 	links := regexp.MustCompile(`(?:href|src)="(assets/[^"]+)"`).FindAllStringSubmatch(page.body, -1)
 	if len(links) < 4 {
 		t.Errorf("the page loads %v", links)
+	}
+	modules, err := filepath.Glob("ui/*.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range modules { // else the browser finds them one after the other
+		if !strings.Contains(page.body, `="assets/`+filepath.Base(path)+`"`) {
+			t.Errorf("the page does not name %s", path)
+		}
 	}
 	for _, link := range links {
 		if res := a.get("/"+link[1], "Authorization", ""); res.status != http.StatusOK {

@@ -39,7 +39,7 @@ async function draw() {
   const root = h('div', { class: `page ${name}` });
   try {
     await page.draw(root, { signal });
-    if (!signal.aborted) { main.replaceChildren(root); online(); }
+    if (!signal.aborted) { main.replaceChildren(root); online(); performance.mark('drawn'); }
   } catch (err) {
     if (signal.aborted) return;
     failed(err, signal);

@@ -3,7 +3,37 @@ package browsertest_test
 import (
 	"testing"
 	"time"
+
+	"github.com/chromedp/chromedp"
 )
+
+// contrast checks that each text stands out from what is behind it, as WCAG AA
+// wants: 4.5 to 1, or 3 to 1 for large text.
+func (p *page) contrast(name string) {
+	p.t.Helper()
+	for _, fault := range eval[[]string](p, contrastFaults) {
+		p.t.Errorf("%s: %s", name, fault)
+	}
+}
+
+const contrastFaults = `(() => {
+	const pen = Object.assign(document.createElement('canvas'), { width: 1, height: 1 }).getContext('2d', { willReadFrequently: true });
+	const rgba = (colour) => { pen.clearRect(0, 0, 1, 1); pen.fillStyle = colour; pen.fillRect(0, 0, 1, 1); return [...pen.getImageData(0, 0, 1, 1).data] };
+	const light = (c) => { const [r, g, b] = c.map((v) => { v /= 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4 }); return 0.2126 * r + 0.7152 * g + 0.0722 * b };
+	const behind = (e) => { for (; e; e = e.parentElement) { const c = rgba(getComputedStyle(e).backgroundColor); if (c[3] === 255) return c.slice(0, 3) } return [255, 255, 255] };
+	const faults = new Set();
+	const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+	for (let t; (t = walk.nextNode());) {
+		const e = t.parentElement;
+		if (!t.data.trim() || !e.checkVisibility() || e.closest('.vh, :disabled, script, noscript, option, .skip')) continue;
+		const s = getComputedStyle(e);
+		const [a, b] = [light(rgba(s.color).slice(0, 3)), light(behind(e))].sort((x, y) => y - x);
+		const ratio = (a + 0.05) / (b + 0.05);
+		const large = parseFloat(s.fontSize) >= 24 || (parseFloat(s.fontSize) >= 18.66 && s.fontWeight >= 700);
+		if (ratio < (large ? 3 : 4.5)) faults.add(t.data.trim().slice(0, 40) + ' has a contrast of ' + ratio.toFixed(2));
+	}
+	return [...faults];
+})()`
 
 func TestEveryPageHasItsPicture(t *testing.T) {
 	v := serve(t, setup{idle: true})
@@ -16,27 +46,30 @@ func TestEveryPageHasItsPicture(t *testing.T) {
 	eval[any](p, `(async () => { const { demoFile } = await import(new URL('assets/demo.js', location.href)); window.demo = await demoFile().text(); return 1 })()`)
 	p.wait("!!window.demo")
 	id := v.upload("demo.csv", eval[string](p, "window.demo"), true)
-	for _, s := range []screen{wide, {1440, 1000, "dark"}, {360, 800, "light"}, {360, 800, "dark"}} {
-		t.Run(s.String(), func(t *testing.T) {
-			for _, page := range []struct{ name, query, text string }{
-				{"overview", "", "Hours of the week"},
-				{"explain", "?range=7d&day=" + time.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly) + "&of=test_started", "demo.csv"},
-				{"nothing", "?range=custom&from=2020-01-01&to=2020-01-31", "No events in this range"},
-				{"upload", "?view=upload", "What a file looks like"},
-				{"batches", "?view=batches", "live"},
-				{"batch", "?view=batch&id=" + id, "SHA-256"},
-				{"failed", "?view=batch&id=" + failed, "disk on fire"},
-				{"dead", "?view=dead", "disk on fire"},
-			} {
-				p := open(t, s, v.address(page.query))
-				p.see(page.text)
-				p.wait(`!document.querySelector('[aria-busy]')`)
-				p.shoot(page.name + "-" + s.String() + ".png")
-				if over := eval[int](p, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
-					t.Errorf("%s is %d pixels too wide", page.name, over)
-				}
+	for _, page := range []struct{ name, query, text string }{
+		{"overview", "", "Hours of the week"},
+		{"explain", "?range=7d&day=" + time.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly) + "&of=test_started", "demo.csv"},
+		{"nothing", "?range=custom&from=2020-01-01&to=2020-01-31", "No events in this range"},
+		{"upload", "?view=upload", "What a file looks like"},
+		{"batches", "?view=batches", "live"},
+		{"batch", "?view=batch&id=" + id, "SHA-256"},
+		{"failed", "?view=batch&id=" + failed, "disk on fire"},
+		{"dead", "?view=dead", "disk on fire"},
+	} {
+		p.do(chromedp.Navigate(v.url + page.query))
+		p.see(page.text)
+		p.wait(`!document.querySelector('[aria-busy]')`)
+		t.Logf("%s: first paint after %.0f ms, whole after %.0f ms", page.name,
+			eval[float64](p, `performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? -1`),
+			eval[float64](p, `performance.getEntriesByName('drawn')[0]?.startTime ?? -1`))
+		for _, s := range []screen{{360, 800, "light"}, {360, 800, "dark"}, {1440, 1000, "dark"}, wide} {
+			p.look(s)
+			p.shoot(page.name + "-" + s.String() + ".png")
+			p.contrast(page.name + "-" + s.String())
+			if over := eval[int](p, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
+				t.Errorf("%s at %s is %d pixels too wide", page.name, s, over)
 			}
-		})
+		}
 	}
 	p = open(t, wide, v.url, "401")
 	p.see("The token of the server")
