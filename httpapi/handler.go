@@ -15,8 +15,8 @@ import (
 
 // Options configure a [Handler]. One of Token and Authorize must be set.
 type Options struct {
-	// Token is the bearer token that every request needs but those for health
-	// and the index.
+	// Token is the bearer token that every request needs but those for health,
+	// the index and the documentation.
 	Token string
 	// Authorize replaces the check of Token. It returns nil to let a request
 	// in, ErrUnauthenticated for 401, and anything else for 403. AllowAll lets
@@ -127,6 +127,8 @@ func (h *Handler) routes() []route {
 	return []route{
 		{"GET /{$}", true, h.index},
 		{"GET /assets/{path...}", true, h.asset},
+		{"GET /openapi.yaml", true, h.specification},
+		{"GET /docs", true, h.documentation},
 		{"GET /health", true, h.health},
 		{"GET /healthz", true, h.healthz},
 		{"GET /readyz", true, h.readyz},

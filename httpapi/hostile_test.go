@@ -65,7 +65,7 @@ func TestStoredBatchIsNamedWhateverBecomesOfItsJob(t *testing.T) {
 	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/uploads?process=true", strings.NewReader(header+day8))
 	req.Header.Set("Content-Type", "text/csv")
 	res := httptest.NewRecorder()
-	api.ServeHTTP(res, req)
+	watched(t, api).ServeHTTP(res, req)
 	body := answer{res.Code, res.Header(), res.Body.String()}.json(t)
 	if res.Code != http.StatusCreated || body["status"] != "uploaded" || body["process_error"] == nil || body["batch_id"] == nil {
 		t.Errorf("%d %s", res.Code, res.Body)

@@ -55,7 +55,7 @@ func start(t *testing.T, s setup) *api {
 	if a.handler, err = httpapi.New(a.service, &s.api); err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(http.StripPrefix(s.prefix, a.handler))
+	server := httptest.NewServer(http.StripPrefix(s.prefix, watched(t, a.handler)))
 	t.Cleanup(server.Close)
 	a.url = server.URL + s.prefix
 	if !s.idle {

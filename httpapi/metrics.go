@@ -33,9 +33,8 @@ func (h *Handler) metrics(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Content-Type", format.content)
 	w.Header().Set("Vary", "Accept, Authorization")
-	digest := sha256.Sum256(body)
 	w.Header().Set("Cache-Control", "private, no-cache")
-	sendTagged(w, r, `"`+hex.EncodeToString(digest[:16])+`"`, body)
+	sendTagged(w, r, body)
 	return nil
 }
 
@@ -61,7 +60,9 @@ func noMetrics(w http.ResponseWriter) error {
 }
 
 // sendTagged sends a body with its ETag, or 304 to those who have it.
-func sendTagged(w http.ResponseWriter, r *http.Request, tag string, body []byte) {
+func sendTagged(w http.ResponseWriter, r *http.Request, body []byte) {
+	digest := sha256.Sum256(body)
+	tag := `"` + hex.EncodeToString(digest[:16]) + `"`
 	w.Header().Set("ETag", tag)
 	for _, line := range r.Header.Values("If-None-Match") {
 		for candidate := range strings.SplitSeq(line, ",") {

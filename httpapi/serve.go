@@ -62,11 +62,14 @@ func (h *Handler) unrouted(w http.ResponseWriter, r *http.Request) {
 	h.fail(w, r, p)
 }
 
+// contentPolicy lets browsers load nothing and run nothing.
+const contentPolicy = "default-src 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+
 // setHeaders sets the headers of every answer.
 func setHeaders(header http.Header, requestID string) {
 	header.Set("X-Request-Id", requestID)
 	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'")
+	header.Set("Content-Security-Policy", contentPolicy)
 	header.Set("Referrer-Policy", "no-referrer")
 	header.Set("Cache-Control", "no-store")
 }

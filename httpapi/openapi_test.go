@@ -1,0 +1,251 @@
+package httpapi_test
+
+import (
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eventmetrics/eventmetrics/ingest"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+func TestSpecificationHasTheRoutes(t *testing.T) {
+	c := theContract(t)
+	if err := c.doc.Validate(t.Context()); err != nil {
+		t.Error(err)
+	}
+	want := start(t, setup{}).handler.Patterns()
+	slices.Sort(want)
+	if d := cmp.Diff(want, slices.Sorted(maps.Keys(c.ops))); d != "" {
+		t.Error(d)
+	}
+	ids := map[string]bool{}
+	for pattern, op := range c.ops {
+		if ids[op.OperationID] || op.OperationID == "" || op.Summary == "" || len(op.Tags) != 1 || c.doc.Tags.Get(op.Tags[0]) == nil {
+			t.Errorf("%s: operationId %q, summary %q, tags %v", pattern, op.OperationID, op.Summary, op.Tags)
+		}
+		ids[op.OperationID] = true
+		open := op.Security != nil && len(*op.Security) == 0
+		if refuses := op.Responses.Status(http.StatusUnauthorized) != nil; refuses == open {
+			t.Errorf("%s: open is %t, and 401 is documented is %t", pattern, open, refuses)
+		}
+	}
+}
+
+func TestSpecificationHasTheClosedLists(t *testing.T) {
+	for name, want := range map[string][]string{
+		"Code": codesOf(t), "RowCode": texts(ingest.Codes()), "Status": texts(store.Statuses()),
+	} {
+		schema := theContract(t).doc.Components.Schemas[name].Value
+		var got []string
+		for _, value := range schema.Enum {
+			got = append(got, value.(string))
+		}
+		if d := cmp.Diff(set(want), set(got)); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+		for _, extension := range []string{"x-meanings", "x-statuses"} {
+			if told, ok := schema.Extensions[extension].(map[string]any); ok {
+				if d := cmp.Diff(set(want), set(slices.Collect(maps.Keys(told)))); d != "" {
+					t.Errorf("%s of %s: %s", extension, name, d)
+				}
+			}
+		}
+	}
+}
+
+// codesOf reads the Code constants from the source: there is no list of them.
+func codesOf(t *testing.T) []string {
+	t.Helper()
+	source, err := os.ReadFile("problem.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var codes []string
+	for _, found := range regexp.MustCompile(`\n\tCode\w+ +Code = "(\w+)"`).FindAllSubmatch(source, -1) {
+		codes = append(codes, string(found[1]))
+	}
+	return codes
+}
+
+func texts[T ~string](values []T) []string {
+	var out []string
+	for _, v := range values {
+		out = append(out, string(v))
+	}
+	return out
+}
+
+// TestSamplesAskForTheirOperation follows the curl lines of the document.
+func TestSamplesAskForTheirOperation(t *testing.T) {
+	c := theContract(t)
+	form := regexp.MustCompile(`"\$BASE(/[^"]*)"`)
+	for pattern, op := range c.ops {
+		for _, sample := range samples(op) {
+			path := form.FindStringSubmatch(sample.Source)
+			if path == nil {
+				t.Errorf("%s: no URL in %s", pattern, sample.Source)
+				continue
+			}
+			method := http.MethodGet
+			if found := regexp.MustCompile(`-X (\w+)`).FindStringSubmatch(sample.Source); found != nil {
+				method = found[1]
+			} else if strings.Contains(sample.Source, "-F ") || strings.Contains(sample.Source, "--data") {
+				method = http.MethodPost
+			}
+			r := httptest.NewRequestWithContext(t.Context(), method, path[1], nil)
+			if _, got := c.mux.Handler(r); got != pattern {
+				t.Errorf("%s: a sample asks for %q", pattern, got)
+			}
+			if err := checkQuery(r, op); err != nil {
+				t.Errorf("%s: %v", pattern, err)
+			}
+		}
+	}
+}
+
+// TestTranscriptKeepsTheContract looks at what the whole server answered on
+// every backend; see the golden test of cmd/refserver.
+func TestTranscriptKeepsTheContract(t *testing.T) {
+	text, err := os.ReadFile("../cmd/refserver/testdata/transcript.golden")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := string(text)
+	for _, hidden := range []struct{ form, value string }{
+		{`BATCH-(\d\d)`, "019ab4a3-0000-7000-8000-0000000000$1"}, {`"TIME"`, `"2025-11-08T00:00:00.000Z"`}, {`SECONDS|NUMBER`, "1"},
+	} {
+		plain = regexp.MustCompile(hidden.form).ReplaceAllString(plain, hidden.value)
+	}
+	steps := strings.Split("\n"+plain, "\n=== ")[1:]
+	if len(steps) < 50 {
+		t.Errorf("only %d steps", len(steps))
+	}
+	for _, step := range steps {
+		about, rest, _ := strings.Cut(step, "\n")
+		t.Run(about, func(t *testing.T) { checkStep(t, rest) })
+	}
+}
+
+// checkStep checks a step of the transcript: lines with > of the request, lines
+// with < of the answer, its body, and an empty line.
+func checkStep(t *testing.T, step string) {
+	t.Helper()
+	lines := strings.SplitAfter(step, "\n")
+	method, target, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(lines[0]), "> "), " ")
+	r, err := http.NewRequestWithContext(t.Context(), method, target, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, header := 0, http.Header{"X-Request-Id": {"step"}}
+	i := 1
+	for ; i < len(lines) && (strings.HasPrefix(lines[i], "> ") || strings.HasPrefix(lines[i], "< ")); i++ {
+		line := strings.TrimSpace(lines[i][2:])
+		name, value, isHeader := strings.Cut(line, ": ")
+		switch {
+		case !isHeader:
+			status, _ = strconv.Atoi(line[:3])
+		case lines[i][0] == '>':
+			r.Header.Set(name, value)
+		default:
+			header.Set(name, value)
+		}
+	}
+	body := strings.TrimSuffix(strings.Join(lines[i:], ""), "\n")
+	if strings.TrimSpace(body) == "" {
+		body = ""
+	}
+	if err := theContract(t).check(r, status, header, []byte(body), true); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestContractBites(t *testing.T) {
+	const problem = `{"type":"urn:eventmetrics:problem:CODE","title":"x","status":STATUS,"detail":"x","instance":"/x","code":"CODE","request_id":"x","error":"x"MORE}`
+	broken := func(code, status, more string) string {
+		return strings.NewReplacer("CODE", code, "STATUS", status, "MORE", more).Replace(problem)
+	}
+	const series = `{"count":1,"data":[{"date":"2025-11-08","count":1}]}`
+	id := []string{"X-Request-Id", "x"}
+	tagged := append(id, "ETag", `"0123456789abcdef0123456789abcdef"`, "Vary", "Accept, Authorization", "Cache-Control", "private, no-cache")
+	for _, tc := range []struct {
+		name, request string
+		status        int
+		content, body string
+		headers       []string
+		want          string // in the complaint; "" means that there is none
+	}{
+		{"an answer as documented", "GET /healthz", 200, "application/json", `{"status":"ok"}`, id, ""},
+		{"a status", "GET /healthz", 418, "application/json", `{"status":"ok"}`, id, "status 418"},
+		{"no header", "GET /healthz", 200, "application/json", `{"status":"ok"}`, nil, `"X-Request-Id" missing`},
+		{"a header", "GET /healthz", 200, "application/json", `{"status":"ok"}`, append(id, "X-Debug", "1"), "X-Debug"},
+		{"a media type", "GET /healthz", 200, "text/plain", "ok", id, "Content-Type"},
+		{"a member too much", "GET /healthz", 200, "application/json", `{"status":"ok","pid":1}`, id, "pid"},
+		{"a member too few", "GET /healthz", 200, "application/json", `{}`, id, "status"},
+		{"a value", "GET /healthz", 200, "application/json", `{"status":"fine"}`, id, "status"},
+		{"no JSON", "GET /healthz", 200, "application/json", `{"status":`, id, "decode"},
+		{"a parameter", "GET /healthz?deep=true", 200, "application/json", `{"status":"ok"}`, id, "parameter deep"},
+		{"a problem as documented", "GET /healthz", 500, "application/problem+json", broken("internal", "500", ""), id, ""},
+		{"a code", "GET /healthz", 500, "application/problem+json", broken("oops", "500", ""), id, "code"},
+		{"a code of another status", "GET /healthz", 500, "application/problem+json", broken("busy", "500", ""), id, "code"},
+		{"a status in the body", "GET /healthz", 500, "application/problem+json", broken("internal", "501", ""), id, "status"},
+		{"a member of a problem", "GET /healthz", 500, "application/problem+json", broken("internal", "500", `,"stack":""`), id, "stack"},
+		{"a member of another problem", "POST /uploads", 422, "application/problem+json", broken("idempotency_key_reused", "422", `,"errors":[]`), id, "schema"},
+		{"a body where there is none", "DELETE /batches/x", 204, "", "gone", id, "a body"},
+		{"a series as documented", "GET /metrics", 200, "application/json", series, tagged, ""},
+		{"the form of a header", "GET /metrics", 304, "", "", append(tagged, "ETag", "1"), `"ETag" doesn't match`},
+		{"no header with 304", "GET /metrics", 304, "", "", id, `missing`},
+		{"NDJSON as documented", "GET /metrics", 200, "application/x-ndjson", "{\"date\":\"2025-11-08\",\"count\":1}\n", tagged, ""},
+		{"a line of NDJSON", "GET /metrics", 200, "application/x-ndjson", "{\"date\":\"2025-11-08\",\"count\":1}\n{\"date\":\"soon\",\"count\":1}\n", tagged, "date"},
+		{"a route that is none", "GET /secret", 200, "application/json", `{}`, id, "status 200"},
+		{"another answer to a route that is none", "GET /secret", 404, "application/json", `{}`, id, "Content-Type"},
+		{"a method that is none, without Allow", "PUT /metrics", 405, "application/problem+json", broken("method_not_allowed", "405", ""), id, `"Allow" missing`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var complaints []string
+			handler := theContract(t).watch(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				for i := 0; i < len(tc.headers); i += 2 {
+					w.Header().Set(tc.headers[i], tc.headers[i+1])
+				}
+				if tc.content != "" {
+					w.Header().Set("Content-Type", tc.content)
+				}
+				w.WriteHeader(tc.status)
+				_, _ = w.Write([]byte(tc.body))
+			}), func(err error) { complaints = append(complaints, err.Error()) })
+			method, path, _ := strings.Cut(tc.request, " ")
+			handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), method, path, nil))
+			if tc.want == "" && len(complaints) == 0 {
+				return
+			}
+			if tc.want == "" || len(complaints) != 1 || !strings.Contains(complaints[0], tc.want) {
+				t.Errorf("complaints are %q, want one with %q", complaints, tc.want)
+			}
+		})
+	}
+}
+
+func TestDocumentsAreServedOpenly(t *testing.T) {
+	a := start(t, setup{prefix: "/em"})
+	for path, file := range map[string]string{"/openapi.yaml": "openapi.yaml", "/docs": "docs.html"} {
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res := a.get(path, "Authorization", "")
+		if res.status != http.StatusOK || res.body != string(want) {
+			t.Errorf("%s: %d with %d bytes, want %d", path, res.status, len(res.body), len(want))
+		}
+		if res := a.get(path, "If-None-Match", res.header.Get("ETag")); res.status != http.StatusNotModified {
+			t.Errorf("%s again: %d", path, res.status)
+		}
+	}
+}
