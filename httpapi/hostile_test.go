@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -62,12 +61,9 @@ func TestStoredBatchIsNamedWhateverBecomesOfItsJob(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/uploads?process=true", strings.NewReader(header+day8))
-	req.Header.Set("Content-Type", "text/csv")
-	res := httptest.NewRecorder()
-	watched(t, api).ServeHTTP(res, req)
-	body := answer{res.Code, res.Header(), res.Body.String()}.json(t)
-	if res.Code != http.StatusCreated || body["status"] != "uploaded" || body["process_error"] == nil || body["batch_id"] == nil {
-		t.Errorf("%d %s", res.Code, res.Body)
+	res := serve(t, api, "POST /uploads?process=true")
+	body := res.json(t)
+	if res.status != http.StatusCreated || body["status"] != "uploaded" || body["process_error"] == nil || body["batch_id"] == nil {
+		t.Errorf("%d %s", res.status, res.body)
 	}
 }
