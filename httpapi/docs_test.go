@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "write docs.html anew")
 func TestDocsAreThoseOfTheSpecification(t *testing.T) {
 	page, err := template.New("docs.tmpl").Funcs(template.FuncMap{
 		"prose": prose, "line": inline, "type": typeOf, "members": members, "example": exampleText,
-		"samples": samples, "succeeds": succeeds, "refusals": refusals,
+		"samples": samples, "sampleOf": sampleOf, "succeeds": succeeds, "refusals": refusals,
 	}).ParseFiles("testdata/docs.tmpl")
 	if err != nil {
 		t.Fatal(err)
@@ -67,10 +67,11 @@ type operation struct {
 // groups sorts the operations by tag, and within one as they are routed.
 func groups(t *testing.T, c *contract) []group {
 	t.Helper()
+	patterns := start(t, setup{idle: true}).handler.Patterns()
 	var all []group
 	for _, tag := range c.doc.Tags {
 		g := group{Tag: tag, ID: strings.ToLower(strings.ReplaceAll(tag.Name, " ", "-"))}
-		for _, pattern := range start(t, setup{idle: true}).handler.Patterns() {
+		for _, pattern := range patterns {
 			op := c.ops[pattern]
 			if op == nil || op.Tags[0] != tag.Name {
 				continue
@@ -93,7 +94,7 @@ func withShared(op *openapi3.Operation, item *openapi3.PathItem) *openapi3.Opera
 	return &all
 }
 
-// objects are the schemas that answers name, in the order of the alphabet.
+// objects are the schemas with members, but for problems.
 func objects(doc *openapi3.T) map[string]*openapi3.Schema {
 	found := map[string]*openapi3.Schema{}
 	for name, ref := range doc.Components.Schemas {
@@ -113,6 +114,17 @@ func samples(op *openapi3.Operation) []sample {
 }
 
 type sample struct{ Label, Source string }
+
+// sampleOf is an example of a parameter, or nothing.
+func sampleOf(p *openapi3.Parameter) any {
+	if list, ok := p.Example.([]any); ok {
+		return list[0]
+	}
+	if p.Example == nil && len(p.Schema.Value.Examples) > 0 {
+		return p.Schema.Value.Examples[0]
+	}
+	return p.Example
+}
 
 func succeeds(status string) bool { return status < "400" }
 
@@ -163,11 +175,7 @@ func typeOf(ref *openapi3.SchemaRef) template.HTML {
 	case name == "Code" || name == "RowCode":
 		return template.HTML(`<a href="#` + name + `">one of a list</a>`)
 	case len(s.Enum) > 0:
-		var values []string
-		for _, v := range s.Enum {
-			values = append(values, string(code(fmt.Sprint(v))))
-		}
-		return template.HTML("one of " + strings.Join(values, ", "))
+		return "one of " + codes(enum(s))
 	case s.Items != nil:
 		return "array of " + typeOf(s.Items)
 	case len(s.OneOf) > 0:
@@ -180,19 +188,18 @@ func bounds(s *openapi3.Schema) template.HTML {
 	switch {
 	case s.Min != nil && s.Max != nil:
 		return template.HTML(fmt.Sprintf(" from %v to %v", *s.Min, *s.Max))
-	case name(s) != "":
-		return template.HTML(" with " + name(s))
+	case len(s.Properties) > 0: // an object without a name of its own
+		return " with " + codes(sortedKeys(s.Properties))
 	}
 	return ""
 }
 
-// name lists the members of an object without a name of its own.
-func name(s *openapi3.Schema) string {
-	var names []string
-	for _, n := range sortedKeys(s.Properties) {
-		names = append(names, string(code(n)))
+func codes(texts []string) template.HTML {
+	var all []string
+	for _, text := range texts {
+		all = append(all, string(code(text)))
 	}
-	return strings.Join(names, ", ")
+	return template.HTML(strings.Join(all, ", "))
 }
 
 func code(text string) template.HTML {

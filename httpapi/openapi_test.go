@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventmetrics/eventmetrics/ingest"
@@ -45,11 +47,7 @@ func TestSpecificationHasTheClosedLists(t *testing.T) {
 		"Code": codesOf(t), "RowCode": texts(ingest.Codes()), "Status": texts(store.Statuses()),
 	} {
 		schema := theContract(t).doc.Components.Schemas[name].Value
-		var got []string
-		for _, value := range schema.Enum {
-			got = append(got, value.(string))
-		}
-		if d := cmp.Diff(set(want), set(got)); d != "" {
+		if d := cmp.Diff(set(want), set(enum(schema))); d != "" {
 			t.Errorf("%s: %s", name, d)
 		}
 		for _, extension := range []string{"x-meanings", "x-statuses"} {
@@ -74,6 +72,14 @@ func codesOf(t *testing.T) []string {
 		codes = append(codes, string(found[1]))
 	}
 	return codes
+}
+
+func enum(s *openapi3.Schema) []string {
+	var out []string
+	for _, v := range s.Enum {
+		out = append(out, v.(string))
+	}
+	return out
 }
 
 func texts[T ~string](values []T) []string {
@@ -230,6 +236,36 @@ func TestContractBites(t *testing.T) {
 				t.Errorf("complaints are %q, want one with %q", complaints, tc.want)
 			}
 		})
+	}
+}
+
+// TestWatchedAnswersGoOutAsTheyCome reads the first half of an answer before
+// its handler makes the second, which never comes.
+func TestWatchedAnswersGoOutAsTheyCome(t *testing.T) {
+	arrived := make(chan struct{})
+	server := httptest.NewServer(watched(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Request-Id", "x")
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"status":`)
+		if err := http.NewResponseController(w).Flush(); err != nil {
+			t.Error(err)
+		}
+		<-arrived
+		panic(http.ErrAbortHandler)
+	})))
+	defer server.Close()
+	res, err := http.Get(server.URL + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	half := make([]byte, len(`{"status":`))
+	if _, err := io.ReadFull(res.Body, half); err != nil {
+		t.Error(err)
+	}
+	close(arrived)
+	if _, err := io.ReadAll(res.Body); err == nil {
+		t.Error("a cut connection looks whole")
 	}
 }
 
