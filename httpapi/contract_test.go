@@ -21,7 +21,13 @@ import (
 type contract struct {
 	doc *openapi3.T
 	mux *http.ServeMux // knows the pattern of each operation
-	ops map[string]*openapi3.Operation
+	ops map[string]documented
+}
+
+// documented is an operation of the document, with its path there.
+type documented struct {
+	*openapi3.Operation
+	path string
 }
 
 var loadContract = sync.OnceValues(func() (*contract, error) {
@@ -33,22 +39,31 @@ var loadContract = sync.OnceValues(func() (*contract, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, media := range []string{"text/html", "text/event-stream", "application/x-ndjson"} {
-		openapi3filter.RegisterBodyDecoder(media, openapi3filter.PlainBodyDecoder)
-	}
-	c := &contract{doc, http.NewServeMux(), map[string]*openapi3.Operation{}}
+	c := &contract{doc, http.NewServeMux(), map[string]documented{}}
 	for path, item := range doc.Paths.Map() {
 		for method, op := range item.Operations() {
-			pattern := method + " " + strings.TrimSuffix(path, "/")
-			if path == "/" {
-				pattern = method + " /{$}"
+			pattern, named := op.Extensions["x-pattern"].(string)
+			if !named {
+				pattern = method + " " + path
 			}
-			c.ops[pattern] = op
+			c.ops[pattern] = documented{op, path}
 			c.mux.HandleFunc(pattern, func(http.ResponseWriter, *http.Request) {})
+			registerMedia(op)
 		}
 	}
 	return c, nil
 })
+
+// registerMedia has bodies taken as text that the filter does not know.
+func registerMedia(op *openapi3.Operation) {
+	for _, response := range op.Responses.Map() {
+		for media := range response.Value.Content {
+			if openapi3filter.RegisteredBodyDecoder(media) == nil {
+				openapi3filter.RegisterBodyDecoder(media, openapi3filter.PlainBodyDecoder)
+			}
+		}
+	}
+}
 
 func theContract(t *testing.T) *contract {
 	t.Helper()
@@ -147,10 +162,10 @@ func (c *contract) check(r *http.Request, status int, header http.Header, body [
 // operation for must be refused as it says.
 func (c *contract) response(r *http.Request, status int) (*openapi3.Response, error) {
 	_, pattern := c.mux.Handler(r)
-	op := c.ops[pattern]
+	op, found := c.ops[pattern]
 	var ref *openapi3.ResponseRef
 	switch {
-	case op != nil:
+	case found:
 		ref = op.Responses.Status(status)
 	case status == http.StatusNotFound:
 		ref = c.doc.Components.Responses["NotFound"]
@@ -160,8 +175,8 @@ func (c *contract) response(r *http.Request, status int) (*openapi3.Response, er
 	if ref == nil {
 		return nil, fmt.Errorf("status %d of %q is not documented", status, pattern)
 	}
-	if op != nil && status < 300 {
-		return ref.Value, errors.Join(checkQuery(r, op), checkContent(r, op))
+	if found && status < 300 {
+		return ref.Value, errors.Join(checkQuery(r, op.Operation), checkContent(r, op.Operation))
 	}
 	return ref.Value, nil
 }

@@ -72,13 +72,13 @@ func groups(t *testing.T, c *contract) []group {
 	for _, tag := range c.doc.Tags {
 		g := group{Tag: tag, ID: strings.ToLower(strings.ReplaceAll(tag.Name, " ", "-"))}
 		for _, pattern := range patterns {
-			op := c.ops[pattern]
-			if op == nil || op.Tags[0] != tag.Name {
+			op, found := c.ops[pattern]
+			if !found || op.Tags[0] != tag.Name {
 				continue
 			}
-			method, path, _ := strings.Cut(strings.TrimSuffix(pattern, "{$}"), " ")
-			op = withShared(op, c.doc.Paths.Value(path))
-			g.Operations = append(g.Operations, operation{op, method, path, op.Security != nil && len(*op.Security) == 0})
+			method, _, _ := strings.Cut(pattern, " ")
+			open := op.Security != nil && len(*op.Security) == 0
+			g.Operations = append(g.Operations, operation{withShared(op.Operation, c.doc.Paths.Value(op.path)), method, op.path, open})
 		}
 		all = append(all, g)
 	}

@@ -1,6 +1,8 @@
 package httpapi_test
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"io"
 	"maps"
 	"net/http"
@@ -95,7 +97,7 @@ func TestSamplesAskForTheirOperation(t *testing.T) {
 	c := theContract(t)
 	form := regexp.MustCompile(`"\$BASE(/[^"]*)"`)
 	for pattern, op := range c.ops {
-		for _, sample := range samples(op) {
+		for _, sample := range samples(op.Operation) {
 			path := form.FindStringSubmatch(sample.Source)
 			if path == nil {
 				t.Errorf("%s: no URL in %s", pattern, sample.Source)
@@ -111,7 +113,7 @@ func TestSamplesAskForTheirOperation(t *testing.T) {
 			if _, got := c.mux.Handler(r); got != pattern {
 				t.Errorf("%s: a sample asks for %q", pattern, got)
 			}
-			if err := checkQuery(r, op); err != nil {
+			if err := checkQuery(r, op.Operation); err != nil {
 				t.Errorf("%s: %v", pattern, err)
 			}
 		}
@@ -282,6 +284,29 @@ func TestDocumentsAreServedOpenly(t *testing.T) {
 		}
 		if res := a.get(path, "If-None-Match", res.header.Get("ETag")); res.status != http.StatusNotModified {
 			t.Errorf("%s again: %d", path, res.status)
+		}
+	}
+}
+
+// TestPageNeedsNothingElse looks for what the policy forbids, and for links that
+// would leave the prefix that the handler is mounted under.
+func TestPageNeedsNothingElse(t *testing.T) {
+	res := start(t, setup{}).get("/docs")
+	style := regexp.MustCompile(`(?s)<style>(.*)</style>`).FindStringSubmatch(res.body)
+	if style == nil {
+		t.Fatal("the page has no style")
+	}
+	digest := sha256.Sum256([]byte(style[1]))
+	policy := res.header.Get("Content-Security-Policy")
+	if want := "; style-src 'sha256-" + base64.StdEncoding.EncodeToString(digest[:]) + "'"; !strings.HasPrefix(policy, "default-src 'none'; ") || !strings.HasSuffix(policy, want) {
+		t.Errorf("policy is %q, want one that ends with %s", policy, want)
+	}
+	if bad := regexp.MustCompile(`<script|<link|<img| style=| on\w+=| src=|href="[^#o]|url\(|@import`).FindString(res.body); bad != "" {
+		t.Errorf("the page has %s", bad)
+	}
+	for _, link := range regexp.MustCompile(`href="#([^"]*)"`).FindAllStringSubmatch(res.body, -1) {
+		if strings.Count(res.body, ` id="`+link[1]+`"`) != 1 {
+			t.Errorf("the link to %s leads to no place, or to several", link[1])
 		}
 	}
 }
