@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/httpapi"
+	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 
@@ -190,6 +191,43 @@ func TestDeadLetters(t *testing.T) {
 	problem := a.get("/admin/queues/other/dlq").problem(t, http.StatusNotFound, httpapi.CodeNotFound)
 	if problem["error"] != "Queue not found" {
 		t.Errorf("error is %v", problem["error"])
+	}
+}
+
+func TestQueuesTellTheirState(t *testing.T) {
+	a := start(t, setup{idle: true})
+	a.csv("/uploads?process=true", header+day8)
+	a.kill(1)
+	a.csv("/uploads?process=true", header+day8)
+	state := a.get("/admin/queues/event-processing").json(t)
+	if age, ok := state["oldest_waiting_seconds"].(float64); !ok || age < 0 {
+		t.Errorf("the job that waits has the age %v", state["oldest_waiting_seconds"])
+	}
+	delete(state, "oldest_waiting_seconds") // which changes
+	want := map[string]any{"queue": "event-processing", "waiting_count": 1.0, "delayed_count": 0.0, "running_count": 0.0, "dead_count": 1.0}
+	if d := cmp.Diff(want, state); d != "" {
+		t.Error(d)
+	}
+	if list := a.get("/admin/queues").json(t); list["count"] != 1.0 || len(list["data"].([]any)) != 1 {
+		t.Errorf("queues: %v", list)
+	}
+	a.get("/admin/queues/other").problem(t, http.StatusNotFound, httpapi.CodeNotFound)
+}
+
+func TestSchemaIsThatOfTheService(t *testing.T) {
+	a := start(t, setup{service: eventmetrics.Options{
+		Schema: ingest.Schema{Required: []string{}, EventType: "kind", Time: "at"}, Subject: "who", MaxUploadBytes: 1 << 20,
+	}})
+	want := map[string]any{
+		"columns": map[string]any{
+			"required": []any{"kind", "at"}, "event_id": "event_id", "event_type": "kind", "timestamp": "at", "subject": "who",
+		},
+		"limits": map[string]any{
+			"upload_bytes": 1048576.0, "rows": 1e8, "columns": 256.0, "row_bytes": 1048576.0, "value_bytes": 1024.0, "errors": 100.0, "repair_bytes": 67108864.0,
+		},
+	}
+	if d := cmp.Diff(want, a.get("/schema").json(t)); d != "" {
+		t.Error(d)
 	}
 }
 

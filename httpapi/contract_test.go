@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -155,7 +156,7 @@ func (c *contract) check(r *http.Request, status int, header http.Header, body [
 	if err := c.validate(r, response, header, body, whole); err != nil || !whole {
 		return err
 	}
-	return c.checkLines(response.Content.Get(header.Get("Content-Type")), body)
+	return c.checkParts(response.Content.Get(header.Get("Content-Type")), body)
 }
 
 // response finds what is documented of an answer. What the document has no
@@ -222,20 +223,56 @@ func (c *contract) validate(r *http.Request, response *openapi3.Response, header
 	})
 }
 
-// checkLines holds each line against the schema that x-line-schema names:
-// OpenAPI 3.1 has no words for NDJSON.
-func (c *contract) checkLines(media *openapi3.MediaType, body []byte) error {
-	if media == nil || media.Extensions["x-line-schema"] == nil {
+// checkParts holds the parts of a stream against their schemas: OpenAPI 3.1 has
+// no words for NDJSON, of which x-line-schema names the schema of each line,
+// nor for server-sent events, of which x-event-schemas does by event.
+func (c *contract) checkParts(media *openapi3.MediaType, body []byte) error {
+	if media == nil {
 		return nil
 	}
-	schema := c.doc.Components.Schemas[media.Extensions["x-line-schema"].(string)].Value
-	for line := range bytes.Lines(body) {
-		value, err := openapi3filter.JSONBodyDecoder(bytes.NewReader(line), nil, nil, nil)
-		if err != nil {
-			return err
+	if name, ok := media.Extensions["x-line-schema"].(string); ok {
+		for line := range bytes.Lines(body) {
+			if err := c.checkJSON(name, line); err != nil {
+				return err
+			}
 		}
-		if err := schema.VisitJSON(value, openapi3.EnableJSONSchema2020()); err != nil {
-			return err
+	}
+	if names, ok := media.Extensions["x-event-schemas"].(map[string]any); ok {
+		return c.checkEvents(names, body)
+	}
+	return nil
+}
+
+func (c *contract) checkJSON(schema string, text []byte) error {
+	value, err := openapi3filter.JSONBodyDecoder(bytes.NewReader(text), nil, nil, nil)
+	if err != nil {
+		return err
+	}
+	return c.doc.Components.Schemas[schema].Value.VisitJSON(value, openapi3.EnableJSONSchema2020())
+}
+
+var (
+	plainBlock = regexp.MustCompile(`^(: .+|retry: \d+)\n\n$`)
+	eventBlock = regexp.MustCompile(`^id: \S+\nevent: (\w+)\ndata: (.+)\n\n$`)
+)
+
+// checkEvents takes comments, the time to wait before coming again, and events
+// with an id and one line of data.
+func (c *contract) checkEvents(schemas map[string]any, body []byte) error {
+	for block := range bytes.SplitAfterSeq(body, []byte("\n\n")) {
+		if len(block) == 0 || plainBlock.Match(block) {
+			continue
+		}
+		parts := eventBlock.FindSubmatch(block)
+		if parts == nil {
+			return fmt.Errorf("%q is no event", block)
+		}
+		schema, ok := schemas[string(parts[1])].(string)
+		if !ok {
+			return fmt.Errorf("event %s is not documented", parts[1])
+		}
+		if err := c.checkJSON(schema, parts[2]); err != nil {
+			return fmt.Errorf("event %s: %w", parts[1], err)
 		}
 	}
 	return nil

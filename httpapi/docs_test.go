@@ -34,6 +34,7 @@ func TestDocsAreThoseOfTheSpecification(t *testing.T) {
 	if err := page.Execute(&got, map[string]any{
 		"Doc": c.doc, "Groups": groups(t, c), "Code": c.doc.Components.Schemas["Code"].Value, "RowCode": c.doc.Components.Schemas["RowCode"].Value,
 		"Problem": c.doc.Components.Schemas["ProblemMembers"].Value, "Objects": objects(c.doc),
+		"Style": dashboardStyle(t),
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -51,6 +52,23 @@ func TestDocsAreThoseOfTheSpecification(t *testing.T) {
 	}
 }
 
+// dashboardStyle is what the page shares with the dashboard: the colours, and the
+// bar on top with its links.
+func dashboardStyle(t *testing.T) template.CSS {
+	t.Helper()
+	sheet, err := os.ReadFile("ui/style.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(sheet), "\n")
+	colours, rest, found := strings.Cut(rest, "* {")
+	bar := regexp.MustCompile(`(?m)^\.(top|brand|skip)\b.*\n`).FindAllString(rest, -1)
+	if !found || len(bar) < 3 {
+		t.Fatalf("the style sheet has another form: colours %q, bar %q", colours, bar)
+	}
+	return template.CSS(colours + strings.Join(bar, ""))
+}
+
 // group is the operations of a tag.
 type group struct {
 	*openapi3.Tag
@@ -64,7 +82,8 @@ type operation struct {
 	Open         bool
 }
 
-// groups sorts the operations by tag, and within one as they are routed.
+// groups sorts the operations by tag, and within one as they are routed. Those
+// with x-internal are left out.
 func groups(t *testing.T, c *contract) []group {
 	t.Helper()
 	patterns := start(t, setup{idle: true}).handler.Patterns()
@@ -73,7 +92,7 @@ func groups(t *testing.T, c *contract) []group {
 		g := group{Tag: tag, ID: strings.ToLower(strings.ReplaceAll(tag.Name, " ", "-"))}
 		for _, pattern := range patterns {
 			op, found := c.ops[pattern]
-			if !found || op.Tags[0] != tag.Name {
+			if !found || op.Tags[0] != tag.Name || op.Extensions["x-internal"] == true {
 				continue
 			}
 			method, _, _ := strings.Cut(pattern, " ")

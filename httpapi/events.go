@@ -34,6 +34,9 @@ func (h *Handler) events(w http.ResponseWriter, r *http.Request) error {
 	if err := s.send(); err != nil { // before the header, so that it may still be a problem
 		return err
 	}
+	if r.Method == http.MethodHead { // whose answer ends here, or the next on the connection waits for ever
+		return nil
+	}
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {

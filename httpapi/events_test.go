@@ -70,7 +70,7 @@ func (l *live) listen(lastID string) *listener {
 	}
 	go func() {
 		defer close(c.done)
-		l.handler.ServeHTTP(c, r)
+		watched(l.t, l.handler).ServeHTTP(c, r)
 	}()
 	synctest.Wait()
 	return c
@@ -233,6 +233,15 @@ func TestDrainEndsStreams(t *testing.T) {
 			t.Errorf("Content-Type is %q", got)
 		}
 	})
+}
+
+func TestHeadOfAStreamEnds(t *testing.T) {
+	a := start(t, setup{})
+	for range 2 {
+		if res := a.do("HEAD", "/batches/events", nil); res.status != http.StatusOK || res.header.Get("Content-Type") != "text/event-stream" {
+			t.Errorf("%d %v", res.status, res.header)
+		}
+	}
 }
 
 func TestStreamsAreBounded(t *testing.T) {

@@ -251,6 +251,10 @@ func TestMetricsForms(t *testing.T) {
 			`{"date":"2025-11-10","metrics":[{"event_type":"started","count":1}]}`,
 		)},
 		{"months", "?interval=month&event_type=started", list(`{"date":"2025-11-01","metrics":[{"event_type":"started","count":3}]}`)},
+		{"one bucket for all", "?interval=all", list(
+			`{"date":"2025-11-08","metrics":[{"event_type":"done","count":1},{"event_type":"started","count":3}]}`,
+		)},
+		{"one bucket for a range", "?interval=all&from=2025-11-01&to=2025-11-09&group=none", list(`{"date":"2025-11-01","count":3}`)},
 		{"days of Kathmandu", "?tz=Asia/Kathmandu&event_type=started", list(
 			`{"date":"2025-11-08","metrics":[{"event_type":"started","count":1}]}`,
 			`{"date":"2025-11-09","metrics":[{"event_type":"started","count":1}]}`,

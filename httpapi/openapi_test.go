@@ -120,6 +120,30 @@ func TestSamplesAskForTheirOperation(t *testing.T) {
 	}
 }
 
+// TestExamplesOfStreamsKeepTheContract looks at those that are text for the
+// validator of the document.
+func TestExamplesOfStreamsKeepTheContract(t *testing.T) {
+	c := theContract(t)
+	seen := 0
+	for pattern, op := range c.ops {
+		success := op.Responses.Status(http.StatusOK)
+		if success == nil {
+			continue
+		}
+		for _, media := range success.Value.Content {
+			if text, ok := media.Example.(string); ok && len(media.Extensions) > 0 {
+				seen++
+				if err := c.checkParts(media, []byte(text)); err != nil {
+					t.Errorf("%s: %v", pattern, err)
+				}
+			}
+		}
+	}
+	if seen < 2 {
+		t.Errorf("%d examples of streams, want those of metrics and events", seen)
+	}
+}
+
 // TestTranscriptKeepsTheContract looks at what the whole server answered on
 // every backend; see the golden test of cmd/refserver.
 func TestTranscriptKeepsTheContract(t *testing.T) {
@@ -184,6 +208,7 @@ func TestContractBites(t *testing.T) {
 	const series = `{"count":1,"data":[{"date":"2025-11-08","count":1}]}`
 	id := []string{"X-Request-Id", "x"}
 	tagged := append(id, "ETag", `"0123456789abcdef0123456789abcdef"`, "Vary", "Accept, Authorization", "Cache-Control", "private, no-cache")
+	stream := append(id, "X-Accel-Buffering", "no")
 	for _, tc := range []struct {
 		name, request string
 		status        int
@@ -213,6 +238,11 @@ func TestContractBites(t *testing.T) {
 		{"no header with 304", "GET /metrics", 304, "", "", id, `missing`},
 		{"NDJSON as documented", "GET /metrics", 200, "application/x-ndjson", "{\"date\":\"2025-11-08\",\"count\":1}\n", tagged, ""},
 		{"a line of NDJSON", "GET /metrics", 200, "application/x-ndjson", "{\"date\":\"2025-11-08\",\"count\":1}\n{\"date\":\"soon\",\"count\":1}\n", tagged, "date"},
+		{"events as documented", "GET /batches/events", 200, "text/event-stream", "retry: 1\n\n: hello\n\nid: 1\nevent: reset\ndata: {}\n\n", stream, ""},
+		{"the data of an event", "GET /batches/events", 200, "text/event-stream", "id: 1\nevent: batch\ndata: {}\n\n", stream, "batch_id"},
+		{"an event", "GET /batches/events", 200, "text/event-stream", "id: 1\nevent: oops\ndata: {}\n\n", stream, "event oops"},
+		{"an event without an id", "GET /batches/events", 200, "text/event-stream", "event: reset\ndata: {}\n\n", stream, "no event"},
+		{"half an event", "GET /batches/events", 200, "text/event-stream", "id: 1\nevent: reset\n", stream, "no event"},
 		{"a route that is none", "GET /secret", 200, "application/json", `{}`, id, "status 200"},
 		{"another answer to a route that is none", "GET /secret", 404, "application/json", `{}`, id, "Content-Type"},
 		{"a method that is none, without Allow", "PUT /metrics", 405, "application/problem+json", broken("method_not_allowed", "405", ""), id, `"Allow" missing`},
@@ -301,11 +331,15 @@ func TestPageNeedsNothingElse(t *testing.T) {
 	if want := "; style-src 'sha256-" + base64.StdEncoding.EncodeToString(digest[:]) + "'"; !strings.HasPrefix(policy, "default-src 'none'; ") || !strings.HasSuffix(policy, want) {
 		t.Errorf("policy is %q, want one that ends with %s", policy, want)
 	}
-	if bad := regexp.MustCompile(`<script|<link|<img| style=| on\w+=| src=|href="[^#o]|url\(|@import`).FindString(res.body); bad != "" {
+	if bad := regexp.MustCompile(`<script|<link|<img| style=| on\w+=| src=|url\(|@import`).FindString(res.body); bad != "" {
 		t.Errorf("the page has %s", bad)
 	}
-	for _, link := range regexp.MustCompile(`href="#([^"]*)"`).FindAllStringSubmatch(res.body, -1) {
-		if strings.Count(res.body, ` id="`+link[1]+`"`) != 1 {
+	for _, link := range regexp.MustCompile(`href="([^"]*)"`).FindAllStringSubmatch(res.body, -1) {
+		place, inside := strings.CutPrefix(link[1], "#")
+		if !inside && !strings.HasPrefix(link[1], "./") && link[1] != "openapi.yaml" {
+			t.Errorf("the link to %s leads away", link[1])
+		}
+		if inside && strings.Count(res.body, ` id="`+place+`"`) != 1 {
 			t.Errorf("the link to %s leads to no place, or to several", link[1])
 		}
 	}

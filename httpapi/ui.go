@@ -67,7 +67,6 @@ func (h *Handler) sendAsset(w http.ResponseWriter, r *http.Request, name string)
 		return problem{status: http.StatusNotFound, code: CodeNotFound, detail: "no such file"}
 	}
 	w.Header().Set("Content-Type", a.content)
-	w.Header().Set("Cache-Control", "no-cache") // asks each time, and gets 304
-	sendTagged(w, r, a.body)
+	sendPublic(w, r, a.body)
 	return nil
 }
