@@ -16,14 +16,18 @@ import (
 // Setting is one entry of a configuration: an environment variable, and a flag
 // of the same name in lower case with hyphens.
 type Setting struct {
+	// Env is the name of the variable; "" means that there is the flag only.
 	Env string
 	// Flag is the name of the flag if it is another.
 	Flag string
+	// Switch means that the flag may stand alone, for true.
+	Switch bool
 	// Default is the value where none is given.
 	Default string
 	// Usage says what it is for; a word in backquotes names the value.
 	Usage string
-	// Set takes the value, or says what is wrong with it.
+	// Set takes the value, or says what is wrong with it. It is called for each
+	// flag if there are several.
 	Set func(string) error
 }
 
@@ -36,51 +40,89 @@ func (s *Setting) flag() string {
 	return cmp.Or(s.Flag, strings.ReplaceAll(strings.ToLower(s.Env), "_", "-"))
 }
 
+func (s *Setting) String() string {
+	if s.Env == "" {
+		return "-" + s.flag()
+	}
+	return fmt.Sprintf("%s (-%s)", s.Env, s.flag())
+}
+
 // Load sets every setting: a flag goes before the environment, that before the
 // file .env in the working directory, and that before the default. An empty
 // value counts as none. The error lists every mistake; it is flag.ErrHelp if
 // help was asked for and printed.
 func Load(program string, args []string, getenv func(string) string, all []Setting) error {
-	given, err := parseFlags(program, args, all)
+	rest, err := LoadArgs(program, args, getenv, all)
+	if err == nil && len(rest) > 0 {
+		return fmt.Errorf("unknown argument %.40q", rest[0])
+	}
+	return err
+}
+
+// LoadArgs is [Load] for a program that takes arguments, which it returns.
+// They may stand before, between and behind flags.
+func LoadArgs(program string, args []string, getenv func(string) string, all []Setting) ([]string, error) {
+	given, rest, err := parseFlags(program, args, all)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	file, err := godotenv.Read()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return errors.New(".env cannot be read: check its quotes and permissions") // err may cite a secret
+		return nil, errors.New(".env cannot be read: check its quotes and permissions") // err may cite a secret
 	}
 	var mistakes []error
 	for _, s := range all {
-		value := s.Default
-		for _, candidate := range []string{given[s.Env], getenv(s.Env), file[s.Env]} {
-			if candidate != "" {
-				value = candidate
-				break
+		values := given[s.flag()]
+		if len(values) == 0 {
+			values = []string{cmp.Or(getenv(s.Env), file[s.Env], s.Default)}
+		}
+		for _, value := range values {
+			if err := s.Set(value); err != nil {
+				mistakes = append(mistakes, fmt.Errorf("%s: %w", &s, err))
 			}
 		}
-		if err := s.Set(value); err != nil {
-			mistakes = append(mistakes, fmt.Errorf("%s (-%s): %w", s.Env, s.flag(), err))
-		}
 	}
-	return errors.Join(mistakes...)
+	return rest, errors.Join(mistakes...)
 }
 
-// parseFlags returns the flags that are given, by environment name.
-func parseFlags(program string, args []string, all []Setting) (map[string]string, error) {
-	given := map[string]string{}
+// parseFlags returns the values that are not empty by the name of their flag,
+// and the other arguments.
+func parseFlags(program string, args []string, all []Setting) (given map[string][]string, rest []string, err error) {
+	given = map[string][]string{}
 	flags := flag.NewFlagSet(program, flag.ContinueOnError)
 	for _, s := range all {
-		usage := fmt.Sprintf("%s [%s]", s.Usage, s.Env)
-		if s.Default != "" {
-			usage += fmt.Sprintf(" (default %s)", s.Default)
+		take := func(v string) error {
+			if v != "" {
+				given[s.flag()] = append(given[s.flag()], v)
+			}
+			return nil
 		}
-		flags.Func(s.flag(), usage, func(v string) error { given[s.Env] = v; return nil })
+		if s.Switch {
+			flags.BoolFunc(s.flag(), s.usage(), take)
+		} else {
+			flags.Func(s.flag(), s.usage(), take)
+		}
 	}
-	if err := flags.Parse(args); err != nil {
-		return nil, err
+	for {
+		if err := flags.Parse(args); err != nil {
+			return nil, nil, err
+		}
+		left := flags.Args()
+		parsed := len(args) - len(left)
+		if len(left) == 0 || parsed > 0 && args[parsed-1] == "--" {
+			return given, append(rest, left...), nil
+		}
+		rest, args = append(rest, left[0]), left[1:]
 	}
-	if flags.NArg() > 0 {
-		return nil, fmt.Errorf("unknown argument %.40q", flags.Arg(0))
+}
+
+func (s *Setting) usage() string {
+	usage := s.Usage
+	if s.Env != "" {
+		usage += " [" + s.Env + "]"
 	}
-	return given, nil
+	if s.Default != "" && !s.Switch {
+		usage += " (default " + s.Default + ")"
+	}
+	return usage
 }
