@@ -69,7 +69,7 @@ func (c *config) commonSettings() []settings.Setting {
 // load reads the configuration. The error lists every mistake.
 func load(args []string, getenv func(string) string) (*config, error) {
 	c := &config{}
-	if err := settings.Load("refserver (there is also refserver import-legacy -h)", args, getenv, append(c.serverSettings(), c.commonSettings()...)); err != nil {
+	if err := settings.Load("refserver", args, getenv, append(c.serverSettings(), c.commonSettings()...)); err != nil {
 		return nil, err
 	}
 	if c.token == "" && !c.anyAddress && !isLoopback(c.host) {

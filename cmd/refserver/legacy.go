@@ -4,12 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"io"
 
 	"github.com/eventmetrics/eventmetrics/internal/legacy"
 	"github.com/eventmetrics/eventmetrics/internal/settings"
+	"github.com/eventmetrics/eventmetrics/internal/terminal"
 	"github.com/eventmetrics/eventmetrics/store/mongostore"
 )
 
@@ -38,27 +37,22 @@ func loadImport(args []string, getenv func(string) string) (*importConfig, error
 }
 
 // importLegacy brings over the data of the original service.
-func importLegacy(ctx context.Context, args []string, getenv func(string) string, out io.Writer) error {
-	c, err := loadImport(args, getenv)
-	if errors.Is(err, flag.ErrHelp) {
-		return nil
-	}
+func importLegacy(ctx context.Context, t *terminal.Terminal, args []string) error {
+	c, err := loadImport(args, t.Getenv)
 	if err != nil {
-		return fmt.Errorf("refserver: configuration:\n%w", err)
+		return misconfigured(err)
 	}
 	report, err := c.run(ctx)
 	if report != nil {
-		err = errors.Join(err, report.Write(out))
+		err = errors.Join(err, report.Write(t.Out))
 	}
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return fmt.Errorf("refserver: interrupted; run it again to go on: %w", err)
-	case err != nil:
-		return fmt.Errorf("refserver: %w", err)
-	case report.Troubled > 0:
-		return fmt.Errorf("refserver: %d problems, see the report", report.Troubled)
+		return fmt.Errorf("interrupted; run it again to go on: %w", err)
+	case err == nil && report.Troubled > 0:
+		return fmt.Errorf("%d problems, see the report", report.Troubled)
 	}
-	return nil
+	return err
 }
 
 // run opens both sides. The source goes first, so that a database that is both

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -78,7 +79,7 @@ func TestImportedDataIsServed(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			for _, first := range []string{"imported now", "imported by an earlier run"} {
 				var out bytes.Buffer
-				err := importLegacy(t.Context(), []string{"-from", from}, env(append(tc.env, "LOG_LEVEL", "error")...), &out)
+				err := importLegacy(t.Context(), quiet(&out, append(tc.env, "LOG_LEVEL", "error")...), []string{"-from", from})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -125,7 +126,7 @@ func TestImportThatCannotBe(t *testing.T) {
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
 			var out bytes.Buffer
-			err := importLegacy(t.Context(), tc.args, env(append([]string{"LOG_LEVEL", "error", "DATA_DIR", t.TempDir()}, tc.env...)...), &out)
+			err := importLegacy(t.Context(), quiet(&out, append([]string{"LOG_LEVEL", "error", "DATA_DIR", t.TempDir()}, tc.env...)...), tc.args)
 			if err == nil || !strings.Contains(err.Error(), tc.want) || out.Len() > 0 {
 				t.Errorf("got %v, want %q; the report is %q", err, tc.want, &out)
 			}
@@ -136,10 +137,10 @@ func TestImportThatCannotBe(t *testing.T) {
 
 func TestImportIsASubcommand(t *testing.T) {
 	t.Chdir(t.TempDir())
-	if err := run(t.Context(), []string{"import-legacy", "-h"}, env()); err != nil {
+	if err := run(t.Context(), quiet(io.Discard), []string{"import-legacy", "-h"}); err != nil {
 		t.Error(err)
 	}
-	err := run(t.Context(), []string{"import-legacy"}, env())
+	err := run(t.Context(), quiet(io.Discard), []string{"import-legacy"})
 	if err == nil || !strings.Contains(err.Error(), "-from") {
 		t.Errorf("without a source: %v", err)
 	}

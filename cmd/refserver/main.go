@@ -2,12 +2,9 @@
 // files of events over HTTP and answers exact daily metrics. Without any
 // configuration it keeps its data in SQLite files under ./data.
 //
-// Run it with -h for its settings. Each is a flag, an environment variable, or
-// a line in the file .env, in this order of precedence.
-//
-// "refserver import-legacy -from URI" brings the data of the original service,
-// in the MongoDB database that the URI names, to where the server would keep
-// its own, and reports what it found.
+// Run it with -h for its commands and settings. Each setting is a flag, an
+// environment variable, or a line in the file .env, in this order of
+// precedence.
 package main
 
 import (
@@ -19,36 +16,48 @@ import (
 	"os/signal"
 	"syscall"
 	_ "time/tzdata" // zones are part of the API, not of the machine
+
+	"github.com/eventmetrics/eventmetrics/internal/terminal"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	if err := run(ctx, os.Args[1:], os.Getenv); err != nil {
+	if err := run(ctx, terminal.Process(), os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1) //nolint:gocritic // the deferred stop only matters while the process lives
 	}
 }
 
 // run does what the arguments say: by default it serves until ctx ends.
-func run(ctx context.Context, args []string, getenv func(string) string) error {
-	if len(args) > 0 && args[0] == "import-legacy" {
-		return importLegacy(ctx, args[1:], getenv, os.Stdout)
-	}
-	c, err := load(args, getenv)
-	if errors.Is(err, flag.ErrHelp) {
-		return nil
-	}
+func run(ctx context.Context, t *terminal.Terminal, args []string) error {
+	program := terminal.Program{Name: "refserver", Commands: []terminal.Command{
+		{Name: "serve", About: "serve the HTTP API", Run: serve},
+		{Name: "upload", About: "upload files to a running server", Run: terminal.Upload},
+		{Name: "metrics", About: "print the metrics of a running server", Run: terminal.Metrics},
+		{Name: "import-legacy", About: "bring over the data of the original service", Run: importLegacy},
+		{Name: "version", About: "print what this program was built of", Run: terminal.Version},
+	}}
+	return program.Run(ctx, t, args)
+}
+
+func serve(ctx context.Context, t *terminal.Terminal, args []string) error {
+	c, err := load(args, t.Getenv)
 	if err != nil {
-		return fmt.Errorf("refserver: configuration:\n%w", err)
+		return misconfigured(err)
 	}
 	a, err := open(ctx, c)
 	if err != nil {
-		return fmt.Errorf("refserver: %w", err)
+		return err
 	}
-	if err := errors.Join(a.serve(ctx), a.close()); err != nil {
-		return fmt.Errorf("refserver: %w", err)
+	return errors.Join(a.serve(ctx), a.close())
+}
+
+// misconfigured puts each mistake of a configuration on a line of its own.
+func misconfigured(err error) error {
+	if errors.Is(err, flag.ErrHelp) {
+		return err
 	}
-	return nil
+	return fmt.Errorf("configuration:\n%w", err)
 }

@@ -219,7 +219,7 @@ func TestSecondServerIsKeptOffTheData(t *testing.T) {
 	dir := t.TempDir()
 	first := startServer(t, dir)
 	t.Chdir(t.TempDir())
-	err := run(t.Context(), nil, env("DATA_DIR", dir, "PORT", "0", "OPS_ADDR", "off"))
+	err := run(t.Context(), quiet(io.Discard, "DATA_DIR", dir, "PORT", "0", "OPS_ADDR", "off"), nil)
 	if err == nil || !strings.Contains(err.Error(), "in use by another server") {
 		t.Errorf("second server: %v", err)
 	}

@@ -1,0 +1,87 @@
+package client
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+)
+
+// File is a file to upload.
+type File struct {
+	Name string
+	// NDJSON says that it is no CSV file.
+	NDJSON bool
+	// Size is the number of bytes, less than 0 if unknown.
+	Size int64
+	// Body is read to its end, or until the server has answered. It may be
+	// read for a moment after that.
+	Body io.Reader
+	// Key makes it safe to send the file again.
+	Key string
+	// Process asks for the batch to be put in line.
+	Process bool
+}
+
+// Receipt tells what became of an upload.
+type Receipt struct {
+	BatchID   string     `json:"batch_id"`
+	Inserted  int64      `json:"inserted_count"`
+	Failed    int64      `json:"failed_count"`
+	Rows      []RowError `json:"errors"` // the first of those that failed
+	Truncated bool       `json:"errors_truncated"`
+	Status    string     `json:"status"`
+	// ProcessError says why a stored batch was not put in line.
+	ProcessError string `json:"process_error"`
+	// Replayed says that the file was there already.
+	Replayed bool `json:"-"`
+}
+
+// RowError tells of a rejected row.
+type RowError struct {
+	Line   int64  `json:"line"`
+	Code   string `json:"code"`
+	Reason string `json:"error_reason"`
+}
+
+// Upload sends a file. Errors: *[Error]; [ErrNoServer].
+func (c *Client) Upload(ctx context.Context, f *File) (*Receipt, error) {
+	query := url.Values{"file_name": {f.Name}}
+	if f.Process {
+		query.Set("process", "true")
+	}
+	req, err := c.request(ctx, http.MethodPost, "uploads", query, f.Body)
+	if err != nil {
+		return nil, err
+	}
+	req.ContentLength = f.Size
+	if f.Size == 0 {
+		req.Body = http.NoBody // 0 and a body would mean an unknown size
+	}
+	req.Header.Set("Content-Type", "text/csv")
+	if f.NDJSON {
+		req.Header.Set("Content-Type", "application/x-ndjson")
+	}
+	req.Header.Set("Idempotency-Key", f.Key)
+	// Whoever is refused for another reason than the file need not send it.
+	req.Header.Set("Expect", "100-continue")
+	res, err := c.do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close() //nolint:errcheck // it was only read
+	receipt := &Receipt{Replayed: res.Header.Get("Idempotency-Replayed") == "true"}
+	return receipt, decode(res.Body, receipt)
+}
+
+// Batch is the state of a batch.
+type Batch struct {
+	Status    string `json:"status"`
+	LastError string `json:"last_error"`
+}
+
+// Batch returns the state of a batch. Errors: *[Error]; [ErrNoServer].
+func (c *Client) Batch(ctx context.Context, id string) (*Batch, error) {
+	b := &Batch{}
+	return b, c.get(ctx, "batches/"+url.PathEscape(id), nil, b)
+}

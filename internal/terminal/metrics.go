@@ -1,0 +1,105 @@
+package terminal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/eventmetrics/eventmetrics/internal/client"
+	"github.com/eventmetrics/eventmetrics/internal/settings"
+)
+
+// Metrics prints the metrics of a running server.
+func Metrics(ctx context.Context, t *Terminal, args []string) error {
+	query := url.Values{}
+	var format string
+	parameter := func(name, flag, usage string) settings.Setting {
+		return settings.Setting{Flag: flag, Usage: usage, Set: func(v string) error {
+			if v != "" {
+				query.Add(name, v)
+			}
+			return nil
+		}}
+	}
+	c, rest, err := connect("refserver metrics", t, args,
+		parameter("from", "from", "first `date`, 2006-01-02"),
+		parameter("to", "to", "last `date`"),
+		parameter("interval", "interval", "hour, day, week or month"),
+		parameter("tz", "tz", "`zone` whose calendar counts, such as Asia/Kathmandu"),
+		parameter("event_type", "event-type", "only this `type`; may be repeated"),
+		settings.Setting{Flag: "format", Default: "table", Usage: "table, json or csv", Set: oneOf(&format, "table", "json", "csv")})
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return fmt.Errorf("metrics: unknown argument %.40q", rest[0])
+	}
+	if format == "table" {
+		err = printTable(ctx, t, c, query)
+	} else {
+		query.Set("format", format)
+		err = copyMetrics(ctx, t, c, query)
+	}
+	if refused, ok := errors.AsType[*client.Error](err); ok && refused.Status == http.StatusNotFound && refused.Code == "" {
+		_, err = fmt.Fprintln(t.Err, "no metrics found")
+		return err
+	}
+	if err != nil {
+		return fmt.Errorf("metrics: %w", plainError(err))
+	}
+	return nil
+}
+
+// oneOf takes one of some words.
+func oneOf(p *string, words ...string) func(string) error {
+	return func(v string) error {
+		for _, word := range words {
+			if v == word {
+				*p = v
+				return nil
+			}
+		}
+		return fmt.Errorf("%.40q: want one of %v", v, words)
+	}
+}
+
+// copyMetrics hands on an answer as it is; to a screen, without what is not
+// printable.
+func copyMetrics(ctx context.Context, t *Terminal, c *client.Client, query url.Values) error {
+	body, err := c.Get(ctx, "metrics", query)
+	if err != nil {
+		return err
+	}
+	defer body.Close() //nolint:errcheck // it was only read
+	out := t.Out
+	if t.columns(out) > 0 {
+		out = &plainWriter{w: out}
+	}
+	_, err = io.Copy(out, body)
+	return err
+}
+
+func printTable(ctx context.Context, t *Terminal, c *client.Client, query url.Values) error {
+	query.Set("fill", "zero")
+	points, err := c.Series(ctx, query)
+	if err != nil {
+		return err
+	}
+	columns := t.columns(t.Out)
+	if columns == 0 {
+		columns = defaultColumns
+	}
+	_, err = io.WriteString(t.Out, newTable(points).text(columns))
+	return err
+}
+
+// plainError is an error whose text is printable.
+func plainError(err error) error {
+	if text := err.Error(); plain(text) != text {
+		return errors.New(plain(text))
+	}
+	return err
+}
