@@ -36,6 +36,7 @@ func run(ctx context.Context, t *terminal.Terminal, args []string) error {
 		{Name: "serve", About: "serve the HTTP API", Run: serve},
 		{Name: "upload", About: "upload files to a running server", Run: terminal.Upload},
 		{Name: "metrics", About: "print the metrics of a running server", Run: terminal.Metrics},
+		{Name: "doctor", About: "check the configuration and what it names, changing nothing", Run: examine},
 		{Name: "import-legacy", About: "bring over the data of the original service", Run: importLegacy},
 		{Name: "version", About: "print what this program was built of", Run: terminal.Version},
 	}}

@@ -81,18 +81,8 @@ func (c *Client) do(req *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// get decodes a JSON answer into v.
-func (c *Client) get(ctx context.Context, path string, query url.Values, v any) error {
-	body, err := c.Get(ctx, path, query)
-	if err != nil {
-		return err
-	}
-	defer body.Close() //nolint:errcheck // it was only read
-	return decode(body, v)
-}
-
-// Get returns the answer to a query, which the caller closes. Errors: as of
-// Upload.
+// Get returns the answer to a query, which the caller closes. Errors: *[Error];
+// [ErrNoServer].
 func (c *Client) Get(ctx context.Context, path string, query url.Values) (io.ReadCloser, error) {
 	req, err := c.request(ctx, http.MethodGet, path, query, nil)
 	if err != nil {

@@ -82,6 +82,11 @@ type Batch struct {
 
 // Batch returns the state of a batch. Errors: *[Error]; [ErrNoServer].
 func (c *Client) Batch(ctx context.Context, id string) (*Batch, error) {
+	body, err := c.Get(ctx, "batches/"+url.PathEscape(id), nil)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close() //nolint:errcheck // it was only read
 	b := &Batch{}
-	return b, c.get(ctx, "batches/"+url.PathEscape(id), nil, b)
+	return b, decode(body, b)
 }

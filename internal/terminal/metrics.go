@@ -2,11 +2,13 @@ package terminal
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/eventmetrics/eventmetrics/internal/client"
 	"github.com/eventmetrics/eventmetrics/internal/settings"
@@ -56,13 +58,11 @@ func Metrics(ctx context.Context, t *Terminal, args []string) error {
 // oneOf takes one of some words.
 func oneOf(p *string, words ...string) func(string) error {
 	return func(v string) error {
-		for _, word := range words {
-			if v == word {
-				*p = v
-				return nil
-			}
+		if !slices.Contains(words, v) {
+			return fmt.Errorf("%.40q: want one of %v", v, words)
 		}
-		return fmt.Errorf("%.40q: want one of %v", v, words)
+		*p = v
+		return nil
 	}
 }
 
@@ -84,15 +84,20 @@ func copyMetrics(ctx context.Context, t *Terminal, c *client.Client, query url.V
 
 func printTable(ctx context.Context, t *Terminal, c *client.Client, query url.Values) error {
 	query.Set("fill", "zero")
-	points, err := c.Series(ctx, query)
+	body, err := c.Get(ctx, "metrics", query)
 	if err != nil {
 		return err
+	}
+	defer body.Close() //nolint:errcheck // it was only read
+	var answer struct{ Data []point }
+	if err := json.NewDecoder(body).Decode(&answer); err != nil {
+		return fmt.Errorf("read answer: %w", err)
 	}
 	columns := t.columns(t.Out)
 	if columns == 0 {
 		columns = defaultColumns
 	}
-	_, err = io.WriteString(t.Out, newTable(points).text(columns))
+	_, err = io.WriteString(t.Out, newTable(answer.Data).text(columns))
 	return err
 }
 

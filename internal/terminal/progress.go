@@ -44,10 +44,10 @@ func (p *progress) redraw() {
 	defer tick.Stop()
 	for {
 		// The last column is left free: some screens go to the next line there.
-		fmt.Fprintf(p.t.Err, "\r%s\x1b[K", p.line(p.t.columns(p.t.Err)-1, time.Now()))
+		p.t.warn("\r%s\x1b[K", p.line(p.t.columns(p.t.Err)-1, time.Now()))
 		select {
 		case <-p.quit:
-			fmt.Fprint(p.t.Err, "\r\x1b[K")
+			p.t.warn("\r\x1b[K")
 			return
 		case <-tick.C:
 		}

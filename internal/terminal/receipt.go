@@ -48,7 +48,7 @@ func (u *uploader) print(name string, r *client.Receipt, status string) {
 	if r.Replayed {
 		note = " (was there already; -again uploads it once more)"
 	}
-	fmt.Fprintf(u.t.Out, "%s: batch %s, %d inserted, %d failed, %s%s\n",
+	u.t.print("%s: batch %s, %d inserted, %d failed, %s%s\n",
 		plain(name), plain(r.BatchID), r.Inserted, r.Failed, plain(status), note)
 	if r.Failed == 0 {
 		return
@@ -56,7 +56,7 @@ func (u *uploader) print(name string, r *client.Receipt, status string) {
 	u.files++
 	u.rows += r.Failed
 	u.printRows(r.Rows, r.Failed)
-	fmt.Fprintf(u.t.Out, "  repair file: %s\n", u.client.URL("batches", r.BatchID, "errors"))
+	u.t.print("  repair file: %s\n", u.client.URL("batches", r.BatchID, "errors"))
 }
 
 // printRows prints rejected rows by their code, the most frequent first.
@@ -83,5 +83,5 @@ func (u *uploader) printRows(rows []client.RowError, all int64) {
 	if n := int64(len(rows)); 0 < n && n < all {
 		fmt.Fprintf(&text, "  (of the first %d of %d rejected rows)\n", n, all)
 	}
-	fmt.Fprint(u.t.Out, text.String())
+	u.t.print("%s", text.String())
 }

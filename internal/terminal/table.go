@@ -7,9 +7,17 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/eventmetrics/eventmetrics/internal/client"
 	"github.com/eventmetrics/eventmetrics/internal/sparkline"
 )
+
+// point is one bucket of a series, as the server tells it.
+type point struct {
+	Date    string
+	Metrics []struct {
+		Type  string `json:"event_type"`
+		Count int64
+	}
+}
 
 // table has a row for each event type.
 type table struct {
@@ -26,7 +34,7 @@ type row struct {
 }
 
 // newTable sums a series, the most frequent type first.
-func newTable(points []client.Point) *table {
+func newTable(points []point) *table {
 	t := &table{}
 	byType := map[string]*row{}
 	for i, p := range points {

@@ -4,6 +4,7 @@ package terminal
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"time"
@@ -48,6 +49,12 @@ func (t *Terminal) columns(w io.Writer) int {
 	}
 	return t.Columns(w)
 }
+
+// print prints a result, warn what is beside it. Where nobody can be told any
+// more, there is nobody to tell that either.
+func (t *Terminal) print(format string, args ...any) { _, _ = fmt.Fprintf(t.Out, format, args...) }
+
+func (t *Terminal) warn(format string, args ...any) { _, _ = fmt.Fprintf(t.Err, format, args...) }
 
 // sleep waits, unless ctx ends.
 func sleep(ctx context.Context, d time.Duration) error {

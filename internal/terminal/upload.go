@@ -48,7 +48,7 @@ func Upload(ctx context.Context, t *Terminal, args []string) error {
 		}
 		if err != nil {
 			u.failed++
-			fmt.Fprintf(t.Out, "%s: NOT UPLOADED: %s\n", plain(name), plain(err.Error()))
+			t.print("%s: NOT UPLOADED: %s\n", plain(name), plain(err.Error()))
 			if refused, ok := errors.AsType[*client.Error](err); ok {
 				u.printRows(refused.Rows, refused.Failed)
 			}
@@ -60,7 +60,7 @@ func Upload(ctx context.Context, t *Terminal, args []string) error {
 // sum warns of rejected rows and returns the error of the whole.
 func (u *uploader) sum(files int) error {
 	if u.rows > 0 {
-		fmt.Fprintf(u.t.Err, "warning: %s of %s rejected; mend them in the repair file and upload that\n",
+		u.t.warn("warning: %s of %s rejected; mend them in the repair file and upload that\n",
 			count(u.rows, "row"), count(u.files, "file"))
 	}
 	if u.failed > 0 {
@@ -94,7 +94,7 @@ func (u *uploader) file(ctx context.Context, name string) error {
 	u.print(name, receipt, status)
 	if failure != nil && ctx.Err() == nil {
 		u.failed++
-		fmt.Fprintf(u.t.Out, "  NOT PROCESSED: %s\n", plain(failure.Error()))
+		u.t.print("  NOT PROCESSED: %s\n", plain(failure.Error()))
 	}
 	return nil
 }
@@ -147,7 +147,7 @@ func (u *uploader) pause(ctx context.Context, p *progress, d time.Duration, why 
 		return fmt.Sprintf("again in %s (%s)", secondsText(max(time.Until(until), 0)), reason)
 	})
 	if !p.screen() {
-		fmt.Fprintf(u.t.Err, "%s: again in %s (%s)\n", p.name, secondsText(d), reason)
+		u.t.warn("%s: again in %s (%s)\n", p.name, secondsText(d), reason)
 	}
 	return sleep(ctx, d)
 }

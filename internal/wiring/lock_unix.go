@@ -3,8 +3,10 @@
 package wiring
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -23,4 +25,21 @@ func lockDir(dir string) (io.Closer, error) {
 		return nil, fmt.Errorf("DATA_DIR %q is in use by another server: %w", dir, err)
 	}
 	return f, nil
+}
+
+// Locked reports whether a server has the data directory. It makes nothing.
+func Locked(dir string) (bool, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look at the lock: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // gives the lock back, too
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return true, nil
+	}
+	return false, err
 }

@@ -72,6 +72,19 @@ var ErrForeign = errors.New("mongostore: database belongs to another program")
 // options mean the defaults. The caller must Close the Store. No
 // error cites the URI. Errors: [ErrForeign]; store.ErrUnavailable.
 func Open(ctx context.Context, uri string, opts *Options) (*Store, error) {
+	client, err := connect(uri)
+	if err != nil {
+		return nil, err
+	}
+	s, err := New(ctx, client.Database(databaseOf(uri)), opts)
+	if err != nil {
+		return nil, errors.Join(err, client.Disconnect(context.WithoutCancel(ctx)))
+	}
+	s.client = client
+	return s, nil
+}
+
+func connect(uri string) (*mongo.Client, error) {
 	if err := CheckURI(uri); err != nil {
 		return nil, fmt.Errorf("mongostore: %w", err)
 	}
@@ -85,12 +98,7 @@ func Open(ctx context.Context, uri string, opts *Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mongostore: connect: %w", err)
 	}
-	s, err := New(ctx, client.Database(databaseOf(uri)), opts)
-	if err != nil {
-		return nil, errors.Join(err, client.Disconnect(context.WithoutCancel(ctx)))
-	}
-	s.client = client
-	return s, nil
+	return client, nil
 }
 
 // databaseOf returns the database in the path of a URI, whose many hosts
@@ -111,6 +119,17 @@ func databaseOf(uri string) string {
 // [Store.Close]. Nil options mean the defaults. Errors: [ErrForeign];
 // store.ErrUnavailable.
 func New(ctx context.Context, db *mongo.Database, opts *Options) (*Store, error) {
+	s := newStore(db, opts)
+	s.settler.init(s.settle)
+	if err := s.setUp(ctx); err != nil {
+		s.settler.stop()
+		return nil, fmt.Errorf("mongostore: open database %q: %w", db.Name(), err)
+	}
+	return s, nil
+}
+
+// newStore returns a Store that has not been set up, and does not settle.
+func newStore(db *mongo.Database, opts *Options) *Store {
 	s := &Store{db: db}
 	if opts != nil {
 		s.opts = *opts
@@ -121,13 +140,8 @@ func New(ctx context.Context, db *mongo.Database, opts *Options) (*Store, error)
 		s.opts.Now = time.Now
 	}
 	s.log = cmp.Or(s.opts.Logger, slog.New(slog.DiscardHandler))
-	s.settler.init(s.settle)
 	s.nameCollections()
-	if err := s.setUp(ctx); err != nil {
-		s.settler.stop()
-		return nil, fmt.Errorf("mongostore: open database %q: %w", db.Name(), err)
-	}
-	return s, nil
+	return s
 }
 
 func (s *Store) nameCollections() {

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"net"
+	"strconv"
+
+	"github.com/eventmetrics/eventmetrics/internal/doctor"
+	"github.com/eventmetrics/eventmetrics/internal/terminal"
+)
+
+// examine checks what the server would be told, and what that names.
+func examine(ctx context.Context, t *terminal.Terminal, args []string) error {
+	c, err := load(args, t.Getenv)
+	if errors.Is(err, flag.ErrHelp) {
+		return err
+	}
+	if err != nil {
+		return terminal.Doctor(ctx, t, err, nil)
+	}
+	return terminal.Doctor(ctx, t, nil, &doctor.Options{
+		MongoURI: c.mongoURI, RedisURL: c.redisURL, DataDir: c.dataDir,
+		Address: net.JoinHostPort(c.host, strconv.Itoa(c.port)), OpsAddress: c.opsAddr,
+		Token: c.token, MaxUploadBytes: c.maxUploadBytes,
+	})
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eventmetrics/eventmetrics/internal/testenv"
+	"github.com/eventmetrics/eventmetrics/internal/wiring"
+	"github.com/eventmetrics/eventmetrics/queue"
+)
+
+// visit runs doctor and returns its lines and its error.
+func visit(t *testing.T, pairs ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	err := run(t.Context(), quiet(&out, append([]string{"PORT", "0", "OPS_ADDR", "off"}, pairs...)...), []string{"doctor"})
+	return out.String(), err
+}
+
+// expect checks the lines that a finding begins, and whether one failed.
+func expect(t *testing.T, out string, err error, lines ...string) {
+	t.Helper()
+	fails := false
+	for _, line := range lines {
+		fails = fails || strings.HasPrefix(line, "fail")
+		if !strings.Contains("\n"+out, "\n"+line) {
+			t.Errorf("no line %q in\n%s", line, out)
+		}
+	}
+	if (err != nil) != fails {
+		t.Errorf("the error is %v after\n%s", err, out)
+	}
+}
+
+// contents returns the files of a directory that hold data.
+func contents(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	for _, name := range []string{"events.db", "queue.db"} {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = string(data)
+	}
+	return files
+}
+
+func TestDoctorListsAllMistakes(t *testing.T) {
+	t.Chdir(t.TempDir())
+	out, err := visit(t, "WORKERS", "0", "LOG_LEVEL", "loud", "MONGO_URI", "hunter2")
+	expect(t, out, err, "fail  configuration   WORKERS", "fail  configuration   LOG_LEVEL", "fail  configuration   MONGO_URI")
+	if strings.Contains(out, "hunter2") || strings.Count(out, "\n") != 3 {
+		t.Errorf("printed %s", out)
+	}
+}
+
+func TestDoctorMakesNothing(t *testing.T) {
+	t.Chdir(t.TempDir())
+	out, err := visit(t, "DATA_DIR", "a/b")
+	expect(t, out, err, "ok    data directory  a/b is not there yet", "ok    store ", "ok    queue ", "ok    server ", "ok    time zones ")
+	if left, _ := filepath.Glob("*"); left != nil {
+		t.Errorf("it made %v", left)
+	}
+	if err := os.WriteFile("file", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{"file", "file/below"} {
+		out, err = visit(t, "DATA_DIR", dir)
+		expect(t, out, err, "fail  data directory ")
+	}
+}
+
+func TestDoctorLooksAtFilesThatNobodyUses(t *testing.T) {
+	t.Chdir(t.TempDir())
+	dir := t.TempDir()
+	b, err := wiring.Open(t.Context(), &wiring.Options{DataDir: dir, Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Queue.Enqueue(t.Context(), queue.Job{Kind: "novelty", ID: "1"}); err != nil {
+		t.Fatal(err)
+	}
+	bury(t, b.Queue)
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	before := contents(t, dir)
+	out, err := visit(t, "DATA_DIR", dir)
+	expect(t, out, err, "ok    lock            no server", "ok    store           SQLite, the file is whole",
+		"ok    queue           SQLite: 0 waiting, 0 delayed, 0 running, 1 dead", "warn  queue           1 dead letters")
+	if d := cmp.Diff(before, contents(t, dir)); d != "" {
+		t.Error("it changed the files")
+	}
+	for _, name := range []string{"events.db", "queue.db"} {
+		if err := os.WriteFile(filepath.Join(dir, name), bytes.Repeat([]byte("nonsense"), 1000), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err = visit(t, "DATA_DIR", dir)
+	expect(t, out, err, "fail  store ", "fail  queue ")
+}
+
+// bury does the jobs of a queue so that they end in the dead letters.
+func bury(t *testing.T, q queue.Queue) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- q.Consume(ctx, func(context.Context, queue.Job) error { return queue.Permanent(os.ErrInvalid) })
+	}()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
+		stats, err := q.Stats(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if stats.Dead > 0 {
+			stop()
+			if err := <-ended; err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+	}
+	t.Fatal("no dead letter")
+}
+
+func TestDoctorVisitsARunningServer(t *testing.T) {
+	dir := t.TempDir()
+	s := startServer(t, dir)
+	t.Chdir(t.TempDir())
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := visit(t, "DATA_DIR", dir, "PORT", port, "ADMIN_TOKEN", "secret")
+	expect(t, out, err, "ok    lock            a server has it", "ok    store           SQLite, left to the server", "ok    server          it has run on ")
+	out, err = visit(t, "DATA_DIR", dir, "PORT", port, "ADMIN_TOKEN", "other")
+	expect(t, out, err, "warn  server          it has another ADMIN_TOKEN")
+	out, err = visit(t, "DATA_DIR", t.TempDir(), "PORT", port)
+	expect(t, out, err, "fail  server ")
+	out, err = visit(t, "DATA_DIR", dir)
+	expect(t, out, err, "fail  server          the one that has DATA_DIR does not listen")
+	s.get("/batches") // it was not disturbed
+	_ = s.stop(syscall.SIGKILL)
+	out, err = visit(t, "DATA_DIR", dir, "PORT", port)
+	expect(t, out, err, "ok    lock            no server", "ok    server ")
+}
+
+func TestDoctorKnowsStrangers(t *testing.T) {
+	t.Chdir(t.TempDir())
+	stranger := httptest.NewServer(nil)
+	defer stranger.Close()
+	address := strings.TrimPrefix(stranger.URL, "http://")
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := visit(t, "DATA_DIR", t.TempDir(), "PORT", port, "OPS_ADDR", address)
+	expect(t, out, err, "fail  server          "+address+" is in use by another program", "fail  operators ")
+}
+
+func TestDoctorVisitsMongoAndRedis(t *testing.T) {
+	mongo := testenv.Mongo(t)
+	redis := testenv.Redis(t)
+	t.Chdir(t.TempDir())
+	pairs := []string{"MONGO_URI", mongo, "REDIS_URL", redis.URL}
+	out, err := visit(t, pairs...)
+	expect(t, out, err, "ok    store           MongoDB can be read and written", "ok    clock           that of MongoDB", "ok    queue           Redis: 0 waiting", "ok    clock           that of Redis")
+	redis.Kill()
+	out, err = visit(t, pairs...)
+	expect(t, out, err, "ok    store ", "fail  queue           Redis: ")
+}

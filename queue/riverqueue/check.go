@@ -1,0 +1,43 @@
+package riverqueue
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+
+	"github.com/eventmetrics/eventmetrics/queue"
+)
+
+// Check counts the jobs of the queue that [Open] made at path, without changing
+// it. It may be in use. Errors: fs.ErrNotExist.
+func Check(ctx context.Context, path string) (queue.Stats, error) {
+	if _, err := os.Stat(path); err != nil {
+		return queue.Stats{}, fmt.Errorf("riverqueue: %w", err)
+	}
+	dsn, err := DSN(path)
+	if err != nil {
+		return queue.Stats{}, err
+	}
+	db, err := sql.Open("sqlite", readOnly(dsn))
+	if err != nil {
+		return queue.Stats{}, fmt.Errorf("riverqueue: open %q: %w", path, err)
+	}
+	db.SetMaxOpenConns(1)
+	q, err := NewDriver(riversqlite.New(db), nil)
+	if err != nil {
+		return queue.Stats{}, errors.Join(err, db.Close())
+	}
+	stats, err := q.Stats(ctx)
+	return stats, errors.Join(err, q.Close(), db.Close())
+}
+
+// readOnly makes the name of a handle one that cannot write.
+func readOnly(dsn string) string {
+	file, _, _ := strings.Cut(dsn, "?")
+	return file + "?mode=ro&_pragma=busy_timeout(10000)&_pragma=query_only(1)"
+}

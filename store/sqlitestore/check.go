@@ -1,0 +1,43 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+)
+
+// Check looks at the file at path without changing it: whether it is one of a
+// Store, of a version that this package knows, and whole as far as can be seen
+// until ctx ends. It may be in use. Errors: fs.ErrNotExist.
+func Check(ctx context.Context, path string) error {
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("sqlitestore: %w", err)
+	}
+	_, dsn := DSN(path)
+	db, err := sql.Open("sqlite", dsn+"&mode=ro")
+	if err != nil {
+		return fmt.Errorf("sqlitestore: open %q: %w", path, err)
+	}
+	defer db.Close() //nolint:errcheck // it was only read
+	var version, app int
+	for pragma, value := range map[string]*int{"user_version": &version, "application_id": &app} {
+		if err := db.QueryRowContext(ctx, "PRAGMA "+pragma).Scan(value); err != nil {
+			return wrap(ctx, err, "read %s", pragma)
+		}
+	}
+	if version != schemaVersion || app != applicationID {
+		return fmt.Errorf("sqlitestore: the file has application id %#x and version %d, want %#x and %d", app, version, applicationID, schemaVersion)
+	}
+	var verdict string
+	err = db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict)
+	switch {
+	case ctx.Err() != nil: // a great file takes longer than anybody waits
+		return nil
+	case err != nil:
+		return wrap(ctx, err, "check the file")
+	case verdict != "ok":
+		return fmt.Errorf("sqlitestore: the file is damaged: %s", verdict)
+	}
+	return nil
+}
