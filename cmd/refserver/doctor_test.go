@@ -98,7 +98,7 @@ func TestDoctorLooksAtFilesThatNobodyUses(t *testing.T) {
 	before := contents(t, dir)
 	out, err := visit(t, "DATA_DIR", dir)
 	expect(t, out, err, "ok    lock            no server", "ok    store           SQLite, the file is whole",
-		"ok    queue           SQLite: 0 waiting, 0 delayed, 0 running, 1 dead", "warn  queue           1 dead letters")
+		"ok    queue           SQLite: 0 waiting, 0 delayed, 0 running, 1 dead", "warn  queue           dead letters: 1;")
 	if d := cmp.Diff(before, contents(t, dir)); d != "" {
 		t.Error("it changed the files")
 	}

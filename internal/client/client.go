@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"strings"
@@ -69,8 +70,13 @@ func (c *Client) do(req *http.Request) (*http.Response, error) {
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err // without the address, which the user knows
 		}
-		if errors.Is(err, syscall.ECONNREFUSED) {
+		_, local := errors.AsType[*fs.PathError](err) // of the file that is sent
+		cause, system := errors.AsType[syscall.Errno](err)
+		switch {
+		case errors.Is(err, syscall.ECONNREFUSED):
 			return nil, fmt.Errorf("%w at %s", ErrNoServer, c.base.Host)
+		case system && !local:
+			return nil, fmt.Errorf("client: connection lost: %w", cause)
 		}
 		return nil, fmt.Errorf("client: %w", err)
 	}

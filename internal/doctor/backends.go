@@ -136,5 +136,5 @@ func (c *checkup) stats(check, where string, s queue.Stats, shared bool) {
 }
 
 func (c *checkup) dead(n int64) {
-	c.say(Warn, "queue", "%d dead letters: see GET /admin/queues/event-processing/dlq, and retry or discard them", n)
+	c.say(Warn, "queue", "dead letters: %d; see GET /admin/queues/event-processing/dlq, and retry or discard them", n)
 }
