@@ -91,5 +91,9 @@ function online() { banner.replaceChildren(); }
 takeToken();
 catchLinks();
 addEventListener('navigate', draw);
+// A page that is kept for the way back must not keep its stream: browsers open
+// six connections to a server, and would wait for one of them.
+addEventListener('pagehide', () => leave.abort());
+addEventListener('pageshow', (e) => { if (e.persisted) draw(); });
 addEventListener('hashchange', () => { if (takeToken()) draw(); });
 draw();
