@@ -5,16 +5,21 @@ import (
 	"fmt"
 )
 
-// ErrInvalidJob means that a job's kind or id is not of the allowed form.
+// ErrInvalidJob means that a job's kind, id or origin is not of the allowed
+// form.
 var ErrInvalidJob = errors.New("queue: invalid job")
 
-// Validate checks the form of the kind and the id. Errors: ErrInvalidJob.
+// Validate checks the form of the kind, the id and the origin. Errors:
+// ErrInvalidJob.
 func (j Job) Validate() error {
 	if len(j.Kind) < 2 || len(j.Kind) > 32 || !all(j.Kind, kindByte) {
 		return fmt.Errorf("%w: kind %.40q", ErrInvalidJob, j.Kind)
 	}
 	if j.ID == "" || len(j.ID) > 128 || !all(j.ID, idByte) {
 		return fmt.Errorf("%w: id %.40q", ErrInvalidJob, j.ID)
+	}
+	if len(j.Origin) > MaxOrigin || !all(j.Origin, originByte) {
+		return fmt.Errorf("%w: origin %.40q", ErrInvalidJob, j.Origin)
 	}
 	return nil
 }
@@ -33,6 +38,8 @@ func kindByte(c byte) bool {
 }
 
 func idByte(c byte) bool { return c > ' ' && c <= '~' }
+
+func originByte(c byte) bool { return c >= ' ' && c <= '~' }
 
 // ParseKey splits a key of the form kind:id. Errors: ErrInvalidJob.
 func ParseKey(key string) (Job, error) {

@@ -79,6 +79,9 @@ type DeadLetters interface {
 // or the error is [Permanent].
 type Handler func(ctx context.Context, job Job) error
 
+// MaxOrigin is the greatest length of Job.Origin in bytes.
+const MaxOrigin = 256
+
 // Job names a piece of work.
 type Job struct {
 	// Kind is the sort of work: 2 to 32 of a-z, 0-9, hyphen and underscore.
@@ -89,6 +92,12 @@ type Job struct {
 	// RunAt is the earliest time to run the job, never early by the queue's
 	// clock; zero means now.
 	RunAt time.Time
+	// Origin says what asked for the job, for logs and traces. It means
+	// nothing to the queue, which hands it over with the job and lists it
+	// with the dead one: that of the Enqueue that added the job, through all
+	// attempts and retries. At most MaxOrigin bytes of printable ASCII; it may
+	// be empty.
+	Origin string
 
 	// Attempt counts from 1; the queue sets it when it hands the job over.
 	Attempt int

@@ -39,6 +39,24 @@ func brokenDeadLetters() []brokenQueue {
 			}
 			return list
 		})},
+		{
+			name: "lists dead letters without their origin", fails: []string{"a job keeps its origin through attempts, death and retry"},
+			open: onDead(func(_ queue.DeadQuery, list []queue.DeadJob) []queue.DeadJob {
+				for i := range list {
+					list[i].Origin = ""
+				}
+				return list
+			}),
+		},
+		{
+			name: "forgets the origin after an attempt", fails: []string{"a job keeps its origin through attempts, death and retry"},
+			open: handled(func(ctx context.Context, j queue.Job, h queue.Handler) error {
+				if j.Attempt > 1 {
+					j.Origin = ""
+				}
+				return h(ctx, j)
+			}),
+		},
 		{name: "keeps whole messages", fails: []string{"the error of a dead letter is its message, shortened"}, open: wholeMessages},
 		{name: "trims the dead letters", fails: []string{"dead letters stay when their queue goes on"}, open: faked(func(f *fake) {
 			f.consume = func(ctx context.Context, h queue.Handler) error {

@@ -154,6 +154,19 @@ func brokenEnqueues() []brokenQueue {
 			"a completed job is not admitted again within the done window",
 			"a hundred concurrent enqueues of one job make one run",
 		}, open: admitsAgain},
+		{name: "drops origins", fails: []string{
+			"the origin of a job is that of the Enqueue that added it",
+			"a job keeps its origin through attempts, death and retry",
+		}, open: onEnqueue(func(j *queue.Job) { j.Origin = "" })},
+		{name: "cuts origins", fails: []string{"the origin of a job is that of the Enqueue that added it"}, open: onEnqueue(func(j *queue.Job) {
+			j.Origin = j.Origin[:min(len(j.Origin), 200)]
+		})},
+		{name: "takes the latest origin", fails: []string{"the origin of a job is that of the Enqueue that added it"}, open: latestOrigin},
+		{name: "lets any origin in", fails: []string{"an invalid job is refused and none of the call is added"}, open: onEnqueue(func(j *queue.Job) {
+			if j.Origin != "" {
+				j.Origin = "any"
+			}
+		})},
 		{name: "does not see what is enqueued while it runs", fails: []string{"a job may be enqueued before and while Consume runs"}, open: deaf},
 	}
 }
@@ -168,6 +181,25 @@ func onEnqueue(change func(j *queue.Job)) func(s Settings) queue.Queue {
 			return f.Queue.Enqueue(ctx, jobs...)
 		}
 	})
+}
+
+func latestOrigin(s Settings) queue.Queue {
+	var latest sync.Map
+	f := &fake{Queue: sound(s)}
+	f.enqueue = func(ctx context.Context, jobs []queue.Job) error {
+		for _, j := range jobs {
+			latest.Store(j.Key(), j.Origin)
+		}
+		return f.Queue.Enqueue(ctx, jobs...)
+	}
+	f.handler = func(h queue.Handler) queue.Handler {
+		return func(ctx context.Context, j queue.Job) error {
+			origin, _ := latest.Load(j.Key())
+			j.Origin, _ = origin.(string)
+			return h(ctx, j)
+		}
+	}
+	return f
 }
 
 func admitsAgain(s Settings) queue.Queue {

@@ -67,7 +67,7 @@ type check struct {
 func checks() []check {
 	var all []check
 	for _, some := range [][]check{
-		enqueueChecks(), onceChecks(), attemptChecks(), deadChecks(), retryChecks(),
+		enqueueChecks(), originChecks(), onceChecks(), attemptChecks(), deadChecks(), retryChecks(),
 		drainChecks(), consumeChecks(), statsChecks(), contextChecks(), crashChecks(),
 	} {
 		all = append(all, some...)

@@ -41,7 +41,7 @@ func (q *Queue) Dead(ctx context.Context, query queue.DeadQuery) ([]queue.DeadJo
 
 // deadJob reads a row of dead.lua.
 func deadJob(row any) (queue.DeadJob, error) {
-	fields, err := texts(row, 4)
+	fields, err := texts(row, 5)
 	if err != nil {
 		return queue.DeadJob{}, err
 	}
@@ -50,6 +50,7 @@ func deadJob(row any) (queue.DeadJob, error) {
 	if err != nil {
 		return queue.DeadJob{}, fmt.Errorf("redisqueue: read dead job: %w", err)
 	}
+	job.Origin = fields[4]
 	most, message, _ := strings.Cut(fields[3], ":")
 	var died int64
 	if died, err = strconv.ParseInt(score, 10, 64); err == nil {

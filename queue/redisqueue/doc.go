@@ -49,6 +49,7 @@
 //	own     hash        running jobs: consumer and number of its call, attempt
 //	lease   sorted set  consumers with running jobs: when the lease expires, ms
 //	att     hash        attempts before, if any, of jobs that are not completed
+//	from    hash        origins, if any, of jobs that are not completed
 //	dead    sorted set  dead letters: when it died, us, each at its own time
 //	err     hash        dead letters: attempts that it had and the last message
 //	done    sorted set  completed jobs: when they are forgotten, ms
@@ -56,5 +57,6 @@
 //	layout  string      the version of all this, 1
 //
 // Others, which begin with wake: and receipt:, are gone a minute after use.
-// What a job costs is its key, twice, and some 60 to 90 bytes.
+// What a job costs is its key, twice, and some 60 to 90 bytes. An origin costs
+// the key once more, and itself.
 package redisqueue

@@ -34,8 +34,8 @@ func (q *Queue) Enqueue(ctx context.Context, jobs ...queue.Job) error {
 // enqueueArgs makes the arguments of enqueue.lua. Of jobs with the same key
 // the first counts.
 func enqueueArgs(jobs []queue.Job) []any {
-	args := make([]any, 1, len(jobs)+1)
-	var later []any
+	args := make([]any, 2, len(jobs)+2)
+	var later, origins []any
 	seen := make(map[string]bool, len(jobs))
 	for _, j := range jobs {
 		key := j.Key()
@@ -48,9 +48,12 @@ func enqueueArgs(jobs []queue.Job) []any {
 		} else {
 			later = append(later, key, millis(j.RunAt))
 		}
+		if j.Origin != "" {
+			origins = append(origins, key, j.Origin)
+		}
 	}
-	args[0] = len(args) - 1
-	return append(args, later...)
+	args[0], args[1] = len(args)-2, len(later)/2
+	return slices.Concat(args, later, origins)
 }
 
 // maxMillis is the last millisecond that a score of a sorted set can tell from

@@ -150,14 +150,14 @@ func rest(ctx context.Context, d time.Duration) {
 }
 
 func (q *Queue) readAnswer(v any, r *request) (a answer, err error) {
-	parts, err := list(v, 5)
+	parts, err := list(v, 6)
 	if err != nil {
 		return a, err
 	}
-	if a.taken, err = q.readTaken(parts[0], r); err != nil {
+	if a.taken, err = q.readTaken(parts[0], parts[1], r); err != nil {
 		return a, err
 	}
-	refused, err := places(parts[1], len(r.results))
+	refused, err := places(parts[2], len(r.results))
 	if err != nil {
 		return a, err
 	}
@@ -165,11 +165,11 @@ func (q *Queue) readAnswer(v any, r *request) (a answer, err error) {
 		a.refused = append(a.refused, r.results[i])
 	}
 	for i, to := range []*[]string{&a.back, &a.buried} {
-		if *to, err = texts(parts[i+2], -1); err != nil {
+		if *to, err = texts(parts[i+3], -1); err != nil {
 			return a, err
 		}
 	}
-	ms, ok := parts[4].(int64)
+	ms, ok := parts[5].(int64)
 	if !ok {
 		return a, errAnswer
 	}
@@ -177,10 +177,15 @@ func (q *Queue) readAnswer(v any, r *request) (a answer, err error) {
 	return a, nil
 }
 
-// readTaken reads the keys and attempts of jobs.
-func (q *Queue) readTaken(v any, r *request) ([]*held, error) {
+// readTaken reads the keys and attempts of jobs, and their origins unless none
+// has one.
+func (q *Queue) readTaken(v, from any, r *request) ([]*held, error) {
 	pairs, err := list(v, -1)
 	if err != nil || len(pairs)%2 != 0 {
+		return nil, errors.Join(errAnswer, err)
+	}
+	origins, err := texts(from, -1)
+	if err != nil || len(origins) != 0 && len(origins) != len(pairs)/2 {
 		return nil, errors.Join(errAnswer, err)
 	}
 	taken := make([]*held, len(pairs)/2)
@@ -192,6 +197,9 @@ func (q *Queue) readTaken(v any, r *request) ([]*held, error) {
 			return nil, errors.Join(errAnswer, err)
 		}
 		job.Attempt, job.MaxAttempts = int(attempt), q.opts.Retry.Attempts()
+		if len(origins) > 0 {
+			job.Origin = origins[i]
+		}
 		taken[i] = &held{job: job, key: key, owner: r.id + "." + strconv.FormatInt(r.number, 10) + "/" + strconv.FormatInt(attempt, 10)}
 	}
 	return taken, nil

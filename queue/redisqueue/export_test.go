@@ -35,6 +35,9 @@ func (l Lease) Owner() string { return l.held.owner }
 // Attempt returns the number of the attempt.
 func (l Lease) Attempt() int { return l.held.job.Attempt }
 
+// Origin returns the origin of the job.
+func (l Lease) Origin() string { return l.held.job.Origin }
+
 // Result is what to store about a job: complete, retry, bury or release.
 type Result struct {
 	Lease

@@ -29,6 +29,7 @@ const (
 // modelJob is what a queue should know of a job.
 type modelJob struct {
 	State   string
+	Origin  string
 	Attempt int           // before or, if it runs, with this one
 	at      time.Duration // when the state ends by itself
 	holder  *modelCaller
@@ -124,6 +125,7 @@ func (m *model) enqueue(rt *rapid.T) {
 	var list []queue.Job
 	for range rapid.IntRange(1, 4).Draw(rt, "jobs") {
 		j := drawJob(rt)
+		j.Origin = rapid.SampledFrom([]string{"", "x", "y z"}).Draw(rt, "origin")
 		at := m.now
 		if delay := rapid.IntRange(0, 3).Draw(rt, "delay"); delay > 0 {
 			wait := time.Duration(delay)*step - 10*time.Second
@@ -131,7 +133,7 @@ func (m *model) enqueue(rt *rapid.T) {
 		}
 		list = append(list, j)
 		if m.known(j.Key()) == nil {
-			m.jobs[j.Key()] = &modelJob{State: "waiting", at: at}
+			m.jobs[j.Key()] = &modelJob{State: "waiting", Origin: j.Origin, at: at}
 			if at > m.now {
 				m.jobs[j.Key()].State = "delayed"
 			}
@@ -245,10 +247,10 @@ func (m *model) taken(rt *rapid.T, c *modelCaller, want int, got redisqueue.Answ
 	}
 	for _, l := range got.Taken {
 		j := m.jobs[l.Key()]
-		if j == nil || j.State != "waiting" || l.Attempt() != j.Attempt+1 {
-			rt.Fatalf("%s was taken as attempt %d, but is %+v", l.Key(), l.Attempt(), j)
+		if j == nil || j.State != "waiting" || l.Attempt() != j.Attempt+1 || l.Origin() != j.Origin {
+			rt.Fatalf("%s was taken as attempt %d from %q, but is %+v", l.Key(), l.Attempt(), l.Origin(), j)
 		}
-		*j = modelJob{State: "running", Attempt: l.Attempt(), holder: c, owner: l.Owner()}
+		*j = modelJob{State: "running", Origin: j.Origin, Attempt: l.Attempt(), holder: c, owner: l.Owner()}
 		m.leases = append(m.leases, modelLease{l, c})
 		c.leased, c.until = true, m.now+modelSpan
 	}
@@ -317,7 +319,7 @@ func (m *model) exhume(rt *rapid.T) {
 	case j.State != "dead":
 		want = queue.ErrNotDead
 	case retry:
-		*j = modelJob{State: "waiting"}
+		*j = modelJob{State: "waiting", Origin: j.Origin}
 	default:
 		delete(m.jobs, key)
 	}
@@ -336,7 +338,7 @@ func (m *model) check(rt *rapid.T) {
 	want := map[string]modelJob{}
 	for key := range m.jobs {
 		if j := m.known(key); j != nil {
-			want[key] = modelJob{State: j.State, Attempt: j.Attempt}
+			want[key] = modelJob{State: j.State, Origin: j.Origin, Attempt: j.Attempt}
 		}
 	}
 	got, err := states(m.t, m.q)

@@ -41,7 +41,7 @@ func source(name string) string {
 // keyNames are the keys of a queue in the order in which prelude.lua names
 // them. A receipt comes after them.
 func keyNames() []string {
-	return []string{"layout", "jobs", "wait", "delay", "lease", "own", "att", "err", "dead", "done", "wake"}
+	return []string{"layout", "jobs", "wait", "delay", "lease", "own", "att", "from", "err", "dead", "done", "wake"}
 }
 
 func (q *Queue) key(name string) string { return "{" + q.opts.Name + "}:" + name }

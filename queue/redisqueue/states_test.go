@@ -40,7 +40,7 @@ func states(t testing.TB, q *redisqueue.Queue) (map[string]modelJob, error) {
 		if err != nil && att[key] != "" {
 			wrong = append(wrong, err)
 		}
-		j.Attempt = before
+		j.Attempt, j.Origin = before, r.hashes["from"][key]
 		if j.State == "running" {
 			holder, attempt, _ := strings.Cut(own[key], "/")
 			if id, _, _ := strings.Cut(holder, "."); !slices.Contains(r.sets["leases"], id) {
@@ -57,9 +57,11 @@ func states(t testing.TB, q *redisqueue.Queue) (map[string]modelJob, error) {
 		holds("jobs", r.hashes["jobs"], found, "waiting", "delayed", "running", "dead"),
 		holds("err", r.hashes["err"], found, "dead"),
 	)
-	for key := range att {
-		if s := found[key].State; s == "" || s == "done" {
-			wrong = append(wrong, fmt.Errorf("att has %s, which is %q", key, s))
+	for _, name := range []string{"att", "from"} {
+		for key := range r.hashes[name] {
+			if s := found[key].State; s == "" || s == "done" {
+				wrong = append(wrong, fmt.Errorf("%s has %s, which is %q", name, key, s))
+			}
 		}
 	}
 	if len(r.sets["waiting"]) > 0 && len(r.sets["woken"]) != 1 {
@@ -83,7 +85,7 @@ func read(t testing.TB, q *redisqueue.Queue) contents {
 		for state, name := range map[string]string{"delayed": "delay", "dead": "dead", "done": "done", "leases": "lease", "woken": "wake"} {
 			sets[state] = p.ZRange(ctx, q.Key(name), 0, -1)
 		}
-		for _, name := range []string{"jobs", "own", "att", "err"} {
+		for _, name := range []string{"jobs", "own", "att", "from", "err"} {
 			hashes[name] = p.HGetAll(ctx, q.Key(name))
 		}
 		return nil

@@ -48,7 +48,7 @@ func deadJob(row *rivertype.JobRow) (queue.DeadJob, error) {
 		return queue.DeadJob{}, fmt.Errorf("riverqueue: read River job %d: %w", row.ID, err)
 	}
 	d := queue.DeadJob{
-		Job:    queue.Job{Kind: a.JobKind, ID: a.ID, Attempt: row.Attempt, MaxAttempts: row.MaxAttempts},
+		Job:    a.job(row.Attempt, row.MaxAttempts),
 		Err:    string(row.State), // somebody cancelled it before it ran
 		Died:   row.FinalizedAt.UTC(),
 		Cursor: fmt.Sprintf("%d.%d", row.FinalizedAt.UnixMicro(), row.ID),

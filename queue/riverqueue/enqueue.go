@@ -17,10 +17,16 @@ import (
 // chunk bounds the jobs in one transaction, so that no writer waits long.
 const chunk = 1000
 
-// args are the arguments of the River job. All of them make it unique.
+// args are the arguments of the River job. Kind and id make it unique.
 type args struct {
-	JobKind string `json:"kind"`
-	ID      string `json:"id"`
+	JobKind string `json:"kind" river:"unique"`
+	ID      string `json:"id" river:"unique"`
+	Origin  string `json:"origin,omitempty"`
+}
+
+// job is what the arguments say.
+func (a args) job(attempt, most int) queue.Job {
+	return queue.Job{Kind: a.JobKind, ID: a.ID, Origin: a.Origin, Attempt: attempt, MaxAttempts: most}
 }
 
 // Kind implements [river.JobArgs].
@@ -44,16 +50,16 @@ func (q *Queue) Enqueue(ctx context.Context, jobs ...queue.Job) error {
 // params makes one insertion of each different job.
 func (q *Queue) params(jobs []queue.Job) ([]river.InsertManyParams, error) {
 	params := make([]river.InsertManyParams, 0, len(jobs))
-	seen := make(map[args]bool, len(jobs))
+	seen := make(map[string]bool, len(jobs))
 	for _, j := range jobs {
 		if err := j.Validate(); err != nil {
 			return nil, err
 		}
-		a := args{JobKind: j.Kind, ID: j.ID}
-		if seen[a] {
+		if seen[j.Key()] {
 			continue // River refuses a pair that is in one statement twice
 		}
-		seen[a] = true
+		seen[j.Key()] = true
+		a := args{JobKind: j.Kind, ID: j.ID, Origin: j.Origin}
 		params = append(params, river.InsertManyParams{Args: a, InsertOpts: q.insertOpts(j.RunAt)})
 	}
 	return params, nil

@@ -2,7 +2,8 @@
 // its own, without a service to run.
 //
 // All jobs have the River kind [Kind]; what they are to eventmetrics is in
-// their arguments: {"kind":"process","id":"..."}. A dead letter is a job that
+// their arguments: {"kind":"process","id":"...","origin":"..."}, of which the
+// first two are unique. A dead letter is a job that
 // River has discarded (no attempt left) or cancelled (a permanent error, or
 // somebody cancelled it with a River tool). Such jobs are never cleaned.
 package riverqueue

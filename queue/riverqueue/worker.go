@@ -24,8 +24,7 @@ type worker struct {
 
 // Work implements [river.Worker].
 func (w *worker) Work(ctx context.Context, r *river.Job[args]) error {
-	job := queue.Job{Kind: r.Args.JobKind, ID: r.Args.ID, Attempt: r.Attempt, MaxAttempts: r.MaxAttempts}
-	err := w.call(ctx, job)
+	err := w.call(ctx, r.Args.job(r.Attempt, r.MaxAttempts))
 	switch {
 	case err == nil:
 		return nil

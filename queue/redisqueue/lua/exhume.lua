@@ -16,6 +16,7 @@ if operation == 'retry' then
   call('ZADD', wake, '0', '1')
 else
   call('HDEL', jobs, key)
+  call('HDEL', from, key)
 end
 call('SET', receipt, '1', 'PX', '60000')
 return 'ok'

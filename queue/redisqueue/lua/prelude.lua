@@ -1,6 +1,6 @@
 -- What all scripts begin with. Every key is in one hash slot. The scripts pass
 -- numbers that they use often as strings, which costs Redis far less.
-local layout, jobs, wait, delay, lease, own, att, err, dead, done, wake, receipt = unpack(KEYS)
+local layout, jobs, wait, delay, lease, own, att, from, err, dead, done, wake, receipt = unpack(KEYS)
 local call = redis.call
 
 local version = call('GET', layout)

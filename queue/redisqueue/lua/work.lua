@@ -3,13 +3,14 @@
 -- with, lease in ms, attempts that a job has, done window in ms, number of
 -- completed jobs, their keys, their owners; then of each other result the key,
 -- owner, attempt, what is to be, and two arguments of that.
--- Returns the leased keys and their attempts, which results were refused, in
+-- Returns the leased keys and their attempts, their origins if any job has one,
+-- which results were refused, in
 -- the order of the arguments, the keys of jobs put back and of jobs buried
 -- because their consumer was lost, and the milliseconds until there may be
 -- more, -1 for never.
 local consumer, number, want, busy = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local span, most, window, completed = ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
-local taken, refused, back, buried, rest = {}, {}, {}, {}, -1
+local taken, origins, refused, back, buried, rest = {}, {}, {}, {}, {}, -1
 
 local last = call('GET', receipt)
 if last then
@@ -58,6 +59,7 @@ if completed > 0 then
     call('HDEL', own, unpack(keys))
     call('HDEL', att, unpack(keys))
     call('HDEL', jobs, unpack(keys))
+    call('HDEL', from, unpack(keys))
     call('ZADD', done, unpack(entries))
   end
   at = at + 2 * completed
@@ -131,6 +133,10 @@ if want > 0 then
       owners[odd], owners[odd + 1] = key, made[i] and fence .. attempt or initial
     end
     call('HSET', own, unpack(owners))
+    if call('EXISTS', from) == 1 then
+      origins = call('HMGET', from, unpack(keys))
+      for i = 1, #keys do origins[i] = origins[i] or '' end
+    end
   end
 
   if #taken > 0 then call('ZADD', lease, string.format('%d', soon + span), consumer) end
@@ -152,6 +158,6 @@ if #taken == 0 and busy == 0 then call('ZREM', lease, consumer) end
 -- One marker wakes one idle consumer, which leaves another if jobs are left.
 if call('LLEN', wait) > 0 then call('ZADD', wake, '0', '1') else call('DEL', wake) end
 
-local answer = { taken, refused, back, buried, rest }
+local answer = { taken, origins, refused, back, buried, rest }
 call('SET', receipt, number .. ' ' .. cmsgpack.pack(answer), 'PX', span + 60000)
 return answer
