@@ -15,6 +15,7 @@ type body struct {
 	check func() error
 	r     io.Reader
 	left  int64
+	n     int64 // bytes read
 	hash  hash.Hash
 	err   error // what was wrong with it, if anything
 }
@@ -35,12 +36,19 @@ func (b *body) Read(p []byte) (int, error) {
 	if b.left -= int64(n); b.left < 0 {
 		n, err = 0, ErrTooLarge
 	}
+	b.n += int64(n)
 	_, _ = b.hash.Write(p[:n])
 	if err != nil && !errors.Is(err, io.EOF) {
 		b.err = err
 	}
 	return n, err
 }
+
+// brokenError means that a body could not be read to its end.
+type brokenError struct{ err error }
+
+func (e *brokenError) Error() string { return "eventmetrics: read upload: " + e.err.Error() }
+func (e *brokenError) Unwrap() error { return e.err }
 
 // digest returns the SHA-256 of what was read, in hex.
 func (b *body) digest() string { return hex.EncodeToString(b.hash.Sum(nil)) }

@@ -14,10 +14,12 @@ import (
 // Options.CleanupTTL and the remainders of broken uploads of that age. With
 // dryRun it only counts them. It is safe to repeat.
 func (s *Service) Cleanup(ctx context.Context, dryRun bool) (store.Pruned, error) {
+	ctx, done := s.observeCleanup(ctx, dryRun)
 	pruned, err := s.store.Prune(ctx, store.PruneQuery{
 		Before: s.now().Add(-s.opts.CleanupTTL),
 		DryRun: dryRun,
 	})
+	done(pruned, err)
 	if err != nil {
 		return pruned, fmt.Errorf("eventmetrics: clean up: %w", err)
 	}
@@ -63,18 +65,28 @@ func (s *Service) Reprocess(ctx context.Context) (Report, error) {
 	if !ok {
 		return Report{}, fmt.Errorf("eventmetrics: reprocess: %w", ErrUnsupported)
 	}
+	ctx, done := s.observeReprocess(ctx)
 	var r Report
+	err := s.reprocessAll(ctx, ledger, &r)
+	done(&r, err)
+	if err == nil {
+		s.reportDrift(ctx, &r)
+	}
+	return r, err
+}
+
+func (s *Service) reprocessAll(ctx context.Context, ledger store.Amender, r *Report) error {
 	q := store.BatchQuery{Statuses: []store.Status{store.Completed}, Limit: store.MaxLimit}
 	for {
 		batches, err := s.store.Batches(ctx, q)
 		if err != nil {
-			return r, fmt.Errorf("eventmetrics: list completed batches: %w", err)
+			return fmt.Errorf("eventmetrics: list completed batches: %w", err)
 		}
 		for i := range batches {
 			q.After = batches[i].ID
-			err := s.reprocess(ctx, ledger, &batches[i], &r)
+			err := s.reprocess(ctx, ledger, &batches[i], r)
 			if ctx.Err() != nil {
-				return r, ctx.Err()
+				return ctx.Err()
 			}
 			if err != nil { // must not keep the others from being counted
 				r.Unreadable++
@@ -82,8 +94,7 @@ func (s *Service) Reprocess(ctx context.Context) (Report, error) {
 			}
 		}
 		if len(batches) == 0 {
-			s.reportDrift(ctx, &r)
-			return r, nil
+			return nil
 		}
 	}
 }

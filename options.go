@@ -4,6 +4,9 @@ import (
 	"log/slog"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
@@ -44,8 +47,14 @@ type Options struct {
 	// job; 0 means 1 min, less than 0 never.
 	ReconcileEvery time.Duration
 
-	// Logger gets changes of state; nil discards them.
+	// Logger gets changes of state; nil discards them. Lines of a request have
+	// its request_id; see WithRequestID.
 	Logger *slog.Logger
+	// TracerProvider gets spans of uploads, attempts to process a batch,
+	// queries, cleanups and reprocesses; nil means OpenTelemetry's global one.
+	TracerProvider trace.TracerProvider
+	// MeterProvider gets numbers and times of them; nil means the global one.
+	MeterProvider metric.MeterProvider
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }

@@ -87,7 +87,7 @@ func (s *Service) pour(ctx context.Context, f File, body *body, w store.Writer) 
 	// A server ends the context of a request whose body breaks off, so the
 	// body's own word goes before whatever else ended.
 	if body.err != nil {
-		return nil, fmt.Errorf("eventmetrics: read upload: %w", body.err)
+		return nil, &brokenError{body.err}
 	}
 	if storeErr != nil {
 		return nil, storeErr
@@ -95,6 +95,7 @@ func (s *Service) pour(ctx context.Context, f File, body *body, w store.Writer) 
 	if parseErr != nil {
 		return nil, parseErr
 	}
+	s.countRejected(ctx, p.codes)
 	return p.summary()
 }
 
@@ -107,6 +108,7 @@ type parser struct {
 	maxErrors int
 	events    int64
 	errors    []ingest.RowError
+	codes     map[ingest.Code]int64 // rejected rows
 
 	repairLeft int64 // bytes that the repair file has room for
 
@@ -120,6 +122,7 @@ func (s *Service) newParser(ctx context.Context, f File, body io.Reader) *parser
 		sum:        metrics.NewAggregator(&s.opts.Caps),
 		schema:     s.opts.Schema,
 		maxErrors:  s.opts.MaxErrors,
+		codes:      map[ingest.Code]int64{},
 		repairLeft: s.opts.MaxRepairBytes,
 		free:       make(chan *chunk, chunks),
 		full:       make(chan *chunk, chunks),
@@ -198,6 +201,7 @@ func (p *parser) fill() error {
 // the repair file.
 func (p *parser) reject(ctx context.Context, e *ingest.RowError) error {
 	c := p.current
+	p.codes[e.Code]++
 	if p.reader.Rejected() == 1 {
 		c.repair = p.repair.AppendHeader(c.repair)
 	}

@@ -15,7 +15,9 @@ import (
 // batch's.
 const kindProcess = "process"
 
-func processJob(id string) queue.Job { return queue.Job{Kind: kindProcess, ID: id} }
+func processJob(ctx context.Context, id string) queue.Job {
+	return queue.Job{Kind: kindProcess, ID: id, Origin: origin(ctx)}
+}
 
 // unfinished are the statuses from which a worker may move a batch.
 var unfinished = []store.Status{store.Uploaded, store.Queued, store.Processing, store.Failed}
@@ -32,7 +34,7 @@ func (s *Service) Process(ctx context.Context, id string) error {
 	}
 	switch b.Status {
 	case store.Uploaded:
-		err = s.queue.Enqueue(ctx, processJob(id))
+		err = s.queue.Enqueue(ctx, processJob(ctx, id))
 	case store.Failed:
 		err = s.revive(ctx, id)
 	default:
@@ -72,10 +74,11 @@ func (s *Service) overtaken(ctx context.Context, id string, conflict error) erro
 // time to die.
 func (s *Service) revive(ctx context.Context, id string) error {
 	const patience, pause = 2 * time.Second, 20 * time.Millisecond
+	job := processJob(ctx, id)
 	for start := time.Now(); ; {
-		err := s.queue.Retry(ctx, processJob(id).Key())
+		err := s.queue.Retry(ctx, job.Key())
 		if errors.Is(err, queue.ErrNotFound) { // it was discarded
-			return s.queue.Enqueue(ctx, processJob(id))
+			return s.queue.Enqueue(ctx, job)
 		}
 		if !errors.Is(err, queue.ErrNotDead) {
 			return err
@@ -111,24 +114,32 @@ func (s *Service) Wait(ctx context.Context, id string) (store.Batch, error) {
 
 // processBatch does one process job.
 func (s *Service) processBatch(ctx context.Context, job queue.Job) error {
+	ctx, done := s.observeProcess(ctx, job)
 	err := s.countPatiently(ctx, job.ID)
+	outcome, err := s.conclude(ctx, job, err)
+	done(outcome, err)
+	return err
+}
+
+// conclude says what became of an attempt, and what the queue is to hear.
+func (s *Service) conclude(ctx context.Context, job queue.Job, err error) (outcome string, _ error) {
 	switch {
 	case err == nil:
-		return nil
+		return "completed", nil
 	case errors.Is(err, store.ErrNotFound): // deleted: nothing is left to do
 		s.logger.InfoContext(ctx, "batch gone before it was processed", "batch", job.ID)
-		return nil
+		return "gone", nil
 	case errors.Is(ctx.Err(), context.Canceled): // not the batch's fault: the queue puts the job back
 		s.mark(ctx, job.ID, store.Queued, "interrupted")
-		return err
+		return "interrupted", err
 	case job.Last() || queue.IsPermanent(err):
 		s.mark(ctx, job.ID, store.Failed, err.Error())
 		s.logger.ErrorContext(ctx, "batch failed", "batch", job.ID, "attempt", job.Attempt, "err", err)
-		return err
+		return "failed", err
 	}
 	s.mark(ctx, job.ID, store.Queued, fmt.Sprintf("attempt %d of %d: %v", job.Attempt, job.MaxAttempts, err))
 	s.logger.WarnContext(ctx, "batch to be tried again", "batch", job.ID, "attempt", job.Attempt, "err", err)
-	return err
+	return "retried", err
 }
 
 // awayPause is the time between two tries of a job while the store is away.
@@ -234,7 +245,7 @@ func (s *Service) DeleteBatch(ctx context.Context, id string) error {
 		return err
 	}
 	s.logger.InfoContext(ctx, "batch deleted", "batch", id, "events", b.Events)
-	err = s.queue.Discard(ctx, processJob(id).Key(), "batch deleted")
+	err = s.queue.Discard(ctx, processJob(ctx, id).Key(), "batch deleted")
 	if err != nil && !errors.Is(err, queue.ErrNotFound) && !errors.Is(err, queue.ErrNotDead) {
 		// The batch is gone all the same; its job finds nothing and ends.
 		s.logger.WarnContext(ctx, "dead job of deleted batch left", "batch", id, "err", err)

@@ -67,7 +67,7 @@ func (s *Service) enqueueLost(ctx context.Context) error {
 		}
 		jobs := make([]queue.Job, len(batches))
 		for i := range batches {
-			jobs[i] = processJob(batches[i].ID)
+			jobs[i] = processJob(ctx, batches[i].ID)
 		}
 		if err := s.queue.Enqueue(ctx, jobs...); err != nil {
 			return fmt.Errorf("eventmetrics: enqueue unfinished batches: %w", err)

@@ -40,6 +40,7 @@ func (s *Service) Run(ctx context.Context) error {
 
 // work does one job.
 func (s *Service) work(ctx context.Context, job queue.Job) error {
+	ctx = withOrigin(ctx, job.Origin)
 	switch job.Kind {
 	case kindProcess:
 		return s.processBatch(ctx, job)

@@ -20,6 +20,8 @@ type Service struct {
 	opts   Options
 	logger *slog.Logger
 
+	telemetry *telemetry
+
 	mu       sync.Mutex
 	inFlight map[string]struct{} // idempotency keys
 }
@@ -29,11 +31,12 @@ type Service struct {
 func New(st store.Store, q queue.Queue, opts *Options) *Service {
 	o := opts.withDefaults()
 	return &Service{
-		store:    st,
-		queue:    q,
-		opts:     o,
-		logger:   o.Logger,
-		inFlight: map[string]struct{}{},
+		store:     st,
+		queue:     q,
+		opts:      o,
+		logger:    slog.New(identified{o.Logger.Handler()}),
+		telemetry: newTelemetry(o.TracerProvider, o.MeterProvider),
+		inFlight:  map[string]struct{}{},
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 const (
 	errorsAttachment = "errors" // what Receipt.Errors was, as JSON
 	repairAttachment = "repair" // the repair file
+	traceAttachment  = "trace"  // the traceparent of the upload
 )
 
 // File is a file to upload.
@@ -60,6 +61,14 @@ type Receipt struct {
 // when a column is missing; ErrTooLarge; ErrInFlight and ErrKeyReused for an
 // idempotency key; an error of Body, of ctx or of the store.
 func (s *Service) Upload(ctx context.Context, f File) (Receipt, error) {
+	ctx, done := s.observeUpload(ctx)
+	r, err := s.uploadOnce(ctx, f)
+	done(&r, err)
+	return r, err
+}
+
+// uploadOnce looks after idempotency keys.
+func (s *Service) uploadOnce(ctx context.Context, f File) (Receipt, error) {
 	if f.IdempotencyKey == "" {
 		return s.upload(ctx, f)
 	}
@@ -75,8 +84,9 @@ func (s *Service) Upload(ctx context.Context, f File) (Receipt, error) {
 		return s.upload(ctx, f)
 	}
 	body := newBody(ctx, f.Body, s.opts.MaxUploadBytes)
+	defer func() { s.telemetry.uploadBytes.Add(ctx, body.n) }()
 	if _, err := io.Copy(io.Discard, body); err != nil {
-		return Receipt{}, fmt.Errorf("eventmetrics: read upload: %w", err)
+		return Receipt{}, &brokenError{err}
 	}
 	return s.replay(ctx, earlier, body.digest())
 }
@@ -91,12 +101,16 @@ func (s *Service) upload(ctx context.Context, f File) (Receipt, error) {
 	defer s.abort(ctx, w, id)
 
 	body := newBody(ctx, f.Body, s.opts.MaxUploadBytes)
+	defer func() { s.telemetry.uploadBytes.Add(ctx, body.n) }()
 	sum, err := s.pour(ctx, f, body, w)
 	if err != nil {
 		return Receipt{}, err
 	}
 	if err := sum.attach(ctx, w); err != nil {
 		return Receipt{}, err
+	}
+	if err := attachTrace(ctx, w); err != nil {
+		return Receipt{}, fmt.Errorf("eventmetrics: store trace: %w", err)
 	}
 	b := store.Batch{
 		ID:       id,

@@ -9,6 +9,9 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/ratelimit"
 )
@@ -43,22 +46,29 @@ type Options struct {
 	QueueName string
 	// Logger gets a line for each request; nil discards them.
 	Logger *slog.Logger
+	// TracerProvider gets a span for each request, in the trace that
+	// OpenTelemetry's global propagator finds in its headers; nil means the
+	// global one.
+	TracerProvider trace.TracerProvider
+	// MeterProvider gets the times of requests; nil means the global one.
+	MeterProvider metric.MeterProvider
 }
 
 // Handler serves the API. It is safe for concurrent use.
 type Handler struct {
-	svc     *eventmetrics.Service
-	opts    Options
-	mux     *http.ServeMux
-	logger  *slog.Logger
-	uploads chan struct{} // one place for each upload under way
-	queries chan struct{} // for each query being answered
-	streams chan struct{} // and for each stream of events
-	watch   *watcher
-	assets  map[string]*asset
-	started time.Time
-	drain   sync.Once
-	drained chan struct{} // closed by Drain
+	svc      *eventmetrics.Service
+	opts     Options
+	mux      *http.ServeMux
+	logger   *slog.Logger
+	observed telemetry
+	uploads  chan struct{} // one place for each upload under way
+	queries  chan struct{} // for each query being answered
+	streams  chan struct{} // and for each stream of events
+	watch    *watcher
+	assets   map[string]*asset
+	started  time.Time
+	drain    sync.Once
+	drained  chan struct{} // closed by Drain
 }
 
 // New returns a Handler for svc. It returns an error if opts neither has a
@@ -78,6 +88,7 @@ func New(svc *eventmetrics.Service, opts *Options) (*Handler, error) {
 	if h.assets, err = loadAssets(); err != nil {
 		return nil, err
 	}
+	h.observed = newTelemetry(opts.TracerProvider, opts.MeterProvider)
 	h.mux = http.NewServeMux()
 	for _, route := range h.routes() {
 		h.mux.Handle(route.pattern, h.endpoint(route))

@@ -1,10 +1,11 @@
 package httpapi
 
 import (
-	"context"
 	"crypto/rand"
 	"net/http"
 	"time"
+
+	"github.com/eventmetrics/eventmetrics"
 )
 
 // bodyGrace is the time that a body has to come that nobody wants, or whose
@@ -15,7 +16,10 @@ func (h *Handler) bodyGrace() time.Duration { return min(h.opts.StallTimeout, 10
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	id := requestID(r)
-	r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
+	r = r.WithContext(eventmetrics.WithRequestID(r.Context(), id))
+	_, pattern := h.mux.Handler(r)
+	ctx, observed := h.observed.observe(r, pattern)
+	r = r.WithContext(ctx)
 	rec := &recorder{ResponseWriter: w, control: http.NewResponseController(w), timeout: h.opts.StallTimeout}
 	_ = rec.control.SetWriteDeadline(time.Time{}) // that of the request before on this connection
 	if r.ContentLength != 0 {
@@ -24,8 +28,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = rec.control.SetReadDeadline(start.Add(h.bodyGrace()))
 	}
 	setHeaders(rec.Header(), id)
+	defer func() { observed(rec.status) }()
 	defer h.finish(rec, r, start)
-	if _, pattern := h.mux.Handler(r); pattern == "" {
+	if pattern == "" {
 		h.unrouted(rec, r)
 		return
 	}
@@ -74,20 +79,19 @@ func setHeaders(header http.Header, requestID string) {
 	header.Set("Cache-Control", "no-store")
 }
 
-type requestIDKey struct{}
-
-// requestID takes the request id of the caller if it has a harmless form.
+// requestID takes the request id of whoever mounted the handler, or of the
+// caller if it has a harmless form.
 func requestID(r *http.Request) string {
+	if id := requestIDOf(r); id != "" {
+		return id
+	}
 	if id := r.Header.Get("X-Request-Id"); printable(id, 64) {
 		return id
 	}
 	return rand.Text()
 }
 
-func requestIDOf(r *http.Request) string {
-	id, _ := r.Context().Value(requestIDKey{}).(string)
-	return id
-}
+func requestIDOf(r *http.Request) string { return eventmetrics.RequestID(r.Context()) }
 
 // recorder notes what was answered, and ends answers that nobody reads: they
 // may hold a database cursor.
