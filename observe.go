@@ -89,8 +89,12 @@ func (s *Service) observeWait(ctx context.Context, job queue.Job) {
 		return
 	}
 	b, err := s.store.Batch(ctx, job.ID)
-	if err == nil && b.Status == store.Queued {
+	switch {
+	case err != nil: // the attempt will tell
+	case b.Status == store.Queued:
 		s.telemetry.processWait.Record(ctx, max(s.now().Sub(b.Updated), 0).Seconds())
+	case b.Status == store.Uploaded: // the job was quicker than the mark
+		s.telemetry.processWait.Record(ctx, 0)
 	}
 }
 

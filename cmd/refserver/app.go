@@ -6,8 +6,11 @@ import (
 	"errors"
 	"log/slog"
 
+	"go.opentelemetry.io/otel/metric"
+
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/httpapi"
+	"github.com/eventmetrics/eventmetrics/internal/ops"
 	"github.com/eventmetrics/eventmetrics/internal/wiring"
 	"github.com/eventmetrics/eventmetrics/ratelimit"
 )
@@ -18,6 +21,7 @@ type app struct {
 	logger    *slog.Logger
 	generated bool // the token was made here
 	backends  *wiring.Backends
+	ops       *ops.Ops // nil if nobody is to see
 	service   *eventmetrics.Service
 	api       *httpapi.Handler
 }
@@ -36,11 +40,19 @@ func open(ctx context.Context, c *config) (_ *app, err error) {
 	if a.backends, err = c.openBackends(ctx, a.logger); err != nil {
 		return nil, err
 	}
+	var meters metric.MeterProvider
+	if c.opsAddr != "" {
+		if a.ops, err = ops.New(a.backends.Store, a.backends.Queue); err != nil {
+			return nil, err
+		}
+		meters = a.ops.MeterProvider()
+	}
 	a.service = eventmetrics.New(a.backends.Store, a.backends.Queue, &eventmetrics.Options{
 		MaxUploadBytes: c.maxUploadBytes,
 		CleanupEvery:   c.cleanupEvery,
 		CleanupTTL:     c.cleanupTTL,
 		Logger:         a.logger,
+		MeterProvider:  meters,
 	})
 	limiter, err := a.backends.Limiter(c.uploadLimit, c.uploadWindow)
 	if err != nil {
@@ -53,6 +65,8 @@ func open(ctx context.Context, c *config) (_ *app, err error) {
 		MaxUploads:   c.maxUploads,
 		MaxBodyBytes: c.maxUploadBytes + 1<<20, // the file and its multipart frame
 		Logger:       a.logger,
+
+		MeterProvider: meters,
 	})
 	return a, err
 }

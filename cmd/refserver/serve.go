@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -48,6 +49,21 @@ func (a *app) serve(ctx context.Context) error {
 		err = errors.Join(err, <-ended)
 	}
 	return err
+}
+
+// startOps serves operators.
+func (a *app) startOps(ctx context.Context) (io.Closer, error) {
+	if a.ops == nil {
+		return io.NopCloser(nil), nil
+	}
+	l, err := listen(ctx, "OPS_ADDR", a.config.opsAddr)
+	if err != nil {
+		return nil, err
+	}
+	server := newServer(a.ops.Handler(), a.logger)
+	go func() { _ = server.Serve(l) }()
+	a.logger.Info("listening for operators", "url", "http://"+l.Addr().String()+"/metrics")
+	return server, nil
 }
 
 func serveHTTP(server *http.Server, l net.Listener) error {

@@ -38,6 +38,7 @@ type server struct {
 	t     *testing.T
 	cmd   *exec.Cmd
 	url   string
+	ops   string // where Prometheus would look, if OPS_ADDR is set
 	token string
 	made  chan string // a token that the server has made and printed
 	ended chan error
@@ -67,10 +68,14 @@ func startServer(t *testing.T, dir string, env ...string) *server {
 func (s *server) waitForURL(stderr io.Reader) {
 	s.t.Helper()
 	form := regexp.MustCompile(`msg=listening url=(http://\S+)/`)
+	ops := regexp.MustCompile(`msg="listening for operators" url=(\S+)`)
 	lines := bufio.NewScanner(stderr)
 	var log strings.Builder
 	for lines.Scan() {
 		fmt.Fprintln(&log, lines.Text())
+		if found := ops.FindStringSubmatch(lines.Text()); found != nil {
+			s.ops = found[1]
+		}
 		if found := form.FindStringSubmatch(lines.Text()); found != nil {
 			s.url = found[1]
 			go func() {
