@@ -3,6 +3,8 @@ package eventmetrics_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -53,4 +55,20 @@ func Example() {
 	// 2025-11-09T00:00:00+05:45 started 1
 	// <nil>
 	// <nil>
+}
+
+func ExampleWithRequestID() {
+	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey || a.Key == "batch" { // these differ each time
+			return slog.Attr{}
+		}
+		return a
+	}}))
+	service := eventmetrics.New(customstore.New(), customqueue.New(nil), &eventmetrics.Options{Logger: logger})
+	ctx := eventmetrics.WithRequestID(context.Background(), "req-1")
+	if _, err := service.Upload(ctx, eventmetrics.File{Body: strings.NewReader(exampleFile)}); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// level=INFO msg="batch uploaded" events=2 failed=1 request_id=req-1
 }
