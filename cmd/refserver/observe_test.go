@@ -15,7 +15,18 @@ import (
 // scrape returns what Prometheus would get.
 func (s *server) scrape() string {
 	s.t.Helper()
-	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.ops, nil)
+	status, text := s.fromOps("/metrics")
+	if status != http.StatusOK {
+		s.t.Fatalf("%d %s", status, text)
+	}
+	return text
+}
+
+// fromOps gets a path from the listener for operators.
+func (s *server) fromOps(path string) (status int, body string) {
+	s.t.Helper()
+	url := strings.TrimSuffix(s.ops, "/metrics") + path
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, url, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -25,10 +36,10 @@ func (s *server) scrape() string {
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode != http.StatusOK {
-		s.t.Fatalf("%d %s %v", res.StatusCode, text, err)
+	if err != nil {
+		s.t.Fatal(err)
 	}
-	return string(text)
+	return res.StatusCode, string(text)
 }
 
 // until polls for what is to happen in the other process.
@@ -65,9 +76,12 @@ func TestNotReadyWhileASlowUploadEndsInPeace(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "the server is not ready", func() bool {
-		status, _, err := s.do(http.MethodGet, "/readyz", nil)
-		return err != nil || status == http.StatusServiceUnavailable // it takes no connections, or says so
+		status, _ := s.fromOps("/readyz")
+		return status == http.StatusServiceUnavailable
 	})
+	if status, body := s.fromOps("/healthz"); status != http.StatusOK {
+		t.Errorf("a server that ends is not alive: %d %s", status, body)
+	}
 	if !strings.Contains(s.scrape(), "\neventmetrics_upload_active 1\n") {
 		t.Error("the upload was not waited for")
 	}

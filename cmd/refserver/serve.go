@@ -60,7 +60,7 @@ func (a *app) startOps(ctx context.Context) (io.Closer, error) {
 	if err != nil {
 		return nil, err
 	}
-	server := newServer(a.ops.Handler(), a.logger)
+	server := newServer(a.ops.Handler(a.api), a.logger)
 	go func() { _ = server.Serve(l) }()
 	a.logger.Info("listening for operators", "url", "http://"+l.Addr().String()+"/metrics")
 	return server, nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,8 +28,8 @@ var browser struct {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	for i := len(browser.end) - 1; i >= 0; i-- {
-		browser.end[i]()
+	for _, end := range slices.Backward(browser.end) {
+		end()
 	}
 	os.Exit(code)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -228,7 +227,7 @@ func TestAnUnreachableServerIsSaidAndFoundAgain(t *testing.T) {
 func TestTheWrongTokenIsAskedForAgain(t *testing.T) {
 	t.Parallel()
 	v := serve(t, setup{})
-	p := open(t, wide, v.url+"#token=wrong", fmt.Sprint(http.StatusForbidden))
+	p := open(t, wide, v.url+"#token=wrong", "403")
 	p.see("This token is not accepted.")
 	p.shoot("wrong-token.png")
 	p.do(chromedp.SendKeys("input[type=password]", token+"\r"))

@@ -48,9 +48,13 @@ func New(st store.Store, q queue.Queue) (*Ops, error) {
 // MeterProvider returns the provider whose instruments are among the metrics.
 func (o *Ops) MeterProvider() metric.MeterProvider { return o.meters }
 
-// Handler serves GET /metrics and GET /debug/pprof/.
-func (o *Ops) Handler() http.Handler {
+// Handler serves GET /metrics, GET /debug/pprof/, and what health has under
+// GET /healthz and GET /readyz: while the server ends it listens here longer
+// than where clients come.
+func (o *Ops) Handler(health http.Handler) http.Handler {
 	mux := http.NewServeMux()
+	mux.Handle("GET /healthz", health)
+	mux.Handle("GET /readyz", health)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(o.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

@@ -56,7 +56,7 @@ func TestMetrics(t *testing.T) {
 				t.Fatal(err)
 			}
 			res := httptest.NewRecorder()
-			o.Handler().ServeHTTP(res, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+			o.Handler(http.NotFoundHandler()).ServeHTTP(res, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
 			if res.Code != http.StatusOK {
 				t.Fatalf("%d %s", res.Code, res.Body)
 			}
@@ -84,7 +84,7 @@ func TestProfilesAreServed(t *testing.T) {
 	}
 	for _, path := range []string{"/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/symbol"} {
 		res := httptest.NewRecorder()
-		o.Handler().ServeHTTP(res, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		o.Handler(http.NotFoundHandler()).ServeHTTP(res, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
 		if res.Code != http.StatusOK {
 			t.Errorf("%s: %d", path, res.Code)
 		}
