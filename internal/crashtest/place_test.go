@@ -1,6 +1,7 @@
 package crashtest_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -19,7 +20,16 @@ type place struct {
 	// Redis is the URL of the server that has the jobs in place of a file, in
 	// a queue of the given name.
 	Redis, Jobs string
+	// Rows is the number of rows of a sample in a file.
+	Rows int64
 }
+
+const (
+	// blocksRows are more than two blocks of the embedded store have.
+	blocksRows = 35_000
+	// fewRows do where it does not matter how many there are.
+	fewRows = 2_000
+)
 
 // kind is a kind of stack whose processes are killed.
 type kind struct {
@@ -42,6 +52,7 @@ func kinds() []kind {
 func (k *kind) copyOf(t *testing.T, template *place) *place {
 	t.Helper()
 	p := k.empty(t)
+	p.Rows = template.Rows
 	if err := os.CopyFS(p.Dir, os.DirFS(template.Dir)); err != nil {
 		t.Fatal(err)
 	}
@@ -52,10 +63,9 @@ func (k *kind) copyOf(t *testing.T, template *place) *place {
 }
 
 // sample makes the file of a seed: on days and of types that all files share,
-// some rows broken. In a file of the embedded store it has more rows than two
-// blocks; the database of the tests is slow.
+// some rows broken. The database of the tests is slow, and gets few.
 func (p *place) sample(seed uint64) *file {
-	rows := 35_000 + int64(seed)
+	rows := cmp.Or(p.Rows, blocksRows) + int64(seed)
 	if p.Mongo != "" {
 		rows = 300 + int64(seed)
 	}

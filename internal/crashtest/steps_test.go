@@ -23,6 +23,7 @@ import (
 // scenario is something that a process does when it is killed.
 type scenario struct {
 	name string
+	rows int64 // of a sample
 	// prepare makes the files that the process starts with; it returns ids of
 	// batches for the other functions.
 	prepare func(t *testing.T, s *stack) []string
@@ -35,12 +36,12 @@ type scenario struct {
 
 func scenarios() []scenario {
 	return []scenario{
-		{"upload", func(*testing.T, *stack) []string { return nil }, actUpload, checkUpload},
-		{"process", prepareUploaded, actProcess, checkProcess},
-		{"delete", prepareTwo, actDelete, checkDelete},
-		{"prune", preparePrune, actPrune, checkPrune},
-		{"reprocess", prepareDrift, actReprocess, checkReprocess},
-		{"retry", prepareDead, actRetry, checkProcess},
+		{"upload", blocksRows, func(*testing.T, *stack) []string { return nil }, actUpload, checkUpload},
+		{"process", fewRows, prepareUploaded, actProcess, checkProcess},
+		{"delete", blocksRows, prepareTwo, actDelete, checkDelete},
+		{"prune", blocksRows, preparePrune, actPrune, checkPrune},
+		{"reprocess", fewRows, prepareDrift, actReprocess, checkReprocess},
+		{"retry", fewRows, prepareDead, actRetry, checkProcess},
 	}
 }
 
@@ -322,6 +323,7 @@ func TestKillAtEveryStep(t *testing.T) {
 			t.Run(k.name+"/"+sc.name, func(t *testing.T) {
 				t.Parallel()
 				template := k.empty(t)
+				template.Rows = sc.rows
 				s := template.mustOpen(t)
 				ids := sc.prepare(t, s)
 				s.mustClose(t)
