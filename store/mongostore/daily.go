@@ -105,7 +105,7 @@ type view struct {
 
 // readDays reads days of the rollup, from memory if it can.
 func (s *Store) readDays(ctx context.Context, v *view) error {
-	if v.q.Slots || v.q.Subjects || len(v.rollup.Plan) > 0 {
+	if len(v.rollup.Plan) > 0 {
 		return s.findDays(ctx, v)
 	}
 	days, ok, err := s.cachedDays(ctx, v.rollup)
@@ -123,7 +123,19 @@ func (s *Store) readDays(ctx context.Context, v *view) error {
 		to = v.q.To.String()
 	}
 	v.days = within(days, from, to)
+	if most := int(daysAtATime(&v.q)); (v.q.Slots || v.q.Subjects) && len(v.days) >= most {
+		v.days = v.days[:most]
+		return v.endWith(v.days[most-1].Date)
+	}
 	return nil
+}
+
+// endWith makes a date the last one of the view, behind which there may be
+// more.
+func (v *view) endWith(date string) (err error) {
+	v.last, err = metrics.ParseDay(date)
+	v.q.To = v.last
+	return err
 }
 
 // findDays reads days of the rollup from the database.
@@ -141,10 +153,9 @@ func (s *Store) findDays(ctx context.Context, v *view) error {
 		return err
 	}
 	if n := len(v.days); int64(n) == daysAtATime(&v.q) {
-		if v.last, err = metrics.ParseDay(v.days[n-1].Date); err != nil {
+		if err := v.endWith(v.days[n-1].Date); err != nil {
 			return err
 		}
-		v.q.To = v.last
 	}
 	v.days = slices.DeleteFunc(v.days, func(d dayDoc) bool { return d.Epoch != v.rollup.Epoch })
 	for i := range v.days {

@@ -47,9 +47,10 @@ type Store struct {
 	contributions, shares, journal     *mongo.Collection
 	daily, details                     *mongo.Collection
 
-	settler   settler
-	cache     dayCache
-	closeOnce sync.Once
+	settler     settler
+	cache       dayCache
+	detailCache detailCache
+	closeOnce   sync.Once
 }
 
 var (

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -192,38 +193,57 @@ func (s *Store) readDay(ctx context.Context, r *rollupDoc, date string) (*dayDoc
 // errMoved means that what was being read is of another generation by now.
 var errMoved = errors.New("rollup moved on")
 
-// readDetails reads what q asks for of days, in their order. Errors: errMoved.
+// readDetails reads what q asks for of days, in their order, from memory where
+// it can. Errors: errMoved.
 func (s *Store) readDetails(ctx context.Context, days []dayDoc, q metrics.Query) (metrics.Contribution, error) {
-	opts := options.Find()
-	if !q.Subjects {
-		opts.SetProjection(eq("subjects", 0))
-	}
-	found := map[string]metrics.Contribution{}
+	found := map[string]*detail{}
 	for keys := range detailKeys(days) {
-		err := s.each(ctx, s.details, eq("_id", eq("$in", keys)), opts, func(raw bson.Raw) error {
-			var d detailDoc
-			if err := bson.Unmarshal(raw, &d); err != nil {
-				return err
-			}
-			c, err := metrics.JoinParts(d.Slots.Data, d.Subjects.Data, q)
-			found[d.ID] = c
-			return err
+		keys = slices.DeleteFunc(keys, func(key string) bool {
+			found[key] = s.detailCache.get(key, q.Subjects)
+			return found[key] != nil
 		})
-		if err != nil {
+		if err := s.fetchDetails(ctx, keys, q, found); err != nil {
 			return nil, err
 		}
 	}
 	var all metrics.Contribution
 	for i := range days {
 		for n := range days[i].Details {
-			c, ok := found[detailKey(days[i].Date, days[i].Generation, n)]
-			if !ok {
+			d := found[detailKey(days[i].Date, days[i].Generation, n)]
+			if d == nil {
 				return nil, errMoved
+			}
+			c, err := metrics.JoinParts(d.slots, d.subjects, q)
+			if err != nil {
+				return nil, err
 			}
 			all = append(all, c...)
 		}
 	}
 	return all, nil
+}
+
+// fetchDetails reads details from the database into found, and keeps them.
+func (s *Store) fetchDetails(ctx context.Context, keys []string, q metrics.Query, found map[string]*detail) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	opts := options.Find()
+	if !q.Subjects {
+		opts.SetProjection(eq("subjects", 0))
+	}
+	return s.each(ctx, s.details, eq("_id", eq("$in", keys)), opts, func(raw bson.Raw) error {
+		var d detailDoc
+		if err := bson.Unmarshal(raw, &d); err != nil {
+			return err
+		}
+		found[d.ID] = &detail{key: d.ID, slots: slices.Clone(d.Slots.Data)} // the document is valid until the next
+		if q.Subjects {
+			found[d.ID].subjects = append([]byte{}, d.Subjects.Data...) // never nil
+		}
+		s.detailCache.put(found[d.ID])
+		return nil
+	})
 }
 
 // detailKeys yields the keys of the details of days, some at a time.
