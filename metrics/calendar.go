@@ -66,15 +66,20 @@ func (i Interval) next(start time.Time) time.Time {
 	return midnight(year, month, day+1, start.Location())
 }
 
-// midnight returns the first instant of a calendar day. Where the clock skips
-// midnight, that is the moment of the jump, and where it shows midnight twice,
-// the first one; time.Date alone promises neither.
+// midnight returns the first instant of a calendar day.
 func midnight(year int, month time.Month, day int, zone *time.Location) time.Time {
-	t := time.Date(year, month, day, 0, 0, 0, 0, zone)
+	return firstShown(time.Date(year, month, day, 0, 0, 0, 0, time.UTC), zone)
+}
+
+// firstShown returns the first instant at which the clock on the wall of zone
+// shows what want does in UTC. Where the clock skips that, it is the moment of
+// the jump; time.Date alone promises neither.
+func firstShown(want time.Time, zone *time.Location) time.Time {
 	if zone == time.UTC {
-		return t
+		return want
 	}
-	want := time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
+	year, month, day := want.Date()
+	t := time.Date(year, month, day, want.Hour(), want.Minute(), want.Second(), 0, zone)
 	got := wallClock(t)
 	if got.Before(want) {
 		_, jump := t.ZoneBounds()

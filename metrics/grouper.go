@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"time"
 )
@@ -14,6 +15,9 @@ type grouper struct {
 	interval    Interval
 	zone        *time.Location
 	from, until time.Time
+
+	back       bool      // what is added is of the earlier range
+	begin, end time.Time // of the range that is added
 
 	types  map[string]int
 	names  []string
@@ -42,7 +46,27 @@ func newGrouper(s *Series) *grouper {
 		groups:   map[int64]*group{},
 	}
 	g.from, g.until = s.bounds()
+	g.begin, g.end = g.from, g.until
 	return g
+}
+
+// goBack makes what is added from now on count as that of the earlier range.
+func (g *grouper) goBack() {
+	previous := g.series.Previous()
+	g.begin, g.end = previous.bounds()
+	g.back, g.placed = true, false
+}
+
+func (g *grouper) addAll(dailies iter.Seq2[Daily, error]) error {
+	for d, err := range dailies {
+		if err != nil {
+			return err
+		}
+		if g.add(&d); g.used > MaxBuckets {
+			return ErrTooManyBuckets
+		}
+	}
+	return nil
 }
 
 func (g *grouper) add(d *Daily) {
@@ -90,7 +114,7 @@ func (g *grouper) number(eventType string) int {
 func (g *grouper) place(day Day) {
 	g.day, g.placed = day, true
 	if !g.series.needSlots() {
-		g.places[0] = g.group(g.start(day.Time()))
+		g.places[0] = g.group(g.start(g.beside(day.Time())))
 		return
 	}
 	var last *group
@@ -100,11 +124,27 @@ func (g *grouper) place(day Day) {
 		if !g.inRange(t) {
 			continue
 		}
-		if last == nil || !t.Before(last.end) {
+		t = g.beside(t)
+		if last == nil || t.Before(last.start) || !t.Before(last.end) {
 			last = g.group(g.start(t))
 		}
 		g.places[i] = last
 	}
+}
+
+// beside returns t, or of the earlier range what it stands beside.
+func (g *grouper) beside(t time.Time) time.Time {
+	if !g.back {
+		return t
+	}
+	t = g.series.timeBeside(t)
+	if t.Before(g.from) {
+		return g.from
+	}
+	if !t.Before(g.until) {
+		return g.until.Add(-1)
+	}
+	return t
 }
 
 // start returns the start of the bucket that t is in. That of All is where the
@@ -134,7 +174,7 @@ func (g *grouper) see(d *Daily) {
 }
 
 func (g *grouper) inRange(t time.Time) bool {
-	return (g.from.IsZero() || !t.Before(g.from)) && (g.until.IsZero() || t.Before(g.until))
+	return (g.begin.IsZero() || !t.Before(g.begin)) && (g.end.IsZero() || t.Before(g.end))
 }
 
 func slotTime(day Day, slot int) time.Time {
@@ -163,10 +203,17 @@ func (g *grouper) count(at *group, number int, n int64, subjects *Sketch) {
 		if g.series.Uniques {
 			b.Subjects = &Sketch{}
 		}
+		if g.series.Uniques && g.series.Compare != "" {
+			b.PreviousSubjects = &Sketch{}
+		}
 	}
-	b.Count += n
-	if subjects != nil && b.Subjects != nil {
-		b.Subjects.Merge(subjects)
+	sum, sketch := &b.Count, b.Subjects
+	if g.back {
+		sum, sketch = &b.Previous, b.PreviousSubjects
+	}
+	*sum += n
+	if subjects != nil && sketch != nil {
+		sketch.Merge(subjects)
 	}
 }
 

@@ -41,6 +41,13 @@ type Series struct {
 	// and To or, without them, the first and last bucket that is there; for
 	// each of Types or, without them, each type that is there.
 	Fill bool
+	// Compare also counts an earlier range, beside this one: see
+	// [Comparison]. It needs From and To. A bucket is there if it has events in
+	// either range, and Fill fills for the types of both.
+	Compare Comparison
+	// Finality asks whoever reads the store to set the Finality of the
+	// buckets.
+	Finality bool
 }
 
 // Bucket is one point of a series.
@@ -53,17 +60,30 @@ type Bucket struct {
 	Count int64
 	// Subjects is nil unless the series asks for uniques.
 	Subjects *Sketch
+	// Previous is the count of what stands beside the bucket in the earlier
+	// range; 0 unless the series compares.
+	Previous int64
+	// PreviousSubjects is nil unless the series compares and asks for uniques.
+	PreviousSubjects *Sketch
+	// Finality is empty until [Series.SetFinality] has set it.
+	Finality Finality
 }
 
 // Uniques returns the estimated number of distinct subjects, 0 if unknown.
-func (b *Bucket) Uniques() int64 {
-	if b.Subjects == nil {
+func (b *Bucket) Uniques() int64 { return estimate(b.Subjects) }
+
+// PreviousUniques returns the same of the earlier range.
+func (b *Bucket) PreviousUniques() int64 { return estimate(b.PreviousSubjects) }
+
+func estimate(s *Sketch) int64 {
+	if s == nil {
 		return 0
 	}
-	return b.Subjects.Estimate()
+	return s.Estimate()
 }
 
-// Validate checks the series. Errors: ErrNoUniques, ErrBadRange.
+// Validate checks the series. Errors: ErrNoUniques, ErrBadRange,
+// ErrNoPrevious.
 func (s *Series) Validate() error {
 	if s.Uniques && (s.interval() == Hourly || s.zone() != time.UTC) {
 		return ErrNoUniques
@@ -71,7 +91,7 @@ func (s *Series) Validate() error {
 	if s.From != 0 && s.To != 0 && s.To < s.From {
 		return ErrBadRange
 	}
-	return nil
+	return s.validateCompare()
 }
 
 // Query returns what a store has to be asked for the series.
@@ -91,16 +111,23 @@ func (s *Series) Query() Query {
 // ascending by start, then type. Errors: those of Validate, ErrTooManyBuckets,
 // and the first error of dailies.
 func (s *Series) Buckets(dailies iter.Seq2[Daily, error]) ([]Bucket, error) {
+	return s.BucketsBeside(dailies, nil)
+}
+
+// BucketsBeside does what Buckets does for a series that compares: previous
+// is the answer to the Query of [Series.Previous]. Errors: those of Buckets.
+func (s *Series) BucketsBeside(dailies, previous iter.Seq2[Daily, error]) ([]Bucket, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
 	g := newGrouper(s)
-	for d, err := range dailies {
-		if err != nil {
+	if err := g.addAll(dailies); err != nil {
+		return nil, err
+	}
+	if previous != nil {
+		g.goBack()
+		if err := g.addAll(previous); err != nil {
 			return nil, err
-		}
-		if g.add(&d); g.used > MaxBuckets {
-			return nil, ErrTooManyBuckets
 		}
 	}
 	if s.Fill {
