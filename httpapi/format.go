@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"iter"
 	"mime"
 	"net/http"
 	"strconv"
@@ -19,14 +20,16 @@ type format struct {
 	name    string
 	content string
 	media   string // what to look for in Accept
-	encode  func(*metrics.Series, []metrics.Bucket) []byte
+	fill    bool   // needs every bucket
+	encode  func(*answer) []byte
 }
 
 func formats() []format {
 	return []format{
-		{"json", "application/json", "application/json", encodeJSON},
-		{"ndjson", "application/x-ndjson", "application/x-ndjson", encodeNDJSON},
-		{"csv", "text/csv; charset=utf-8", "text/csv", encodeCSV},
+		{"json", "application/json", "application/json", false, encodeJSON},
+		{"ndjson", "application/x-ndjson", "application/x-ndjson", false, encodeNDJSON},
+		{"csv", "text/csv; charset=utf-8", "text/csv", false, encodeCSV},
+		{"text", "text/plain; charset=utf-8", "text/plain", true, encodeText},
 	}
 }
 
@@ -40,7 +43,7 @@ func negotiate(r *http.Request) (format, error) {
 				return f, nil
 			}
 		}
-		return format{}, badRequest("format: want json, ndjson or csv")
+		return format{}, badRequest("format: want json, ndjson, csv or text")
 	}
 	for part := range strings.SplitSeq(r.Header.Get("Accept"), ",") {
 		media, _, _ := mime.ParseMediaType(part)
@@ -55,8 +58,8 @@ func negotiate(r *http.Request) (format, error) {
 
 // dateText names a bucket: the date of its first day, or for an hour its first
 // moment with the offset, which tells the two hours of a clock set back apart.
-func dateText(s *metrics.Series, start time.Time) string {
-	if s.Interval == metrics.Hourly {
+func dateText(a *answer, start time.Time) string {
+	if a.Interval == metrics.Hourly {
 		return start.Format(time.RFC3339)
 	}
 	return start.Format(time.DateOnly)
@@ -64,28 +67,49 @@ func dateText(s *metrics.Series, start time.Time) string {
 
 // encodeJSON writes {count, data:[{date, metrics:[{event_type, count}]}]};
 // totals have their count in the place of metrics.
-func encodeJSON(s *metrics.Series, buckets []metrics.Bucket) []byte {
-	data := make([]byte, 0, 64+48*len(buckets))
+func encodeJSON(a *answer) []byte {
+	data := make([]byte, 0, 64+48*len(a.buckets))
 	groups := 0
-	for i := 0; i < len(buckets); {
-		n := 1
-		for i+n < len(buckets) && buckets[i+n].Start.Equal(buckets[i].Start) {
-			n++
-		}
+	for group := range byStart(a.buckets) {
 		if groups++; groups > 1 {
 			data = append(data, ',')
 		}
-		data = appendGroup(data, s, buckets[i:i+n])
-		i += n
+		data = appendGroup(data, a, group)
 	}
-	head := `{"count":` + strconv.Itoa(groups) + `,"data":[`
-	return append(append([]byte(head), data...), "]}\n"...)
+	head := strconv.AppendInt([]byte(`{"count":`), int64(groups), 10)
+	if a.compares() || a.top > 0 {
+		head = strconv.AppendInt(append(head, `,"total_count":`...), a.total, 10)
+	}
+	if a.compares() {
+		before := a.Previous()
+		head = append(head, `,"previous":{"from":"`+before.From.String()+`","to":"`+before.To.String()+`","count":`...)
+		head = append(strconv.AppendInt(head, a.previous, 10), '}')
+	}
+	head = append(head, `,"data":[`...)
+	return append(append(head, data...), "]}\n"...)
 }
 
-func appendGroup(b []byte, s *metrics.Series, group []metrics.Bucket) []byte {
-	b = append(append(append(b, `{"date":"`...), dateText(s, group[0].Start)...), '"')
-	if s.Total {
-		return append(appendNumbers(append(b, ','), s, &group[0]), '}')
+// byStart returns the buckets of each start.
+func byStart(buckets []metrics.Bucket) iter.Seq[[]metrics.Bucket] {
+	return func(yield func([]metrics.Bucket) bool) {
+		for i := 0; i < len(buckets); {
+			n := 1
+			for i+n < len(buckets) && buckets[i+n].Start.Equal(buckets[i].Start) {
+				n++
+			}
+			if !yield(buckets[i : i+n]) {
+				return
+			}
+			i += n
+		}
+	}
+}
+
+func appendGroup(b []byte, a *answer, group []metrics.Bucket) []byte {
+	b = append(append(append(b, `{"date":"`...), dateText(a, group[0].Start)...), '"')
+	b = appendFinality(b, a, &group[0])
+	if a.Total {
+		return append(appendNumbers(append(b, ','), a, &group[0]), '}')
 	}
 	b = append(b, `,"metrics":[`...)
 	for i := range group {
@@ -93,15 +117,25 @@ func appendGroup(b []byte, s *metrics.Series, group []metrics.Bucket) []byte {
 			b = append(b, ',')
 		}
 		b = appendString(append(b, `{"event_type":`...), group[i].Type)
-		b = append(appendNumbers(append(b, ','), s, &group[i]), '}')
+		b = append(appendNumbers(append(b, ','), a, &group[i]), '}')
 	}
 	return append(b, "]}"...)
 }
 
-func appendNumbers(b []byte, s *metrics.Series, bucket *metrics.Bucket) []byte {
-	b = strconv.AppendInt(append(b, `"count":`...), bucket.Count, 10)
-	if s.Uniques {
-		b = strconv.AppendInt(append(b, `,"uniques":`...), bucket.Uniques(), 10)
+func appendFinality(b []byte, a *answer, bucket *metrics.Bucket) []byte {
+	if !a.Finality {
+		return b
+	}
+	return append(append(append(b, `,"finality":"`...), bucket.Finality...), '"')
+}
+
+func appendNumbers(b []byte, a *answer, bucket *metrics.Bucket) []byte {
+	for i, n := range a.numbers {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(append(append(b, '"'), n.name...), `":`...)
+		b = strconv.AppendInt(b, n.of(bucket), 10)
 	}
 	return b
 }
@@ -119,38 +153,45 @@ func appendString(b []byte, s string) []byte {
 }
 
 // encodeNDJSON writes one {date, event_type, count} a line.
-func encodeNDJSON(s *metrics.Series, buckets []metrics.Bucket) []byte {
+func encodeNDJSON(a *answer) []byte {
 	var b []byte
-	for i := range buckets {
-		b = append(append(append(b, `{"date":"`...), dateText(s, buckets[i].Start)...), `",`...)
-		if !s.Total {
-			b = append(appendString(append(b, `"event_type":`...), buckets[i].Type), ',')
+	for i := range a.buckets {
+		bucket := &a.buckets[i]
+		b = append(append(append(b, `{"date":"`...), dateText(a, bucket.Start)...), '"')
+		b = append(appendFinality(b, a, bucket), ',')
+		if !a.Total {
+			b = append(appendString(append(b, `"event_type":`...), bucket.Type), ',')
 		}
-		b = append(appendNumbers(b, s, &buckets[i]), "}\n"...)
+		b = append(appendNumbers(b, a, bucket), "}\n"...)
 	}
 	return b
 }
 
-// encodeCSV writes the columns date, event_type, count, uniques, of those that
-// the series has.
-func encodeCSV(s *metrics.Series, buckets []metrics.Bucket) []byte {
+// encodeCSV writes the columns date, event_type, the numbers and finality, of
+// those that the answer has.
+func encodeCSV(a *answer) []byte {
 	b := []byte("date")
-	if !s.Total {
+	if !a.Total {
 		b = append(b, ",event_type"...)
 	}
-	b = append(b, ",count"...)
-	if s.Uniques {
-		b = append(b, ",uniques"...)
+	for _, n := range a.numbers {
+		b = append(append(b, ','), n.name...)
+	}
+	if a.Finality {
+		b = append(b, ",finality"...)
 	}
 	b = append(b, '\n')
-	for i := range buckets {
-		b = append(b, dateText(s, buckets[i].Start)...)
-		if !s.Total {
-			b = ingest.AppendCell(append(b, ','), buckets[i].Type)
+	for i := range a.buckets {
+		bucket := &a.buckets[i]
+		b = append(b, dateText(a, bucket.Start)...)
+		if !a.Total {
+			b = ingest.AppendCell(append(b, ','), bucket.Type)
 		}
-		b = strconv.AppendInt(append(b, ','), buckets[i].Count, 10)
-		if s.Uniques {
-			b = strconv.AppendInt(append(b, ','), buckets[i].Uniques(), 10)
+		for _, n := range a.numbers {
+			b = strconv.AppendInt(append(b, ','), n.of(bucket), 10)
+		}
+		if a.Finality {
+			b = append(append(b, ','), bucket.Finality...)
 		}
 		b = append(b, '\n')
 	}

@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -15,8 +13,7 @@ import (
 
 // metrics serves GET /metrics.
 func (h *Handler) metrics(w http.ResponseWriter, r *http.Request) error {
-	query := r.URL.Query()
-	series, err := parseSeries(query)
+	asked, err := parseAnswer(r.URL.Query())
 	if err != nil {
 		return err
 	}
@@ -24,7 +21,7 @@ func (h *Handler) metrics(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body, err := h.series(r.Context(), &series, format)
+	body, err := h.series(r.Context(), asked, format)
 	if err != nil {
 		return err
 	}
@@ -40,18 +37,20 @@ func (h *Handler) metrics(w http.ResponseWriter, r *http.Request) error {
 
 // series returns the answer to a query, nil if there is nothing, when it is its
 // turn.
-func (h *Handler) series(ctx context.Context, series *metrics.Series, format format) ([]byte, error) {
+func (h *Handler) series(ctx context.Context, a *answer, format format) ([]byte, error) {
 	select {
 	case h.queries <- struct{}{}:
 		defer func() { <-h.queries }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	buckets, err := h.svc.Series(ctx, *series)
+	a.Fill = a.Fill || format.fill
+	buckets, err := h.svc.Series(ctx, a.Series)
 	if err != nil || len(buckets) == 0 {
 		return nil, err
 	}
-	return format.encode(series, buckets), nil
+	a.take(buckets)
+	return format.encode(a), nil
 }
 
 // noMetrics answers a query without a result as the original did.
@@ -74,62 +73,6 @@ func sendTagged(w http.ResponseWriter, r *http.Request, body []byte) {
 		}
 	}
 	_, _ = w.Write(body) // a client that left cannot be told
-}
-
-func parseSeries(query url.Values) (metrics.Series, error) {
-	s := metrics.Series{Types: query["event_type"]}
-	var err error
-	if s.From, s.To, err = parseRange(query); err != nil {
-		return s, err
-	}
-	if s.Interval, err = metrics.ParseInterval(query.Get("interval")); err != nil {
-		return s, badRequest("interval: want hour, day, week, month or all")
-	}
-	if s.Zone, err = parseZone(query, "tz"); err != nil {
-		return s, err
-	}
-	if s.Uniques, err = parseBool(query, "uniques"); err != nil {
-		return s, err
-	}
-	if s.Fill, err = parseChoice(query, "fill", "zero"); err != nil {
-		return s, err
-	}
-	if s.Total, err = parseChoice(query, "group", "none"); err != nil {
-		return s, err
-	}
-	return s, nil
-}
-
-// parseRange reads date, or from and to.
-func parseRange(query url.Values) (from, to metrics.Day, err error) {
-	date, err := parseDay(query, "date")
-	if err != nil {
-		return 0, 0, err
-	}
-	if from, err = parseDay(query, "from"); err != nil {
-		return 0, 0, err
-	}
-	if to, err = parseDay(query, "to"); err != nil {
-		return 0, 0, err
-	}
-	if date == 0 {
-		return from, to, nil
-	}
-	if from != 0 || to != 0 {
-		return 0, 0, badRequest("date: give either date, or from and to")
-	}
-	return date, date, nil
-}
-
-// parseChoice reads a parameter that is absent or has the one value known.
-func parseChoice(query url.Values, name, value string) (bool, error) {
-	switch query.Get(name) {
-	case "":
-		return false, nil
-	case value:
-		return true, nil
-	}
-	return false, badRequest(fmt.Sprintf("%s: want %s, or nothing", name, value))
 }
 
 // explain serves GET /metrics/explain.

@@ -54,14 +54,17 @@ func parseDay(query url.Values, name string) (metrics.Day, error) {
 }
 
 // parseLimit reads the size of a page.
-func parseLimit(query url.Values) (int, error) {
-	text := query.Get("limit")
+func parseLimit(query url.Values) (int, error) { return parseNumber(query, "limit", 1, 1000) }
+
+// parseNumber reads a number within bounds; 0 is none.
+func parseNumber(query url.Values, name string, least, most int) (int, error) {
+	text := query.Get(name)
 	if text == "" {
 		return 0, nil
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > 1000 {
-		return 0, badRequest("limit: want a number from 1 to 1000")
+	if err != nil || n < least || n > most {
+		return 0, badRequest(fmt.Sprintf("%s: want a number from %d to %d", name, least, most))
 	}
 	return n, nil
 }

@@ -147,6 +147,9 @@ func knownProblems() []knownProblem {
 			status: http.StatusBadRequest, code: CodeBadRequest, detail: "uniques needs an interval of day, week or month, and UTC",
 		}},
 		{metrics.ErrBadRange, problem{status: http.StatusBadRequest, code: CodeBadRequest, detail: "from is after to"}},
+		{metrics.ErrNoPrevious, problem{
+			status: http.StatusBadRequest, code: CodeBadRequest, detail: "compare: needs date, or from and to, and an earlier range after the year 0",
+		}},
 		{metrics.ErrTooManyBuckets, problem{
 			status: http.StatusBadRequest, code: CodeBadRequest, detail: "the answer is too long; ask for a shorter range or a longer interval",
 		}},

@@ -1,4 +1,4 @@
-package terminal
+package table
 
 import (
 	"cmp"
@@ -10,53 +10,38 @@ import (
 	"github.com/eventmetrics/eventmetrics/internal/sparkline"
 )
 
-// point is one bucket of a series, as the server tells it.
-type point struct {
-	Date    string
-	Metrics []struct {
-		Type  string `json:"event_type"`
-		Count int64
-	}
+// Table is a series with a row for each event type. All that it is given may
+// come from anywhere: what is not printable is made plain.
+type Table struct {
+	// Dates are the names of the points in time; there is one at least.
+	Dates []string
+	Rows  []Row
+	// Uniques and Compared are set where the rows have those numbers.
+	Uniques, Compared bool
+	// Notes are added to the caption.
+	Notes []string
 }
 
-// table has a row for each event type.
-type table struct {
-	dates []string
-	rows  []*row
+// Row is one event type.
+type Row struct {
+	Name string
+	// Counts has a count for each date of the table.
+	Counts []int64
+	// Uniques is the number of distinct subjects of all dates together.
+	Uniques int64
+	// Previous and PreviousUniques are the numbers of an earlier range.
+	Previous, PreviousUniques int64
 }
 
-// row is one event type: its counts by date, their sum and the greatest.
-type row struct {
-	name   string
-	counts []int64
-	total  int64
-	peak   int
-}
-
-// newTable sums a series, the most frequent type first.
-func newTable(points []point) *table {
-	t := &table{}
-	byType := map[string]*row{}
-	for i, p := range points {
-		t.dates = append(t.dates, p.Date)
-		for _, m := range p.Metrics {
-			r := byType[m.Type]
-			if r == nil {
-				r = &row{name: plain(m.Type), counts: make([]int64, len(points))}
-				byType[m.Type] = r
-				t.rows = append(t.rows, r)
-			}
-			r.counts[i] += m.Count
-			r.total += m.Count
-			if r.counts[i] > r.counts[r.peak] {
-				r.peak = i
-			}
+// sum returns the total of a row and the place of its greatest count.
+func (r *Row) sum() (total int64, peak int) {
+	for i, n := range r.Counts {
+		total += n
+		if n > r.Counts[peak] {
+			peak = i
 		}
 	}
-	slices.SortFunc(t.rows, func(a, b *row) int {
-		return cmp.Or(cmp.Compare(b.total, a.total), cmp.Compare(a.name, b.name))
-	})
-	return t
+	return total, peak
 }
 
 const (
@@ -64,45 +49,106 @@ const (
 	leastLine  = 10 // and of a sparkline
 )
 
-// text draws the table for so many columns. All numbers that it shows can be
-// read without the sparklines.
-func (t *table) text(columns int) string {
-	if len(t.rows) == 0 {
-		return "no metrics found\n"
+// column is a column of the table.
+type column struct {
+	head string
+	cell func(*Row) string
+	text bool // and no number: it is on the left of its column
+}
+
+func (t *Table) columns() []column {
+	number := func(n int64) string { return strconv.FormatInt(n, 10) }
+	total := func(r *Row) int64 { n, _ := r.sum(); return n }
+	peak := func(r *Row) int { _, at := r.sum(); return at }
+	all := []column{
+		{"event type", func(r *Row) string { return Cut(Plain(r.Name), widestName) }, true},
+		{"total", func(r *Row) string { return number(total(r)) }, false},
 	}
-	cells := [][]string{{"event type", "total", "peak", "on"}}
-	for _, r := range t.rows {
-		cells = append(cells, []string{
-			cut(r.name, widestName), strconv.FormatInt(r.total, 10), strconv.FormatInt(r.counts[r.peak], 10), plain(t.dates[r.peak]),
-		})
+	if t.Compared {
+		all = append(
+			all,
+			column{"before", func(r *Row) string { return number(r.Previous) }, false},
+			column{"change", func(r *Row) string { return change(total(r), r.Previous) }, false},
+		)
 	}
-	widths := make([]int, len(cells[0]))
-	used := 0
-	for i := range widths {
-		for _, c := range cells {
-			widths[i] = max(widths[i], columnsOf(c[i]))
+	if t.Uniques {
+		all = append(all, column{"uniques", func(r *Row) string { return number(r.Uniques) }, false})
+	}
+	if t.Uniques && t.Compared {
+		all = append(all, column{"before", func(r *Row) string { return number(r.PreviousUniques) }, false})
+	}
+	return append(
+		all,
+		column{"peak", func(r *Row) string { return number(r.Counts[peak(r)]) }, false},
+		column{"on", func(r *Row) string { return Plain(t.Dates[peak(r)]) }, true},
+	)
+}
+
+// change is the difference to an earlier number, in percent of that.
+func change(now, before int64) string {
+	switch {
+	case now == before:
+		return "="
+	case before == 0:
+		return "new"
+	}
+	return fmt.Sprintf("%+.1f %%", 100*(float64(now)/float64(before)-1))
+}
+
+// Text draws the table for so many columns, the most frequent type first. All
+// its numbers can be read without the sparklines. Where there is no room for
+// them, the lines are longer.
+func (t *Table) Text(columns int) string {
+	rows := slices.SortedStableFunc(slices.Values(t.Rows), func(a, b Row) int {
+		x, _ := a.sum()
+		y, _ := b.sum()
+		return cmp.Or(cmp.Compare(y, x), cmp.Compare(a.Name, b.Name))
+	})
+	lines := make([]string, len(rows)+1)
+	for _, c := range t.columns() {
+		cells := []string{c.head}
+		for i := range rows {
+			cells = append(cells, c.cell(&rows[i]))
 		}
-		used += widths[i] + 2
+		appendColumn(lines, cells, c.text)
 	}
-	room := max(columns-used-1, leastLine)
+	room := max(columns-ColumnsOf(lines[0])-1, leastLine)
 	var b strings.Builder
-	for i, c := range cells {
-		line := "by time"
-		if i > 0 {
-			line = sparkline.Line(t.rows[i-1].counts, room)
-		}
-		fmt.Fprintf(&b, "%s  %*s  %*s  %s  %s\n", pad(c[0], widths[0]), widths[1], c[1], widths[2], c[2], pad(c[3], widths[3]), line)
+	fmt.Fprintf(&b, "%sby time\n", lines[0])
+	for i := range rows {
+		fmt.Fprintf(&b, "%s%s\n", lines[i+1], sparkline.Line(rows[i].Counts, room))
 	}
-	b.WriteString(t.caption(room))
-	return b.String()
+	return b.String() + t.caption(room)
+}
+
+// appendColumn adds a cell and two spaces to each line.
+func appendColumn(lines, cells []string, left bool) {
+	width := 0
+	for _, c := range cells {
+		width = max(width, ColumnsOf(c))
+	}
+	for i, c := range cells {
+		space := strings.Repeat(" ", width-ColumnsOf(c))
+		if left {
+			lines[i] += c + space + "  "
+		} else {
+			lines[i] += space + c + "  "
+		}
+	}
 }
 
 // caption says what the sparklines cover.
-func (t *table) caption(room int) string {
-	first, last := plain(t.dates[0]), plain(t.dates[len(t.dates)-1])
-	step := ""
-	if n := sparkline.Step(len(t.dates), room); n > 1 {
-		step = fmt.Sprintf(", the mean of %d a character", n)
+func (t *Table) caption(room int) string {
+	points := strconv.Itoa(len(t.Dates)) + " points"
+	if len(t.Dates) == 1 {
+		points = "1 point"
 	}
-	return fmt.Sprintf("%s to %s, %s%s\n", first, last, count(int64(len(t.dates)), "point"), step)
+	all := []string{Plain(t.Dates[0]) + " to " + Plain(t.Dates[len(t.Dates)-1]), points}
+	if n := sparkline.Step(len(t.Dates), room); n > 1 {
+		all = append(all, fmt.Sprintf("the mean of %d a character", n))
+	}
+	for _, note := range t.Notes {
+		all = append(all, Plain(note))
+	}
+	return strings.Join(all, ", ") + "\n"
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/eventmetrics/eventmetrics/internal/doctor"
+	"github.com/eventmetrics/eventmetrics/internal/table"
 )
 
 // Doctor prints what is wrong with a configuration or what it names, a line
@@ -17,7 +18,7 @@ func Doctor(ctx context.Context, t *Terminal, mistakes error, o *doctor.Options)
 		if f.Level == doctor.Fail {
 			failed++
 		}
-		t.print("%-4s  %-14s  %s\n", f.Level, f.Check, plain(f.Text))
+		t.print("%-4s  %-14s  %s\n", f.Level, f.Check, table.Plain(f.Text))
 	}
 	if mistakes != nil {
 		for line := range strings.Lines(mistakes.Error()) {

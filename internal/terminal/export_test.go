@@ -6,12 +6,6 @@ import (
 	"time"
 )
 
-var (
-	Plain     = plain
-	Cut       = cut
-	ColumnsOf = columnsOf
-)
-
 // PlainWriter returns a writer that makes what is written plain.
 func PlainWriter(w io.Writer) io.Writer { return &plainWriter{w: w} }
 

@@ -1,17 +1,19 @@
 package terminal
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 
 	"github.com/eventmetrics/eventmetrics/internal/client"
 	"github.com/eventmetrics/eventmetrics/internal/settings"
+	"github.com/eventmetrics/eventmetrics/internal/table"
 )
 
 // Metrics prints the metrics of a running server.
@@ -29,9 +31,11 @@ func Metrics(ctx context.Context, t *Terminal, args []string) error {
 	c, rest, err := connect("refserver metrics", t, args,
 		parameter("from", "from", "first `date`, 2006-01-02"),
 		parameter("to", "to", "last `date`"),
-		parameter("interval", "interval", "hour, day, week or month"),
+		parameter("interval", "interval", "hour, day, week, month or all"),
 		parameter("tz", "tz", "`zone` whose calendar counts, such as Asia/Kathmandu"),
 		parameter("event_type", "event-type", "only this `type`; may be repeated"),
+		parameter("compare", "compare", "also an earlier range: previous_period or previous_year; needs -from and -to"),
+		parameter("top", "top", "only the `N` most frequent types"),
 		settings.Setting{Flag: "format", Default: "table", Usage: "table, json or csv", Set: oneOf(&format, "table", "json", "csv")})
 	if err != nil {
 		return err
@@ -39,12 +43,12 @@ func Metrics(ctx context.Context, t *Terminal, args []string) error {
 	if len(rest) > 0 {
 		return fmt.Errorf("metrics: unknown argument %.40q", rest[0])
 	}
+	query.Set("format", format)
 	if format == "table" {
-		err = printTable(ctx, t, c, query)
-	} else {
-		query.Set("format", format)
-		err = copyMetrics(ctx, t, c, query)
+		query.Set("format", "text")
+		query.Set("columns", strconv.Itoa(min(max(cmp.Or(t.columns(t.Out), defaultColumns), 20), 1000)))
 	}
+	err = copyMetrics(ctx, t, c, query, format == "table")
 	if refused, ok := errors.AsType[*client.Error](err); ok && refused.Status == http.StatusNotFound && refused.Code == "" {
 		_, err = fmt.Fprintln(t.Err, "no metrics found")
 		return err
@@ -66,45 +70,26 @@ func oneOf(p *string, words ...string) func(string) error {
 	}
 }
 
-// copyMetrics hands on an answer as it is; to a screen, without what is not
-// printable.
-func copyMetrics(ctx context.Context, t *Terminal, c *client.Client, query url.Values) error {
+// copyMetrics hands on an answer as it is; to a screen, or if it is for people,
+// without what is not printable.
+func copyMetrics(ctx context.Context, t *Terminal, c *client.Client, query url.Values, forPeople bool) error {
 	body, err := c.Get(ctx, "metrics", query)
 	if err != nil {
 		return err
 	}
 	defer body.Close() //nolint:errcheck // it was only read
 	out := t.Out
-	if t.columns(out) > 0 {
+	if forPeople || t.columns(out) > 0 {
 		out = &plainWriter{w: out}
 	}
 	_, err = io.Copy(out, body)
 	return err
 }
 
-func printTable(ctx context.Context, t *Terminal, c *client.Client, query url.Values) error {
-	query.Set("fill", "zero")
-	body, err := c.Get(ctx, "metrics", query)
-	if err != nil {
-		return err
-	}
-	defer body.Close() //nolint:errcheck // it was only read
-	var answer struct{ Data []point }
-	if err := json.NewDecoder(body).Decode(&answer); err != nil {
-		return fmt.Errorf("read answer: %w", err)
-	}
-	columns := t.columns(t.Out)
-	if columns == 0 {
-		columns = defaultColumns
-	}
-	_, err = io.WriteString(t.Out, newTable(answer.Data).text(columns))
-	return err
-}
-
 // plainError is an error whose text is printable.
 func plainError(err error) error {
-	if text := err.Error(); plain(text) != text {
-		return errors.New(plain(text))
+	if text := err.Error(); table.Plain(text) != text {
+		return errors.New(table.Plain(text))
 	}
 	return err
 }

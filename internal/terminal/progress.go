@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/eventmetrics/eventmetrics/internal/table"
 )
 
 // progress draws how far an upload is, if there is a screen.
@@ -29,7 +31,7 @@ const redrawEvery = 100 * time.Millisecond
 
 // startProgress begins to draw on t.Err. The caller must call stop.
 func startProgress(t *Terminal, name string, total int64) *progress {
-	p := &progress{t: t, name: plain(filepath.Base(name)), total: total, started: time.Now()}
+	p := &progress{t: t, name: table.Plain(filepath.Base(name)), total: total, started: time.Now()}
 	if t.columns(t.Err) == 0 {
 		return p
 	}
@@ -86,12 +88,12 @@ func (p *progress) line(columns int, now time.Time) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.note != nil {
-		return cut(p.name+"  "+p.note(), columns)
+		return table.Cut(p.name+"  "+p.note(), columns)
 	}
 	sent, seconds := float64(p.sent.Load()), now.Sub(p.started).Seconds()
 	rate := sent / max(seconds, 0.001)
 	if p.total < 0 {
-		return cut(fmt.Sprintf("%s  %s  %s/s", p.name, bytesText(sent), bytesText(rate)), columns)
+		return table.Cut(fmt.Sprintf("%s  %s  %s/s", p.name, bytesText(sent), bytesText(rate)), columns)
 	}
 	done := min(sent/float64(max(p.total, 1)), 1)
 	left := "storing"
@@ -102,11 +104,11 @@ func (p *progress) line(columns int, now time.Time) string {
 		}
 	}
 	numbers := fmt.Sprintf("%3.0f %%  %s of %s  %s/s  %s", 100*done, bytesText(sent), bytesText(float64(p.total)), bytesText(rate), left)
-	name := cut(p.name, max(columns/3, 8))
+	name := table.Cut(p.name, max(columns/3, 8))
 	const widest, least = 30, 5
-	width := min(columns-columnsOf(name)-columnsOf(numbers)-4, widest)
+	width := min(columns-table.ColumnsOf(name)-table.ColumnsOf(numbers)-4, widest)
 	if width < least {
-		return cut(name+"  "+numbers, columns)
+		return table.Cut(name+"  "+numbers, columns)
 	}
 	full := int(done * float64(width))
 	return name + "  " + strings.Repeat("█", full) + strings.Repeat("░", width-full) + "  " + numbers

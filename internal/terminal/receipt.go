@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/internal/client"
+	"github.com/eventmetrics/eventmetrics/internal/table"
 )
 
 // wait waits for a batch to be processed, if it is to be. It returns its
@@ -49,7 +50,7 @@ func (u *uploader) print(name string, r *client.Receipt, status string) {
 		note = " (was there already; -again uploads it once more)"
 	}
 	u.t.print("%s: batch %s, %d inserted, %d failed, %s%s\n",
-		plain(name), plain(r.BatchID), r.Inserted, r.Failed, plain(status), note)
+		table.Plain(name), table.Plain(r.BatchID), r.Inserted, r.Failed, table.Plain(status), note)
 	if r.Failed == 0 {
 		return
 	}
@@ -78,7 +79,7 @@ func (u *uploader) printRows(rows []client.RowError, all int64) {
 	var text strings.Builder
 	for _, code := range codes {
 		g := groups[code]
-		fmt.Fprintf(&text, "  %d x %s, first on line %d: %s\n", g.n, plain(code), g.first.Line, plain(g.first.Reason))
+		fmt.Fprintf(&text, "  %d x %s, first on line %d: %s\n", g.n, table.Plain(code), g.first.Line, table.Plain(g.first.Reason))
 	}
 	if n := int64(len(rows)); 0 < n && n < all {
 		fmt.Fprintf(&text, "  (of the first %d of %d rejected rows)\n", n, all)

@@ -10,42 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/eventmetrics/eventmetrics/internal/table"
 	"github.com/eventmetrics/eventmetrics/internal/terminal"
 )
-
-func TestPlain(t *testing.T) {
-	for in, want := range map[string]string{
-		"":                       "",
-		"test_started":           "test_started",
-		"日本 é e\u0301 😀":         "日本 é e\u0301 😀",
-		"\x1b[2J\r\n\t\x00\x7f":  `\x1b[2J\r\n\t\x00\x7f`,
-		"\u009b31m":              `\u009b31m`,
-		"a\u202eb\u2066c\u200bd": `a\u202eb\u2066c\u200bd`,
-		"\xff\xc3":               `\xff\xc3`,
-		"\ufffd":                 `�`,
-	} {
-		if got := terminal.Plain(in); got != want {
-			t.Errorf("%q is %q, want %q", in, got, want)
-		}
-	}
-}
-
-func TestColumns(t *testing.T) {
-	for text, want := range map[string]int{"": 0, "abc": 3, "日本": 4, "e\u0301": 1, "😀": 2, "ｱ": 1, "Ａ": 2, "▁█": 2} {
-		if got := terminal.ColumnsOf(text); got != want {
-			t.Errorf("%q has %d columns, want %d", text, got, want)
-		}
-	}
-	for _, tc := range []struct {
-		text    string
-		columns int
-		want    string
-	}{{"abcdef", 6, "abcdef"}, {"abcdef", 5, "abcd…"}, {"日本語", 5, "日本…"}, {"日本語", 4, "日…"}, {"日本語", 6, "日本語"}} {
-		if got := terminal.Cut(tc.text, tc.columns); got != tc.want {
-			t.Errorf("%q in %d columns is %q, want %q", tc.text, tc.columns, got, tc.want)
-		}
-	}
-}
 
 func TestWriterDoesWhatPlainDoesHoweverItIsWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -61,7 +28,7 @@ func TestWriterDoesWhatPlainDoesHoweverItIsWritten(t *testing.T) {
 		}
 		var want []string
 		for line := range strings.SplitSeq(text, "\n") {
-			want = append(want, terminal.Plain(line))
+			want = append(want, table.Plain(line))
 		}
 		if d := cmp.Diff(strings.Join(want, "\n"), out.String()); d != "" {
 			t.Fatal(d)
@@ -99,7 +66,7 @@ func TestBarFits(t *testing.T) {
 		total := rapid.Int64Range(-1, 1<<50).Draw(t, "total")
 		sent := rapid.Int64Range(0, 1<<50).Draw(t, "sent")
 		line := terminal.Bar(name, sent, total, time.Duration(rapid.Int64Range(0, 1<<40).Draw(t, "took")), columns)
-		if terminal.ColumnsOf(line) > columns || !utf8.ValidString(line) || strings.ContainsAny(line, "\n\r\x1b") {
+		if table.ColumnsOf(line) > columns || !utf8.ValidString(line) || strings.ContainsAny(line, "\n\r\x1b") {
 			t.Fatalf("%d columns: %q", columns, line)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/eventmetrics/eventmetrics/internal/client"
 	"github.com/eventmetrics/eventmetrics/internal/settings"
+	"github.com/eventmetrics/eventmetrics/internal/table"
 )
 
 // uploader uploads files one after the other: the server limits uploads by
@@ -44,11 +45,11 @@ func Upload(ctx context.Context, t *Terminal, args []string) error {
 	for _, name := range files {
 		err := u.file(ctx, name)
 		if ctx.Err() != nil {
-			return fmt.Errorf("upload: interrupted at %s; run it again to go on, what is there is not stored twice", plain(name))
+			return fmt.Errorf("upload: interrupted at %s; run it again to go on, what is there is not stored twice", table.Plain(name))
 		}
 		if err != nil {
 			u.failed++
-			t.print("%s: NOT UPLOADED: %s\n", plain(name), plain(err.Error()))
+			t.print("%s: NOT UPLOADED: %s\n", table.Plain(name), table.Plain(err.Error()))
 			if refused, ok := errors.AsType[*client.Error](err); ok {
 				u.printRows(refused.Rows, refused.Failed)
 			}
@@ -94,7 +95,7 @@ func (u *uploader) file(ctx context.Context, name string) error {
 	u.print(name, receipt, status)
 	if failure != nil && ctx.Err() == nil {
 		u.failed++
-		u.t.print("  NOT PROCESSED: %s\n", plain(failure.Error()))
+		u.t.print("  NOT PROCESSED: %s\n", table.Plain(failure.Error()))
 	}
 	return nil
 }
@@ -142,7 +143,7 @@ func pauseAfter(err error, try int) (time.Duration, bool) {
 // pause waits, with a countdown on a screen and a line elsewhere.
 func (u *uploader) pause(ctx context.Context, p *progress, d time.Duration, why error) error {
 	until := time.Now().Add(d)
-	reason := plain(why.Error())
+	reason := table.Plain(why.Error())
 	p.say(func() string {
 		return fmt.Sprintf("again in %s (%s)", secondsText(max(time.Until(until), 0)), reason)
 	})

@@ -1,0 +1,77 @@
+package httpapi
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/eventmetrics/eventmetrics/internal/table"
+	"github.com/eventmetrics/eventmetrics/metrics"
+)
+
+// defaultColumns is the width of a text of which none is asked for.
+const defaultColumns = 80
+
+// encodeText draws a table with a row for each event type.
+func encodeText(a *answer) []byte {
+	t := table.Table{Uniques: a.Uniques, Compared: a.compares()}
+	var finalities []metrics.Finality
+	for group := range byStart(a.buckets) {
+		t.Dates = append(t.Dates, dateText(a, group[0].Start))
+		finalities = append(finalities, group[0].Finality)
+	}
+	t.Rows = textRows(a, len(t.Dates))
+	if a.compares() {
+		before := a.Previous()
+		t.Notes = append(t.Notes, fmt.Sprintf("before: %s to %s", before.From, before.To))
+	}
+	if a.Finality {
+		t.Notes = append(t.Notes, finalityNotes(finalities)...)
+	}
+	return []byte(t.Text(cmp.Or(a.columns, defaultColumns)))
+}
+
+// textRows collects the buckets of each type.
+func textRows(a *answer, points int) []table.Row {
+	var rows []table.Row
+	var sums []*metrics.Bucket // of all points
+	place := map[string]int{}
+	point := -1
+	for group := range byStart(a.buckets) {
+		point++
+		for i := range group {
+			b := &group[i]
+			at, known := place[b.Type]
+			if !known {
+				at = len(rows)
+				place[b.Type] = at
+				rows = append(rows, table.Row{Name: b.Type, Counts: make([]int64, points)})
+				sums = append(sums, &metrics.Bucket{Subjects: &metrics.Sketch{}, PreviousSubjects: &metrics.Sketch{}})
+			}
+			rows[at].Counts[point] = b.Count
+			sums[at].Merge(b)
+		}
+	}
+	for i := range rows {
+		rows[i].Previous = sums[i].Previous
+		rows[i].Uniques, rows[i].PreviousUniques = sums[i].Uniques(), sums[i].PreviousUniques()
+		if a.Total {
+			rows[i].Name = "(all)"
+		}
+	}
+	return rows
+}
+
+// finalityNotes counts the points that are not settled.
+func finalityNotes(all []metrics.Finality) []string {
+	counts := map[metrics.Finality]int{}
+	for _, f := range all {
+		counts[f]++
+	}
+	var notes []string
+	for _, f := range []metrics.Finality{metrics.Open, metrics.Pending, metrics.Settled} {
+		if counts[f] > 0 {
+			notes = append(notes, fmt.Sprintf("%d %s", counts[f], f))
+		}
+	}
+	return notes
+}
