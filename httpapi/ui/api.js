@@ -57,15 +57,18 @@ export async function send(method, path, headers) {
   return response.status === 204 ? null : response.json();
 }
 
-/** The data of a query, empty where the server has none. */
-export async function metrics(params, signal) {
+/** The answer to a query, without data where the server has none. */
+export async function series(params, signal) {
   try {
-    return (await get(`metrics?${new URLSearchParams(params)}`, signal)).data;
+    return await get(`metrics?${new URLSearchParams(params)}`, signal);
   } catch (err) {
-    if (err instanceof Problem && err.status === 404) return [];
+    if (err instanceof Problem && err.status === 404) return { data: [] };
     throw err;
   }
 }
+
+/** Its data. */
+export const metrics = async (params, signal) => (await series(params, signal)).data;
 
 /** A command line that asks the same. */
 export function curl(path) {

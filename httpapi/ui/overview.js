@@ -1,9 +1,9 @@
 // The numbers of a range: cards, bars, hours, types.
 import { h, put, button, copy, save, toast } from './dom.js';
-import { curl, get, metrics, request } from './api.js';
+import { curl, get, metrics, request, series } from './api.js';
 import { average, bucket, day, number, percent } from './format.js';
 import { changed, go, params } from './nav.js';
-import { daysBetween, daysOf, intervals, isOpen, lastOfMonth, previous, ranges, readQuery, zones } from './range.js';
+import { comparisons, daysBetween, daysOf, intervals, lastOfMonth, ranges, readQuery, zones } from './range.js';
 import { stack, swatch } from './chart.js';
 import { heatmap } from './heatmap.js';
 import { spark } from './spark.js';
@@ -33,43 +33,35 @@ export async function overview(root, { signal }) {
   watch(signal);
 }
 
-/** Asks for the sums first, then for the parts of those that are not empty. */
+/** Asks for the sums first, then for their parts if they are not empty. */
 async function read(q, signal) {
-  const all = { tz: q.zone };
+  const all = { tz: q.zone, from: q.from, to: q.to };
   if (q.types.length) all.event_type = q.types;
-  const ask = (more) => metrics(pairs({ ...all, ...more }), signal);
-  const now = { from: q.from, to: q.to };
-  const before = previous(q);
-  const zeros = { group: 'none', fill: 'zero' };
-  const [axis, sumBefore, schema] = await Promise.all([
-    ask({ ...now, ...zeros, interval: q.interval }),
-    ask({ ...before, ...zeros, interval: 'all' }),
+  const ask = (more) => series(pairs({ ...all, ...more }), signal);
+  const beside = { compare: q.compare };
+  const [sums, schema] = await Promise.all([
+    ask({ ...beside, interval: q.interval, group: 'none', fill: 'zero', finality: 'true' }),
     get('schema', signal),
   ]);
-  const some = axis.some((b) => b.count > 0);
-  const someBefore = sumBefore.some((b) => b.count > 0);
-  const hourly = { interval: 'hour', group: 'none' };
-  const distinct = { interval: 'all', group: 'none', uniques: 'true' };
-  const short = q.days <= 400;
-  const utc = q.zone === 'UTC';
-  const [byType, totals, totalsBefore, hours, hoursBefore, people, peopleBefore] = await Promise.all([
-    some ? ask({ ...now, interval: q.interval }) : [],
-    some ? ask({ ...now, interval: 'all' }) : [],
-    someBefore ? ask({ ...before, interval: 'all' }) : [],
-    some && short ? ask({ ...now, ...hourly }) : null,
-    someBefore && short ? ask({ ...before, ...hourly }) : null,
-    some && utc ? ask({ ...now, ...distinct }) : null,
-    someBefore && utc ? ask({ ...before, ...distinct }) : null,
+  const some = sums.total_count > 0;
+  const [byType, totals, hours, people] = await Promise.all([
+    some ? ask({ interval: q.interval }) : none,
+    some ? ask({ ...beside, interval: 'all' }) : none,
+    some && q.days <= 400 ? ask({ ...beside, interval: 'hour', group: 'none' }) : null,
+    some && q.zone === 'UTC' ? ask({ ...beside, interval: 'all', group: 'none', uniques: 'true' }) : null,
   ]);
-  return { axis, byType, totals, totalsBefore, hours, hoursBefore, people, peopleBefore, subject: schema.columns.subject };
+  return {
+    sum: sums.total_count, previous: sums.previous, axis: sums.data, subject: schema.columns.subject,
+    byType: byType.data, totals: totals.data, hours: hours?.data, people: people?.data,
+  };
 }
+
+const none = { data: [] };
 
 const pairs = (values) => Object.entries(values).flatMap(([name, value]) => [value].flat().map((v) => [name, v]));
 
 /** Puts the answers in the shape that the page is drawn from. */
-function arrange(q, { axis, byType, totals, totalsBefore }) {
-  const counts = (data) => new Map((data[0]?.metrics ?? []).map((m) => [m.event_type, m.count]));
-  const before = counts(totalsBefore);
+function arrange(q, { sum, axis, byType, totals }) {
   const index = new Map(axis.map((b, i) => [b.date, i]));
   const lines = new Map();
   for (const { date, metrics: all } of byType) {
@@ -78,7 +70,8 @@ function arrange(q, { axis, byType, totals, totalsBefore }) {
       lines.get(m.event_type)[index.get(date)] = m.count;
     }
   }
-  const types = [...counts(totals)].map(([name, count]) => ({ name, count, before: before.get(name) ?? 0, values: lines.get(name) ?? [] }))
+  const types = (totals[0]?.metrics ?? []).filter((m) => m.count > 0)
+    .map((m) => ({ name: m.event_type, count: m.count, before: m.previous_count, values: lines.get(m.event_type) ?? [] }))
     .sort((a, b) => b.count - a.count);
   const series = types.slice(0, coloured).map((t) => ({ name: t.name, values: t.values }));
   if (types.length > coloured) {
@@ -86,11 +79,9 @@ function arrange(q, { axis, byType, totals, totalsBefore }) {
     series.push({ name: `${rest.length} others`, rest: true, values: axis.map((_, i) => rest.reduce((sum, t) => sum + (t.values[i] ?? 0), 0)) });
   }
   return {
-    axis, types, series,
+    sum, axis, types, series,
     names: axis.map((b) => bucket(b.date, q.interval)),
-    open: axis.findIndex((b) => isOpen(b.date, q.interval, q.zone)),
-    sum: types.reduce((n, t) => n + t.count, 0),
-    sumBefore: [...before.values()].reduce((n, c) => n + c, 0),
+    open: axis.findIndex((b) => b.finality === 'open'),
   };
 }
 
@@ -102,38 +93,40 @@ function controls(q) {
     if (form.get('from') > form.get('to')) return toast('The range ends before it begins.');
     go(changed({ range: 'custom', from: form.get('from'), to: form.get('to'), interval: null }));
   };
-  const choice = (label, values, now, name) => h('label', { class: 'choice' }, h('span', null, label),
+  const choice = (label, values, now, name, texts = {}) => h('label', { class: 'choice' }, h('span', null, label),
     h('select', { onchange: (e) => go(changed({ [name]: e.target.value })) },
-      values.map((v) => h('option', { value: v, selected: v === now }, v))));
+      values.map((v) => h('option', { value: v, selected: v === now }, texts[v] ?? v))));
   return h('div', { class: 'controls' },
     h('nav', { class: 'pills', 'aria-label': 'Range' }, Object.entries(ranges).map(([name, label]) =>
       h('a', { href: changed({ range: name, from: null, to: null, interval: null }), 'aria-current': q.range === name ? 'true' : null }, label))),
     h('form', { class: 'dates', onsubmit: pick }, date('from', 'First day'), h('span', { 'aria-hidden': 'true' }, '–'), date('to', 'Last day'),
       h('button', { class: q.range === 'custom' ? 'chosen' : '' }, 'Custom')),
     choice('by', intervals(q.days), q.interval, 'interval'),
+    choice('against', Object.keys(comparisons), q.compare, 'compare', comparisons),
     choice('zone', zones(q.zone), q.zone, 'tz'),
     q.types.length ? h('a', { class: 'pill', href: changed({ type: null }) }, `only ${q.types.join(', ')} ✕`) : null);
 }
 
-function cards(q, model, { hours, hoursBefore, people, peopleBefore, subject }) {
-  const before = previous(q);
-  const span = `${day(before.from)} to ${day(before.to)}`;
-  const top = (list) => (list ?? []).reduce((a, b) => (b.count > (a?.count ?? 0) ? b : a), null);
-  const peak = top(hours);
-  const distinct = people?.[0]?.uniques;
+function cards(q, model, { hours, people, previous, subject }) {
+  const span = spanOf(previous);
+  const top = (member) => (hours ?? []).reduce((a, b) => (b[member] > (a?.[member] ?? 0) ? b : a), null);
+  const peak = top('count');
+  const distinct = people?.[0];
   return h('div', { class: 'cards' },
-    card('Events', number(model.sum), change(model.sum, model.sumBefore, span)),
-    card(`Distinct ${subject}`, distinct === undefined ? '–' : `≈ ${number(distinct)}`,
-      distinct === undefined ? h('span', null, 'known for the zone UTC') : change(distinct, peopleBefore?.[0]?.uniques ?? 0, span), 'An estimate: its standard error is 1.6 %.'),
-    card('Average a day', average(model.sum / q.days), change(model.sum / q.days, model.sumBefore / daysBetween(before.from, before.to), span)),
-    card('Busiest hour', peak ? number(peak.count) : '–', peak ? [change(peak.count, top(hoursBefore)?.count ?? 0, span), h('span', { class: 'sub' }, bucket(peak.date, 'hour').full)] : null));
+    card('Events', number(model.sum), change(model.sum, previous.count, span)),
+    card(`Distinct ${subject}`, distinct ? `≈ ${number(distinct.uniques)}` : '–',
+      distinct ? change(distinct.uniques, distinct.previous_uniques, span) : h('span', null, 'known for the zone UTC'), 'An estimate: its standard error is 1.6 %.'),
+    card('Average a day', average(model.sum / q.days), change(model.sum / q.days, previous.count / daysBetween(previous.from, previous.to), span)),
+    card('Busiest hour', peak ? number(peak.count) : '–', peak ? [change(peak.count, top('previous_count')?.previous_count ?? 0, span), h('span', { class: 'sub' }, bucket(peak.date, 'hour').full)] : null));
 }
+
+const spanOf = (previous) => `${day(previous.from)} to ${day(previous.to)}`;
 
 const card = (title, value, note, hint) => h('section', { class: 'card stat', title: hint },
   h('h2', null, title), h('p', { class: 'value' }, value), h('p', { class: 'note' }, note));
 
 function change(now, before, span) {
-  if (!before) return h('span', { class: 'quiet', title: span }, now ? 'none in the period before' : '');
+  if (!before) return h('span', { class: 'quiet', title: span }, now ? 'none to compare with' : '');
   const part = now / before - 1;
   const sign = part > 0.0005 ? '▲' : part < -0.0005 ? '▼' : '=';
   return h('span', { class: { '▲': 'up', '▼': 'down', '=': 'quiet' }[sign], title: `against ${span}` },
@@ -201,7 +194,6 @@ function twin(q, model) {
 
 function typesTable(q, model, found) {
   const shown = params().has('all') ? model.types : model.types.slice(0, 12);
-  const span = previous(q);
   return h('section', { class: 'card' }, h('h2', null, 'Event types'),
     h('div', { class: 'scroll' }, h('table', { class: 'types' },
       h('thead', null, h('tr', null, ['Type', 'Trend'].map((t) => h('th', { scope: 'col' }, t)), ['Events', 'Share', 'Change'].map((t) => h('th', { scope: 'col', class: 'num' }, t)))),
@@ -210,7 +202,7 @@ function typesTable(q, model, found) {
         h('td', null, spark(t.values)),
         h('td', { class: 'num' }, number(t.count)),
         h('td', { class: 'num' }, percent(t.count / model.sum)),
-        h('td', { class: 'num' }, change(t.count, t.before, `${day(span.from)} to ${day(span.to)}`))))))),
+        h('td', { class: 'num' }, change(t.count, t.before, spanOf(found.previous)))))))),
     shown.length < model.types.length ? h('a', { href: changed({ all: '1' }) }, `Show all ${number(model.types.length)}`) : null);
 }
 

@@ -40,10 +40,12 @@ export function lastOfMonth(date) {
 /** 0 for Monday to 6 for Sunday. */
 export const weekday = (date) => (new Date(at(date.slice(0, 10))).getUTCDay() + 6) % 7;
 
+export const comparisons = { previous_period: 'period before', previous_year: 'year before' };
+
 export const ranges = { today: 'Today', '7d': '7 days', '28d': '28 days', '90d': '90 days', '12m': '12 months' };
 
 /**
- * Reads range, from, to, interval, tz and type of the page's address, and
+ * Reads range, from, to, interval, compare, tz and type of the page's address, and
  * fills in what is missing.
  */
 export function readQuery(params) {
@@ -60,7 +62,8 @@ export function readQuery(params) {
   const days = daysBetween(from, to);
   const fits = intervals(days);
   const interval = fits.includes(params.get('interval')) ? params.get('interval') : usual(days);
-  return { zone, range, from, to, days, interval, types: params.getAll('type'), now };
+  const compare = params.get('compare') in comparisons ? params.get('compare') : 'previous_period';
+  return { zone, range, from, to, days, interval, compare, types: params.getAll('type'), now };
 }
 
 /** The intervals that make sense for a number of days. */
@@ -71,23 +74,6 @@ export function intervals(days) {
 }
 
 const usual = (days) => (days <= 2 ? 'hour' : days <= 120 ? 'day' : days <= 731 ? 'week' : 'month');
-
-/** The days before, as many. */
-export const previous = (q) => ({ from: addDays(q.from, -q.days), to: addDays(q.from, -1) });
-
-/** Whether a bucket has now in it, so that more may come. */
-export function isOpen(date, interval, zone) {
-  const now = today(zone);
-  switch (interval) {
-    case 'hour': {
-      const start = Date.parse(date);
-      return start <= Date.now() && Date.now() < start + 3_600_000;
-    }
-    case 'week': return monday(now) === monday(date);
-    case 'month': return first(now) === first(date);
-  }
-  return now === date;
-}
 
 /** First and last day of a bucket, within the range of q. */
 export function daysOf(date, interval, q) {

@@ -110,6 +110,19 @@ func TestTheStateOfAPageIsInItsAddress(t *testing.T) {
 	other.wait(`[...document.querySelectorAll('.choice select')].at(-1).value === 'Asia/Tokyo'`)
 }
 
+func TestNumbersStandBesideThoseOfAPeriodOrAYearBefore(t *testing.T) {
+	t.Parallel()
+	v := serve(t, setup{})
+	day := time.Date(2025, 11, 8, 22, 0, 0, 0, time.UTC)
+	v.upload("a.csv", header+rows(20, "started", day)+rows(10, "started", day.AddDate(0, 0, -1))+rows(40, "started", day.AddDate(-1, 0, 0)), true)
+	p := open(t, wide, v.address("?range=custom&from=2025-11-08&to=2025-11-08"))
+	p.see("▲ 100%")
+	p.wait(`!!document.querySelector('.stat [title="against 7 Nov 2025 to 7 Nov 2025"]')`)
+	eval[any](p, `(() => { const s = [...document.querySelectorAll('.choice')].find((c) => c.innerText.startsWith('against')).querySelector('select'); s.value = 'previous_year'; s.dispatchEvent(new Event('change')) })()`)
+	p.see("▼ 50%")
+	p.wait(`location.search.includes('compare=previous_year') && !document.body.innerText.includes('▲') && !!document.querySelector('.types [title="against 8 Nov 2024 to 8 Nov 2024"]')`)
+}
+
 func TestBatchesChangeAsTheyAreWorkedOn(t *testing.T) {
 	t.Parallel()
 	v := serve(t, setup{})
