@@ -57,6 +57,9 @@ type Batch struct {
 	// two batches have the same one before KeyExpires.
 	IdempotencyKey string
 	KeyExpires     time.Time
+	// Repairs is the id of the batch whose rejected rows this one makes good,
+	// or "". It stays when that one is deleted.
+	Repairs string
 	Created        time.Time
 	// Updated is the time of the last change of status.
 	Updated time.Time
@@ -71,6 +74,8 @@ type BatchQuery struct {
 	Statuses []Status
 	// IdempotencyKey keeps the batches with this key, if not empty.
 	IdempotencyKey string
+	// Repairs keeps the batches that repair this one, if not empty.
+	Repairs string
 	// UpdatedBefore keeps batches last changed before it, if not zero.
 	UpdatedBefore time.Time
 	// After is the keyset cursor: only batches with a smaller id follow. Empty
@@ -91,6 +96,7 @@ const (
 func (q *BatchQuery) Match(b *Batch) bool {
 	return (len(q.Statuses) == 0 || slices.Contains(q.Statuses, b.Status)) &&
 		(q.IdempotencyKey == "" || b.IdempotencyKey == q.IdempotencyKey) &&
+		(q.Repairs == "" || b.Repairs == q.Repairs) &&
 		(q.UpdatedBefore.IsZero() || b.Updated.Before(q.UpdatedBefore)) &&
 		(q.After == "" || b.ID < q.After)
 }

@@ -37,6 +37,7 @@ type batchDoc struct {
 
 	IdempotencyKey string     `bson:"idempotency_key,omitempty"`
 	KeyExpires     *time.Time `bson:"key_expires_at,omitempty"`
+	Repairs        string     `bson:"repairs,omitempty"`
 	Created        *time.Time `bson:"created_at,omitempty"`
 	Updated        time.Time  `bson:"updated_at"`
 	Sealed         bool       `bson:"sealed,omitempty"`
@@ -51,7 +52,7 @@ func (d *batchDoc) batch() store.Batch {
 	return store.Batch{
 		ID: d.ID, FileName: d.FileName, SHA256: d.SHA256, Events: d.Events, Failed: d.Failed,
 		Status: d.Status, Cause: d.Cause, IdempotencyKey: d.IdempotencyKey,
-		KeyExpires: fromDate(d.KeyExpires), Created: fromDate(d.Created), Updated: d.Updated.UTC(), Sealed: d.Sealed,
+		KeyExpires: fromDate(d.KeyExpires), Repairs: d.Repairs, Created: fromDate(d.Created), Updated: d.Updated.UTC(), Sealed: d.Sealed,
 	}
 }
 
@@ -144,6 +145,9 @@ func (s *Store) page(ctx context.Context, q *store.BatchQuery, limit int) ([]bat
 	if q.IdempotencyKey != "" {
 		filter = append(filter, eq("idempotency_key", q.IdempotencyKey)...)
 	}
+	if q.Repairs != "" {
+		filter = append(filter, eq("repairs", q.Repairs)...)
+	}
 	if !q.UpdatedBefore.IsZero() {
 		filter = append(filter, eq("updated_at", eq("$lt", ceiling(q.UpdatedBefore)))...)
 	}
@@ -186,7 +190,7 @@ func (s *Store) SetStatus(ctx context.Context, id string, from []store.Status, t
 func (s *Store) commit(ctx context.Context, id string, events int64, b store.Batch) (store.Batch, error) {
 	d := batchDoc{
 		Key: id, ID: id, FileName: b.FileName, SHA256: b.SHA256, Events: events, Failed: b.Failed, Status: store.Uploaded,
-		IdempotencyKey: b.IdempotencyKey, Created: toDate(b.Created), Updated: s.now(),
+		IdempotencyKey: b.IdempotencyKey, Repairs: b.Repairs, Created: toDate(b.Created), Updated: s.now(),
 	}
 	if b.IdempotencyKey != "" {
 		d.KeyExpires = toDate(b.KeyExpires)

@@ -10,18 +10,18 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const batchColumns = "id, file_name, sha256, events, failed, status, cause, idem_key, key_expires, created, updated, sealed"
+const batchColumns = "id, file_name, sha256, events, failed, status, cause, idem_key, key_expires, repairs, created, updated, sealed"
 
 func scanBatch(scan func(dest ...any) error, more ...any) (store.Batch, error) {
 	var b store.Batch
-	var key sql.NullString
+	var key, repairs sql.NullString
 	var expires, created, updated int64
 	dest := []any{
 		&b.ID, &b.FileName, &b.SHA256, &b.Events, &b.Failed, &b.Status, &b.Cause,
-		&key, &expires, &created, &updated, &b.Sealed,
+		&key, &expires, &repairs, &created, &updated, &b.Sealed,
 	}
 	err := scan(append(dest, more...)...)
-	b.IdempotencyKey = key.String
+	b.IdempotencyKey, b.Repairs = key.String, repairs.String
 	b.KeyExpires, b.Created, b.Updated = fromMillis(expires), fromMillis(created), fromMillis(updated)
 	return b, err
 }
@@ -92,6 +92,9 @@ func conditions(q *store.BatchQuery) (where string, args []any) {
 	}
 	if q.IdempotencyKey != "" {
 		add("idem_key = ?", q.IdempotencyKey)
+	}
+	if q.Repairs != "" {
+		add("repairs = ?", q.Repairs)
 	}
 	if !q.UpdatedBefore.IsZero() {
 		add("updated < ?", millisUp(q.UpdatedBefore))

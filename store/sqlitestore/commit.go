@@ -41,7 +41,7 @@ func (w *writer) row(b store.Batch) batchRow {
 		Batch: store.Batch{
 			ID: w.id, FileName: b.FileName, SHA256: b.SHA256, Events: w.events, Failed: b.Failed,
 			Status: store.Uploaded, IdempotencyKey: b.IdempotencyKey,
-			KeyExpires: cut(b.KeyExpires), Created: cut(b.Created), Updated: cut(w.st.now()),
+			KeyExpires: cut(b.KeyExpires), Repairs: b.Repairs, Created: cut(b.Created), Updated: cut(w.st.now()),
 		},
 	}
 }
@@ -85,10 +85,10 @@ func checkKey(ctx context.Context, tx *sql.Tx, b *store.Batch) error {
 }
 
 func insertBatch(ctx context.Context, tx *sql.Tx, b *batchRow) error {
-	key := sql.NullString{String: b.IdempotencyKey, Valid: b.IdempotencyKey != ""}
-	_, err := tx.ExecContext(ctx, "INSERT INTO batches("+batchColumns+", seq, blocks, recorded) VALUES("+marks(15)+")",
-		b.ID, b.FileName, b.SHA256, b.Events, b.Failed, string(b.Status), b.Cause, key,
-		b.KeyExpires.UnixMilli(), b.Created.UnixMilli(), b.Updated.UnixMilli(), b.Sealed, b.seq, b.blocks, false)
+	orNull := func(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
+	_, err := tx.ExecContext(ctx, "INSERT INTO batches("+batchColumns+", seq, blocks, recorded) VALUES("+marks(16)+")",
+		b.ID, b.FileName, b.SHA256, b.Events, b.Failed, string(b.Status), b.Cause, orNull(b.IdempotencyKey),
+		b.KeyExpires.UnixMilli(), orNull(b.Repairs), b.Created.UnixMilli(), b.Updated.UnixMilli(), b.Sealed, b.seq, b.blocks, false)
 	return err
 }
 

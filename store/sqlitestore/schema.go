@@ -8,7 +8,7 @@ import (
 
 const (
 	// schemaVersion is the user_version of the file.
-	schemaVersion = 1
+	schemaVersion = 2
 	// applicationID marks the file as ours: "evmt".
 	applicationID = 0x65766d74
 	// pageSize keeps the number of pages of a block, and what each costs, low.
@@ -40,6 +40,7 @@ CREATE TABLE batches (
 	cause       TEXT NOT NULL,
 	idem_key    TEXT,
 	key_expires INTEGER NOT NULL,
+	repairs     TEXT,
 	created     INTEGER NOT NULL,
 	updated     INTEGER NOT NULL,
 	sealed      INTEGER NOT NULL,
@@ -47,6 +48,7 @@ CREATE TABLE batches (
 );
 CREATE INDEX batches_by_status ON batches(status, id);
 CREATE INDEX batches_by_key ON batches(idem_key, id) WHERE idem_key IS NOT NULL;
+CREATE INDEX batches_by_repaired ON batches(repairs, id) WHERE repairs IS NOT NULL;
 CREATE TABLE blocks (
 	id   INTEGER PRIMARY KEY,
 	data BLOB NOT NULL

@@ -16,6 +16,8 @@ func batchesRules() []rule {
 		{"Batches has a default and a greatest Limit", "BatchQuery.Limit: 0 means DefaultLimit, more than MaxLimit means MaxLimit.", batchesLimit},
 		{"pages neither repeat nor lose a batch", "BatchQuery.After is the keyset cursor: only batches with a smaller id follow, whatever is added or deleted meanwhile.", batchesPages},
 		{"Batches filters as BatchQuery.Match does", newestFirst + " BatchQuery.Match says which those are.", batchesFilter},
+		{"repairs are found by what they repair", "BatchQuery.Repairs keeps the batches that repair this one.", repairsFound},
+		{"a repair outlives what it repairs", "Batch.Repairs stays when the batch that it names is deleted.", repairsStay},
 		{"the slice that Batches returns belongs to the caller", "Store.Batches: the slice belongs to the caller.", batchesBelong},
 	}
 }
@@ -85,6 +87,9 @@ func batchesFilter(c *check) {
 		if i%4 == 0 {
 			u.batch = store.Batch{IdempotencyKey: fmt.Sprint("key ", i), KeyExpires: epoch.Add(time.Hour)}
 		}
+		if i > 30 {
+			u.batch.Repairs = fmt.Sprint("batch ", i%4)
+		}
 		id := c.upload(u).ID
 		c.move(id, store.Statuses()[rng.IntN(5)], "")
 	}
@@ -96,6 +101,9 @@ func batchesFilter(c *check) {
 		}
 		if rng.IntN(4) == 0 {
 			q.IdempotencyKey = fmt.Sprint("key ", rng.IntN(40))
+		}
+		if rng.IntN(4) == 0 {
+			q.Repairs = fmt.Sprint("batch ", rng.IntN(5))
 		}
 		some := all[rng.IntN(len(all))]
 		if rng.IntN(2) == 0 {
@@ -117,6 +125,42 @@ func matching(all []store.Batch, q store.BatchQuery) []string {
 		}
 	}
 	return ids
+}
+
+// repair commits a batch that repairs another.
+func (c *check) repair(id string) string {
+	c.Helper()
+	return c.upload(upload{batch: store.Batch{Repairs: id}, events: someEvents(1)}).ID
+}
+
+func repairsFound(c *check) {
+	first, second := c.uploaded(), c.uploaded()
+	var want []string
+	for range 5 {
+		want = append(want, c.repair(first))
+		c.repair(second)
+	}
+	ofRepair := c.repair(want[0])
+	slices.Reverse(want)
+	c.idsAre("that repair the first", want, c.list(store.BatchQuery{Repairs: first}))
+	c.idsAre("that repair the first, with Limit 2", want[:2], c.list(store.BatchQuery{Repairs: first, Limit: 2}))
+	c.idsAre("that repair the first, after the second of them", want[2:], c.list(store.BatchQuery{Repairs: first, After: want[1]}))
+	c.idsAre("that repair a repair", []string{ofRepair}, c.list(store.BatchQuery{Repairs: want[4]}))
+	c.idsAre("that repair one without repairs", nil, c.list(store.BatchQuery{Repairs: ofRepair}))
+	c.move(want[0], store.Failed, "")
+	c.idsAre("that repair the first and have failed", want[:1], c.list(store.BatchQuery{Repairs: first, Statuses: []store.Status{store.Failed}}))
+	c.must(c.st.DeleteBatch(c.Context(), want[1]), "DeleteBatch")
+	c.idsAre("that repair the first, after one was deleted", slices.Delete(want, 1, 2), c.list(store.BatchQuery{Repairs: first}))
+}
+
+func repairsStay(c *check) {
+	first := c.uploaded()
+	repair := c.repair(first)
+	c.must(c.st.DeleteBatch(c.Context(), first), "DeleteBatch of what was repaired")
+	if got := c.batch(repair).Repairs; got != first {
+		c.Errorf("Batch after what it repairs was deleted: Repairs is %q, want %q", got, first)
+	}
+	c.idsAre("that repair a deleted one", []string{repair}, c.list(store.BatchQuery{Repairs: first}))
 }
 
 func batchesBelong(c *check) {

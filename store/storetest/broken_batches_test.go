@@ -39,6 +39,9 @@ func brokenCommits() []broken {
 		{"loses the number of rejected rows", keeps, "Failed: want 12, got 0", func(p *patched) {
 			p.editCommit(func(b *store.Batch) { b.Failed = 0 }, unchanged)
 		}},
+		{"loses what a batch repairs", keeps, `Repairs: want "0195`, func(p *patched) {
+			p.editCommit(func(b *store.Batch) { b.Repairs = "" }, unchanged)
+		}},
 		{"keeps file names in ASCII", keeps, "FileName: want", func(p *patched) {
 			p.editCommit(func(b *store.Batch) { b.FileName = strings.ToValidUTF8(strings.ReplaceAll(b.FileName, "ä", "a"), "") }, unchanged)
 		}},
@@ -131,6 +134,19 @@ func brokenLists() []broken {
 		{"ignores the key", filter, "IdempotencyKey:key", func(p *patched) {
 			p.editQuery(func(q *store.BatchQuery) { q.IdempotencyKey = "" })
 		}},
+		{"ignores what a batch repairs", filter, "Repairs:batch", func(p *patched) {
+			p.editQuery(func(q *store.BatchQuery) { q.Repairs = "" })
+		}},
+		{"finds repairs of repairs too", "repairs are found by what they repair", "Batches that repair the first:", repairsOfRepairs},
+		{"deletes repairs with what they repair", "a repair outlives what it repairs", "batch not found", func(p *patched) {
+			p.deleteBatch = func(ctx context.Context, id string) error {
+				repairs, err := p.Store.Batches(ctx, store.BatchQuery{Repairs: id})
+				for i := range repairs {
+					err = errors.Join(err, p.Store.DeleteBatch(ctx, repairs[i].ID))
+				}
+				return errors.Join(err, p.Store.DeleteBatch(ctx, id))
+			}
+		}},
 		{"filters by one status", filter, "Statuses:[", func(p *patched) {
 			p.editQuery(func(q *store.BatchQuery) { q.Statuses = q.Statuses[:min(1, len(q.Statuses))] })
 		}},
@@ -169,6 +185,19 @@ func (p *patched) editList(edit func(all []store.Batch, q store.BatchQuery)) {
 		all = slices.DeleteFunc(all, func(b store.Batch) bool { return !q.Match(&b) })
 		edit(all, q)
 		return all[:min(len(all), q.Size())], err
+	}
+}
+
+func repairsOfRepairs(p *patched) {
+	p.batches = func(ctx context.Context, q store.BatchQuery) ([]store.Batch, error) {
+		page, err := p.Store.Batches(ctx, q)
+		for i := 0; q.Repairs != "" && i < len(page); i++ {
+			more, err := p.Store.Batches(ctx, store.BatchQuery{Repairs: page[i].ID})
+			if page = append(page, more...); err != nil {
+				return nil, err
+			}
+		}
+		return page, err
 	}
 }
 
