@@ -19,6 +19,8 @@ var (
 	ErrInFlight = errors.New("eventmetrics: request with this idempotency key in flight")
 	// ErrKeyReused means that the idempotency key belongs to another content.
 	ErrKeyReused = errors.New("eventmetrics: idempotency key used with another content")
+	// ErrNoOriginal means that there is no batch with the id File.Repairs.
+	ErrNoOriginal = errors.New("eventmetrics: no such batch to repair")
 	// ErrUnsupported means that the store lacks the ability that is needed.
 	ErrUnsupported = errors.New("eventmetrics: not supported by this store")
 )

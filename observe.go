@@ -16,7 +16,7 @@ import (
 )
 
 // observeUpload starts the span of an upload. The function that it returns
-// ends it and measures.
+// ends it and measures; a dry run has no Receipt to give to it.
 func (s *Service) observeUpload(ctx context.Context) (context.Context, func(*Receipt, error)) {
 	start := time.Now()
 	ctx, span := s.telemetry.Start(ctx, "upload")
@@ -25,7 +25,7 @@ func (s *Service) observeUpload(ctx context.Context) (context.Context, func(*Rec
 		outcome, fault := uploadOutcome(r, err)
 		s.telemetry.uploadsActive.Add(ctx, -1)
 		s.telemetry.uploadTime.Record(ctx, since(start), metric.WithAttributes(outcomeAttr(outcome)))
-		if err == nil {
+		if err == nil && r != nil {
 			span.SetAttributes(batchAttr(r.Batch.ID), attribute.Int64("eventmetrics.rows.accepted", r.Batch.Events),
 				attribute.Int64("eventmetrics.rows.rejected", r.Batch.Failed))
 		}
@@ -40,13 +40,17 @@ func (s *Service) observeUpload(ctx context.Context) (context.Context, func(*Rec
 func uploadOutcome(r *Receipt, err error) (outcome string, fault error) {
 	var rejected *RejectedError
 	var header *ingest.HeaderError
+	var tolerance *ToleranceError
 	var broken *brokenError
 	switch {
+	case err == nil && r == nil:
+		return "dry_run", nil
 	case err == nil && r.Replayed:
 		return "replayed", nil
 	case err == nil:
 		return "stored", nil
-	case errors.Is(err, ErrNoRows), errors.As(err, &rejected), errors.As(err, &header):
+	case errors.Is(err, ErrNoRows), errors.As(err, &rejected), errors.As(err, &header),
+		errors.As(err, &tolerance), errors.Is(err, ErrNoOriginal):
 		return "rejected", nil
 	case errors.Is(err, ErrTooLarge):
 		return "too_large", nil

@@ -50,6 +50,7 @@ func (c *chunk) hold() {
 type summary struct {
 	events, failed int64
 	errors         []ingest.RowError
+	reasons        *reasons
 	contribution   metrics.Contribution
 }
 
@@ -95,7 +96,9 @@ func (s *Service) pour(ctx context.Context, f File, body *body, w store.Writer) 
 	if parseErr != nil {
 		return nil, parseErr
 	}
-	s.countRejected(ctx, p.codes)
+	if !p.stopped {
+		s.countRejected(ctx, p.codes)
+	}
 	return p.summary()
 }
 
@@ -109,6 +112,9 @@ type parser struct {
 	events    int64
 	errors    []ingest.RowError
 	codes     map[ingest.Code]int64 // rejected rows
+	reasons   reasons
+	tolerance Tolerance
+	stopped   bool // the file goes on, and is refused already
 
 	repairLeft int64 // bytes that the repair file has room for
 
@@ -123,6 +129,8 @@ func (s *Service) newParser(ctx context.Context, f File, body io.Reader) *parser
 		schema:     s.opts.Schema,
 		maxErrors:  s.opts.MaxErrors,
 		codes:      map[ingest.Code]int64{},
+		reasons:    reasons{most: s.opts.MaxErrors, places: map[reason]int{}},
+		tolerance:  f.Tolerance,
 		repairLeft: s.opts.MaxRepairBytes,
 		free:       make(chan *chunk, chunks),
 		full:       make(chan *chunk, chunks),
@@ -188,7 +196,8 @@ func (p *parser) fill() error {
 	c := p.current
 	c.repair = c.repair[:0]
 	n, err := p.reader.Read(c.events)
-	if err != nil && !errors.Is(err, io.EOF) {
+	p.stopped = errors.Is(err, errStopped)
+	if err != nil && !p.stopped && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("eventmetrics: read upload: %w", err)
 	}
 	c.n = n
@@ -198,16 +207,20 @@ func (p *parser) fill() error {
 }
 
 // reject keeps the first rejected rows for the answer, and has each written to
-// the repair file.
+// the repair file. Errors: errStopped.
 func (p *parser) reject(ctx context.Context, e *ingest.RowError) error {
 	c := p.current
 	p.codes[e.Code]++
+	p.reasons.add(e)
 	if p.reader.Rejected() == 1 {
 		c.repair = p.repair.AppendHeader(c.repair)
 	}
 	p.repairLine(c, e)
 	if len(p.errors) < p.maxErrors {
 		p.errors = append(p.errors, echo(e))
+	}
+	if p.tolerance.spent(p.reader.Rejected()) {
+		return errStopped
 	}
 	if len(c.repair) < repairChunk {
 		return nil
@@ -265,9 +278,13 @@ func (p *parser) store(ctx context.Context, w store.Writer) error {
 
 // summary judges the file as a whole when all of it is read.
 func (p *parser) summary() (*summary, error) {
-	s := &summary{events: p.events, failed: p.reader.Rejected(), errors: p.errors}
+	s := &summary{events: p.events, failed: p.reader.Rejected(), errors: p.errors, reasons: &p.reasons}
 	if s.events == 0 && s.failed == 0 {
 		return nil, ErrNoRows
+	}
+	rows := s.events + s.failed
+	if limit, value := p.tolerance.crossed(rows, s.failed); limit != "" {
+		return nil, &ToleranceError{limit, value, rows, s.failed, p.stopped, s.errors}
 	}
 	if s.events == 0 {
 		return nil, &RejectedError{Failed: s.failed, Errors: s.errors}

@@ -88,6 +88,23 @@ func (r *rig) process(t *testing.T, id string) store.Batch {
 	return r.finish(t, id)
 }
 
+// count enters a batch into the ledger, without a worker.
+func (r *rig) count(t *testing.T, id string) {
+	t.Helper()
+	for chunk, err := range r.store.Attachment(t.Context(), id, store.PendingContribution) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := metrics.DecodeContribution(chunk, metrics.Query{Slots: true, Subjects: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.store.Record(t.Context(), id, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // counts returns the metrics as "day type count" lines.
 func (r *rig) counts(t *testing.T) []string {
 	t.Helper()

@@ -34,6 +34,11 @@ type File struct {
 	// with the same key and content returns the Receipt of the first. Empty
 	// means none.
 	IdempotencyKey string
+	// Tolerance says how many rejected rows are too many; by default all.
+	Tolerance Tolerance
+	// Repairs is the id of the batch whose repair file this is, mended; ""
+	// means none. See [Service.RepairsOf].
+	Repairs string
 }
 
 // Receipt is the answer to an upload.
@@ -57,8 +62,9 @@ type Receipt struct {
 // goroutines at most and waits for them, and so for a pending Read of the
 // body, before it returns.
 //
-// Errors: ErrNoRows; *RejectedError when no row is valid; *ingest.HeaderError
-// when a column is missing; ErrTooLarge; ErrInFlight and ErrKeyReused for an
+// Errors: ErrNoRows; *ToleranceError when too many rows are rejected;
+// *RejectedError when no row is valid; *ingest.HeaderError when a column is
+// missing; ErrNoOriginal; ErrTooLarge; ErrInFlight and ErrKeyReused for an
 // idempotency key; an error of Body, of ctx or of the store.
 func (s *Service) Upload(ctx context.Context, f File) (Receipt, error) {
 	ctx, done := s.observeUpload(ctx)
@@ -92,6 +98,9 @@ func (s *Service) uploadOnce(ctx context.Context, f File) (Receipt, error) {
 }
 
 func (s *Service) upload(ctx context.Context, f File) (Receipt, error) {
+	if err := s.checkRepairs(ctx, f.Repairs); err != nil {
+		return Receipt{}, err
+	}
 	created := s.now()
 	id := newID(created)
 	w, err := s.store.Begin(ctx, id)
@@ -119,6 +128,7 @@ func (s *Service) upload(ctx context.Context, f File) (Receipt, error) {
 		Events:   sum.events,
 		Failed:   sum.failed,
 		Created:  created,
+		Repairs:  f.Repairs,
 	}
 	if f.IdempotencyKey != "" {
 		b.IdempotencyKey = f.IdempotencyKey
