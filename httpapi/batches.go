@@ -49,7 +49,11 @@ func (h *Handler) batch(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, batchBody(r, &b))
+	body := batchBody(r, &b)
+	if err := h.addRepairs(r, &b, body); err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, body)
 }
 
 // batchOf finds the batch that the path names.
@@ -80,11 +84,16 @@ func batchBody(r *http.Request, b *store.Batch) object {
 		"created_at":     timeText(b.Created),
 		"updated_at":     timeText(b.Updated),
 		"last_error":     nil,
+		"repairs":        nil,
 		"sealed":         b.Sealed,
 		"links":          links,
 	}
 	if b.Cause != "" {
 		body["last_error"] = b.Cause
+	}
+	if b.Repairs != "" {
+		body["repairs"] = b.Repairs
+		links["repairs"] = batchURL(r, b.Repairs)
 	}
 	return body
 }

@@ -32,6 +32,7 @@ const (
 	CodeMissingColumn    Code = "missing_column"
 	CodeNoRows           Code = "no_rows"
 	CodeNoValidRow       Code = "no_valid_row"
+	CodeTooManyErrors    Code = "too_many_errors"
 	CodeKeyReused        Code = "idempotency_key_reused"
 	CodeTooManyRequests  Code = "too_many_requests"
 	CodeInternal         Code = "internal"
@@ -101,6 +102,9 @@ func toProblem(err error) problem {
 	if rejected, ok := errors.AsType[*eventmetrics.RejectedError](err); ok {
 		return rejectedProblem(rejected)
 	}
+	if tolerance, ok := errors.AsType[*eventmetrics.ToleranceError](err); ok {
+		return toleranceProblem(tolerance)
+	}
 	for _, known := range knownProblems() {
 		if errors.Is(err, known.err) {
 			p = known.problem
@@ -140,6 +144,7 @@ func knownProblems() []knownProblem {
 		{eventmetrics.ErrKeyReused, problem{
 			status: http.StatusUnprocessableEntity, code: CodeKeyReused, detail: "this Idempotency-Key was used with another content",
 		}},
+		{eventmetrics.ErrNoOriginal, problem{status: http.StatusNotFound, code: CodeNotFound, detail: "Batch not found"}},
 		{eventmetrics.ErrUnsupported, problem{
 			status: http.StatusNotImplemented, code: CodeUnsupported, detail: "the store of this server cannot do that",
 		}},

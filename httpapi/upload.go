@@ -34,10 +34,17 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer closeFile()
+	if err := h.checkRepairs(r, want.repairs); err != nil {
+		return err
+	}
 	if err := h.limit(w, r); err != nil { // last: what is no upload costs none
 		return err
 	}
 	file.Zone, file.IdempotencyKey = want.zone, want.key
+	file.Tolerance, file.Repairs = want.tolerance, want.repairs
+	if want.dryRun {
+		return h.dryRun(w, r, file)
+	}
 	receipt, err := h.svc.Upload(r.Context(), file)
 	if errors.Is(err, store.ErrNotFound) {
 		return problem{
@@ -87,10 +94,13 @@ func (h *Handler) processUploaded(r *http.Request, b store.Batch, wait time.Dura
 
 // uploadWish is what an upload asks for beside its body.
 type uploadWish struct {
-	key     string
-	zone    *time.Location
-	process bool
-	wait    time.Duration
+	key       string
+	zone      *time.Location
+	tolerance eventmetrics.Tolerance
+	repairs   string
+	dryRun    bool
+	process   bool
+	wait      time.Duration
 }
 
 func parseUpload(r *http.Request) (uploadWish, error) {
@@ -103,6 +113,13 @@ func parseUpload(r *http.Request) (uploadWish, error) {
 	if want.zone, err = parseZone(query, "timestamp_zone"); err != nil {
 		return want, err
 	}
+	if want.dryRun, err = parseBool(query, "dry_run"); err != nil {
+		return want, err
+	}
+	if want.tolerance, err = parseTolerance(query); err != nil {
+		return want, err
+	}
+	want.repairs = query.Get("repairs")
 	if keys := r.Header.Values("Idempotency-Key"); len(keys) > 0 {
 		if len(keys) > 1 || !printable(keys[0], 255) {
 			return want, badRequest("Idempotency-Key: want one value of 1 to 255 printable ASCII characters")

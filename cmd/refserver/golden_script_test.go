@@ -23,7 +23,7 @@ func hostileRows() string {
 // script is what is asked of every backend: the documented requests, in the
 // documented forms, with what goes wrong.
 func script() []step {
-	all := [][]step{uploads(), uploadsThatAreRefused(), processing(), queries(), batchRequests(), adminRequests(), badRequests()}
+	all := [][]step{uploads(), uploadsThatAreRefused(), processing(), queries(), batchRequests(), tolerances(), repairs(), adminRequests(), badRequests()}
 	var script []step
 	for _, part := range all {
 		script = append(script, part...)
@@ -144,6 +144,40 @@ func batchRequests() []step {
 		{about: "it does not count any more", request: "GET /metrics?date=2025-11-08"},
 		{about: "delete what was not processed", request: "DELETE /batches/BATCH-07"},
 		{about: "its key is free again", request: "POST /uploads", headers: []string{"Content-Type", "text/csv", "Idempotency-Key", "$gt.{}"}, body: header + "C2,T1,keyed,2025-12-03\n"},
+	}
+}
+
+func tolerances() []step {
+	csv := []string{"Content-Type", "text/csv"}
+	with := func(headers ...string) []string { return append(headers, csv...) }
+	content := header + "C1,T1,started,2025-11-09\nC1,T1,new,2025-12-04\n,T1,a,2025-11-08\nC1,T1,a,soon\nC2,T1,a,soon\n"
+	return []step{
+		{about: "all or nothing", request: "POST /uploads?mode=strict", headers: with("Idempotency-Key", "strict"), body: content},
+		{about: "too many errors", request: "POST /uploads?max_errors=1", headers: csv, body: content},
+		{about: "too great a share of errors", request: "POST /uploads?max_error_ratio=0.5", headers: csv, body: content},
+		{about: "no such mode", request: "POST /uploads?mode=lenient", headers: csv, body: content},
+		{about: "no such share", request: "POST /uploads?max_error_ratio=5", headers: csv, body: content},
+		{about: "a dry run", request: "POST /uploads?dry_run=true&max_errors=3", headers: with("Idempotency-Key", "strict"), body: content},
+		{about: "a dry run of what would be refused", request: "POST /uploads?dry_run=true&mode=strict", headers: csv, body: content},
+		{about: "a dry run without a row", request: "POST /uploads?dry_run=true", headers: csv, body: header},
+		{about: "neither took the key", request: "POST /uploads?mode=partial&max_error_ratio=0.6&process=true", headers: with("Idempotency-Key", "strict", "Prefer", "wait=30"), body: content},
+		{about: "what the dry run foretold", request: "GET /metrics?from=2025-12-04&to=2025-12-04"},
+	}
+}
+
+func repairs() []step {
+	csv := []string{"Content-Type", "text/csv"}
+	mended := "candidate_id,test_id,event_type,timestamp,_row,_line,_column,_code,_message\n"
+	return []step{
+		{about: "nothing is mended yet", request: "GET /batches/BATCH-10"},
+		{about: "a mended repair file", request: "POST /uploads?repairs=BATCH-10&file_name=mended.csv", headers: csv, body: mended + "C1,T1,a,2025-11-08,3,4,,,\nC1,T1,a,soon,4,5,,,\n"},
+		{about: "what it rejects, mended", request: "POST /uploads?repairs=BATCH-11&mode=strict", headers: csv, body: mended + "C1,T1,a,2025-11-08,1,2,,,\n"},
+		{about: "two rows are open", request: "GET /batches/BATCH-10"},
+		{about: "the repair is mended", request: "GET /batches/BATCH-11"},
+		{about: "repair what is not there", request: "POST /uploads?repairs=019a0000-0000-7000-8000-000000000000", headers: csv, body: mended},
+		{about: "repair what is no id", request: "POST /uploads?repairs=$ne", headers: csv, body: mended},
+		{about: "delete what was repaired", request: "DELETE /batches/BATCH-10"},
+		{about: "its repair stays", request: "GET /batches/BATCH-11"},
 	}
 }
 
