@@ -95,6 +95,8 @@ export function advice(problem) {
       return 'The file has a header at most. Check that you chose the right one.';
     case problem.code === 'no_valid_row':
       return 'Mend the rows below, then send the file again: nothing was stored.';
+    case problem.code === 'too_many_errors':
+      return 'Mend the rows below, then send the file again, or without “all or nothing”: nothing was stored.';
     case problem.code === 'too_large':
       return 'Split the file, or ask the operator for a greater MAX_UPLOAD_BYTES.';
     case problem.code === 'not_found':

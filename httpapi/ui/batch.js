@@ -2,7 +2,7 @@
 import { h, put, button, modal, toast } from './dom.js';
 import { get, send } from './api.js';
 import { moment, number } from './format.js';
-import { go, params } from './nav.js';
+import { go, linkTo, params } from './nav.js';
 import { problemBox } from './problem.js';
 import { follow } from './live.js';
 import { repair } from './upload.js';
@@ -15,8 +15,11 @@ export async function batch(root, { signal }) {
   show(await get(`batches/${encodeURIComponent(id)}`, signal));
   const again = () => get(`batches/${encodeURIComponent(id)}`, signal).then(show, () => {});
   follow({
-    batch: (b) => { if (b.batch_id === id) show(b); },
-    deleted: (gone) => { if (gone === id) put(root, h('p', null, h('a', { href: '?view=batches' }, '← Batches')), h('p', null, 'This batch was deleted.')); },
+    batch: (b) => { if (b.batch_id === id || b.repairs === id) again(); },
+    deleted: (gone) => {
+      if (gone === id) put(root, h('p', null, h('a', { href: '?view=batches' }, '← Batches')), h('p', null, 'This batch was deleted.'));
+      else again(); // it may have been a repair
+    },
     reset: again,
   }, signal);
 }
@@ -30,10 +33,27 @@ function page(b) {
     h('dl', null,
       line('Batch', h('code', null, b.batch_id)),
       line('Accepted rows', number(b.inserted_count)), line('Rejected rows', number(b.failed_count)),
+      b.repairs ? line('Repairs', batchLink(b.repairs)) : null,
+      b.failed_count ? line('Still open', openRows(b)) : null,
       line('Uploaded', moment(b.created_at)), line('Last change', moment(b.updated_at)),
       line('SHA-256', h('code', { class: 'long' }, b.sha256)),
       b.sealed ? line('Sealed', 'its raw events are gone; its counts stay') : null),
-    h('div', { class: 'row' }, actions(b), b.failed_count ? repair(b.batch_id) : null));
+    h('div', { class: 'row' }, actions(b), b.failed_count ? [repair(b.batch_id), h('a', { class: 'secondary', ...linkTo({ view: 'upload', repairs: b.batch_id }) }, 'Upload a mended file')] : null),
+    b.repaired_by.length ? repairs(b) : null);
+}
+
+const batchLink = (id, name = '') => h('a', linkTo({ view: 'batch', id }), name || h('code', null, id));
+
+const openRows = (b) => (b.open_error_count ? `${number(b.open_error_count)} of ${number(b.failed_count)} rejected rows` : 'none: every rejected row was made good');
+
+/** The batches that make good the rejected rows of this one. */
+function repairs(b) {
+  return [h('h2', null, 'Repaired by'), h('div', { class: 'scroll' }, h('table', { class: 'repairs' },
+    h('thead', null, h('tr', null, ['File', 'Status'].map((t) => h('th', { scope: 'col' }, t)), ['Accepted', 'Rejected'].map((t) => h('th', { scope: 'col', class: 'num' }, t)), h('th', { scope: 'col' }, 'Uploaded'))),
+    h('tbody', null, b.repaired_by.map((r) => h('tr', null,
+      h('td', { class: 'name' }, batchLink(r.batch_id, r.file_name)), h('td', null, badge(r.status)),
+      h('td', { class: 'num' }, number(r.inserted_count)), h('td', { class: 'num' }, number(r.failed_count)), h('td', null, moment(r.created_at))))))),
+  b.repaired_by_truncated ? h('p', { class: 'quiet' }, 'And older ones.') : null];
 }
 
 /** What the state of a batch allows. */

@@ -3,13 +3,17 @@ import { address, authorization, Problem } from './api.js';
 
 /**
  * Sends a file and returns the answer; throws a Problem, or an AbortError when
- * signal aborts. Options: process, wait (seconds), key (an Idempotency-Key:
+ * signal aborts. Options: process, strict, dryRun, repairs (the id of a batch),
+ * wait (seconds), key (an Idempotency-Key:
  * the same for the same file makes it safe to send again), zone, signal, and
  * progress(sent, total).
  */
-export function upload(file, { process = false, wait = 0, key = crypto.randomUUID?.() ?? String(Math.random()), zone = '', signal, progress } = {}) {
+export function upload(file, { process = false, strict = false, dryRun = false, repairs = '', wait = 0, key = crypto.randomUUID?.() ?? String(Math.random()), zone = '', signal, progress } = {}) {
   const query = new URLSearchParams({ file_name: file.name.slice(0, 200) });
   if (process) query.set('process', 'true');
+  if (strict) query.set('mode', 'strict');
+  if (dryRun) query.set('dry_run', 'true');
+  if (repairs) query.set('repairs', repairs);
   if (zone) query.set('timestamp_zone', zone);
   const request = new XMLHttpRequest();
   request.open('POST', address(`uploads?${query}`));
@@ -21,7 +25,7 @@ export function upload(file, { process = false, wait = 0, key = crypto.randomUUI
     request.onerror = () => reject(new Problem(0, { detail: 'the connection was lost' }));
     request.onload = () => {
       const body = parse(request.responseText);
-      if (request.status === 201) resolve(body);
+      if (request.status === 201 || request.status === 200) resolve(body);
       else reject(new Problem(request.status, body, { get: (name) => request.getResponseHeader(name) }));
     };
     signal?.addEventListener('abort', () => {

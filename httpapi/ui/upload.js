@@ -2,18 +2,21 @@
 import { h, put, button, save, toast } from './dom.js';
 import { get, request, Problem } from './api.js';
 import { bytes, clock, number, percent, plural } from './format.js';
-import { linkTo } from './nav.js';
+import { linkTo, params } from './nav.js';
 import { upload as sendFile } from './sending.js';
 import { problemBox } from './problem.js';
+import { preview } from './preview.js';
 import { refusal } from './refusal.js';
 import { sampleFile } from './demo.js';
 import { badge, processButton } from './batch.js';
 
 export async function upload(root, { signal }) {
   const schema = await get('schema', signal);
+  const id = params().get('repairs');
+  const original = id ? await get(`batches/${encodeURIComponent(id)}`, signal) : null;
   const work = h('div', { id: 'work' });
-  const choose = (file) => { if (file) put(work, ready(file, schema, work, signal)); };
-  put(root, h('h1', null, 'Upload'), expected(schema), picker(choose, signal), work);
+  const choose = (file) => { if (file) put(work, ready(file, schema, original, work, signal)); };
+  put(root, h('h1', null, 'Upload'), original ? mending(original) : null, expected(schema), picker(choose, signal), work);
 }
 
 function expected({ columns, limits }) {
@@ -23,6 +26,14 @@ function expected({ columns, limits }) {
       'Others are kept; ', h('code', null, columns.event_id), ' is optional.'),
     h('p', { class: 'quiet' }, `CSV with comma, semicolon, tab or bar, or one JSON object a line; gzip and zstd too. Up to ${bytes(limits.upload_bytes)} and ${number(limits.rows)} rows. Rows that are wrong are listed and can be mended; the others count.`),
     h('p', null, h('button', { type: 'button', class: 'link', onclick: () => save(sampleFile(), 'events.csv') }, 'Save a sample file')));
+}
+
+/** Says which batch the file makes good. */
+function mending(b) {
+  return h('section', { class: 'card' },
+    h('h2', null, 'A mended file for ', h('a', linkTo({ view: 'batch', id: b.batch_id }), b.file_name || b.batch_id)),
+    h('p', null, `Of its ${plural(b.failed_count, 'rejected row')}, ${number(b.open_error_count)} are still open. `,
+      h('a', { href: '?view=upload' }, 'Upload another file')));
 }
 
 function picker(choose, signal) {
@@ -41,16 +52,20 @@ function picker(choose, signal) {
 }
 
 /** A chosen file that waits for the word. */
-function ready(file, schema, work, signal) {
+function ready(file, schema, original, work, signal) {
   const tooLarge = file.size > schema.limits.upload_bytes && !/\.(gz|zst)$/i.test(file.name);
   const now = h('input', { type: 'checkbox', checked: true });
+  const strict = h('input', { type: 'checkbox' });
+  const dry = h('input', { type: 'checkbox' });
   const key = crypto.randomUUID?.() ?? String(Math.random()); // of this choice: sending again is safe
-  const start = () => run(file, { key, process: now.checked }, work, signal);
+  const start = () => run(file, { key, process: now.checked, strict: strict.checked, dryRun: dry.checked, repairs: original?.batch_id }, work, signal);
   const go = h('button', { type: 'button', class: 'primary', onclick: start, disabled: tooLarge }, 'Upload');
   requestAnimationFrame(() => go.focus());
   return h('section', { class: 'card' }, h('h2', null, file.name), h('p', null, bytes(file.size)),
     tooLarge ? h('p', { class: 'bad' }, `The server takes up to ${bytes(schema.limits.upload_bytes)}. Split the file.`) : null,
-    h('p', null, h('label', null, now, ' count it at once')), h('p', { class: 'row' }, go));
+    h('p', null, h('label', null, now, ' count it at once')),
+    h('p', null, h('label', null, strict, ' all or nothing')),
+    h('p', null, h('label', null, dry, ' try without storing')), h('p', { class: 'row' }, go));
 }
 
 /** An upload under way. It goes on when the reader looks at another page. */
@@ -70,10 +85,11 @@ async function run(file, options, work, signal) {
     bar.value = sent / total;
     says.textContent = sent < total
       ? `${bytes(sent)} of ${bytes(total)} · ${bytes(rate)}/s · ${clock((total - sent) / rate)} left`
-      : `All ${bytes(total)} sent · the server is storing them`;
+      : `All ${bytes(total)} sent · the server is ${options.dryRun ? 'reading' : 'storing'} them`;
   };
   try {
     const answer = await sendFile(file, { ...options, signal: stop.signal, progress });
+    if (options.dryRun) return show(preview(answer, () => run(file, { ...options, dryRun: false }, work, signal)));
     show(receipt(answer, (performance.now() - began) / 1000, signal));
     if (signal.aborted) toast(`${file.name} is uploaded.`, h('a', linkTo({ view: 'batch', id: answer.batch_id }), 'Show it'));
   } catch (err) {

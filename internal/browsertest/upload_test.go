@@ -13,6 +13,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/ratelimit"
 	"github.com/eventmetrics/eventmetrics/ratelimit/memorylimiter"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -174,6 +175,74 @@ func TestAFileThatCannotBeTakenSaysWhatToDo(t *testing.T) {
 	p.choose("empty.csv", header)
 	p.press("Upload")
 	p.see("The file has a header at most")
+}
+
+func TestAFileIsTriedAndThenStoredWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	v := serve(t, setup{})
+	day := time.Now().UTC().AddDate(0, 0, -3).Truncate(24 * time.Hour)
+	v.upload("before.csv", header+rows(30, "started", day), true)
+	p := open(t, wide, v.address("?view=upload"), "422")
+	tick := func(name string) {
+		t.Helper()
+		eval[any](p, fmt.Sprintf(`[...document.querySelectorAll('#work label')].find((l) => l.innerText.includes(%q)).querySelector('input').click()`, name))
+	}
+	bad := ",T1,started,2025-01-01T00:00:00Z\nC1,T1,started,yesterday\nC1,T1,started,tomorrow\n"
+	p.choose("events.csv", header+rows(12, "started", day)+rows(1, "ended", day)+bad)
+	tick("try without storing")
+	p.press("Upload")
+	p.see("13 events would be stored")
+	p.see("3 rows would be rejected (18.8%)")
+	p.see("line 16")
+	p.wait(fmt.Sprintf(`[...document.querySelectorAll('.preview tr')].some((r) => [...r.cells].map((c) => c.innerText).join(' ') === %q)`,
+		day.Format("2 Jan 2006")+" started 30 +12 42"))
+	p.shoot("dry-run.png")
+	if n, err := v.service.Batches(t.Context(), store.BatchQuery{}); err != nil || len(n) != 1 {
+		t.Errorf("%d batches, %v; want the one that was there", len(n), err)
+	}
+	p.press("Upload it")
+	p.see("13 events stored")
+
+	p.choose("strict.csv", header+rows(2, "started", day)+bad)
+	tick("all or nothing")
+	p.press("Upload")
+	p.see("3 of 5 rows rejected, none may be (strict); nothing was stored.")
+	p.see("without “all or nothing”")
+	p.see("3 rejected rows")
+	p.shoot("strict.png")
+}
+
+func TestAMendedFileClosesWhatIsOpen(t *testing.T) {
+	t.Parallel()
+	v := serve(t, setup{})
+	day := time.Now().UTC().AddDate(0, 0, -3).Truncate(24 * time.Hour)
+	id := v.upload("events.csv", header+rows(5, "started", day)+",T1,started,2025-01-01T00:00:00Z\nC1,T1,started,yesterday\n", true)
+	p := open(t, wide, v.address("?view=batch&id="+id))
+	p.see("2 of 2 rejected rows")
+	p.press("Upload a mended file")
+	p.see("A mended file for events.csv")
+	p.see("Of its 2 rejected rows, 2 are still open.")
+	p.choose("mended.csv", header+rows(1, "started", day))
+	p.press("Upload")
+	p.see("1 event stored")
+	p.press("events.csv")
+	p.see("1 of 2 rejected rows")
+	p.see("Repaired by")
+	p.shoot("repaired.png")
+	p.wait(`!!document.querySelector('.repairs .completed')`)
+	receipt, err := v.service.Upload(t.Context(), eventmetrics.File{Name: "rest.csv", Body: strings.NewReader(header + rows(1, "ended", day)), Repairs: id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.see("none: every rejected row was made good") // without a reload
+	p.press("mended.csv")
+	p.see("Repairs")
+	p.press(id)
+	p.see("rest.csv")
+	if err := v.service.DeleteBatch(t.Context(), receipt.Batch.ID); err != nil {
+		t.Fatal(err)
+	}
+	p.see("1 of 2 rejected rows")
 }
 
 func TestARefusalCountsDownAndSendsAgain(t *testing.T) {
