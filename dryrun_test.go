@@ -121,10 +121,12 @@ func TestADryRunForetellsTheMetrics(t *testing.T) {
 		files := rapid.SliceOfN(rapid.SliceOfN(rapid.IntRange(0, 29), 1, 30), 1, 4).Draw(rt, "rows of files")
 		r := newRig(t, nil, false)
 		for _, rows := range files {
-			content := header
+			var text strings.Builder
+			text.WriteString(header)
 			for _, n := range rows {
-				content += fmt.Sprintf("C1,T1,type %d,2025-11-%02dT09:00:00Z\n", n%5, 1+n/5)
+				fmt.Fprintf(&text, "C1,T1,type %d,2025-11-%02dT09:00:00Z\n", n%5, 1+n/5)
 			}
+			content := text.String()
 			dry, err := r.DryRun(t.Context(), eventmetrics.File{Body: strings.NewReader(content)})
 			if err != nil {
 				rt.Fatal(err)

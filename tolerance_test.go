@@ -110,12 +110,14 @@ func TestAFileIsStoredIffItsTolerancesHold(t *testing.T) {
 		most := rapid.IntRange(-1, 60).Draw(rt, "max errors")
 		strict := rapid.IntRange(0, 9).Draw(rt, "strict") == 0
 
-		content, failed := header, 0
+		var content strings.Builder
+		content.WriteString(header)
+		failed := 0
 		for _, valid := range rows {
 			if valid {
-				content += "C1,T1,a,2025-11-08\n"
+				content.WriteString("C1,T1,a,2025-11-08\n")
 			} else {
-				content += badRow
+				content.WriteString(badRow)
 				failed++
 			}
 		}
@@ -124,7 +126,7 @@ func TestAFileIsStoredIffItsTolerancesHold(t *testing.T) {
 			(most == 0 || failed <= max(most, 0)) && (!strict || failed == 0)
 
 		s := eventmetrics.New(customstore.New(), customqueue.New(nil), nil)
-		receipt, err := s.Upload(t.Context(), eventmetrics.File{Body: strings.NewReader(content), Tolerance: limits})
+		receipt, err := s.Upload(t.Context(), eventmetrics.File{Body: strings.NewReader(content.String()), Tolerance: limits})
 		refused, crossed := errors.AsType[*eventmetrics.ToleranceError](err)
 		_, empty := errors.AsType[*eventmetrics.RejectedError](err)
 		switch {

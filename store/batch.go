@@ -60,7 +60,7 @@ type Batch struct {
 	// Repairs is the id of the batch whose rejected rows this one makes good,
 	// or "". It stays when that one is deleted.
 	Repairs string
-	Created        time.Time
+	Created time.Time
 	// Updated is the time of the last change of status.
 	Updated time.Time
 	// Sealed means that the raw events were purged: the contribution stands

@@ -26,7 +26,7 @@ export async function batch(root, { signal }) {
 
 function page(b) {
   const line = (name, ...value) => [h('dt', null, name), h('dd', null, value)];
-  return h('section', { class: 'card' },
+  return [h('section', { class: 'card' },
     h('h1', null, b.file_name || 'Batch without a name', ' ', badge(b.status)),
     b.last_error ? h('div', { class: 'problem' }, h('strong', null, b.status === 'failed' ? 'It could not be counted.' : 'It waits.'), h('p', null, b.last_error),
       b.status === 'failed' ? h('p', null, 'Mend the cause, then process it again, here or in the ', h('a', { href: '?view=dead' }, 'dead letters'), '.') : null) : null,
@@ -38,8 +38,8 @@ function page(b) {
       line('Uploaded', moment(b.created_at)), line('Last change', moment(b.updated_at)),
       line('SHA-256', h('code', { class: 'long' }, b.sha256)),
       b.sealed ? line('Sealed', 'its raw events are gone; its counts stay') : null),
-    h('div', { class: 'row' }, actions(b), b.failed_count ? [repair(b.batch_id), h('a', { class: 'secondary', ...linkTo({ view: 'upload', repairs: b.batch_id }) }, 'Upload a mended file')] : null),
-    b.repaired_by.length ? repairs(b) : null);
+    h('div', { class: 'row' }, actions(b), b.failed_count ? [repair(b.batch_id), h('a', { class: 'secondary', ...linkTo({ view: 'upload', repairs: b.batch_id }) }, 'Upload a mended file')] : null)),
+  b.repaired_by.length ? repairs(b) : null];
 }
 
 const batchLink = (id, name = '') => h('a', linkTo({ view: 'batch', id }), name || h('code', null, id));
@@ -48,12 +48,12 @@ const openRows = (b) => (b.open_error_count ? `${number(b.open_error_count)} of 
 
 /** The batches that make good the rejected rows of this one. */
 function repairs(b) {
-  return [h('h2', null, 'Repaired by'), h('div', { class: 'scroll' }, h('table', { class: 'repairs' },
+  return h('section', { class: 'card' }, h('h2', null, 'Repaired by'), h('div', { class: 'scroll' }, h('table', { class: 'repairs' },
     h('thead', null, h('tr', null, ['File', 'Status'].map((t) => h('th', { scope: 'col' }, t)), ['Accepted', 'Rejected'].map((t) => h('th', { scope: 'col', class: 'num' }, t)), h('th', { scope: 'col' }, 'Uploaded'))),
     h('tbody', null, b.repaired_by.map((r) => h('tr', null,
       h('td', { class: 'name' }, batchLink(r.batch_id, r.file_name)), h('td', null, badge(r.status)),
       h('td', { class: 'num' }, number(r.inserted_count)), h('td', { class: 'num' }, number(r.failed_count)), h('td', null, moment(r.created_at))))))),
-  b.repaired_by_truncated ? h('p', { class: 'quiet' }, 'And older ones.') : null];
+  b.repaired_by_truncated ? h('p', { class: 'quiet' }, 'And older ones.') : null);
 }
 
 /** What the state of a batch allows. */
