@@ -13,13 +13,16 @@ const (
 	maxStreams = 256
 	// heartbeat is the longest silence in a stream.
 	heartbeat = 15 * time.Second
+	// streamTime is how long a stream goes on before the client has to come
+	// again, and be authorized again.
+	streamTime = 10 * time.Minute
 )
 
 // events serves GET /batches/events as server-sent events: "batch" for each
 // batch that is new or has changed, "deleted" for one that is gone, and "reset"
 // where the client has to read the list anew. It ends when the client leaves,
-// the handler drains, or the store fails; the client then comes again with
-// Last-Event-ID.
+// the handler drains, the store fails, or after streamTime; the client then comes
+// again with Last-Event-ID.
 func (h *Handler) events(w http.ResponseWriter, r *http.Request) error {
 	select {
 	case h.streams <- struct{}{}:
@@ -37,6 +40,7 @@ func (h *Handler) events(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodHead { // whose answer ends here, or the next on the connection waits for ever
 		return nil
 	}
+	end := time.After(streamTime)
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
@@ -45,6 +49,8 @@ func (h *Handler) events(w http.ResponseWriter, r *http.Request) error {
 		case <-r.Context().Done():
 			return nil
 		case <-h.drained:
+			return nil
+		case <-end:
 			return nil
 		}
 		if err := s.send(); err != nil {

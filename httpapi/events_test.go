@@ -163,7 +163,8 @@ func TestAClientThatComesAgainMissesNothing(t *testing.T) {
 		if d := cmp.Diff([]string{"batch " + missed + " queued"}, got); d != "" {
 			t.Error(d)
 		}
-		for _, foreign := range []string{"another-1", "nonsense", last + "99", "-1"} {
+		epoch, _, _ := strings.Cut(last, "-")
+		for _, foreign := range []string{"another-1", "nonsense", last + "99", "-1", epoch + "--1", epoch + "--9223372036854775808"} {
 			c := l.listen(foreign)
 			if got, _ := events(c.take()); !cmp.Equal(got, []string{"reset"}) {
 				t.Errorf("Last-Event-ID %q is answered with %v, want reset", foreign, got)
@@ -205,6 +206,38 @@ func TestABatchThatLeavesTheWindowIsNotDeleted(t *testing.T) {
 		}
 		if got, _ := events(c.take()); !cmp.Equal(got, []string{"reset"}) {
 			t.Errorf("got %.300q of a gap that cannot be bridged, want reset", got)
+		}
+	})
+}
+
+func TestAGapIsNotBridgedByABatchInLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLive(t)
+		if err := l.service.Process(t.Context(), l.upload()); err != nil {
+			t.Fatal(err)
+		}
+		c := l.listen("")
+		_, last := events(c.take())
+		c.leave()
+		<-c.done
+		for range 250 { // more than can be seen at once
+			l.upload()
+		}
+		again := l.listen(last)
+		defer again.leave()
+		if got, _ := events(again.take()); !cmp.Equal(got, []string{"reset"}) {
+			t.Errorf("got %d events, want reset: some batches were not seen", len(got))
+		}
+	})
+}
+
+func TestAStreamEndsSoThatTheClientIsAuthorizedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newLive(t).listen("")
+		began := time.Now()
+		<-c.done
+		if got := time.Since(began); got != 10*time.Minute {
+			t.Errorf("the stream went on for %s, want 10 minutes", got)
 		}
 	})
 }

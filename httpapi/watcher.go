@@ -70,7 +70,7 @@ func (p place) String() string { return p.epoch + "-" + strconv.FormatInt(p.numb
 func parsePlace(s string) place {
 	epoch, text, _ := strings.Cut(s, "-")
 	number, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
+	if err != nil || number < 0 {
 		return place{}
 	}
 	return place{epoch, number}
@@ -107,18 +107,18 @@ func (w *watcher) refresh(ctx context.Context) error {
 	if fresh {
 		return nil
 	}
-	seen, oldest, err := w.see(ctx)
+	now, err := w.see(ctx)
 	if err != nil {
 		return err
 	}
-	found, err := w.compare(ctx, known, seen, oldest)
+	found, err := w.compare(ctx, known, now)
 	if err != nil {
 		return err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.looked, w.known = time.Now(), seen
-	if known == nil || oldest != "" && !overlap(known, seen) { // there may have been more than we see
+	w.looked, w.known = time.Now(), now.batches
+	if known == nil || now.gap(known) {
 		w.epoch, w.number, w.changes = rand.Text(), 0, nil
 		return nil
 	}
@@ -131,33 +131,54 @@ func (w *watcher) refresh(ctx context.Context) error {
 	return nil
 }
 
-// see returns the batches to watch, and the id from which on these are all that
-// there are; it is empty if they are all.
-func (w *watcher) see(ctx context.Context) (map[string]store.Batch, string, error) {
+// sight is what one look has found.
+type sight struct {
+	batches map[string]store.Batch // the newest and those in line, by id
+	newest  []store.Batch
+}
+
+// oldest returns the id from which on there are no others; it is empty if there
+// are none at all.
+func (s *sight) oldest() string {
+	if len(s.newest) < watchedBatches {
+		return ""
+	}
+	return s.newest[len(s.newest)-1].ID
+}
+
+// gap reports whether there may have been more batches since those known
+// than are seen now.
+func (s *sight) gap(known map[string]store.Batch) bool {
+	return s.oldest() != "" && !slices.ContainsFunc(s.newest, func(b store.Batch) bool {
+		_, ok := known[b.ID]
+		return ok
+	})
+}
+
+// see looks at the batches to watch.
+func (w *watcher) see(ctx context.Context) (*sight, error) {
 	// Those in line first: one that leaves the line meanwhile is seen as it is
 	// afterwards.
 	waiting, err := w.list(ctx, store.BatchQuery{
 		Statuses: []store.Status{store.Queued, store.Processing}, Limit: store.MaxLimit,
 	})
 	if err != nil {
-		return nil, "", fmt.Errorf("httpapi: list batches in line: %w", err)
+		return nil, fmt.Errorf("httpapi: list batches in line: %w", err)
 	}
 	newest, err := w.list(ctx, store.BatchQuery{Limit: watchedBatches})
 	if err != nil {
-		return nil, "", fmt.Errorf("httpapi: list newest batches: %w", err)
+		return nil, fmt.Errorf("httpapi: list newest batches: %w", err)
 	}
 	seen := make(map[string]store.Batch, len(waiting)+len(newest))
 	for _, b := range slices.Concat(waiting, newest) {
 		seen[b.ID] = b
 	}
-	if len(newest) < watchedBatches {
-		return seen, "", nil
-	}
-	return seen, newest[len(newest)-1].ID, nil
+	return &sight{seen, newest}, nil
 }
 
-// compare returns the changes from known to seen, ascending by id.
-func (w *watcher) compare(ctx context.Context, known, seen map[string]store.Batch, oldest string) ([]change, error) {
+// compare returns the changes from known to now, ascending by id.
+func (w *watcher) compare(ctx context.Context, known map[string]store.Batch, now *sight) ([]change, error) {
+	seen := now.batches
 	var found []change
 	for _, id := range slices.Sorted(maps.Keys(seen)) {
 		if before, ok := known[id]; !ok || !same(before, seen[id]) {
@@ -169,7 +190,7 @@ func (w *watcher) compare(ctx context.Context, known, seen map[string]store.Batc
 		if _, ok := seen[id]; ok {
 			continue
 		}
-		c, err := w.lost(ctx, before, oldest)
+		c, err := w.lost(ctx, before, now.oldest())
 		if err != nil {
 			return nil, err
 		}
@@ -199,14 +220,4 @@ func (w *watcher) lost(ctx context.Context, before store.Batch, oldest string) (
 // same reports whether nothing that may change has changed.
 func same(a, b store.Batch) bool {
 	return a.Status == b.Status && a.Cause == b.Cause && a.Updated.Equal(b.Updated) && a.Sealed == b.Sealed
-}
-
-// overlap reports whether a has one of the batches of b.
-func overlap(a, b map[string]store.Batch) bool {
-	for id := range b {
-		if _, ok := a[id]; ok {
-			return true
-		}
-	}
-	return false
 }
