@@ -35,8 +35,19 @@ export function authorization() {
   return token === null ? {} : { Authorization: `Bearer ${token}` };
 }
 
+/** Whether an error says that the token is not, or no longer, accepted. */
+export const refused = (err) => err instanceof Problem && (err.status === 401 || err.status === 403);
+
+/** Tells the page of an error that nobody else shows. */
+export const tell = (err) => { dispatchEvent(new CustomEvent('fault', { detail: err })); };
+
+/** Tells the page whether the server can be reached. */
+export const reachable = (yes) => { dispatchEvent(new CustomEvent('reachable', { detail: yes })); };
+
 /** Makes a request and returns the response; throws a Problem. */
 export async function request(path, options = {}) {
+  const token = sessionStorage.getItem(key) ?? 'none';
+  if (!/^[\x21-\x7e]+$/.test(token)) throw new Problem(403, { detail: 'the token is not accepted' }); // no header can have it
   let response;
   try {
     response = await fetch(address(path), { ...options, headers: { ...authorization(), ...options.headers } });

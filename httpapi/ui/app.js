@@ -1,6 +1,6 @@
 // Finds the page that the address asks for and draws it.
-import { h, put } from './dom.js';
-import { hasToken, Problem, request, setToken, takeToken } from './api.js';
+import { h, keepFocus, modal, put } from './dom.js';
+import { address, hasToken, Problem, refused, setToken, takeToken } from './api.js';
 import { catchLinks, params } from './nav.js';
 import { problemBox } from './problem.js';
 import { overview } from './overview.js';
@@ -26,7 +26,7 @@ async function draw() {
   leave.abort();
   leave = new AbortController();
   const { signal } = leave;
-  const name = params().get('view') in pages ? params().get('view') : 'overview';
+  const name = Object.hasOwn(pages, params().get('view') ?? '') ? params().get('view') : 'overview';
   const page = pages[name];
   document.title = `${page.title} · eventmetrics`;
   for (const link of document.querySelectorAll('[data-view]')) {
@@ -39,7 +39,7 @@ async function draw() {
   const root = h('div', { class: `page ${name}` });
   try {
     await page.draw(root, { signal });
-    if (!signal.aborted) { main.replaceChildren(root); online(); performance.mark('drawn'); }
+    if (!signal.aborted) { keepFocus(() => main.replaceChildren(root)); online(); performance.mark('drawn'); }
   } catch (err) {
     if (signal.aborted) return;
     failed(err, signal);
@@ -52,7 +52,7 @@ async function draw() {
 
 function failed(err, signal) {
   console.debug(err);
-  if (err instanceof Problem && (err.status === 401 || err.status === 403)) return put(main, door(err));
+  if (refused(err)) return put(main, door(err));
   if (err instanceof Problem && err.status === 0) return offline(signal);
   put(main, problemBox(err, h('p', null, h('button', { type: 'button', onclick: draw }, 'Try again'))));
 }
@@ -70,15 +70,20 @@ function door(err) {
     h('p', null, h('button', { class: 'primary' }, 'Come in')));
 }
 
+/** Says that the server is away. */
+function away() {
+  put(banner, h('p', null, h('strong', null, 'The server cannot be reached. '), 'Is it running? This page looks for it and goes on by itself.'));
+}
+
 /** The server is away: says so, and looks for it until it is back. */
 function offline(signal) {
-  put(banner, h('p', null, h('strong', null, 'The server cannot be reached. '), 'Is it running? This page looks for it every two seconds and goes on by itself.'));
+  away();
   if (!main.querySelector('.page')) put(main, h('p', { class: 'empty' }, 'Nothing to show while the server is away.'));
   const look = async () => {
     if (signal.aborted) return;
     try {
-      await request('healthz', { signal });
-      draw();
+      if ((await fetch(address('healthz'), { signal })).ok) return draw();
+      throw new Error('not yet');
     } catch {
       setTimeout(look, 2000);
     }
@@ -90,6 +95,11 @@ function online() { banner.replaceChildren(); }
 
 takeToken();
 catchLinks();
+addEventListener('reachable', ({ detail: yes }) => (yes ? online() : away()));
+addEventListener('fault', ({ detail: err }) => {
+  if (refused(err)) return put(main, door(err));
+  modal('That did not work', [problemBox(err)]).showModal();
+});
 addEventListener('navigate', draw);
 // A page that is kept for the way back must not keep its stream: browsers open
 // six connections to a server, and would wait for one of them.

@@ -1,5 +1,5 @@
 // One batch, and what can be done with it.
-import { h, put, button, modal, toast } from './dom.js';
+import { h, keepFocus, put, button, modal, toast } from './dom.js';
 import { get, send } from './api.js';
 import { moment, number } from './format.js';
 import { go, linkTo, params } from './nav.js';
@@ -11,7 +11,12 @@ export const badge = (status) => h('span', { class: `badge ${status}` }, status)
 
 export async function batch(root, { signal }) {
   const id = params().get('id') ?? '';
-  const show = (b) => put(root, h('p', null, h('a', { href: '?view=batches' }, '← Batches')), page(b));
+  let shown = '';
+  const show = (b) => {
+    if (shown === JSON.stringify(b)) return;
+    shown = JSON.stringify(b);
+    keepFocus(() => put(root, h('p', null, h('a', { href: '?view=batches' }, '← Batches')), page(b)));
+  };
   show(await get(`batches/${encodeURIComponent(id)}`, signal));
   const again = () => get(`batches/${encodeURIComponent(id)}`, signal).then(show, () => {});
   follow({
@@ -59,12 +64,12 @@ function repairs(b) {
 /** What the state of a batch allows. */
 export function actions(b, done) {
   return [
-    b.links.process ? processButton(b.batch_id, done) : null,
+    b.links.process ? processButton(b.batch_id, done, b.file_name) : null,
     b.status === 'processing' ? null : button('Delete', () => remove(b, done), { class: 'danger', 'aria-label': `Delete ${b.file_name || b.batch_id}` }),
   ];
 }
 
-export const processButton = (id, done) => button('Process', async () => {
+export const processButton = (id, done, name) => button('Process', async () => {
   try {
     await send('POST', `batches/${id}/process`);
     toast('In line to be counted.');
@@ -72,7 +77,7 @@ export const processButton = (id, done) => button('Process', async () => {
   } catch (err) {
     modal('Not in line', [problemBox(err)]).showModal();
   }
-});
+}, { 'aria-label': `Process ${name || id}` });
 
 /** Deletes a batch once its number of events is typed. */
 function remove(b, done) {

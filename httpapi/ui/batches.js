@@ -1,5 +1,5 @@
 // The batches, newest first, as they change.
-import { h, put, button } from './dom.js';
+import { h, keepFocus, put, button } from './dom.js';
 import { get } from './api.js';
 import { moment, number, shortID } from './format.js';
 import { changed, linkTo, params, queryOf } from './nav.js';
@@ -17,15 +17,17 @@ export async function batches(root, { signal }) {
 
   const draw = (b) => {
     const row = line(b);
-    rows.get(b.batch_id)?.replaceWith(row);
+    keepFocus(() => rows.get(b.batch_id)?.replaceWith(row));
     rows.set(b.batch_id, row);
     return row;
   };
   const drop = (id) => { rows.get(id)?.remove(); rows.delete(id); empty.hidden = rows.size > 0; };
   const load = async (cursor) => {
     const { data, next_cursor: next } = await get(`batches${queryOf({ limit: 50, status, cursor })}`, signal);
-    if (!cursor) { rows.clear(); put(body); }
-    body.append(...data.map(draw));
+    keepFocus(() => {
+      if (!cursor) { rows.clear(); put(body); }
+      body.append(...data.map(draw));
+    });
     put(more, next ? button('Show more', () => load(next)) : null);
     empty.hidden = rows.size > 0;
   };

@@ -1,6 +1,6 @@
 // The state of the queue, and the jobs that failed for good.
-import { h, put, button, modal, toast } from './dom.js';
-import { get, send } from './api.js';
+import { h, keepFocus, put, button, modal, toast } from './dom.js';
+import { get, reachable, refused, send, tell } from './api.js';
 import { age, moment, number, plural } from './format.js';
 import { linkTo } from './nav.js';
 import { problemBox } from './problem.js';
@@ -18,7 +18,8 @@ export async function dead(root, { signal }) {
     put(state, facts(s));
     if (s.dead_count !== deadNow) {
       deadNow = s.dead_count;
-      put(letters, await list(at, look, signal));
+      const now = await list(at, look, signal);
+      keepFocus(() => put(letters, now));
     }
   };
   await look();
@@ -26,7 +27,15 @@ export async function dead(root, { signal }) {
   (async () => {
     while (!signal.aborted) {
       await new Promise((resolve) => setTimeout(resolve, 3000));
-      if (!signal.aborted && !document.hidden) await look().catch(() => {});
+      if (signal.aborted || document.hidden) continue;
+      try {
+        await look();
+        reachable(true);
+      } catch (err) {
+        if (signal.aborted) return;
+        if (refused(err)) return tell(err);
+        if (err.status === 0) reachable(false);
+      }
     }
   })();
 }

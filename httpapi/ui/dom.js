@@ -1,3 +1,5 @@
+import { tell } from './api.js';
+
 // Elements are built node by node: no string ever becomes HTML, so that an
 // event type or file name is text whatever it holds.
 
@@ -35,6 +37,22 @@ export function put(node, ...children) {
   node.replaceChildren();
   return build(node, null, children);
 }
+
+/**
+ * Lets act replace parts of the page, and gives the focus to what is in the
+ * place of what had it.
+ */
+export function keepFocus(act) {
+  const main = document.getElementById('main');
+  const was = document.activeElement;
+  const sign = main.contains(was) && was !== main ? signature(was) : '';
+  act();
+  if (!sign || main.contains(document.activeElement)) return;
+  const same = [...main.querySelectorAll('a, button, select, input, summary')].find((e) => signature(e) === sign);
+  (same ?? main).focus({ preventScroll: true });
+}
+
+const signature = (e) => `${e.tagName} ${e.getAttribute('aria-label') ?? e.name ?? ''} ${e.matches('select, input') ? '' : e.textContent}`;
 
 /** Puts text on the clipboard, or shows it where that is not allowed. */
 export async function copy(text) {
@@ -83,11 +101,14 @@ export function button(label, act, props) {
     type: 'button', ...props,
     onclick: async (e) => {
       const self = e.currentTarget;
-      self.disabled = true;
+      if (self.hasAttribute('aria-disabled')) return;
+      self.setAttribute('aria-disabled', 'true'); // one that is disabled would lose the focus
       try {
         await act(e);
+      } catch (err) {
+        if (err.name !== 'AbortError') tell(err);
       } finally {
-        self.disabled = false;
+        self.removeAttribute('aria-disabled');
       }
     },
   }, label);

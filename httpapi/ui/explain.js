@@ -13,7 +13,7 @@ export async function explain(date, of, closed) {
   const box = modal(`What makes up ${day(date)}`, [list], closed);
   box.showModal();
   try {
-    const { data } = await get(`metrics?date=${date}`).catch((err) => {
+    const { data } = await get(`metrics?${new URLSearchParams({ date })}`).catch((err) => {
       if (err instanceof Problem && err.status === 404) return { data: [] };
       throw err;
     });
@@ -46,7 +46,7 @@ async function fill(body, date, type, count) {
     put(body, h('table', null,
       h('thead', null, h('tr', null, h('th', { scope: 'col' }, 'Batch'), h('th', { scope: 'col', class: 'num' }, 'Events'))),
       h('tbody', null, rows),
-      h('tfoot', null, h('tr', null, h('th', { scope: 'row' }, plural(batches.length, 'batch').replace('batchs', 'batches')), h('td', { class: 'num' }, number(answer.count)))),
+      h('tfoot', null, h('tr', null, h('th', { scope: 'row' }, plural(batches.length, 'batch', 'batches')), h('td', { class: 'num' }, number(answer.count)))),
     ), batches.length > shown ? h('p', { class: 'quiet' }, `The ${shown} largest are shown.`) : null,
     answer.count !== count ? h('p', { class: 'quiet' }, 'The number has changed since it was drawn.') : null);
   } catch (err) {

@@ -11,8 +11,8 @@ export const percent = (n) => percents.format(n);
 /** One decimal below 100. */
 export const average = (n) => numbers.format(n < 100 ? Math.round(n * 10) / 10 : Math.round(n));
 
-/** n with its noun, which takes an s. */
-export const plural = (n, noun) => `${number(n)} ${noun}${n === 1 ? '' : 's'}`;
+/** n with its noun. */
+export const plural = (n, noun, nouns = `${noun}s`) => `${number(n)} ${n === 1 ? noun : nouns}`;
 
 export function bytes(n) {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
@@ -67,5 +67,5 @@ export function bucket(date, interval) {
   }
 }
 
-/** The first of each shape, so that many batches are told apart. */
+/** Enough of an id to tell batches apart: when it was made, and its end. */
 export const shortID = (id) => id.slice(0, 13) + '…' + id.slice(-4);

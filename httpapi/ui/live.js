@@ -1,15 +1,24 @@
 // Server-sent events over fetch, because EventSource cannot send a token.
-import { request, Problem } from './api.js';
+import { reachable, refused, request, tell } from './api.js';
 
 /**
  * Calls on.batch(batch), on.deleted(id), on.reset() and on.state(connected)
  * until signal aborts. After a gap the server sends what was missed, or reset.
+ * A page that nobody sees lets go of its stream: browsers open six connections
+ * to a server for all of their tabs.
  */
 export async function follow(on, signal) {
   let last = '';
   for (let wait = 1000; !signal.aborted; wait = Math.min(wait * 2, 15_000)) {
+    await shown(signal);
+    const hidden = new AbortController();
+    const look = () => { if (document.hidden) hidden.abort(); };
+    document.addEventListener('visibilitychange', look);
     try {
-      const response = await request('batches/events', { signal, headers: last ? { 'Last-Event-ID': last } : {} });
+      const response = await request('batches/events', {
+        signal: AbortSignal.any([signal, hidden.signal]), headers: last ? { 'Last-Event-ID': last } : {},
+      });
+      reachable(true);
       on.state?.(true);
       wait = 1000;
       for await (const event of parse(response.body)) {
@@ -20,11 +29,23 @@ export async function follow(on, signal) {
       }
     } catch (err) {
       if (signal.aborted) return;
-      if (err instanceof Problem && (err.status === 401 || err.status === 403)) return;
+      if (refused(err)) return tell(err);
+      if (err.status === 0) reachable(false);
+    } finally {
+      document.removeEventListener('visibilitychange', look);
     }
     on.state?.(false);
-    await new Promise((resolve) => setTimeout(resolve, wait));
+    if (!hidden.signal.aborted) await new Promise((resolve) => setTimeout(resolve, wait));
   }
+}
+
+/** Waits until the page can be seen. */
+function shown(signal) {
+  if (!document.hidden || signal.aborted) return undefined;
+  return new Promise((resolve) => {
+    document.addEventListener('visibilitychange', resolve, { once: true, signal });
+    signal.addEventListener('abort', resolve, { once: true });
+  });
 }
 
 async function* parse(body) {

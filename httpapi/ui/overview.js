@@ -3,7 +3,7 @@ import { h, put, button, copy, save, toast } from './dom.js';
 import { curl, get, metrics, request, series } from './api.js';
 import { average, bucket, day, number, percent } from './format.js';
 import { changed, go, params } from './nav.js';
-import { comparisons, daysBetween, daysOf, intervals, lastOfMonth, ranges, readQuery, zones } from './range.js';
+import { comparisons, daysBetween, daysOf, intervals, isDate, lastOfMonth, ranges, readQuery, zones } from './range.js';
 import { stack, swatch } from './chart.js';
 import { heatmap } from './heatmap.js';
 import { spark } from './spark.js';
@@ -15,6 +15,7 @@ const coloured = 7; // types with a colour of their own; the rest are one
 
 export async function overview(root, { signal }) {
   const q = readQuery(params());
+  const before = await latest(signal);
   const found = await read(q, signal);
   if (found.axis.every((b) => b.count === 0)) {
     const { data } = await get('batches?limit=1', signal);
@@ -29,8 +30,8 @@ export async function overview(root, { signal }) {
       typesTable(q, model, found)),
   ];
   put(root, h('h1', { class: 'vh' }, 'Overview'), controls(q), body);
-  if (params().has('day')) open(params().get('day'), params().get('of') ?? '');
-  watch(signal);
+  if (isDate(params().get('day'))) open(params().get('day'), params().get('of') ?? '');
+  watch(before, signal);
 }
 
 /** Asks for the sums first, then for their parts if they are not empty. */
@@ -94,7 +95,7 @@ function controls(q) {
     go(changed({ range: 'custom', from: form.get('from'), to: form.get('to'), interval: null }));
   };
   const choice = (label, values, now, name, texts = {}) => h('label', { class: 'choice' }, h('span', null, label),
-    h('select', { onchange: (e) => go(changed({ [name]: e.target.value })) },
+    h('select', { name: `choose-${name}`, onchange: (e) => go(changed({ [name]: e.target.value })) },
       values.map((v) => h('option', { value: v, selected: v === now }, texts[v] ?? v))));
   return h('div', { class: 'controls' },
     h('nav', { class: 'pills', 'aria-label': 'Range' }, Object.entries(ranges).map(([name, label]) =>
@@ -218,7 +219,11 @@ async function nothing(q, signal) {
 }
 
 /** Says so when there is something new to see. */
-function watch(signal) {
+/** The state of the latest batches, to see whether it is another. */
+const latest = async (signal) => JSON.stringify((await get('batches?limit=20', signal)).data);
+
+function watch(before, signal) {
   const tell = () => toast('There are new numbers.', button('Show them', () => dispatchEvent(new Event('navigate'))));
-  follow({ batch: (b) => { if (b.status === 'completed') tell(); }, deleted: tell }, signal);
+  const reset = async () => { if (await latest(signal) !== before) tell(); };
+  follow({ batch: (b) => { if (b.status === 'completed') tell(); }, deleted: tell, reset: () => reset().catch(() => {}) }, signal);
 }

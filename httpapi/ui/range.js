@@ -11,7 +11,7 @@ export function zones(present) {
 /** Whether this is a zone; the list of those to choose from has not all names. */
 function isZone(name) {
   try {
-    return Boolean(name && Intl.DateTimeFormat('en', { timeZone: name }));
+    return /^[A-Z]/.test(name ?? '') && Boolean(Intl.DateTimeFormat('en', { timeZone: name }));
   } catch {
     return false;
   }
@@ -55,14 +55,14 @@ export function readQuery(params) {
   let [from, to] = [params.get('from'), params.get('to')];
   if (range === 'custom' && !(isDate(from) && isDate(to) && from <= to)) range = '28d';
   if (range !== 'custom') {
-    range = range in ranges ? range : '28d';
+    range = Object.hasOwn(ranges, range) ? range : '28d';
     to = now;
     from = { today: now, '7d': addDays(now, -6), '28d': addDays(now, -27), '90d': addDays(now, -89), '12m': first(addDays(now, -334)) }[range];
   }
   const days = daysBetween(from, to);
   const fits = intervals(days);
   const interval = fits.includes(params.get('interval')) ? params.get('interval') : usual(days);
-  const compare = params.get('compare') in comparisons ? params.get('compare') : 'previous_period';
+  const compare = Object.hasOwn(comparisons, params.get('compare') ?? '') ? params.get('compare') : 'previous_period';
   return { zone, range, from, to, days, interval, compare, types: params.getAll('type'), now };
 }
 

@@ -1,6 +1,9 @@
 // Uploads with progress, which fetch does not tell of.
 import { address, authorization, Problem } from './api.js';
 
+/** A new Idempotency-Key. */
+export const newKey = () => crypto.randomUUID?.() ?? String(Math.random()); // it is missing where the page is not secure
+
 /**
  * Sends a file and returns the answer; throws a Problem, or an AbortError when
  * signal aborts. Options: process, strict, dryRun, repairs (the id of a batch),
@@ -8,7 +11,7 @@ import { address, authorization, Problem } from './api.js';
  * the same for the same file makes it safe to send again), zone, signal, and
  * progress(sent, total).
  */
-export function upload(file, { process = false, strict = false, dryRun = false, repairs = '', wait = 0, key = crypto.randomUUID?.() ?? String(Math.random()), zone = '', signal, progress } = {}) {
+export function upload(file, { process = false, strict = false, dryRun = false, repairs = '', wait = 0, key = newKey(), zone = '', signal, progress } = {}) {
   const query = new URLSearchParams({ file_name: file.name.slice(0, 200) });
   if (process) query.set('process', 'true');
   if (strict) query.set('mode', 'strict');

@@ -3,7 +3,7 @@ import { h, put, button, save, toast } from './dom.js';
 import { get, request, Problem } from './api.js';
 import { bytes, clock, number, percent, plural } from './format.js';
 import { linkTo, params } from './nav.js';
-import { upload as sendFile } from './sending.js';
+import { newKey, upload as sendFile } from './sending.js';
 import { problemBox } from './problem.js';
 import { preview } from './preview.js';
 import { refusal } from './refusal.js';
@@ -14,7 +14,7 @@ export async function upload(root, { signal }) {
   const schema = await get('schema', signal);
   const id = params().get('repairs');
   const original = id ? await get(`batches/${encodeURIComponent(id)}`, signal) : null;
-  const work = h('div', { id: 'work' });
+  const work = running ?? h('div', { id: 'work' });
   const choose = (file) => { if (file) put(work, ready(file, schema, original, work, signal)); };
   put(root, h('h1', null, 'Upload'), original ? mending(original) : null, expected(schema), picker(choose, signal), work);
 }
@@ -57,7 +57,7 @@ function ready(file, schema, original, work, signal) {
   const now = h('input', { type: 'checkbox', checked: true });
   const strict = h('input', { type: 'checkbox' });
   const dry = h('input', { type: 'checkbox' });
-  const key = crypto.randomUUID?.() ?? String(Math.random()); // of this choice: sending again is safe
+  const key = newKey(); // of this choice: sending again is safe
   const start = () => run(file, { key, process: now.checked, strict: strict.checked, dryRun: dry.checked, repairs: original?.batch_id }, work, signal);
   const go = h('button', { type: 'button', class: 'primary', onclick: start, disabled: tooLarge }, 'Upload');
   requestAnimationFrame(() => go.focus());
@@ -68,16 +68,21 @@ function ready(file, schema, original, work, signal) {
     h('p', null, h('label', null, dry, ' try without storing')), h('p', { class: 'row' }, go));
 }
 
+// The place of an upload under way, which is there again when the reader comes
+// back.
+let running = null;
+
 /** An upload under way. It goes on when the reader looks at another page. */
 async function run(file, options, work, signal) {
   const stop = new AbortController();
   const leave = (e) => e.preventDefault();
   addEventListener('beforeunload', leave);
+  running = work;
   const bar = h('progress', { max: 1, value: 0, 'aria-label': 'Upload' });
   const says = h('p', { 'aria-live': 'off' }, 'Starting …');
   put(work, h('section', { class: 'card' }, h('h2', null, file.name), bar, says,
     h('p', null, h('button', { type: 'button', onclick: () => stop.abort() }, 'Cancel'))));
-  const show = (node) => { if (!signal.aborted) put(work, node); };
+  const show = (node) => put(work, node);
   const began = performance.now();
   const progress = (sent, total) => {
     const seconds = (performance.now() - began) / 1000;
@@ -90,15 +95,16 @@ async function run(file, options, work, signal) {
   try {
     const answer = await sendFile(file, { ...options, signal: stop.signal, progress });
     if (options.dryRun) return show(preview(answer, () => run(file, { ...options, dryRun: false }, work, signal)));
-    show(receipt(answer, (performance.now() - began) / 1000, signal));
-    if (signal.aborted) toast(`${file.name} is uploaded.`, h('a', linkTo({ view: 'batch', id: answer.batch_id }), 'Show it'));
+    show(receipt(answer, (performance.now() - began) / 1000, work));
+    if (!work.isConnected) toast(`${file.name} is uploaded.`, h('a', linkTo({ view: 'batch', id: answer.batch_id }), 'Show it'));
   } catch (err) {
     const again = () => run(file, options, work, signal);
     if (err.name === 'AbortError') show(h('section', { class: 'card' }, h('p', null, 'Cancelled. ', h('button', { type: 'button', onclick: again }, 'Send it after all'))));
     else show(failure(err, again));
-    if (signal.aborted && err.name !== 'AbortError') toast(`${file.name} was not uploaded: ${err.message}`);
+    if (!work.isConnected && err.name !== 'AbortError') toast(`${file.name} was not uploaded: ${err.message}`);
   } finally {
     removeEventListener('beforeunload', leave);
+    running = null;
   }
 }
 
@@ -114,22 +120,22 @@ function failure(err, again) {
 }
 
 /** What the server has made of the file. */
-function receipt(answer, seconds, signal) {
+function receipt(answer, seconds, work) {
   const status = h('span', null, badge(answer.status));
   const next = h('div', { class: 'row' });
   const after = (state) => {
     put(status, badge(state));
     put(next,
-      state === 'uploaded' ? processButton(answer.batch_id, () => settle()) : null,
+      state === 'uploaded' ? processButton(answer.batch_id, () => settle(), answer.batch_id) : null,
       state === 'completed' ? h('a', { class: 'primary', href: '?' }, 'See the numbers') : null,
       h('a', { class: 'secondary', ...linkTo({ view: 'batch', id: answer.batch_id }) }, 'Show the batch'));
   };
   const settle = async () => {
-    for (let state = 'queued', wait = 100; !signal.aborted; wait = Math.min(wait * 1.5, 2000)) {
-      ({ status: state } = await get(`batches/${answer.batch_id}`, signal));
-      after(state);
-      if (state === 'completed' || state === 'failed') return;
+    for (let state = 'queued', wait = 100; state !== 'completed' && state !== 'failed'; wait = Math.min(wait * 1.5, 2000)) {
       await new Promise((resolve) => setTimeout(resolve, wait));
+      if (!work.contains(next)) return; // another file has its place
+      ({ status: state } = await get(`batches/${answer.batch_id}`));
+      after(state);
     }
   };
   after(answer.status);
@@ -158,5 +164,5 @@ function grouped({ errors, errors_truncated: truncated }) {
     h('tbody', null, [...groups.values()].map((g) => h('tr', null,
       h('td', { class: 'num' }, number(g.length)), h('td', null, g[0].error_reason),
       h('td', null, `line ${number(g[0].line)}`), h('td', null, g[0].value === '' ? h('span', { class: 'quiet' }, 'empty') : h('code', null, g[0].value))))))),
-  truncated ? h('p', { class: 'quiet' }, `Counted among the first ${errors.length}; the file below has all.`) : null];
+  truncated ? h('p', { class: 'quiet' }, `Counted among the first ${errors.length}.`) : null];
 }

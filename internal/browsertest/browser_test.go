@@ -84,7 +84,23 @@ func open(t *testing.T, s screen, url string, allowed ...string) *page {
 	if browser.err != nil {
 		t.Fatal(browser.err)
 	}
-	ctx, end := chromedp.NewContext(browser.ctx, chromedp.WithNewBrowserContext())
+	p := openIn(browser.ctx, t, allowed, chromedp.WithNewBrowserContext())
+	p.look(s)
+	p.do(chromedp.Navigate(url))
+	return p
+}
+
+// tab opens another tab beside the page.
+func (p *page) tab(url string, allowed ...string) *page {
+	p.t.Helper()
+	beside := openIn(p.ctx, p.t, append(allowed, "401"))
+	beside.do(chromedp.Navigate(url))
+	return beside
+}
+
+func openIn(parent context.Context, t *testing.T, allowed []string, options ...chromedp.ContextOption) *page {
+	t.Helper()
+	ctx, end := chromedp.NewContext(parent, options...)
 	t.Cleanup(end)
 	ctx, stop := context.WithTimeout(ctx, 90*time.Second)
 	t.Cleanup(stop)
@@ -93,13 +109,10 @@ func open(t *testing.T, s screen, url string, allowed ...string) *page {
 		t.Fatal(err)
 	}
 	p.listen(allowed)
-	p.do(chromedp.EmulateViewport(s.width, s.height))
-	p.look(s)
-	p.do(chromedp.Navigate(url))
 	return p
 }
 
-// look sets the theme.
+// look sets the size and the theme.
 func (p *page) look(s screen) {
 	p.t.Helper()
 	_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{

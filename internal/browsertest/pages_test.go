@@ -187,3 +187,83 @@ func TestTheEndOfTheServerEndsItsStreams(t *testing.T) {
 	}
 	p.see("reconnecting")
 }
+
+func TestEightTabsAreNotTooMany(t *testing.T) {
+	t.Parallel()
+	v := serve(t, setup{})
+	first := open(t, wide, v.address("?view=batches"))
+	first.wait(`!!document.querySelector('.live.on')`)
+	// Tabs of one window: the one in front is seen, the others are not.
+	hide := `(hidden) => { Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden }); document.dispatchEvent(new Event('visibilitychange')) }`
+	pages := []*page{first}
+	for range 7 {
+		last := pages[len(pages)-1]
+		eval[any](last, "("+hide+")(true)")
+		p := last.tab(v.url + "?view=batches")
+		eval[any](p, `sessionStorage.setItem('eventmetrics.token', '`+token+`')`)
+		p.do(chromedp.Reload())
+		p.wait(`!!document.querySelector('.live.on')`)
+		pages = append(pages, p)
+	}
+	eval[any](pages[7], "("+hide+")(true)")
+	eval[any](first, "("+hide+")(false)")
+	v.upload("late.csv", header+rows(1, "started", time.Now().Add(-time.Hour)), false)
+	first.see("late.csv")
+}
+
+func TestATokenThatIsNoLongerAcceptedIsAskedFor(t *testing.T) {
+	t.Parallel()
+	v := serve(t, setup{})
+	v.upload("a.csv", header+rows(3, "started", time.Now().Add(-time.Hour)), true)
+	for _, page := range []struct{ query, text string }{{"", "Hours of the week"}, {"?view=batches", "live"}, {"?view=dead", "No dead letters"}} {
+		p := open(t, wide, v.address(page.query), "403", "ERR_")
+		p.see(page.text)
+		eval[any](p, `sessionStorage.setItem('eventmetrics.token', 'old')`)
+		v.http.CloseClientConnections()
+		p.see("This token is not accepted.")
+	}
+	p := open(t, wide, v.address(""), "403")
+	p.see("Hours of the week")
+	eval[any](p, `sessionStorage.setItem('eventmetrics.token', 'old')`)
+	p.press("Export CSV")
+	p.see("This token is not accepted.")
+	p.do(chromedp.SendKeys("input[type=password]", "sécrèt…\r"))
+	p.see("This token is not accepted.")
+	p.do(chromedp.SendKeys("input[type=password]", token+"\r"))
+	p.see("Hours of the week")
+}
+
+func TestTheFocusStaysWhereItWas(t *testing.T) {
+	t.Parallel()
+	v := serve(t, setup{idle: true})
+	id := v.upload("a.csv", header+rows(3, "started", time.Now().Add(-time.Hour)), false)
+	p := open(t, wide, v.address("?view=batches"))
+	p.wait(`!!document.querySelector('.live.on')`)
+	eval[any](p, `document.querySelector('tr[data-id] button').focus()`)
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`document.querySelector('tr[data-id] .badge').innerText === 'queued'`)
+	p.wait(`document.activeElement !== document.body`)
+	p.do(chromedp.Navigate(v.url + "?view=batch&id=" + id))
+	p.see("SHA-256")
+	eval[any](p, `document.querySelector('.danger').focus()`)
+	v.work()
+	p.wait(`document.querySelector('.badge').innerText === 'completed'`)
+	p.wait(`document.activeElement.matches('.danger')`)
+	p.do(chromedp.Navigate(v.url))
+	p.see("Hours of the week")
+	eval[any](p, `(() => { const s = document.querySelector('[name=choose-interval]'); s.focus(); s.value = 'hour'; s.dispatchEvent(new Event('change')) })()`)
+	p.wait(`location.search.includes('hour') && !document.querySelector('[aria-busy]')`)
+	p.wait(`document.activeElement.name === 'choose-interval'`)
+}
+
+func TestAnAddressWithNonsenseShowsThePage(t *testing.T) {
+	t.Parallel()
+	v := serve(t, setup{})
+	v.upload("a.csv", header+rows(3, "started", time.Now().Add(-time.Hour)), true)
+	for _, query := range []string{
+		"?view=constructor", "?view=__proto__", "?day=foo", "?tz=%2B05:30", "?tz=Mars/Base", "?range=custom&from=x&to=y", "?interval=eon", "?range=toString",
+	} {
+		p := open(t, wide, v.address(query))
+		p.see("Hours of the week")
+	}
+}
