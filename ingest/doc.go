@@ -37,6 +37,19 @@
 // milliseconds below 10^14, microseconds below 10^17, else nanoseconds. A day
 // that is not on the calendar, hour 24 and second 60 are no times.
 //
+// These are read too, with a day and month of one or two digits, a slash, point
+// or hyphen between them, and the time of day and zone in any form from above:
+//
+//	31/12/2025   31.12.2025 09:30   12-31-2025T09:30:15.5
+//
+// Whether the day or the month comes first is found out from the file: a
+// number above 12 tells. When the first date that may be read in two ways comes
+// before one that tells, up to 4 MiB from there on are searched for one before
+// any row behind is read; these stay in memory until they are. If there is none,
+// or if the file has dates of both orders, reading ends with an
+// [AmbiguousTimeError], and [Options].DateOrder must say what is meant. With it,
+// a date of the other order is no time.
+//
 // # Repair files
 //
 // A [RepairWriter] writes rejected rows as CSV: their columns, and _row, _line,

@@ -14,7 +14,8 @@ import (
 // ErrNoRows means that an input has nothing in it, not even a header.
 var ErrNoRows = errors.New("ingest: no rows")
 
-// Code says why a row was rejected. The list is closed; see [Codes].
+// Code says why a row was rejected. The list is closed, but for the
+// codes of rules; see [Codes].
 type Code string
 
 // The codes.
@@ -33,13 +34,14 @@ const (
 	TooManyDays       Code = "too_many_days"        // Accept said metrics.ErrTooManyDays
 	TooManyCells      Code = "too_many_cells"       // Accept said metrics.ErrTooManyCells
 	Rejected          Code = "rejected"             // Accept said something else
+	BrokenRule        Code = "broken_rule"          // a Rule without a code of its own says no
 )
 
-// Codes returns all codes.
+// Codes returns all codes but those of rules.
 func Codes() []Code {
 	return []Code{
 		MissingValue, BadTimestamp, OutOfWindow, TooLong, BadEncoding, TooManyFields, BadQuotes, RowTooLong,
-		BadJSON, TooManyRows, TooManyEventTypes, TooManyDays, TooManyCells, Rejected,
+		BadJSON, TooManyRows, TooManyEventTypes, TooManyDays, TooManyCells, Rejected, BrokenRule,
 	}
 }
 

@@ -71,3 +71,34 @@ func ExampleRepairWriter() {
 	// ,T1001,test_started,2025-11-08,'=1+1,1,2,candidate_id,missing_value,candidate_id is missing
 	// EOF
 }
+
+func ExampleRule() {
+	file := strings.NewReader(`candidate_id,test_id,event_type,timestamp,country
+C101,T1001,test_started,13/11/2025,DE
+101,T1001,test_started,03/11/2025 09:30,DE
+C102,T1001,test_started,03/11/2025 09:45,XX
+`)
+	r := ingest.NewReader(file, &ingest.Options{
+		Schema: ingest.Schema{Rules: []ingest.Rule{
+			{Column: "candidate_id", Pattern: "C[0-9]+", Code: "bad_candidate"},
+			{Column: "country", Enum: []string{"DE", "FR"}, Warn: true, Code: "unknown_country"},
+		}},
+		Reject: func(e *ingest.RowError) error {
+			fmt.Println(e.Code, e)
+			return nil
+		},
+	})
+	events := make([]metrics.Event, 8)
+	n, _ := r.Read(events)
+	for _, e := range events[:n] {
+		fmt.Println(e.Time.Format("2006-01-02 15:04"), e.Field("candidate_id"))
+	}
+	for _, w := range r.Warnings() {
+		fmt.Println(w.Code, w.Count, "from line", w.Line)
+	}
+	// Output:
+	// bad_candidate ingest: row 2 (line 3): candidate_id does not have the form C[0-9]+
+	// 2025-11-13 00:00 C101
+	// 2025-11-03 09:45 C102
+	// unknown_country 1 from line 4
+}

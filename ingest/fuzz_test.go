@@ -127,9 +127,12 @@ func FuzzReader(f *testing.F) {
 	f.Add([]byte(fuzzHeader+"\"a\",\"2025-11-08\",x,\"y\"\r\n\"b\",2025-11-08,\"\",\n"), uint8(9), false)
 	f.Add([]byte("event_type,timestamp\r\"a\",\"2025-11-08\"\r\ra,\r"), uint8(9), false)
 	f.Add([]byte("\xff\xfea\x00,\x00\x00\xd8\n\x00"), uint8(3), false)
+	f.Add([]byte(fuzzHeader+"a,03/04/2025,x,y\nb,13/04/2025,,y\nc,04/13/2025,1,\n"), uint8(7), false)
+	f.Add([]byte(fuzzHeader+"a,03/04/2025,x,\nb,13.4.2025 09:00, 7,y\n"), uint8(7), false)
+	rules := []ingest.Rule{{Column: "x", Max: new(9.0)}, {Column: "y", Pattern: "[x-z]*", Warn: true}}
 	f.Fuzz(func(t *testing.T, input []byte, chunk uint8, ndjson bool) {
 		opts := ingest.Options{
-			Schema: ingest.Schema{Required: []string{}},
+			Schema: ingest.Schema{Required: []string{}, Rules: rules[:int(chunk)%3]},
 			Limits: ingest.Limits{RowBytes: 60, FieldBytes: 40, Columns: 5, Rows: 6},
 			Latest: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC),
 		}

@@ -176,8 +176,15 @@ func (l *layout) apply(s *Schema) (missing []string) {
 		l.roles[i] = role{known: true, required: required || l.roles[i].required}
 		return i
 	}
+	present := s.present()
 	for _, name := range s.Columns() {
 		place(name, true)
+		if i := indexFold(l.names, name); i >= 0 {
+			l.roles[i].required = indexFold(present, name) >= 0
+		}
+	}
+	for _, rule := range s.Rules {
+		place(s.spell(rule.Column), false)
 	}
 	l.typ, l.time, l.id = place(s.EventType, false), place(s.Time, false), place(s.EventID, false)
 	for i, r := range l.roles {

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
@@ -37,6 +38,9 @@ func (r *Reader) startJSON() (*layout, error) {
 		return nil, orNoRows(r.scanner.err)
 	}
 	r.json.schema = r.opts.Schema
+	for _, rule := range r.opts.Schema.Rules { // these are trimmed too
+		r.json.schema.Required = append(slices.Clip(r.json.schema.Required), r.opts.Schema.spell(rule.Column))
+	}
 	r.json.maxMembers = r.opts.Limits.Columns
 	return &layout{width: 1}, nil
 }
@@ -139,7 +143,7 @@ func (r *Reader) checkMember(i int) bool {
 
 // checkMissing looks for members that the schema requires.
 func (r *Reader) checkMissing() bool {
-	for _, name := range r.required {
+	for _, name := range r.present {
 		if trim((&metrics.Event{Fields: r.record}).Field(name)) == "" {
 			r.rejectValue(MissingValue, name, "", name+" is missing", r.record)
 			return false

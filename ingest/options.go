@@ -34,11 +34,27 @@ type Schema struct {
 	// be empty. Nil means candidate_id and test_id, and an empty slice that is
 	// not nil means none.
 	Required []string
+	// Rules check the values of columns beyond that. A row that breaks several
+	// is rejected by the first. See Validate.
+	Rules []Rule
 }
 
 // Columns returns the names of the columns that a file must have: Required,
-// EventType, Time, each with its default and once.
+// EventType, Time, each with its default, and those that rules require, each
+// once.
 func (s Schema) Columns() []string {
+	names := s.present()
+	for _, r := range s.Rules {
+		if name := s.spell(r.Column); r.Required && !r.Warn && indexFold(names, name) < 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// present returns the names of the columns whose values must not be empty,
+// whatever the rules are.
+func (s Schema) present() []string {
 	s = s.WithDefaults()
 	var names []string
 	for _, name := range append(append(names, s.Required...), s.EventType, s.Time) {
@@ -92,6 +108,9 @@ type Options struct {
 	Schema Schema
 	// Zone is the zone of time stamps without one; nil means UTC.
 	Zone *time.Location
+	// DateOrder says whether the day or the month comes first in dates such as
+	// 03/04/2025; by default the file must tell.
+	DateOrder DateOrder
 	// Earliest and Latest are the first and last moment that an event may
 	// have. Zero means 1971-01-01 UTC, and one day after the call of
 	// NewReader. Earliest is never below 1970-01-02 UTC: the day before it is
@@ -127,7 +146,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-func setDefault[T string | int | int64](v *T, def T) {
+func setDefault[T ~string | int | int64](v *T, def T) {
 	var zero T
 	if *v <= zero {
 		*v = def

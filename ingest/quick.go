@@ -16,7 +16,8 @@ const (
 	requiredKind
 	typeKind
 	timeKind
-	idKind
+	idKind   // may be empty
+	ruleKind // a field that may be empty, too
 )
 
 // kinds returns the kind of each column, or nil when rows are never the common
@@ -27,8 +28,11 @@ func (l *layout) kinds() []kind {
 	}
 	k := make([]kind, l.width)
 	for i, role := range l.roles {
-		if role.known {
+		switch {
+		case role.required:
 			k[i] = requiredKind
+		case role.known:
+			k[i] = ruleKind
 		}
 	}
 	if l.id >= 0 {
@@ -54,11 +58,11 @@ func (r *Reader) quick(e *metrics.Event) bool {
 	for i, s := range r.spans {
 		v := r.text[s.from:s.to]
 		kind := r.kinds[i]
-		if kind != fieldKind && (v == "" || v[0] <= ' ' || v[len(v)-1] <= ' ') && (v != "" || kind != idKind) {
+		if kind != fieldKind && (v == "" || v[0] <= ' ' || v[len(v)-1] <= ' ') && (v != "" || kind < idKind) {
 			return false
 		}
 		switch kind {
-		case fieldKind, requiredKind:
+		case fieldKind, requiredKind, ruleKind:
 			e.Fields[k].Value = v
 			k++
 		case typeKind:
@@ -73,6 +77,11 @@ func (r *Reader) quick(e *metrics.Event) bool {
 	if !ok || r.rows >= r.opts.Limits.Rows {
 		return false
 	}
+	if len(r.checks)+len(r.warnings) > 0 {
+		if r.stamp = stamp; !r.pass(e, stamp) {
+			return false
+		}
+	}
 	e.Row, e.Time = r.rows+1, t.time()
 	return true
 }
@@ -85,6 +94,8 @@ func (r *Reader) quickAccept(e *metrics.Event) bool {
 	if err != nil {
 		r.scan() // reject wants the values
 		r.reject(codeOf(err), -1, err.Error())
+	} else {
+		r.warn(e, r.stamp)
 	}
 	r.pos = after
 	r.line++
@@ -200,11 +211,24 @@ func (r *Reader) quickTime(s string) (instant, bool) {
 	t, ok := parseUTC(s, &r.months)
 	if !ok {
 		var wrong string
-		if t, wrong = parseTime(s, r.opts.Zone); wrong != "" {
+		if t, wrong = parseTime(s, r.opts.Zone); wrong == badForm && r.order != FindOrder {
+			t, wrong = r.quickDate(s)
+		}
+		if wrong != "" {
 			return t, false
 		}
 	}
 	return t, !t.before(r.window[0]) && !r.window[1].before(t)
+}
+
+// quickDate reads a date with numbers in the order that was found. What does
+// not fit is left to stampTime, for it may be of the other order.
+func (r *Reader) quickDate(s string) (instant, string) {
+	n, ok := parseNumbers(s)
+	if !ok {
+		return instant{}, badForm
+	}
+	return n.in(r.order, r.opts.Zone)
 }
 
 // parseUTC reads the form 2006-01-02T15:04:05Z, eight bytes at a time. Months

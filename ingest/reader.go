@@ -18,6 +18,9 @@ type Reader struct {
 	cols   *layout
 	window [2]instant // earliest and latest
 
+	order    DateOrder // FindOrder until it is found
+	evidence Reading   // what it was found by
+
 	err      error // what every Read returns from now on
 	rows     int64
 	rejected int64
@@ -32,7 +35,11 @@ type Reader struct {
 	lengths  []int
 	most     int
 	months   [16]month
-	required []string // the columns that must have values
+	required []string // the columns that must exist
+	present  []string // those that must have values
+	checks   []*check // the rules that reject
+	warnings []*check // the rules that warn
+	stamp    string   // the time of the row of quick, if there are warnings
 }
 
 // NewReader returns a Reader of in. It reads nothing yet, and never closes in.
@@ -44,8 +51,8 @@ func NewReader(in io.Reader, opts *Options) *Reader {
 	}
 	r.opts = r.opts.withDefaults()
 	r.window = [2]instant{instantOf(r.opts.Earliest), instantOf(r.opts.Latest)}
-	r.chunk, r.maxChunk = firstChunk, maxChunk
-	r.required = r.opts.Schema.Columns()
+	r.chunk, r.maxChunk, r.order = firstChunk, maxChunk, r.opts.DateOrder
+	r.required, r.present = r.opts.Schema.Columns(), r.opts.Schema.present()
 	r.rowBytes = r.opts.Limits.RowBytes
 	return r
 }
@@ -55,7 +62,7 @@ func NewReader(in io.Reader, opts *Options) *Reader {
 // header without white space around it, and column_3 for the third column if
 // it has no name. The columns that a [RepairWriter] added are left out. It is
 // nil for NDJSON. It reads the header if that has not been read. Errors:
-// *HeaderError, ErrNoRows for an input with nothing in it, and those of the
+// *RuleError, *HeaderError, ErrNoRows for an input with nothing in it, and those of the
 // input. It is safe to repeat.
 func (r *Reader) Columns() ([]string, error) {
 	if err := r.start(); err != nil {
@@ -77,7 +84,7 @@ func (r *Reader) Rejected() int64 { return r.rejected }
 // are: fewer than len(events) if those have taken about 1 MiB of input, or where
 // the input ends or breaks off, but at least one. When there are none it
 // returns 0 and an error: io.EOF, an error of Columns, of the input, or of
-// Options.Reject. It returns the same error for ever.
+// Options.Reject, or *AmbiguousTimeError. It returns the same error for ever.
 //
 // The Fields of the events are valid until the next Read and must not be
 // changed. Their strings are valid for ever; each keeps up to 256 KiB of the
@@ -117,6 +124,10 @@ func (r *Reader) start() error {
 		return r.err
 	}
 	r.cols = l
+	if r.err = r.bind(); r.err != nil {
+		r.cols = nil
+		return r.err
+	}
 	r.vals = make([]string, l.width)
 	r.kinds = l.kinds()
 	r.spans, r.lengths = make([]span, len(r.kinds)), make([]int, len(r.kinds))

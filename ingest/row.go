@@ -80,7 +80,10 @@ func (r *Reader) checkPresent() bool {
 // finish checks what CSV and NDJSON have in common and sets Row and Time.
 // Column is that of the time.
 func (r *Reader) finish(e *metrics.Event, column int, stamp string) bool {
-	t, wrong := parseTime(stamp, r.opts.Zone)
+	t, wrong := r.stampTime(stamp)
+	if r.err != nil {
+		return false
+	}
 	if wrong != "" {
 		r.reject(BadTimestamp, column, r.record[column].Name+" "+wrong)
 		return false
@@ -94,10 +97,14 @@ func (r *Reader) finish(e *metrics.Event, column int, stamp string) bool {
 		r.reject(TooManyRows, -1, fmt.Sprintf("the input has more than %d rows", limit))
 		return false
 	}
+	if !r.checkRules(e, stamp) {
+		return false
+	}
 	if err := r.accept(e); err != nil {
 		r.reject(codeOf(err), -1, err.Error())
 		return false
 	}
+	r.warn(e, stamp)
 	return true
 }
 

@@ -6,7 +6,7 @@ const secondsPerDay = 24 * 60 * 60
 
 // The reasons why a text is no time.
 const (
-	badForm    = "is not a time; use the form 2025-11-08T09:00:00Z, 2025-11-08 09:00:00, 2025-11-08, or Unix time in s, ms, µs or ns"
+	badForm    = "is not a time; use the form 2025-11-08T09:00:00Z, 2025-11-08 09:00:00, 2025-11-08, 31/12/2025 09:00, or Unix time in s, ms, µs or ns"
 	badDate    = "is not on the calendar"
 	badClock   = "is not on the clock; hours are 00 to 23, minutes and seconds 00 to 59"
 	leapSecond = "has second 60; leap seconds are not counted, use second 59 or the next minute"
@@ -29,7 +29,8 @@ type wall struct {
 	nsec                 int64
 }
 
-// parseTime reads a time in one of the forms of the package comment. It
+// parseTime reads a time in one of the forms of the package comment, but for
+// dates with numbers, whose order it does not know. It
 // returns what is wrong, or "".
 func parseTime(s string, zone *time.Location) (instant, string) {
 	if len(s) < len("2006-01-02") || s[4] != '-' {
