@@ -3,12 +3,14 @@ package eventmetrics
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/eventmetrics/eventmetrics/ingest"
 )
 
 // Errors of a Service. It also passes on store.ErrNotFound, store.ErrConflict
-// and ingest's *HeaderError.
+// and ingest's *HeaderError,
+// *AmbiguousTimeError and *RuleError.
 var (
 	// ErrNoRows means that a file has no data row.
 	ErrNoRows = errors.New("eventmetrics: no rows")
@@ -24,6 +26,21 @@ var (
 	// ErrUnsupported means that the store lacks the ability that is needed.
 	ErrUnsupported = errors.New("eventmetrics: not supported by this store")
 )
+
+// UnknownSchemaError means that there is no schema of a name.
+type UnknownSchemaError struct {
+	Name string
+	// Known are the names that there are, sorted.
+	Known []string
+}
+
+// Error cites the name and lists those that there are.
+func (e *UnknownSchemaError) Error() string {
+	if len(e.Known) == 0 {
+		return fmt.Sprintf("eventmetrics: unknown schema %.40q; there are none by name", e.Name)
+	}
+	return fmt.Sprintf("eventmetrics: unknown schema %.40q; there are %s", e.Name, strings.Join(e.Known, ", "))
+}
 
 // RejectedError means that no row of a file was accepted. Nothing was stored.
 type RejectedError struct {

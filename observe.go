@@ -41,6 +41,8 @@ func uploadOutcome(r *Receipt, err error) (outcome string, fault error) {
 	var rejected *RejectedError
 	var header *ingest.HeaderError
 	var tolerance *ToleranceError
+	var ambiguous *ingest.AmbiguousTimeError
+	var unknown *UnknownSchemaError
 	var broken *brokenError
 	switch {
 	case err == nil && r == nil:
@@ -50,7 +52,7 @@ func uploadOutcome(r *Receipt, err error) (outcome string, fault error) {
 	case err == nil:
 		return "stored", nil
 	case errors.Is(err, ErrNoRows), errors.As(err, &rejected), errors.As(err, &header),
-		errors.As(err, &tolerance), errors.Is(err, ErrNoOriginal):
+		errors.As(err, &tolerance), errors.Is(err, ErrNoOriginal), errors.As(err, &ambiguous), errors.As(err, &unknown):
 		return "rejected", nil
 	case errors.Is(err, ErrTooLarge):
 		return "too_large", nil

@@ -16,6 +16,8 @@ type Options struct {
 	// Schema names the columns of uploaded files; by default candidate_id,
 	// test_id, event_type and timestamp.
 	Schema ingest.Schema
+	// Schemas are others, by the name that File.Schema chooses them by.
+	Schemas map[string]ingest.Schema
 	// Subject is the column whose distinct values are estimated; by default
 	// candidate_id.
 	Subject string

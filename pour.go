@@ -51,6 +51,7 @@ type summary struct {
 	events, failed int64
 	errors         []ingest.RowError
 	reasons        *reasons
+	warnings       []ingest.Warning
 	contribution   metrics.Contribution
 }
 
@@ -63,14 +64,22 @@ func (s *summary) attach(ctx context.Context, w store.Writer) error {
 	if err := w.Attach(ctx, store.PendingContribution, text); err != nil {
 		return fmt.Errorf("eventmetrics: store contribution: %w", err)
 	}
-	if len(s.errors) == 0 {
-		return nil
+	if len(s.errors) > 0 {
+		err = attachJSON(ctx, w, errorsAttachment, s.errors)
 	}
-	if text, err = json.Marshal(s.errors); err != nil {
-		return fmt.Errorf("eventmetrics: encode errors: %w", err)
+	if len(s.warnings) > 0 && err == nil {
+		err = attachJSON(ctx, w, warningsAttachment, s.warnings)
 	}
-	if err := w.Attach(ctx, errorsAttachment, text); err != nil {
-		return fmt.Errorf("eventmetrics: store errors: %w", err)
+	return err
+}
+
+func attachJSON(ctx context.Context, w store.Writer, name string, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("eventmetrics: encode %s: %w", name, err)
+	}
+	if err := w.Attach(ctx, name, text); err != nil {
+		return fmt.Errorf("eventmetrics: store %s: %w", name, err)
 	}
 	return nil
 }
@@ -78,8 +87,12 @@ func (s *summary) attach(ctx context.Context, w store.Writer) error {
 // pour reads a file into a Writer. The file is read, checked and summed on
 // one goroutine while the chunk before is stored on this one.
 func (s *Service) pour(ctx context.Context, f File, body *body, w store.Writer) (*summary, error) {
+	schema, err := s.Schema(f.Schema)
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithCancel(ctx)
-	p := s.newParser(ctx, f, body)
+	p := s.newParser(ctx, f, schema, body)
 	done := make(chan error, 1)
 	go func() { done <- p.guardedRun(ctx) }()
 	storeErr := p.store(ctx, w)
@@ -123,10 +136,10 @@ type parser struct {
 	full    chan *chunk // closed when there is no more
 }
 
-func (s *Service) newParser(ctx context.Context, f File, body io.Reader) *parser {
+func (s *Service) newParser(ctx context.Context, f File, schema ingest.Schema, body io.Reader) *parser {
 	p := &parser{
 		sum:        metrics.NewAggregator(&s.opts.Caps),
-		schema:     s.opts.Schema,
+		schema:     schema,
 		maxErrors:  s.opts.MaxErrors,
 		codes:      map[ingest.Code]int64{},
 		reasons:    reasons{most: s.opts.MaxErrors, places: map[reason]int{}},
@@ -140,12 +153,14 @@ func (s *Service) newParser(ctx context.Context, f File, body io.Reader) *parser
 	}
 	p.reader = ingest.NewReader(body, &ingest.Options{
 		Format: f.Format,
-		Schema: s.opts.Schema,
+		Schema: schema,
 		Zone:   f.Zone,
-		Latest: s.now().AddDate(0, 0, 1),
-		Limits: s.opts.Limits,
-		Accept: p.sum.Add,
-		Reject: func(e *ingest.RowError) error { return p.reject(ctx, e) },
+
+		DateOrder: f.DateOrder,
+		Latest:    s.now().AddDate(0, 0, 1),
+		Limits:    s.opts.Limits,
+		Accept:    p.sum.Add,
+		Reject:    func(e *ingest.RowError) error { return p.reject(ctx, e) },
 	})
 	return p
 }
@@ -278,7 +293,9 @@ func (p *parser) store(ctx context.Context, w store.Writer) error {
 
 // summary judges the file as a whole when all of it is read.
 func (p *parser) summary() (*summary, error) {
-	s := &summary{events: p.events, failed: p.reader.Rejected(), errors: p.errors, reasons: &p.reasons}
+	s := &summary{
+		events: p.events, failed: p.reader.Rejected(), errors: p.errors, reasons: &p.reasons, warnings: p.reader.Warnings(),
+	}
 	if s.events == 0 && s.failed == 0 {
 		return nil, ErrNoRows
 	}

@@ -3,9 +3,12 @@ package eventmetrics
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/queue"
 	"github.com/eventmetrics/eventmetrics/store"
 )
@@ -49,6 +52,21 @@ func (s *Service) Batch(ctx context.Context, id string) (store.Batch, error) {
 func (s *Service) Batches(ctx context.Context, q store.BatchQuery) ([]store.Batch, error) {
 	return s.store.Batches(ctx, q)
 }
+
+// Schema returns the schema of a name, defaults included; "" names
+// Options.Schema. Errors: *UnknownSchemaError.
+func (s *Service) Schema(name string) (ingest.Schema, error) {
+	if name == "" {
+		return s.opts.Schema, nil
+	}
+	if schema, ok := s.opts.Schemas[name]; ok {
+		return schema.WithDefaults(), nil
+	}
+	return ingest.Schema{}, &UnknownSchemaError{name, s.SchemaNames()}
+}
+
+// SchemaNames returns the names of Options.Schemas, sorted.
+func (s *Service) SchemaNames() []string { return slices.Sorted(maps.Keys(s.opts.Schemas)) }
 
 // Options returns the options that hold, defaults included.
 func (s *Service) Options() Options { return s.opts }

@@ -15,9 +15,10 @@ import (
 
 // Names of the attachments that an upload leaves beside its events.
 const (
-	errorsAttachment = "errors" // what Receipt.Errors was, as JSON
-	repairAttachment = "repair" // the repair file
-	traceAttachment  = "trace"  // the traceparent of the upload
+	errorsAttachment   = "errors"   // what Receipt.Errors was, as JSON
+	warningsAttachment = "warnings" // what Receipt.Warnings was, as JSON
+	repairAttachment   = "repair"   // the repair file
+	traceAttachment    = "trace"    // the traceparent of the upload
 )
 
 // File is a file to upload.
@@ -30,6 +31,11 @@ type File struct {
 	Format ingest.Format
 	// Zone is the zone of time stamps that name none; nil means UTC.
 	Zone *time.Location
+	// DateOrder says whether the day or the month comes first in dates such as
+	// 03/04/2025; by default the file must tell.
+	DateOrder ingest.DateOrder
+	// Schema is a name in Options.Schemas; "" means Options.Schema.
+	Schema string
 	// IdempotencyKey makes it safe to send the file again: a second Upload
 	// with the same key and content returns the Receipt of the first. Empty
 	// means none.
@@ -49,6 +55,8 @@ type Receipt struct {
 	// Errors are the first rejected rows, at most Options.MaxErrors, with
 	// their values shortened.
 	Errors []ingest.RowError
+	// Warnings are the rules with Warn that accepted rows have broken.
+	Warnings []ingest.Warning
 	// Replayed means that the batch is that of an earlier Upload with the same
 	// idempotency key.
 	Replayed bool
@@ -64,7 +72,8 @@ type Receipt struct {
 //
 // Errors: ErrNoRows; *ToleranceError when too many rows are rejected;
 // *RejectedError when no row is valid; *ingest.HeaderError when a column is
-// missing; ErrNoOriginal; ErrTooLarge; ErrInFlight and ErrKeyReused for an
+// missing; *ingest.AmbiguousTimeError; *ingest.RuleError; *UnknownSchemaError and
+// ErrNoOriginal, before the body is read; ErrTooLarge; ErrInFlight and ErrKeyReused for an
 // idempotency key; an error of Body, of ctx or of the store.
 func (s *Service) Upload(ctx context.Context, f File) (Receipt, error) {
 	ctx, done := s.observeUpload(ctx)
@@ -75,6 +84,9 @@ func (s *Service) Upload(ctx context.Context, f File) (Receipt, error) {
 
 // uploadOnce looks after idempotency keys.
 func (s *Service) uploadOnce(ctx context.Context, f File) (Receipt, error) {
+	if _, err := s.Schema(f.Schema); err != nil {
+		return Receipt{}, err
+	}
 	if f.IdempotencyKey == "" {
 		return s.upload(ctx, f)
 	}
@@ -142,7 +154,7 @@ func (s *Service) upload(ctx context.Context, f File) (Receipt, error) {
 		return Receipt{}, fmt.Errorf("eventmetrics: commit batch: %w", err)
 	}
 	s.logger.InfoContext(ctx, "batch uploaded", "batch", id, "events", stored.Events, "failed", stored.Failed)
-	return Receipt{Batch: stored, Errors: sum.errors}, nil
+	return Receipt{Batch: stored, Errors: sum.errors, Warnings: sum.warnings}, nil
 }
 
 // abort ends a Writer whatever became of it, also when ctx is what ended it.
@@ -171,16 +183,28 @@ func (s *Service) replay(ctx context.Context, earlier *store.Batch, digest strin
 		return Receipt{}, ErrKeyReused
 	}
 	r := Receipt{Batch: *earlier, Replayed: true}
-	text, err := readAll(s.store.Attachment(ctx, earlier.ID, errorsAttachment))
-	if err != nil {
-		return Receipt{}, fmt.Errorf("eventmetrics: read errors of batch %s: %w", earlier.ID, err)
+	if err := s.recall(ctx, earlier.ID, errorsAttachment, &r.Errors); err != nil {
+		return Receipt{}, err
 	}
-	if len(text) > 0 {
-		if err := json.Unmarshal(text, &r.Errors); err != nil {
-			return Receipt{}, fmt.Errorf("eventmetrics: decode errors of batch %s: %w", earlier.ID, err)
-		}
+	if err := s.recall(ctx, earlier.ID, warningsAttachment, &r.Warnings); err != nil {
+		return Receipt{}, err
 	}
 	return r, nil
+}
+
+// recall decodes an attachment, if the batch has it.
+func (s *Service) recall(ctx context.Context, id, name string, into any) error {
+	text, err := readAll(s.store.Attachment(ctx, id, name))
+	if err != nil {
+		return fmt.Errorf("eventmetrics: read %s of batch %s: %w", name, id, err)
+	}
+	if len(text) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("eventmetrics: decode %s of batch %s: %w", name, id, err)
+	}
+	return nil
 }
 
 // batchOfKey returns the batch that owns a key now, or nil.

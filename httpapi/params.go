@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
@@ -36,6 +37,19 @@ func parseZone(query url.Values, name string) (*time.Location, error) {
 		return nil, badRequest(fmt.Sprintf("%s: unknown time zone %.40q; want a name such as Europe/Berlin", name, text))
 	}
 	return zone, nil
+}
+
+func parseDateOrder(query url.Values, name string) (ingest.DateOrder, error) {
+	text := query.Get(name)
+	for _, order := range []ingest.DateOrder{ingest.FindOrder, ingest.DayFirst, ingest.MonthFirst} {
+		if text == order.String() {
+			return order, nil
+		}
+	}
+	if text == "" {
+		return ingest.FindOrder, nil
+	}
+	return 0, badRequest(name + ": want dmy (31/12/2025), mdy (12/31/2025) or auto")
 }
 
 func parseDay(query url.Values, name string) (metrics.Day, error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"strings"
 
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/ingest"
@@ -30,6 +31,7 @@ const (
 	CodeTooLarge         Code = "too_large"
 	CodeUnsupportedMedia Code = "unsupported_media_type"
 	CodeMissingColumn    Code = "missing_column"
+	CodeAmbiguousTime    Code = "ambiguous_time"
 	CodeNoRows           Code = "no_rows"
 	CodeNoValidRow       Code = "no_valid_row"
 	CodeTooManyErrors    Code = "too_many_errors"
@@ -98,6 +100,12 @@ func toProblem(err error) problem {
 	}
 	if header, ok := errors.AsType[*ingest.HeaderError](err); ok {
 		return headerProblem(header)
+	}
+	if ambiguous, ok := errors.AsType[*ingest.AmbiguousTimeError](err); ok {
+		return ambiguousProblem(ambiguous)
+	}
+	if unknown, ok := errors.AsType[*eventmetrics.UnknownSchemaError](err); ok {
+		return badRequest("schema: " + strings.TrimPrefix(unknown.Error(), "eventmetrics: "))
 	}
 	if rejected, ok := errors.AsType[*eventmetrics.RejectedError](err); ok {
 		return rejectedProblem(rejected)

@@ -97,6 +97,36 @@ func headerProblem(e *ingest.HeaderError) problem {
 	}
 }
 
+// ambiguousProblem shows both readings, in the words of timestamp_layout.
+func ambiguousProblem(e *ingest.AmbiguousTimeError) problem {
+	members := noRows()
+	members["column"] = e.Column
+	var readings []object
+	for _, order := range []ingest.DateOrder{ingest.DayFirst, ingest.MonthFirst} {
+		reading := e.DayFirst
+		if order == ingest.MonthFirst {
+			reading = e.MonthFirst
+		}
+		readings = append(readings, object{
+			"timestamp_layout": order.String(), "line": reading.Line, "value": reading.Value, "time": reading.Time,
+		})
+	}
+	members["readings"] = readings
+	return problem{
+		status: http.StatusUnprocessableEntity, code: CodeAmbiguousTime,
+		detail: strings.TrimPrefix(e.Error(), "ingest: ") + "; say timestamp_layout=dmy or mdy", members: members,
+	}
+}
+
+// warnings lists the rules that accepted rows have broken.
+func warnings(all []ingest.Warning) []object {
+	out := make([]object, 0, len(all))
+	for _, w := range all {
+		out = append(out, object{"code": w.Code, "column": w.Column, "message": w.Message, "count": w.Count, "line": w.Line})
+	}
+	return out
+}
+
 func rejectedProblem(e *eventmetrics.RejectedError) problem {
 	return problem{
 		status: http.StatusUnprocessableEntity, code: CodeNoValidRow, detail: "no valid row; nothing was stored",

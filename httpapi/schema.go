@@ -1,18 +1,30 @@
 package httpapi
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/eventmetrics/eventmetrics/ingest"
+)
 
 // schema serves GET /schema: what an upload must look like.
-func (h *Handler) schema(w http.ResponseWriter, _ *http.Request) error {
+func (h *Handler) schema(w http.ResponseWriter, r *http.Request) error {
 	o := h.svc.Options()
+	name := r.URL.Query().Get("schema")
+	schema, err := h.svc.Schema(name)
+	if err != nil {
+		return err
+	}
 	return writeJSON(w, http.StatusOK, object{
+		"schema":  name,
+		"schemas": nonNil(h.svc.SchemaNames()),
 		"columns": object{
-			"required":   o.Schema.Columns(),
-			"event_id":   o.Schema.EventID,
-			"event_type": o.Schema.EventType,
-			"timestamp":  o.Schema.Time,
+			"required":   schema.Columns(),
+			"event_id":   schema.EventID,
+			"event_type": schema.EventType,
+			"timestamp":  schema.Time,
 			"subject":    o.Subject,
 		},
+		"rules": rules(schema.Rules),
 		"limits": object{
 			"upload_bytes": o.MaxUploadBytes,
 			"rows":         o.Limits.Rows,
@@ -23,4 +35,32 @@ func (h *Handler) schema(w http.ResponseWriter, _ *http.Request) error {
 			"repair_bytes": o.MaxRepairBytes,
 		},
 	})
+}
+
+// rules writes rules without what they do not check.
+func rules(all []ingest.Rule) []object {
+	out := make([]object, 0, len(all))
+	for _, r := range all {
+		o := object{"column": r.Column, "code": ingest.BrokenRule, "action": "reject"}
+		if r.Warn {
+			o["action"] = "warn"
+		}
+		if r.Code != "" {
+			o["code"] = r.Code
+		}
+		for name, member := range map[string]struct {
+			value any
+			there bool
+		}{
+			"required": {true, r.Required}, "pattern": {r.Pattern, r.Pattern != ""}, "enum": {r.Enum, r.Enum != nil},
+			"min": {r.Min, r.Min != nil}, "max": {r.Max, r.Max != nil},
+			"max_length": {r.MaxLength, r.MaxLength > 0}, "message": {r.Message, r.Message != ""},
+		} {
+			if member.there {
+				o[name] = member.value
+			}
+		}
+		out = append(out, o)
+	}
+	return out
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/eventmetrics/eventmetrics"
+	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
@@ -14,6 +15,9 @@ import (
 func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
 	want, err := parseUpload(r)
 	if err != nil {
+		return err
+	}
+	if _, err := h.svc.Schema(want.schema); err != nil {
 		return err
 	}
 	select {
@@ -42,6 +46,7 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
 	}
 	file.Zone, file.IdempotencyKey = want.zone, want.key
 	file.Tolerance, file.Repairs = want.tolerance, want.repairs
+	file.DateOrder, file.Schema = want.order, want.schema
 	if want.dryRun {
 		return h.dryRun(w, r, file)
 	}
@@ -96,6 +101,8 @@ func (h *Handler) processUploaded(r *http.Request, b store.Batch, wait time.Dura
 type uploadWish struct {
 	key       string
 	zone      *time.Location
+	order     ingest.DateOrder
+	schema    string
 	tolerance eventmetrics.Tolerance
 	repairs   string
 	dryRun    bool
@@ -120,6 +127,10 @@ func parseUpload(r *http.Request) (uploadWish, error) {
 		return want, err
 	}
 	want.repairs = query.Get("repairs")
+	if want.order, err = parseDateOrder(query, "timestamp_layout"); err != nil {
+		return want, err
+	}
+	want.schema = query.Get("schema")
 	if keys := r.Header.Values("Idempotency-Key"); len(keys) > 0 {
 		if len(keys) > 1 || !printable(keys[0], 255) {
 			return want, badRequest("Idempotency-Key: want one value of 1 to 255 printable ASCII characters")
@@ -139,6 +150,7 @@ func receiptBody(r *http.Request, receipt *eventmetrics.Receipt) object {
 		"failed_count":     b.Failed,
 		"errors":           rowErrors(receipt.Errors),
 		"errors_truncated": int64(len(receipt.Errors)) < b.Failed,
+		"warnings":         warnings(receipt.Warnings),
 		"status":           b.Status,
 	}
 	if b.Failed > 0 {

@@ -113,6 +113,10 @@ func (r *Reader) start() error {
 		}
 		return nil
 	}
+	var checks []*check
+	if checks, r.err = r.opts.Schema.checks(); r.err != nil {
+		return r.err
+	}
 	r.open(r.in, r.opts.Format == CSV)
 	var l *layout
 	if r.opts.Format == NDJSON {
@@ -124,10 +128,7 @@ func (r *Reader) start() error {
 		return r.err
 	}
 	r.cols = l
-	if r.err = r.bind(); r.err != nil {
-		r.cols = nil
-		return r.err
-	}
+	r.bind(checks)
 	r.vals = make([]string, l.width)
 	r.kinds = l.kinds()
 	r.spans, r.lengths = make([]span, len(r.kinds)), make([]int, len(r.kinds))

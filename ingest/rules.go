@@ -214,12 +214,8 @@ func (c *check) compare(v string) string {
 	return ""
 }
 
-// bind finds the columns of the rules. Errors: *RuleError.
-func (r *Reader) bind() error {
-	all, err := r.opts.Schema.checks()
-	if err != nil {
-		return err
-	}
+// bind finds the columns of the rules.
+func (r *Reader) bind(all []*check) {
 	for _, c := range all {
 		c.place = r.placeOf(c.Column)
 		if c.Warn {
@@ -228,7 +224,6 @@ func (r *Reader) bind() error {
 			r.checks = append(r.checks, c)
 		}
 	}
-	return nil
 }
 
 func (r *Reader) placeOf(column string) int {

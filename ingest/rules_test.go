@@ -66,7 +66,7 @@ func TestAColumnThatARuleNamesMayBeMissingUnlessItIsRequired(t *testing.T) {
 func TestAPatternIsOfTheWholeValue(t *testing.T) {
 	in := "event_type,timestamp,X\na,2025-11-08,ab\na,2025-11-08,xab\na,2025-11-08, b \na,2025-11-08,\"a\nb\"\n"
 	out := read(strings.NewReader(in), ingest.Options{Schema: withRules(ingest.Rule{Column: "x", Pattern: "ab|b", Code: "form", Message: "x is odd"})})
-	want := []string{`2:3 form x "xab"`, `4:5 form x "a\nb"`}
+	want := []string{`2:3 form x "xab"`, `4:5 form x "a\\nb"`}
 	if d := gocmp.Diff(want, faults(out.Rejected)); d != "" {
 		t.Error(d)
 	}

@@ -48,6 +48,7 @@ func open(ctx context.Context, c *config) (_ *app, err error) {
 		meters = a.ops.MeterProvider()
 	}
 	a.service = eventmetrics.New(a.backends.Store, a.backends.Queue, &eventmetrics.Options{
+		Schemas:        c.schemas,
 		MaxUploadBytes: c.maxUploadBytes,
 		CleanupEvery:   c.cleanupEvery,
 		CleanupTTL:     c.cleanupTTL,

@@ -8,6 +8,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/eventmetrics/eventmetrics/ingest"
+	"github.com/eventmetrics/eventmetrics/internal/schemafile"
 	"github.com/eventmetrics/eventmetrics/internal/settings"
 	"github.com/eventmetrics/eventmetrics/ratelimit"
 	"github.com/eventmetrics/eventmetrics/store/mongostore"
@@ -26,6 +28,7 @@ type config struct {
 	logJSON        bool
 	maxUploadBytes int64
 	maxUploads     int
+	schemas        map[string]ingest.Schema
 	uploadLimit    int64
 	uploadWindow   time.Duration
 	trusted        []netip.Prefix
@@ -45,6 +48,7 @@ func (c *config) serverSettings() []settings.Setting {
 		settings.New("ALLOW_GENERATED_TOKEN", "false", "make a token also when listening on other than loopback addresses", settings.Bool(&c.anyAddress)),
 		settings.New("MAX_UPLOAD_BYTES", "1073741824", "greatest `size` of an uploaded file, decompressed", settings.Int(&c.maxUploadBytes, 1, math.MaxInt64/2)),
 		settings.New("MAX_UPLOADS", "8", "uploads at a time", settings.Int(&c.maxUploads, 1, 10_000)),
+		settings.New("SCHEMAS_FILE", "", "JSON `file` of the schemas that uploads may name; empty for none", c.readSchemas),
 		settings.New("UPLOAD_LIMIT", "1", "uploads in each window from one client address; 0 means any number", settings.Int(&c.uploadLimit, 0, math.MaxInt64)),
 		settings.New("UPLOAD_WINDOW_SECONDS", "60", "length of that window", settings.Seconds(&c.uploadWindow, 1)),
 		settings.New("TRUSTED_PROXIES", "", "`prefixes` whose X-Forwarded-For is believed: 10.0.0.0/8, loopback, private", c.trust),
@@ -81,6 +85,18 @@ func load(args []string, getenv func(string) string) (*config, error) {
 func isLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+func (c *config) readSchemas(file string) error {
+	if file == "" {
+		return nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	c.schemas, err = schemafile.Parse(text)
+	return err
 }
 
 func (c *config) trust(v string) (err error) {

@@ -102,6 +102,8 @@ export function advice(problem) {
       return 'Somebody was quicker. Look at the present state and decide anew.';
     case problem.code === 'missing_column':
       return 'Rename the columns in the first line of the file, then send it again: nothing was stored.';
+    case problem.code === 'ambiguous_time':
+      return 'Say below which is meant, and the file is sent again: nothing was stored.';
     case problem.code === 'no_rows':
       return 'The file has a header at most. Check that you chose the right one.';
     case problem.code === 'no_valid_row':

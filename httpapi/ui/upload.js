@@ -1,7 +1,7 @@
 // Choose a file, send it, see what became of it.
 import { h, put, button, save, toast } from './dom.js';
 import { get, request, Problem } from './api.js';
-import { bytes, clock, number, percent, plural } from './format.js';
+import { bytes, clock, day, number, percent, plural } from './format.js';
 import { linkTo, params } from './nav.js';
 import { newKey, upload as sendFile } from './sending.js';
 import { problemBox } from './problem.js';
@@ -11,12 +11,25 @@ import { sampleFile } from './demo.js';
 import { badge, processButton } from './batch.js';
 
 export async function upload(root, { signal }) {
-  const schema = await get('schema', signal);
+  let schema = await get('schema', signal);
   const id = params().get('repairs');
   const original = id ? await get(`batches/${encodeURIComponent(id)}`, signal) : null;
   const work = running ?? h('div', { id: 'work' });
+  const about = h('div', null, expected(schema));
+  const change = async (e) => {
+    schema = await get(`schema?${new URLSearchParams({ schema: e.target.value })}`, signal);
+    put(about, expected(schema));
+    if (!running) put(work); // a chosen file was held against another schema
+  };
   const choose = (file) => { if (file) put(work, ready(file, schema, original, work, signal)); };
-  put(root, h('h1', null, 'Upload'), original ? mending(original) : null, expected(schema), picker(choose, signal), work);
+  put(root, h('h1', null, 'Upload'), original ? mending(original) : null, schemaChoice(schema.schemas, change), about, picker(choose, signal), work);
+}
+
+/** A choice if there is one to make. */
+function schemaChoice(names, change) {
+  if (!names.length) return null;
+  return h('p', null, h('label', null, 'Kind of file ', h('select', { id: 'schema', onchange: change },
+    h('option', { value: '' }, 'default'), names.map((name) => h('option', { value: name }, name)))));
 }
 
 function expected({ columns, limits }) {
@@ -58,7 +71,7 @@ function ready(file, schema, original, work, signal) {
   const strict = h('input', { type: 'checkbox' });
   const dry = h('input', { type: 'checkbox' });
   const key = newKey(); // of this choice: sending again is safe
-  const start = () => run(file, { key, process: now.checked, strict: strict.checked, dryRun: dry.checked, repairs: original?.batch_id }, work, signal);
+  const start = () => run(file, { key, process: now.checked, strict: strict.checked, dryRun: dry.checked, repairs: original?.batch_id, schema: schema.schema }, work, signal);
   const go = h('button', { type: 'button', class: 'primary', onclick: start, disabled: tooLarge }, 'Upload');
   requestAnimationFrame(() => go.focus());
   return h('section', { class: 'card' }, h('h2', null, file.name), h('p', null, bytes(file.size)),
@@ -100,7 +113,7 @@ async function run(file, options, work, signal) {
   } catch (err) {
     const again = () => run(file, options, work, signal);
     if (err.name === 'AbortError') show(h('section', { class: 'card' }, h('p', null, 'Cancelled. ', h('button', { type: 'button', onclick: again }, 'Send it after all'))));
-    else show(failure(err, again));
+    else show(failure(err, again, (layout) => run(file, { ...options, layout }, work, signal)));
     if (!work.isConnected && err.name !== 'AbortError') toast(`${file.name} was not uploaded: ${err.message}`);
   } finally {
     removeEventListener('beforeunload', leave);
@@ -108,12 +121,14 @@ async function run(file, options, work, signal) {
   }
 }
 
-function failure(err, again) {
+function failure(err, again, inOrder) {
   if (!(err instanceof Problem)) return problemBox(err);
   if (err.retryAfter) return refusal(err, again);
   const { found_columns: found, did_you_mean: guess, errors = [] } = err.body;
   return h('div', null,
-    problemBox(err, err.status === 0 ? h('p', null, button('Send again', again)) : null),
+    problemBox(err, err.status === 0 ? h('p', null, button('Send again', again)) : null,
+      err.code === 'ambiguous_time' ? h('p', { class: 'row' }, err.body.readings.map((r) => h('button', { type: 'button', onclick: () => inOrder(r.timestamp_layout) },
+        `${r.timestamp_layout === 'dmy' ? 'Day first' : 'Month first'}: ${r.value} is ${day(r.time.slice(0, 10))}`))) : null),
     found ? h('section', { class: 'card' }, h('p', null, 'The file has these columns: ', found.length ? found.map((c, i) => [i ? ', ' : '', h('code', null, c)]) : 'none', '.'),
       guess ? Object.entries(guess).map(([want, have]) => h('p', null, 'Is ', h('code', null, have), ' meant to be ', h('code', null, want), '?')) : null) : null,
     errors.length ? h('section', { class: 'card' }, h('h2', null, plural(err.body.failed_count, 'rejected row')), grouped(err.body)) : null);
@@ -148,7 +163,14 @@ function receipt(answer, seconds, work) {
     answer.failed_count ? [
       h('h3', null, `${plural(answer.failed_count, 'row')} rejected (${percent(answer.failed_count / all)})`),
       grouped(answer), h('p', null, repair(answer.batch_id))] : h('p', null, 'Every row was accepted.'),
+    warned(answer.warnings),
     next);
+}
+
+/** Rules that stored rows have broken. */
+function warned(warnings) {
+  return warnings.length ? [h('h3', null, 'Stored, but worth a look'), h('ul', null, warnings.map((w) => h('li', null,
+    `${w.message}: ${plural(w.count, 'row')}, the first in line ${number(w.line)}`)))] : null;
 }
 
 /** Saves the rejected rows as a file to mend. */

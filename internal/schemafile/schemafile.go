@@ -1,0 +1,136 @@
+// Package schemafile reads schemas of uploaded files from JSON.
+package schemafile
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/eventmetrics/eventmetrics/ingest"
+)
+
+// Parse reads an object of schemas by name:
+//
+//	{"visits": {"event_type": "kind", "timestamp": "at", "event_id": "id", "required": ["page"],
+//	  "rules": [{"column": "score", "required": true, "pattern": "…", "enum": ["…"], "min": 0, "max": 10,
+//	    "max_length": 5, "action": "reject", "code": "bad_score", "message": "…"}]}}
+//
+// All members may be left out, but for the column of a rule; action may also
+// be warn. The error lists every mistake.
+func Parse(text []byte) (map[string]ingest.Schema, error) {
+	named, err := object(text)
+	schemas := map[string]ingest.Schema{}
+	for _, name := range slices.Sorted(maps.Keys(named)) {
+		if name == "" {
+			err = errors.Join(err, errors.New("a schema has no name"))
+		}
+		s, wrong := schema(named[name])
+		if wrong != nil {
+			err = errors.Join(err, prefixed(name, wrong))
+		}
+		schemas[name] = s
+	}
+	return schemas, err
+}
+
+func schema(text json.RawMessage) (ingest.Schema, error) {
+	var s ingest.Schema
+	var rules []json.RawMessage
+	err := members(text, map[string]any{
+		"event_type": &s.EventType, "timestamp": &s.Time, "event_id": &s.EventID, "required": &s.Required, "rules": &rules,
+	})
+	for i, text := range rules {
+		r, wrong := rule(text)
+		if wrong != nil {
+			err = errors.Join(err, prefixed(fmt.Sprintf("rules[%d]", i), wrong))
+		}
+		s.Rules = append(s.Rules, r)
+	}
+	if err != nil { // or a rule that could not be read would be said to check nothing
+		return s, err
+	}
+	return s, s.Validate()
+}
+
+func rule(text json.RawMessage) (ingest.Rule, error) {
+	var r ingest.Rule
+	var action string
+	err := members(text, map[string]any{
+		"column": &r.Column, "required": &r.Required, "pattern": &r.Pattern, "enum": &r.Enum, "min": &r.Min, "max": &r.Max,
+		"max_length": &r.MaxLength, "action": &action, "code": &r.Code, "message": &r.Message,
+	})
+	switch action {
+	case "", "reject":
+	case "warn":
+		r.Warn = true
+	default:
+		err = errors.Join(err, fmt.Errorf("action %q: want reject or warn", action))
+	}
+	return r, err
+}
+
+// members decodes the members of an object, each into its target.
+func members(text json.RawMessage, targets map[string]any) error {
+	found, err := object(text)
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		target, ok := targets[name]
+		if !ok {
+			err = errors.Join(err, fmt.Errorf("unknown member %q", name))
+			continue
+		}
+		if wrong := json.Unmarshal(found[name], target); wrong != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", name, wrong))
+		}
+	}
+	return err
+}
+
+// object reads an object, no name of which may be there twice, and nothing
+// behind it.
+func object(text []byte) (map[string]json.RawMessage, error) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, errors.Join(errors.New("want a JSON object"), err)
+	}
+	found := map[string]json.RawMessage{}
+	var wrong error
+	for d.More() {
+		t, err := d.Token()
+		if err != nil {
+			return found, errors.Join(wrong, err)
+		}
+		name, _ := t.(string) // what else a name might be is an error
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return found, errors.Join(wrong, err)
+		}
+		if _, twice := found[name]; twice {
+			wrong = errors.Join(wrong, fmt.Errorf("member %q is there twice", name))
+		}
+		found[name] = value
+	}
+	if _, err := d.Token(); err != nil {
+		return found, errors.Join(wrong, err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		wrong = errors.Join(wrong, errors.New("there is more behind the object"))
+	}
+	return found, wrong
+}
+
+// prefixed puts a place before each of several errors.
+func prefixed(place string, err error) error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return fmt.Errorf("%s: %w", place, err)
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, prefixed(place, e))
+	}
+	return errors.Join(all...)
+}
