@@ -219,6 +219,7 @@ func TestSchemaIsThatOfTheService(t *testing.T) {
 		Schema: ingest.Schema{Required: []string{}, EventType: "kind", Time: "at"}, Subject: "who", MaxUploadBytes: 1 << 20,
 	}})
 	want := map[string]any{
+		"schema": "", "schemas": []any{}, "rules": []any{},
 		"columns": map[string]any{
 			"required": []any{"kind", "at"}, "event_id": "event_id", "event_type": "kind", "timestamp": "at", "subject": "who",
 		},

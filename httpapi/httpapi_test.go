@@ -179,7 +179,7 @@ func TestTheJourneyOfAFile(t *testing.T) {
 	receipt := up.json(t)
 	id := receipt["batch_id"].(string)
 	want := map[string]any{
-		"batch_id": id, "inserted_count": 3.0, "failed_count": 1.0, "status": "uploaded", "errors_truncated": false,
+		"batch_id": id, "inserted_count": 3.0, "failed_count": 1.0, "status": "uploaded", "errors_truncated": false, "warnings": []any{},
 		"errors_url": "/batches/" + id + "/errors",
 		"errors": []any{map[string]any{
 			"row": 4.0, "line": 5.0, "candidate_id": "", "test_id": "T1", "event_type": "x", "timestamp": "2025-11-08",

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/ingest"
@@ -108,7 +109,7 @@ func ambiguousProblem(e *ingest.AmbiguousTimeError) problem {
 			reading = e.MonthFirst
 		}
 		readings = append(readings, object{
-			"timestamp_layout": order.String(), "line": reading.Line, "value": reading.Value, "time": reading.Time,
+			"timestamp_layout": order.String(), "line": reading.Line, "value": reading.Value, "date": reading.Time.Format(time.DateOnly),
 		})
 	}
 	members["readings"] = readings

@@ -16,8 +16,8 @@ func TestAmbiguousDatesAreSettledByTimestampLayout(t *testing.T) {
 	file := header + "C1,T1,a,03/04/2025 09:30\n"
 	body := a.csv("/uploads", file).problem(t, http.StatusUnprocessableEntity, httpapi.CodeAmbiguousTime)
 	want := []any{
-		map[string]any{"timestamp_layout": "dmy", "line": 2.0, "value": "03/04/2025 09:30", "time": "2025-04-03T09:30:00Z"},
-		map[string]any{"timestamp_layout": "mdy", "line": 2.0, "value": "03/04/2025 09:30", "time": "2025-03-04T09:30:00Z"},
+		map[string]any{"timestamp_layout": "dmy", "line": 2.0, "value": "03/04/2025 09:30", "date": "2025-04-03"},
+		map[string]any{"timestamp_layout": "mdy", "line": 2.0, "value": "03/04/2025 09:30", "date": "2025-03-04"},
 	}
 	if d := cmp.Diff(want, body["readings"]); d != "" {
 		t.Error(d)

@@ -40,7 +40,7 @@ func (o DateOrder) opposite() DateOrder { return DayFirst + MonthFirst - o }
 type Reading struct {
 	Line  int64
 	Value string // about the first 64 bytes
-	Time  time.Time
+	Time  time.Time // in Options.Zone, or UTC
 }
 
 // AmbiguousTimeError means that nothing says, or not with one voice, whether
@@ -219,7 +219,7 @@ func (r *Reader) lookAhead(n numbers, s string) error {
 	day, _ := n.in(DayFirst, r.opts.Zone)
 	month, _ := n.in(MonthFirst, r.opts.Zone)
 	short := shorten(s)
-	return &AmbiguousTimeError{r.stampName(), Reading{r.line, short, day.time()}, Reading{r.line, short, month.time()}}
+	return &AmbiguousTimeError{r.stampName(), Reading{r.line, short, day.time().In(r.opts.Zone)}, Reading{r.line, short, month.time().In(r.opts.Zone)}}
 }
 
 func (r *Reader) weigh(stamp string, line int64) {

@@ -128,7 +128,7 @@ function failure(err, again, inOrder) {
   return h('div', null,
     problemBox(err, err.status === 0 ? h('p', null, button('Send again', again)) : null,
       err.code === 'ambiguous_time' ? h('p', { class: 'row' }, err.body.readings.map((r) => h('button', { type: 'button', onclick: () => inOrder(r.timestamp_layout) },
-        `${r.timestamp_layout === 'dmy' ? 'Day first' : 'Month first'}: ${r.value} is ${day(r.time.slice(0, 10))}`))) : null),
+        `${r.timestamp_layout === 'dmy' ? 'Day first' : 'Month first'}: ${r.value} is ${day(r.date)}`))) : null),
     found ? h('section', { class: 'card' }, h('p', null, 'The file has these columns: ', found.length ? found.map((c, i) => [i ? ', ' : '', h('code', null, c)]) : 'none', '.'),
       guess ? Object.entries(guess).map(([want, have]) => h('p', null, 'Is ', h('code', null, have), ' meant to be ', h('code', null, want), '?')) : null) : null,
     errors.length ? h('section', { class: 'card' }, h('h2', null, plural(err.body.failed_count, 'rejected row')), grouped(err.body)) : null);
