@@ -39,7 +39,7 @@ func (o DateOrder) opposite() DateOrder { return DayFirst + MonthFirst - o }
 // Reading is what a time stamp of a file means in one order.
 type Reading struct {
 	Line  int64
-	Value string // about the first 64 bytes
+	Value string    // about the first 64 bytes
 	Time  time.Time // in Options.Zone, or UTC
 }
 

@@ -94,7 +94,7 @@ func (r *Reader) quickAccept(e *metrics.Event) bool {
 	if err != nil {
 		r.scan() // reject wants the values
 		r.reject(codeOf(err), -1, err.Error())
-	} else {
+	} else if len(r.warnings) > 0 {
 		r.warn(e, r.stamp)
 	}
 	r.pos = after

@@ -112,15 +112,16 @@ func TestRulesAreAFilter(t *testing.T) {
 		warned := map[ingest.Code]int64{}
 		for i := range rapid.IntRange(1, 30).Draw(t, "rows") {
 			v := map[string]string{}
-			text := `{"timestamp":"2025-11-08"`
-			line := "2025-11-08"
+			text := []byte(`{"timestamp":"2025-11-08"`)
+			fields := []string{"2025-11-08"}
 			for _, c := range columns {
 				v[c] = rapid.SampledFrom(values[c]).Draw(t, c)
-				text += fmt.Sprintf(",%q:%q", c, v[c])
-				line += "," + v[c]
+				text = fmt.Appendf(text, ",%q:%q", c, v[c])
+				fields = append(fields, v[c])
 			}
+			line := strings.Join(fields, ",")
 			if ndjson {
-				line = text + "}"
+				line = string(text) + "}"
 			}
 			in.WriteString(line + "\n")
 			if !ok(v) {
