@@ -49,11 +49,17 @@ func schema(text json.RawMessage) (ingest.Schema, error) {
 			err = errors.Join(err, prefixed(fmt.Sprintf("rules[%d]", i), wrong))
 		}
 		s.Rules = append(s.Rules, r)
+		if wrong != nil {
+			continue // or it would be said to check nothing
+		}
+		alone := make([]ingest.Rule, i+1) // at its index
+		for j := range alone {
+			alone[j] = ingest.Rule{Column: "x", Required: true}
+		}
+		alone[i] = r
+		err = errors.Join(err, ingest.Schema{Rules: alone}.Validate())
 	}
-	if err != nil { // or a rule that could not be read would be said to check nothing
-		return s, err
-	}
-	return s, s.Validate()
+	return s, err
 }
 
 func rule(text json.RawMessage) (ingest.Rule, error) {

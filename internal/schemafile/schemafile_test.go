@@ -27,7 +27,7 @@ func TestASchemaIsRead(t *testing.T) {
 }
 
 func TestAllMistakesAreTold(t *testing.T) {
-	_, err := schemafile.Parse([]byte(`{"a": {"tiem": "at", "rules": [{"column": "x", "min": "1", "action": "ignore"}], "required": "x"},
+	_, err := schemafile.Parse([]byte(`{"a": {"tiem": "at", "rules": [{"column": "x", "min": "1", "action": "ignore"}, {"column": "y"}], "required": "x"},
 		"b": {"rules": [{"column": "x", "pattern": "("}, {"column": "y"}]}, "b2": 1, "b2": {}} x`))
 	want := []string{
 		`member "b2" is there twice`,
@@ -36,6 +36,7 @@ func TestAllMistakesAreTold(t *testing.T) {
 		`a: unknown member "tiem"`,
 		`a: rules[0]: min: json: cannot unmarshal string into Go value of type float64`,
 		`a: rules[0]: action "ignore": want reject or warn`,
+		`a: ingest: rules[1] (column "y"): it checks nothing`,
 		"b: ingest: rules[0] (column \"x\"): pattern: error parsing regexp: missing closing ): `(`",
 		`b: ingest: rules[1] (column "y"): it checks nothing`,
 	}
