@@ -304,8 +304,8 @@ func TestHostileDocumentsCostOnlyThemselves(t *testing.T) {
 		Rejections: []legacy.Rejection{
 			{From: id, Events: 12, Reasons: []string{
 				"event " + uuid(2, 2) + ": timestamp is missing",
-				"event " + uuid(2, 4) + ": timestamp is not a time; use the form 2025-11-08T09:00:00Z, 2025-11-08 09:00:00, 2025-11-08, or Unix time in s, ms, µs or ns",
-				"event " + uuid(2, 5) + ": timestamp is not a time; use the form 2025-11-08T09:00:00Z, 2025-11-08 09:00:00, 2025-11-08, or Unix time in s, ms, µs or ns",
+				"event " + uuid(2, 4) + ": timestamp is not a time; use the form 2025-11-08T09:00:00Z, 2025-11-08 09:00:00, 2025-11-08, 31/12/2025 09:00, or Unix time in s, ms, µs or ns",
+				"event " + uuid(2, 5) + ": timestamp is not a time; use the form 2025-11-08T09:00:00Z, 2025-11-08 09:00:00, 2025-11-08, 31/12/2025 09:00, or Unix time in s, ms, µs or ns",
 			}},
 			{From: none, Events: 1, Reasons: []string{"event " + uuid(2, 21) + ": event_type is missing"}},
 		},
