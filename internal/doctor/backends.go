@@ -28,19 +28,30 @@ func (c *checkup) store(ctx context.Context) {
 		c.mongo(ctx, check)
 		return
 	}
+	c.file(ctx, check, "events.db", "", func(ctx context.Context, path string) error {
+		err := sqlitestore.Check(ctx, path)
+		if err == nil {
+			c.say(OK, check, "SQLite, the file is whole as far as was looked")
+		}
+		return err
+	})
+}
+
+// file looks into a file of SQLite, unless a server has it. Look says itself
+// that all is well.
+func (c *checkup) file(ctx context.Context, check, name, comfort string, look func(context.Context, string) error) {
 	if c.locked {
 		c.say(OK, check, "SQLite, left to the server that has it")
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, fileTime)
 	defer cancel()
-	switch err := sqlitestore.Check(ctx, filepath.Join(c.DataDir, "events.db")); {
+	err := look(ctx, filepath.Join(c.DataDir, name))
+	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		c.say(OK, check, "SQLite, no file yet; the server makes it")
 	case err != nil:
-		c.say(Fail, check, "%v: put a copy of events.db back, or move it away", err)
-	default:
-		c.say(OK, check, "SQLite, the file is whole as far as was looked")
+		c.say(Fail, check, "%v: put a copy of %s back, or move it away%s", err, name, comfort)
 	}
 }
 
@@ -65,20 +76,13 @@ func (c *checkup) queue(ctx context.Context) {
 		c.redis(ctx, check)
 		return
 	}
-	if c.locked {
-		c.say(OK, check, "SQLite, left to the server that has it")
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, fileTime)
-	defer cancel()
-	switch stats, err := riverqueue.Check(ctx, filepath.Join(c.DataDir, "queue.db")); {
-	case errors.Is(err, fs.ErrNotExist):
-		c.say(OK, check, "SQLite, no file yet; the server makes it")
-	case err != nil:
-		c.say(Fail, check, "%v: put a copy of queue.db back, or move it away (batches in line are enqueued again)", err)
-	default:
-		c.stats(check, "SQLite", stats, false)
-	}
+	c.file(ctx, check, "queue.db", " (batches in line are enqueued again)", func(ctx context.Context, path string) error {
+		stats, err := riverqueue.Check(ctx, path)
+		if err == nil {
+			c.stats(check, "SQLite", stats, false)
+		}
+		return err
+	})
 }
 
 func (c *checkup) redis(ctx context.Context, check string) {
