@@ -3,7 +3,6 @@ import { h, keepFocus, put, button, modal, toast } from './dom.js';
 import { get, reachable, refused, send, tell } from './api.js';
 import { age, moment, number, plural } from './format.js';
 import { linkTo } from './nav.js';
-import { problemBox } from './problem.js';
 
 const page = 1000;
 
@@ -89,7 +88,7 @@ async function attempt(act, look) {
   try {
     await act();
   } catch (err) {
-    modal('That did not work', [problemBox(err)]).showModal();
+    tell(err);
   }
   await look().catch(() => {});
 }

@@ -21,7 +21,7 @@ export async function upload(root, { signal }) {
     put(about, expected(schema));
     if (!running) put(work); // a chosen file was held against another schema
   };
-  const choose = (file) => { if (file) put(work, ready(file, schema, original, work, signal)); };
+  const choose = (file) => { if (file) put(work, ready(file, schema, original, work)); };
   put(root, h('h1', null, 'Upload'), original ? mending(original) : null, schemaChoice(schema.schemas, change), about, picker(choose, signal), work);
 }
 
@@ -65,13 +65,13 @@ function picker(choose, signal) {
 }
 
 /** A chosen file that waits for the word. */
-function ready(file, schema, original, work, signal) {
+function ready(file, schema, original, work) {
   const tooLarge = file.size > schema.limits.upload_bytes && !/\.(gz|zst)$/i.test(file.name);
   const now = h('input', { type: 'checkbox', checked: true });
   const strict = h('input', { type: 'checkbox' });
   const dry = h('input', { type: 'checkbox' });
   const key = newKey(); // of this choice: sending again is safe
-  const start = () => run(file, { key, process: now.checked, strict: strict.checked, dryRun: dry.checked, repairs: original?.batch_id, schema: schema.schema }, work, signal);
+  const start = () => run(file, { key, process: now.checked, strict: strict.checked, dryRun: dry.checked, repairs: original?.batch_id, schema: schema.schema }, work);
   const go = h('button', { type: 'button', class: 'primary', onclick: start, disabled: tooLarge }, 'Upload');
   requestAnimationFrame(() => go.focus());
   return h('section', { class: 'card' }, h('h2', null, file.name), h('p', null, bytes(file.size)),
@@ -86,7 +86,7 @@ function ready(file, schema, original, work, signal) {
 let running = null;
 
 /** An upload under way. It goes on when the reader looks at another page. */
-async function run(file, options, work, signal) {
+async function run(file, options, work) {
   const stop = new AbortController();
   const leave = (e) => e.preventDefault();
   addEventListener('beforeunload', leave);
@@ -107,13 +107,13 @@ async function run(file, options, work, signal) {
   };
   try {
     const answer = await sendFile(file, { ...options, signal: stop.signal, progress });
-    if (options.dryRun) return show(preview(answer, () => run(file, { ...options, dryRun: false }, work, signal)));
+    if (options.dryRun) return show(preview(answer, () => run(file, { ...options, dryRun: false }, work)));
     show(receipt(answer, (performance.now() - began) / 1000, work));
     if (!work.isConnected) toast(`${file.name} is uploaded.`, h('a', linkTo({ view: 'batch', id: answer.batch_id }), 'Show it'));
   } catch (err) {
-    const again = () => run(file, options, work, signal);
+    const again = () => run(file, options, work);
     if (err.name === 'AbortError') show(h('section', { class: 'card' }, h('p', null, 'Cancelled. ', h('button', { type: 'button', onclick: again }, 'Send it after all'))));
-    else show(failure(err, again, (layout) => run(file, { ...options, layout }, work, signal)));
+    else show(failure(err, again, (layout) => run(file, { ...options, layout }, work)));
     if (!work.isConnected && err.name !== 'AbortError') toast(`${file.name} was not uploaded: ${err.message}`);
   } finally {
     removeEventListener('beforeunload', leave);
