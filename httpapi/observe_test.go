@@ -1,14 +1,12 @@
 package httpapi_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,26 +20,13 @@ import (
 
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/httpapi"
+	"github.com/eventmetrics/eventmetrics/internal/syncbuf"
 )
 
-// lines is a log that may be read while it is written.
-type lines struct {
-	mu  sync.Mutex
-	all bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.all.Write(p)
-}
-
-// ids returns the request ids of the lines by message.
-func (l *lines) ids(t *testing.T) map[string][]string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// requestIDs returns the request ids of the lines of a log by message.
+func requestIDs(t *testing.T, log *syncbuf.Buffer) map[string][]string {
 	found := map[string][]string{}
-	for text := range strings.Lines(l.all.String()) {
+	for text := range strings.Lines(log.String()) {
 		var line struct {
 			Msg string
 			ID  string `json:"request_id"`
@@ -55,7 +40,7 @@ func (l *lines) ids(t *testing.T) map[string][]string {
 }
 
 func TestRequestIDIsInEveryLineOfTheUploadAndItsJob(t *testing.T) {
-	var log lines
+	var log syncbuf.Buffer
 	logger := slog.New(slog.NewJSONHandler(&log, nil))
 	a := start(t, setup{
 		api:     httpapi.Options{Logger: logger},
@@ -71,7 +56,7 @@ func TestRequestIDIsInEveryLineOfTheUploadAndItsJob(t *testing.T) {
 		"batch uploaded": {"from-me"}, "batch queued": {"from-me"}, "batch completed": {"from-me"},
 		"request": {"from-me", "again"},
 	}
-	soon(t, want, func() map[string][]string { return log.ids(t) })
+	soon(t, want, func() map[string][]string { return requestIDs(t, &log) })
 }
 
 // soon polls until get returns what is wanted: logs and spans end a moment

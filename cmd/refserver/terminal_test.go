@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -11,13 +10,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/eventmetrics/eventmetrics/internal/syncbuf"
 	"github.com/eventmetrics/eventmetrics/internal/terminal"
 )
 
@@ -26,31 +25,13 @@ func quiet(out io.Writer, pairs ...string) *terminal.Terminal {
 	return &terminal.Terminal{Out: out, Err: io.Discard, Getenv: env(pairs...)}
 }
 
-// safeBuffer may be read while it is written.
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
-}
-
 // person types commands against the server at url.
 type person struct {
 	t        *testing.T
 	url      string
 	in       io.Reader
 	columns  int // of the screen; 0 is none
-	out, err safeBuffer
+	out, err syncbuf.Buffer
 }
 
 func (p *person) run(args ...string) error {
@@ -68,8 +49,7 @@ func (p *person) runUntil(ctx context.Context, args ...string) error {
 // seen returns what was printed, with names for what differs each time, and
 // forgets it.
 func (p *person) seen() string {
-	text := p.out.String()
-	p.out.b.Reset()
+	text := p.out.Take()
 	text = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`).ReplaceAllString(text, "BATCH")
 	return strings.ReplaceAll(text, p.url, "URL")
 }

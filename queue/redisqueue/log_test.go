@@ -1,29 +1,14 @@
 package redisqueue_test
 
 import (
-	"bytes"
 	"log/slog"
 	"strings"
-	"sync"
+
+	"github.com/eventmetrics/eventmetrics/internal/syncbuf"
 )
 
 // lines is a log that goroutines share.
-type lines struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
+type lines struct{ syncbuf.Buffer }
 
 func (l *lines) count(text string) int { return strings.Count(l.String(), text) }
 

@@ -1,13 +1,11 @@
 package riverqueue_test
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +14,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"go.uber.org/goleak"
 
+	"github.com/eventmetrics/eventmetrics/internal/syncbuf"
 	"github.com/eventmetrics/eventmetrics/queue"
 	"github.com/eventmetrics/eventmetrics/queue/riverqueue"
 )
@@ -201,24 +200,6 @@ func TestABadCursorIsAnError(t *testing.T) {
 	}
 }
 
-// lines is a log that goroutines share.
-type lines struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
 func TestRiverLogsFromItsLevelOnly(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -229,7 +210,7 @@ func TestRiverLogsFromItsLevelOnly(t *testing.T) {
 		{"at Info it is there", slog.LevelInfo, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var log lines
+			var log syncbuf.Buffer
 			q := open(t, file(t), &riverqueue.Options{Logger: slog.New(slog.NewTextHandler(&log, nil)), RiverLevel: test.level})
 			done := make(chan struct{})
 			stop := consume(t, q, func(context.Context, queue.Job) error {
