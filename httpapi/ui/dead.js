@@ -72,6 +72,7 @@ function group(at, reason, jobs, look, open) {
   }, look);
   return h('details', { class: 'card', open },
     h('summary', null, h('span', { class: 'clip' }, reason || 'no reason given'), h('b', null, number(jobs.length))),
+    reason.length > 160 ? h('p', { class: 'name quiet' }, reason) : null, // whole, where the line above is cut
     jobs.length > 1 ? h('p', null, button(`Retry these ${number(jobs.length)}`, () => retry(jobs))) : null,
     h('table', { class: 'cardish' },
       h('thead', null, h('tr', null, ['Job', 'Attempts', 'Died', ''].map((t) => h('th', { scope: 'col' }, t || h('span', { class: 'vh' }, 'Actions'))))),
