@@ -2,6 +2,7 @@ package eventmetrics_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/examples/customqueue"
 	"github.com/eventmetrics/eventmetrics/examples/customstore"
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
 )
 
 const exampleFile = `candidate_id,test_id,event_type,timestamp
@@ -54,6 +56,56 @@ func Example() {
 	// 2025-11-08T00:00:00+05:45 started 1
 	// 2025-11-09T00:00:00+05:45 started 1
 	// <nil>
+	// <nil>
+}
+
+func ExampleOptions_beforeAccept() {
+	service := eventmetrics.New(customstore.New(), customqueue.New(nil), &eventmetrics.Options{
+		BeforeAccept: func(_ context.Context, e *metrics.Event) error {
+			if !strings.HasPrefix(e.Field("candidate_id"), "C") {
+				return errors.New("candidate_id does not begin with C")
+			}
+			return nil
+		},
+	})
+	file := exampleFile + "X4,T1,started,2025-11-08T19:00:00Z\n"
+	receipt, err := service.Upload(context.Background(), eventmetrics.File{Body: strings.NewReader(file)})
+	fmt.Println(receipt.Batch.Events, "accepted", err)
+	fmt.Println(receipt.Errors[1].Row, receipt.Errors[1].Code, receipt.Errors[1].Message)
+	// Output:
+	// 2 accepted <nil>
+	// 4 rejected candidate_id does not begin with C
+}
+
+func ExampleOptions_afterCompleted() {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	told := make(chan store.Batch, 1)
+	service := eventmetrics.New(customstore.New(), customqueue.New(nil), &eventmetrics.Options{
+		AfterCompleted: func(_ context.Context, b store.Batch) {
+			select {
+			case told <- b:
+			default: // it may be told of a batch again
+			}
+		},
+	})
+	done := make(chan error)
+	go func() { done <- service.Run(ctx) }()
+	receipt, err := service.Upload(ctx, eventmetrics.File{Name: "events.csv", Body: strings.NewReader(exampleFile)})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := service.Process(ctx, receipt.Batch.ID); err != nil {
+		fmt.Println(err)
+		return
+	}
+	b := <-told
+	fmt.Println(b.FileName, b.Status, b.Events)
+	stop()
+	fmt.Println(<-done)
+	// Output:
+	// events.csv completed 2
 	// <nil>
 }
 

@@ -1,6 +1,7 @@
 package eventmetrics
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
 )
 
 // Options configure a [Service]. Nil or zero fields mean the defaults.
@@ -48,6 +50,23 @@ type Options struct {
 	// ReconcileEvery is the time between searches for batches that lost their
 	// job; 0 means 1 min, less than 0 never.
 	ReconcileEvery time.Duration
+
+	// BeforeAccept is asked about each row that is valid otherwise, in the
+	// order of the file; its error rejects the row with the code rejected, and
+	// is its message. It must not change the event, which is valid during the
+	// call, its strings for ever. It is called on one goroutine for an upload,
+	// and on several for several; a panic ends the upload. Nil accepts all, and
+	// costs nothing.
+	BeforeAccept func(ctx context.Context, e *metrics.Event) error
+	// AfterCompleted is called by the worker when a batch was completed, at
+	// least once, and before the job is done: a call that the death of the
+	// process or the end of ctx has cut off is made again, with that job. If
+	// that was the job's last attempt, the job is a dead letter, and retrying
+	// it makes the call. A batch that is deleted meanwhile is left out. ctx ends
+	// after a minute, or with the job; the batch is completed whatever
+	// happens, and a panic is logged and not repeated. The call holds its
+	// worker up: what takes long belongs elsewhere.
+	AfterCompleted func(ctx context.Context, b store.Batch)
 
 	// Logger gets changes of state; nil discards them. Lines of a request have
 	// its request_id; see WithRequestID.

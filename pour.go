@@ -159,7 +159,7 @@ func (s *Service) newParser(ctx context.Context, f File, schema ingest.Schema, b
 		DateOrder: f.DateOrder,
 		Latest:    s.now().AddDate(0, 0, 1),
 		Limits:    s.opts.Limits,
-		Accept:    p.sum.Add,
+		Accept:    s.acceptor(ctx, p.sum),
 		Reject:    func(e *ingest.RowError) error { return p.reject(ctx, e) },
 	})
 	return p

@@ -150,6 +150,9 @@ const awayPause = time.Second
 func (s *Service) countPatiently(ctx context.Context, id string) error {
 	for tries := 1; ; tries++ {
 		err := s.count(ctx, id)
+		if err == nil {
+			err = s.tellCompleted(ctx, id)
+		}
 		if !errors.Is(err, store.ErrUnavailable) {
 			return err
 		}
