@@ -1,7 +1,6 @@
 package eventmetrics
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -43,15 +42,6 @@ type Report struct {
 	Amended int64
 	// Drifts are the first 100 of them.
 	Drifts []Drift
-}
-
-// Drift is a difference between a batch's events and the ledger.
-type Drift struct {
-	BatchID string
-	// Ledger is the number of events that the ledger had, Events the number
-	// that the batch has. They are equal where only days, types or subjects
-	// differed.
-	Ledger, Events int64
 }
 
 const maxDrifts = 100
@@ -109,39 +99,42 @@ func (s *Service) reportDrift(ctx context.Context, r *Report) {
 }
 
 func (s *Service) reprocess(ctx context.Context, ledger store.Amender, b *store.Batch, r *Report) error {
-	if b.Sealed {
-		r.Sealed++
-		return nil
-	}
-	want, err := s.recount(ctx, b.ID)
-	if errors.Is(err, store.ErrPurged) {
-		r.Sealed++
-		return nil
-	}
-	if errors.Is(err, store.ErrNotFound) { // deleted meanwhile
-		return nil
-	}
-	if err != nil {
+	want, open, err := s.countAgain(ctx, b, r)
+	if err != nil || !open {
 		return err
 	}
-	r.Batches++
-	r.Events += want.Events()
 	return s.amend(ctx, ledger, b.ID, want, r)
 }
 
+// countAgain sums the events of a batch for a report, unless they are gone.
+func (s *Service) countAgain(ctx context.Context, b *store.Batch, r *Report) (sum metrics.Contribution, open bool, _ error) {
+	if b.Sealed {
+		r.Sealed++
+		return nil, false, nil
+	}
+	sum, err := s.recount(ctx, b.ID)
+	switch {
+	case errors.Is(err, store.ErrPurged):
+		r.Sealed++
+		return nil, false, nil
+	case errors.Is(err, store.ErrNotFound): // deleted meanwhile
+		return nil, false, nil
+	case err != nil:
+		return nil, false, err
+	}
+	r.Batches++
+	r.Events += sum.Events()
+	return sum, true, nil
+}
+
 func (s *Service) amend(ctx context.Context, ledger store.Amender, id string, want metrics.Contribution, r *Report) error {
-	have, err := ledger.Contribution(ctx, id)
-	missing := errors.Is(err, store.ErrNotFound)
-	if err != nil && !missing {
-		return fmt.Errorf("eventmetrics: read contribution of batch %s: %w", id, err)
+	drift, err := compare(ctx, ledger, id, want)
+	if err != nil || drift == nil {
+		return err
 	}
-	if !missing && equal(have, want) {
-		return nil
-	}
-	if missing { // of the batch, deleted meanwhile, or of the contribution
+	err = ledger.Amend(ctx, id, want)
+	if errors.Is(err, store.ErrNotFound) { // the contribution is missing, or the batch was deleted meanwhile
 		err = s.store.Record(ctx, id, want)
-	} else {
-		err = ledger.Amend(ctx, id, want)
 	}
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
@@ -149,17 +142,14 @@ func (s *Service) amend(ctx context.Context, ledger store.Amender, id string, wa
 	if err != nil {
 		return fmt.Errorf("eventmetrics: amend batch %s: %w", id, err)
 	}
-	r.Drifted++
 	r.Amended++
-	if len(r.Drifts) < maxDrifts {
-		r.Drifts = append(r.Drifts, Drift{BatchID: id, Ledger: have.Events(), Events: want.Events()})
-	}
+	r.add(drift)
 	return nil
 }
 
-// equal compares encodings, which are equal for equal contributions.
-func equal(a, b metrics.Contribution) bool {
-	x, errX := a.AppendBinary(nil)
-	y, errY := b.AppendBinary(nil)
-	return errX == nil && errY == nil && bytes.Equal(x, y)
+func (r *Report) add(d *Drift) {
+	r.Drifted++
+	if len(r.Drifts) < maxDrifts {
+		r.Drifts = append(r.Drifts, *d)
+	}
 }

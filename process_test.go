@@ -202,7 +202,10 @@ func TestReprocessRightsTheLedger(t *testing.T) {
 	}
 	want := eventmetrics.Report{
 		Batches: 1, Events: 3, Drifted: 1, Amended: 1,
-		Drifts: []eventmetrics.Drift{{BatchID: b.ID, Ledger: 0, Events: 3}},
+		Drifts: []eventmetrics.Drift{{
+			BatchID: b.ID, Ledger: 0, Events: 3, Cause: "missing_in_ledger",
+			Cells: []eventmetrics.CellDrift{{Day: metrics.DayOf(time.Date(2025, 11, 8, 0, 0, 0, 0, time.UTC)), Type: "started", Events: 3, Cause: "missing_in_ledger"}},
+		}},
 	}
 	if d := cmp.Diff(want, report); d != "" {
 		t.Error(d)

@@ -11,10 +11,6 @@ func (h *Handler) reprocess(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	drifts := make([]object, len(report.Drifts))
-	for i, d := range report.Drifts {
-		drifts[i] = object{"batch_id": d.BatchID, "ledger_count": d.Ledger, "event_count": d.Events}
-	}
 	return writeJSON(w, http.StatusOK, object{
 		"batch_count":      report.Batches,
 		"event_count":      report.Events,
@@ -22,7 +18,7 @@ func (h *Handler) reprocess(w http.ResponseWriter, r *http.Request) error {
 		"unreadable_count": report.Unreadable,
 		"drifted_count":    report.Drifted,
 		"amended_count":    report.Amended,
-		"drifts":           drifts,
+		"drifts":           driftBodies(report.Drifts),
 	})
 }
 

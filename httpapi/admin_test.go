@@ -232,6 +232,41 @@ func TestSchemaIsThatOfTheService(t *testing.T) {
 	}
 }
 
+// tamper makes the ledger have nothing for a batch.
+func (a *api) tamper(id string) {
+	a.t.Helper()
+	if err := a.store.Amend(a.t.Context(), id, nil); err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+// driftOf is what is reported of a batch of day8 that was tampered with.
+func driftOf(id string) any {
+	cell := func(day, name string, count float64) any {
+		return map[string]any{
+			"date": day, "event_type": name, "cause": "missing_in_ledger",
+			"ledger_count": 0.0, "event_count": count, "difference": -count,
+		}
+	}
+	return map[string]any{
+		"batch_id": id, "cause": "missing_in_ledger", "ledger_count": 0.0, "event_count": 3.0, "difference": -3.0,
+		"cells": []any{cell("2025-11-08", "started", 2), cell("2025-11-09", "done", 1)}, "cells_truncated": false,
+	}
+}
+
+func TestReprocessSaysWhatDiffered(t *testing.T) {
+	a := start(t, setup{})
+	id := a.count(day8)
+	a.tamper(id)
+	want := map[string]any{
+		"batch_count": 1.0, "event_count": 3.0, "sealed_count": 0.0, "unreadable_count": 0.0, "drifted_count": 1.0, "amended_count": 1.0,
+		"drifts": []any{driftOf(id)},
+	}
+	if d := cmp.Diff(want, a.do("POST", "/admin/reprocess", nil).json(t)); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestReprocessAndCleanupReport(t *testing.T) {
 	a := start(t, setup{service: eventmetrics.Options{CleanupTTL: time.Nanosecond}})
 	a.count(day8)

@@ -17,6 +17,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/store"
 )
@@ -47,6 +48,7 @@ func TestSpecificationHasTheRoutes(t *testing.T) {
 func TestSpecificationHasTheClosedLists(t *testing.T) {
 	for name, want := range map[string][]string{
 		"Code": codesOf(t), "RowCode": texts(ingest.Codes()), "Status": texts(store.Statuses()),
+		"DriftCause": texts(eventmetrics.DriftCauses()),
 	} {
 		schema := theContract(t).doc.Components.Schemas[name].Value
 		if d := cmp.Diff(set(want), set(enum(schema))); d != "" {
