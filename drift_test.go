@@ -16,12 +16,13 @@ import (
 func contributionOf(t *testing.T, rows ...string) metrics.Contribution {
 	t.Helper()
 	r := newRig(t, nil, true)
-	content := header
+	var content strings.Builder
+	content.WriteString(header)
 	for _, row := range rows {
 		f := strings.Fields(row)
-		content += fmt.Sprintf("%s,T,%s,%s\n", f[0], f[1], f[2])
+		fmt.Fprintf(&content, "%s,T,%s,%s\n", f[0], f[1], f[2])
 	}
-	b := r.upload(t, content)
+	b := r.upload(t, content.String())
 	r.process(t, b.ID)
 	return ledgerOf(t, r.store, b.ID)
 }
@@ -122,16 +123,17 @@ func TestReprocessNamesWhatDiffers(t *testing.T) {
 }
 
 func TestDriftListsAFewCellsAndTheCauseOfAll(t *testing.T) {
-	content := header
+	var content strings.Builder
+	content.WriteString(header)
 	var twice []string
 	for i := range 30 {
-		content += fmt.Sprintf("C1,T,t%02d,2025-11-08\n", i)
+		fmt.Fprintf(&content, "C1,T,t%02d,2025-11-08\n", i)
 		if i < 29 {
 			twice = append(twice, fmt.Sprintf("C1 t%02d 2025-11-08", i), fmt.Sprintf("C1 t%02d 2025-11-08", i))
 		}
 	}
 	r := newRig(t, nil, true)
-	id := r.upload(t, content).ID
+	id := r.upload(t, content.String()).ID
 	r.process(t, id)
 	tamper(t, r.store, id, contributionOf(t, twice...))
 	report, err := r.Reprocess(t.Context())

@@ -16,6 +16,8 @@ var (
 	ErrKeyTaken = errors.New("store: idempotency key taken")
 	// ErrPurged means that the raw events of the batch were purged.
 	ErrPurged = errors.New("store: raw events purged")
+	// ErrClaimed means that a batch that is being written has a fingerprint.
+	ErrClaimed = errors.New("store: fingerprint of an unfinished batch")
 	// ErrUnavailable means that the database could not be reached, or could not
 	// serve, for as long as the store tried. Nothing is known about the change;
 	// the call may be repeated later.

@@ -1,0 +1,34 @@
+package store
+
+import "context"
+
+// Fingerprint stands for a row, or a whole file, across batches. The store
+// compares fingerprints and knows nothing else of them.
+type Fingerprint [16]byte
+
+// Deduper is a [Store] that knows which batch has a fingerprint. A fingerprint
+// is of one batch at most. It stays with its batch when that is sealed, and is
+// free again when the batch is deleted or pruned, or its Writer aborted.
+type Deduper interface {
+	// Claim gives to the batch of a Writer that has begun and not ended those
+	// of the fingerprints that no batch has. It returns, in the order of
+	// prints, the id of the batch that had each, and "" for one that was given
+	// now; so of two equal ones in prints the later has the id of its own
+	// batch. Claims need not be durable before Commit. Other batches are only
+	// answered with once they are visible.
+	//
+	// Errors: ErrClaimed when an unfinished Writer has one of them; ErrNotFound
+	// when the batch of id is not that of a Writer. Some may have been given
+	// after an error, and only Abort is of use to the Writer.
+	//
+	// A Writer that has made no call for two minutes may lose its batch to a
+	// Claim of what it has: its Commit then fails with ErrNotFound. That is
+	// how the claims of a process that was lost end.
+	//
+	// It may be called beside the methods of the Writer.
+	Claim(ctx context.Context, id string, prints []Fingerprint) ([]string, error)
+
+	// Owners returns, in the order of prints, the id of the visible batch that
+	// has each, and "" for one that none has. It changes nothing.
+	Owners(ctx context.Context, prints []Fingerprint) ([]string, error)
+}
