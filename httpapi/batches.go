@@ -28,6 +28,9 @@ func (h *Handler) batches(w http.ResponseWriter, r *http.Request) error {
 		}
 		q.Statuses = append(q.Statuses, store.Status(status))
 	}
+	if q.Repairs = query.Get("repairs"); q.Repairs != "" && !isBatchID(q.Repairs) {
+		return badRequest("repairs: want the id of a batch")
+	}
 	found, err := h.svc.Batches(r.Context(), q)
 	if err != nil {
 		return err

@@ -11,6 +11,10 @@ import (
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
+var metricsParams = []string{
+	"date", "from", "to", "event_type", "interval", "tz", "uniques", "fill", "group", "compare", "top", "other", "finality", "columns", "format",
+}
+
 // metrics serves GET /metrics.
 func (h *Handler) metrics(w http.ResponseWriter, r *http.Request) error {
 	asked, err := parseAnswer(r.URL.Query())

@@ -45,6 +45,36 @@ func TestSpecificationHasTheRoutes(t *testing.T) {
 	}
 }
 
+func TestParametersAreThoseOfTheSpecification(t *testing.T) {
+	a := start(t, setup{})
+	for pattern, op := range theContract(t).ops {
+		if op.Security != nil && len(*op.Security) == 0 {
+			continue
+		}
+		var want []string
+		for _, p := range op.Parameters {
+			if p.Value.In == openapi3.ParameterInQuery {
+				want = append(want, p.Value.Name)
+			}
+		}
+		method, path, _ := strings.Cut(pattern, " ")
+		answer := a.do(method, path+"?dryrun=true", nil)
+		detail, _ := answer.json(t)["detail"].(string)
+		said, ok := strings.CutPrefix(detail, `unknown parameter "dryrun"; there are `)
+		if answer.status != http.StatusBadRequest || !ok {
+			t.Errorf("%s: %d %s", pattern, answer.status, answer.body)
+			continue
+		}
+		var got []string
+		if said != "none here" {
+			got = strings.Split(said, ", ")
+		}
+		if d := cmp.Diff(set(want), set(got)); d != "" {
+			t.Errorf("%s: %s", pattern, d)
+		}
+	}
+}
+
 func TestSpecificationHasTheClosedLists(t *testing.T) {
 	for name, want := range map[string][]string{
 		"Code": codesOf(t), "RowCode": texts(ingest.Codes()), "Status": texts(store.Statuses()),

@@ -119,6 +119,11 @@ func TestAMendedRepairFileMakesGood(t *testing.T) {
 	if child["repairs"] != first || child["links"].(map[string]any)["repairs"] != "/deep/batches/"+first || child["open_error_count"] != 2.0 {
 		t.Errorf("the repair is %v", child)
 	}
+	listed := a.get("/batches?repairs=" + first).json(t)
+	if listed["count"] != 1.0 || listed["data"].([]any)[0].(map[string]any)["batch_id"] != id {
+		t.Errorf("the repairs are %v", listed)
+	}
+	a.get("/batches?repairs=1").problem(t, http.StatusBadRequest, httpapi.CodeBadRequest)
 	for _, repairs := range []string{"0199d2f8-0000-7000-8000-000000000000", "1", "%2e%2e", strings.Repeat("x", 5000)} {
 		a.csv("/uploads?repairs="+repairs, header+day8).problem(t, http.StatusNotFound, httpapi.CodeNotFound)
 		a.csv("/uploads?dry_run=true&repairs="+repairs, header+day8).problem(t, http.StatusNotFound, httpapi.CodeNotFound)

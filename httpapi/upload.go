@@ -11,6 +11,10 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
+var uploadParams = []string{
+	"process", "mode", "max_errors", "max_error_ratio", "dry_run", "repairs", "schema", "timestamp_zone", "timestamp_layout", "file_name",
+}
+
 // upload serves POST /uploads.
 func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
 	want, err := parseUpload(r)
