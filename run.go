@@ -20,9 +20,12 @@ const (
 // Run does the work of the queue and what is scheduled: it processes batches,
 // reconciles, cleans up and reprocesses. It blocks until ctx ends, lets the
 // running jobs finish as [queue.Queue].Consume does, and returns nil; it
-// returns an error if the queue cannot go on. Every process may call it: of
+// returns an error if the queue cannot go on, or that of Options.Validate. Every process may call it: of
 // scheduled work the queue admits one job a tick, whoever enqueues it.
 func (s *Service) Run(ctx context.Context) error {
+	if err := s.opts.Validate(); err != nil {
+		return err
+	}
 	ctx, stop := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	defer running.Wait()

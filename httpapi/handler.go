@@ -76,10 +76,14 @@ type Handler struct {
 }
 
 // New returns a Handler for svc. It returns an error if opts neither has a
-// Token nor Authorize.
+// Token nor Authorize, and that of the Validate of svc's options.
 func New(svc *eventmetrics.Service, opts *Options) (*Handler, error) {
 	if opts == nil || opts.Token == "" && opts.Authorize == nil {
 		return nil, errors.New("httpapi: neither Token nor Authorize is set")
+	}
+	service := svc.Options()
+	if err := service.Validate(); err != nil {
+		return nil, err
 	}
 	h := &Handler{svc: svc, opts: *opts, started: time.Now()}
 	h.setDefaults()

@@ -1,0 +1,36 @@
+package eventmetrics_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/eventmetrics/eventmetrics"
+	"github.com/eventmetrics/eventmetrics/examples/customqueue"
+	"github.com/eventmetrics/eventmetrics/examples/customstore"
+	"github.com/eventmetrics/eventmetrics/httpapi"
+	"github.com/eventmetrics/eventmetrics/ingest"
+)
+
+func TestOptionsThatMakeNoSenseAreRefused(t *testing.T) {
+	bad := ingest.Schema{Rules: []ingest.Rule{{Column: "score", Pattern: "("}}}
+	for place, opts := range map[string]*eventmetrics.Options{
+		"Schema":            {Schema: bad},
+		`Schemas["visits"]`: {Schemas: map[string]ingest.Schema{"visits": bad, "other": {}}},
+	} {
+		service := eventmetrics.New(customstore.New(), customqueue.New(nil), opts)
+		_, ofAPI := httpapi.New(service, &httpapi.Options{Authorize: httpapi.AllowAll})
+		for who, err := range map[string]error{"Validate": opts.Validate(), "Run": service.Run(t.Context()), "httpapi.New": ofAPI} {
+			var rule *ingest.RuleError
+			if !errors.As(err, &rule) || !strings.Contains(err.Error(), place) || strings.Contains(err.Error(), "other") {
+				t.Errorf("%s of a bad %s: %v", who, place, err)
+			}
+		}
+	}
+}
+
+func TestDefaultOptionsMakeSense(t *testing.T) {
+	if err := new(eventmetrics.Options).Validate(); err != nil {
+		t.Error(err)
+	}
+}
