@@ -18,7 +18,7 @@ import (
 
 const header = "candidate_id,test_id,event_type,timestamp\n"
 
-// flood reads head once, then body again and again up to 64 MiB, and notes how
+// flood reads head once, then body again and again up to 32 MiB, and notes how
 // much memory is in use on the way.
 type flood struct {
 	head, body string
@@ -32,7 +32,7 @@ func (f *flood) Read(p []byte) (int, error) {
 		f.sampled = f.given
 		f.peak = max(f.peak, heap())
 	}
-	if f.given >= 64<<20 {
+	if f.given >= 32<<20 {
 		return 0, io.EOF
 	}
 	n := copy(p, f.head)
@@ -74,7 +74,7 @@ func TestMemoryIsBoundedWhateverComes(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			before := heap()
-			in := &flood{head: tc.head, body: tc.body}
+			in := &flood{head: tc.head, body: strings.Repeat(tc.body, 1+1<<12/len(tc.body))}
 			r := ingest.NewReader(in, &ingest.Options{Format: tc.format, Reject: func(*ingest.RowError) error { return nil }})
 			events := make([]metrics.Event, 64)
 			for {
