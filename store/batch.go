@@ -52,7 +52,10 @@ type Batch struct {
 	SHA256 string
 	// Events is the number of accepted rows, Failed the number of rejected.
 	Events, Failed int64
-	Status         Status
+	// Duplicates is the number of rows that were left out because another batch
+	// or an earlier row has them.
+	Duplicates int64
+	Status     Status
 	// Cause says why the batch has its status; the last error of a failed one.
 	Cause string
 	// IdempotencyKey is the key of the request that made the batch, or "". No

@@ -105,9 +105,9 @@ type Writer interface {
 	Attach(ctx context.Context, name string, chunk []byte) error
 
 	// Commit makes the batch durable and visible, atomically, with the status
-	// uploaded. It takes FileName, SHA256, Failed, IdempotencyKey, KeyExpires,
-	// Repairs and Created from b; the rest of the returned Batch is the
-	// store's.
+	// uploaded. It takes FileName, SHA256, Failed, Duplicates, IdempotencyKey,
+	// KeyExpires, Repairs and Created from b; the rest of the returned Batch is
+	// the store's.
 	// Errors: ErrKeyTaken when a batch with the same IdempotencyKey exists
 	// whose KeyExpires is after b.Created; ErrNotFound when the remainder was
 	// pruned. After an error the batch is not visible, or Commit may be called

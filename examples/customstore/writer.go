@@ -77,7 +77,7 @@ func (w *writer) Commit(ctx context.Context, b store.Batch) (store.Batch, error)
 	}
 	w.Batch = store.Batch{
 		ID: w.ID, FileName: b.FileName, SHA256: b.SHA256,
-		Events: int64(len(w.events)), Failed: b.Failed, Status: store.Uploaded,
+		Events: int64(len(w.events)), Failed: b.Failed, Duplicates: b.Duplicates, Status: store.Uploaded,
 		IdempotencyKey: b.IdempotencyKey, KeyExpires: b.KeyExpires.UTC().Truncate(time.Millisecond),
 		Repairs: b.Repairs,
 		Created: b.Created.UTC().Truncate(time.Millisecond), Updated: now(),

@@ -26,14 +26,15 @@ const (
 
 // batchDoc is the document of a batch.
 type batchDoc struct {
-	Key      string       `bson:"_id"`
-	ID       string       `bson:"batch_id"`
-	FileName string       `bson:"file_name"`
-	SHA256   string       `bson:"sha256"`
-	Events   int64        `bson:"total_events"`
-	Failed   int64        `bson:"failed_events"`
-	Status   store.Status `bson:"status"`
-	Cause    string       `bson:"cause"`
+	Key        string       `bson:"_id"`
+	ID         string       `bson:"batch_id"`
+	FileName   string       `bson:"file_name"`
+	SHA256     string       `bson:"sha256"`
+	Events     int64        `bson:"total_events"`
+	Failed     int64        `bson:"failed_events"`
+	Duplicates int64        `bson:"duplicate_events"`
+	Status     store.Status `bson:"status"`
+	Cause      string       `bson:"cause"`
 
 	IdempotencyKey string     `bson:"idempotency_key,omitempty"`
 	KeyExpires     *time.Time `bson:"key_expires_at,omitempty"`
@@ -50,7 +51,7 @@ func (d *batchDoc) visible() bool { return slices.Contains(store.Statuses(), d.S
 
 func (d *batchDoc) batch() store.Batch {
 	return store.Batch{
-		ID: d.ID, FileName: d.FileName, SHA256: d.SHA256, Events: d.Events, Failed: d.Failed,
+		ID: d.ID, FileName: d.FileName, SHA256: d.SHA256, Events: d.Events, Failed: d.Failed, Duplicates: d.Duplicates,
 		Status: d.Status, Cause: d.Cause, IdempotencyKey: d.IdempotencyKey,
 		KeyExpires: fromDate(d.KeyExpires), Repairs: d.Repairs, Created: fromDate(d.Created), Updated: d.Updated.UTC(), Sealed: d.Sealed,
 	}
@@ -189,7 +190,7 @@ func (s *Store) SetStatus(ctx context.Context, id string, from []store.Status, t
 // commit makes the batch of a Writer visible.
 func (s *Store) commit(ctx context.Context, id string, events int64, b store.Batch) (store.Batch, error) {
 	d := batchDoc{
-		Key: id, ID: id, FileName: b.FileName, SHA256: b.SHA256, Events: events, Failed: b.Failed, Status: store.Uploaded,
+		Key: id, ID: id, FileName: b.FileName, SHA256: b.SHA256, Events: events, Failed: b.Failed, Duplicates: b.Duplicates, Status: store.Uploaded,
 		IdempotencyKey: b.IdempotencyKey, Repairs: b.Repairs, Created: toDate(b.Created), Updated: s.now(),
 	}
 	if b.IdempotencyKey != "" {

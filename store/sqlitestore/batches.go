@@ -10,14 +10,14 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const batchColumns = "id, file_name, sha256, events, failed, status, cause, idem_key, key_expires, repairs, created, updated, sealed"
+const batchColumns = "id, file_name, sha256, events, failed, duplicates, status, cause, idem_key, key_expires, repairs, created, updated, sealed"
 
 func scanBatch(scan func(dest ...any) error, more ...any) (store.Batch, error) {
 	var b store.Batch
 	var key, repairs sql.NullString
 	var expires, created, updated int64
 	dest := []any{
-		&b.ID, &b.FileName, &b.SHA256, &b.Events, &b.Failed, &b.Status, &b.Cause,
+		&b.ID, &b.FileName, &b.SHA256, &b.Events, &b.Failed, &b.Duplicates, &b.Status, &b.Cause,
 		&key, &expires, &repairs, &created, &updated, &b.Sealed,
 	}
 	err := scan(append(dest, more...)...)

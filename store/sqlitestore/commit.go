@@ -40,7 +40,7 @@ func (w *writer) row(b store.Batch) batchRow {
 		blocks: w.blocks.n + int64(len(w.blocks.ends)),
 		Batch: store.Batch{
 			ID: w.id, FileName: b.FileName, SHA256: b.SHA256, Events: w.events, Failed: b.Failed,
-			Status: store.Uploaded, IdempotencyKey: b.IdempotencyKey,
+			Duplicates: b.Duplicates, Status: store.Uploaded, IdempotencyKey: b.IdempotencyKey,
 			KeyExpires: cut(b.KeyExpires), Repairs: b.Repairs, Created: cut(b.Created), Updated: cut(w.st.now()),
 		},
 	}
@@ -86,8 +86,8 @@ func checkKey(ctx context.Context, tx *sql.Tx, b *store.Batch) error {
 
 func insertBatch(ctx context.Context, tx *sql.Tx, b *batchRow) error {
 	orNull := func(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
-	_, err := tx.ExecContext(ctx, "INSERT INTO batches("+batchColumns+", seq, blocks, recorded) VALUES("+marks(16)+")",
-		b.ID, b.FileName, b.SHA256, b.Events, b.Failed, string(b.Status), b.Cause, orNull(b.IdempotencyKey),
+	_, err := tx.ExecContext(ctx, "INSERT INTO batches("+batchColumns+", seq, blocks, recorded) VALUES("+marks(17)+")",
+		b.ID, b.FileName, b.SHA256, b.Events, b.Failed, b.Duplicates, string(b.Status), b.Cause, orNull(b.IdempotencyKey),
 		b.KeyExpires.UnixMilli(), orNull(b.Repairs), b.Created.UnixMilli(), b.Updated.UnixMilli(), b.Sealed, b.seq, b.blocks, false)
 	return err
 }

@@ -8,7 +8,7 @@ import (
 
 const (
 	// schemaVersion is the user_version of the file.
-	schemaVersion = 2
+	schemaVersion = 3
 	// applicationID marks the file as ours: "evmt".
 	applicationID = 0x65766d74
 	// pageSize keeps the number of pages of a block, and what each costs, low.
@@ -35,6 +35,7 @@ CREATE TABLE batches (
 	sha256      TEXT NOT NULL,
 	events      INTEGER NOT NULL,
 	failed      INTEGER NOT NULL,
+	duplicates  INTEGER NOT NULL,
 	blocks      INTEGER NOT NULL,
 	status      TEXT NOT NULL,
 	cause       TEXT NOT NULL,

@@ -39,6 +39,9 @@ func brokenCommits() []broken {
 		{"loses the number of rejected rows", keeps, "Failed: want 12, got 0", func(p *patched) {
 			p.editCommit(func(b *store.Batch) { b.Failed = 0 }, unchanged)
 		}},
+		{"counts no duplicates", keeps, "Duplicates: want", func(p *patched) {
+			p.editCommit(func(b *store.Batch) { b.Duplicates = 0 }, unchanged)
+		}},
 		{"loses what a batch repairs", keeps, `Repairs: want "0195`, func(p *patched) {
 			p.editCommit(func(b *store.Batch) { b.Repairs = "" }, unchanged)
 		}},

@@ -6,7 +6,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const commitTakes = "Writer.Commit takes FileName, SHA256, Failed, IdempotencyKey, KeyExpires, Repairs and Created from b; the rest of the returned Batch is the store's."
+const commitTakes = "Writer.Commit takes FileName, SHA256, Failed, Duplicates, IdempotencyKey, KeyExpires, Repairs and Created from b; the rest of the returned Batch is the store's."
 
 func commitRules() []rule {
 	return []rule{
@@ -19,7 +19,7 @@ func commitRules() []rule {
 func aBatch(c *check) store.Batch {
 	return store.Batch{
 		ID: c.id(), FileName: "Ergebnisse \"März\" 😀.csv", SHA256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-		Failed: 12, IdempotencyKey: "key $1.a", KeyExpires: epoch.Add(24*time.Hour + 7*time.Millisecond),
+		Failed: 12, Duplicates: 1 << 40, IdempotencyKey: "key $1.a", KeyExpires: epoch.Add(24*time.Hour + 7*time.Millisecond),
 		Repairs: "01954f2a-0000-7000-8000-000000000000", Created: epoch.Add(123 * time.Millisecond),
 	}
 }
