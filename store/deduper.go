@@ -1,10 +1,17 @@
 package store
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Fingerprint stands for a row, or a whole file, across batches. The store
 // compares fingerprints and knows nothing else of them.
 type Fingerprint [16]byte
+
+// ClaimPatience is how long a Writer may be silent before others may have what
+// its batch has claimed.
+const ClaimPatience = 2 * time.Minute
 
 // Deduper is a [Store] that knows which batch has a fingerprint. A fingerprint
 // is of one batch at most. It stays with its batch when that is sealed, and is
@@ -17,18 +24,21 @@ type Deduper interface {
 	// batch. Claims need not be durable before Commit. Other batches are only
 	// answered with once they are visible.
 	//
-	// Errors: ErrClaimed when an unfinished Writer has one of them; ErrNotFound
-	// when the batch of id is not that of a Writer. Some may have been given
-	// after an error, and only Abort is of use to the Writer.
+	// Errors: ErrClaimed when an unfinished Writer of another batch has one of
+	// them; ErrNotFound when the batch of id is not that of a Writer. Some may
+	// have been given after an error, and only Abort is of use to the Writer.
 	//
-	// A Writer that has made no call for two minutes may lose its batch to a
+	// A Writer that has made no call for ClaimPatience may lose its batch to a
 	// Claim of what it has: its Commit then fails with ErrNotFound. That is
-	// how the claims of a process that was lost end.
+	// how the claims of a process that was lost end. Claim counts as a call of
+	// its Writer.
 	//
-	// It may be called beside the methods of the Writer.
+	// It may be called beside the methods of the Writer. The store does not
+	// change or keep prints, and the answer belongs to the caller.
 	Claim(ctx context.Context, id string, prints []Fingerprint) ([]string, error)
 
 	// Owners returns, in the order of prints, the id of the visible batch that
-	// has each, and "" for one that none has. It changes nothing.
+	// has each, and "" for one that none has. It changes nothing, prints
+	// included.
 	Owners(ctx context.Context, prints []Fingerprint) ([]string, error)
 }

@@ -27,6 +27,7 @@ type Store struct {
 	open    map[string]*writer // begun, neither committed nor aborted
 	batches map[string]*batch  // committed
 	ledger  map[string]metrics.Contribution
+	claims  map[store.Fingerprint]string // of batches that may be gone
 }
 
 var _ store.Store = (*Store)(nil)
@@ -44,6 +45,7 @@ func New() *Store {
 		open:    map[string]*writer{},
 		batches: map[string]*batch{},
 		ledger:  map[string]metrics.Contribution{},
+		claims:  map[store.Fingerprint]string{},
 	}
 }
 

@@ -102,8 +102,11 @@ func (w *writer) Abort(ctx context.Context) error {
 	_ = w.join() // of no more interest
 	w.buffer, w.blocks = nil, nil
 	err := w.st.update(ctx, unsynced, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE remainders SET batch_id = NULL WHERE seq = ? AND batch_id = ?", w.seq, w.id)
-		return err
+		mine, err := changed(tx.ExecContext(ctx, "UPDATE remainders SET batch_id = NULL WHERE seq = ? AND batch_id = ?", w.seq, w.id))
+		if err != nil || !mine {
+			return err
+		}
+		return free(ctx, tx, w.seq)
 	})
 	if err == nil {
 		err = w.st.sweep(ctx, w.seq)

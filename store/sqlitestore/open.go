@@ -24,8 +24,8 @@ type Options struct {
 }
 
 // Store is a [store.Store] in one SQLite file. It has the optional abilities
-// [store.Amender], [store.Explainer], [store.Sealer] and [store.Pinger]. It is
-// safe for concurrent use.
+// [store.Amender], [store.Deduper], [store.Explainer], [store.Sealer] and
+// [store.Pinger]. It is safe for concurrent use.
 type Store struct {
 	writer, reader *sql.DB
 	owned          bool
@@ -41,6 +41,7 @@ type Store struct {
 var (
 	_ store.Store     = (*Store)(nil)
 	_ store.Amender   = (*Store)(nil)
+	_ store.Deduper   = (*Store)(nil)
 	_ store.Explainer = (*Store)(nil)
 	_ store.Sealer    = (*Store)(nil)
 	_ store.Pinger    = (*Store)(nil)

@@ -47,6 +47,9 @@ func (s *Store) remove(ctx context.Context, tx *sql.Tx, b *batchRow) ([]metrics.
 	if err != nil {
 		return nil, err
 	}
+	if err := free(ctx, tx, b.seq); err != nil {
+		return nil, err
+	}
 	return days, s.discard(ctx, tx, b.seq, true)
 }
 
@@ -117,6 +120,9 @@ func (s *Store) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, er
 	if err := s.pruneRemainders(ctx, before, &p); err != nil {
 		return p, wrap(ctx, err, "prune remainders")
 	}
+	if err := s.sweepClaims(ctx); err != nil {
+		return p, wrap(ctx, err, "prune claims")
+	}
 	return p, wrap(ctx, s.heal(ctx, nil), "prune")
 }
 
@@ -168,6 +174,10 @@ func (s *Store) pruneBatches(ctx context.Context, before int64, p *store.Pruned)
 // all that was discarded before.
 func (s *Store) pruneRemainders(ctx context.Context, before int64, p *store.Pruned) error {
 	err := s.update(ctx, synced, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO freed SELECT seq"+oldRemainders+" AND EXISTS(SELECT 1 FROM levels)", before)
+		if err != nil {
+			return err
+		}
 		r, err := tx.ExecContext(ctx, "UPDATE remainders SET batch_id = NULL, attached = 1 WHERE batch_id IS NOT NULL AND touched < ?", before)
 		if err != nil {
 			return err

@@ -20,7 +20,10 @@ const (
 // null there once the writer has lost them. The id of a block is the number of
 // its batch shifted by blockBits, plus its place. Sums without subjects are in
 // days, which is small and so quick to read; details has the rest. Null
-// subjects in details are out of date: the ledger has the truth.
+// subjects in details are out of date: the ledger has the truth. Each row of
+// prints has fingerprints, up to last, and the numbers of their batches; those
+// of a batch that is gone are void. Until they are removed its number is in
+// freed.
 const schema = `
 CREATE TABLE remainders (
 	seq      INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -78,6 +81,20 @@ CREATE TABLE details (
 	version  INTEGER NOT NULL,
 	slots    BLOB NOT NULL,
 	subjects BLOB
+);
+CREATE TABLE prints (
+	level INTEGER NOT NULL,
+	last  BLOB NOT NULL,
+	data  BLOB NOT NULL,
+	PRIMARY KEY (level, last)
+) WITHOUT ROWID;
+CREATE TABLE levels (
+	level  INTEGER PRIMARY KEY,
+	claims INTEGER NOT NULL,
+	moved  BLOB
+);
+CREATE TABLE freed (
+	seq INTEGER PRIMARY KEY
 );
 `
 

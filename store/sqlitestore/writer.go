@@ -112,7 +112,6 @@ func (w *writer) handOver(ctx context.Context) error {
 	if w.spool == nil {
 		w.spool = startSpooler(context.WithoutCancel(ctx), w)
 	}
-	w.touched = w.st.now()
 	next, err := w.spool.swap(ctx, w.buffer)
 	if err != nil {
 		return err

@@ -70,7 +70,7 @@ func rules() []rule {
 		visibilityRules(), eventRules(), attachmentRules(), commitRules(), keyRules(),
 		statusRules(), recordRules(), dailyRules(), lawRules(), deleteRules(),
 		pruneRules(), batchesRules(), iteratorRules(), contextRules(), reopenRules(),
-		amenderRules(), explainerRules(), sealerRules(), pingerRules(),
+		amenderRules(), deduperRules(), explainerRules(), sealerRules(), pingerRules(),
 	} {
 		all = append(all, some...)
 	}

@@ -1,0 +1,163 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// Claim implements [store.Deduper], in one transaction.
+func (s *Store) Claim(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
+	var answers []string
+	err := s.update(ctx, unsynced, func(tx *sql.Tx) error {
+		seq, err := s.claiming(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		l, err := openLevels(ctx, tx)
+		if err != nil {
+			return err
+		}
+		defer l.close()
+		sorted, places := distinct(prints)
+		owners, err := l.owners(ctx, sorted, map[int64]string{seq: id}, s.holder)
+		if err != nil {
+			return err
+		}
+		answers = answer(owners, places, id)
+		return l.add(ctx, unowned(sorted, owners, seq))
+	})
+	return answers, wrap(ctx, err, "claim fingerprints for batch %q", id)
+}
+
+// Owners implements [store.Deduper].
+func (s *Store) Owners(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
+	answers := make([]string, len(prints))
+	err := s.view(ctx, func(tx *sql.Tx) error {
+		l, err := openLevels(ctx, tx)
+		if err != nil {
+			return err
+		}
+		defer l.close()
+		sorted, places := distinct(prints)
+		owners, err := l.owners(ctx, sorted, map[int64]string{}, visible)
+		if err != nil {
+			return err
+		}
+		for i, place := range places {
+			answers[i] = owners[place]
+		}
+		return nil
+	})
+	return answers, wrap(ctx, err, "look for the owners of fingerprints")
+}
+
+// claiming returns the number of the batch of a Writer, and touches it.
+func (s *Store) claiming(ctx context.Context, tx *sql.Tx, id string) (seq int64, err error) {
+	err = tx.QueryRowContext(ctx, "UPDATE remainders SET touched = ? WHERE batch_id = ? RETURNING seq", s.now().UnixMilli(), id).Scan(&seq)
+	if isNoRows(err) {
+		err = store.ErrNotFound
+	}
+	return seq, err
+}
+
+// distinct returns prints in order and each once, and the place there of each
+// that was given.
+func distinct(prints []store.Fingerprint) (sorted []store.Fingerprint, places []int) {
+	order := make([]int, len(prints))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(i, j int) int { return comparePrints(&prints[i], &prints[j]) })
+	places = make([]int, len(prints))
+	for _, i := range order {
+		if n := len(sorted); n == 0 || sorted[n-1] != prints[i] {
+			sorted = append(sorted, prints[i])
+		}
+		places[i] = len(sorted) - 1
+	}
+	return sorted, places
+}
+
+// owners returns for each print, which ascend, the id of the batch that has
+// it, or "". It asks holder once for each batch that is not in known.
+func (l *levels) owners(ctx context.Context, sorted []store.Fingerprint, known map[int64]string,
+	holder func(context.Context, *levels, int64) (string, error),
+) ([]string, error) {
+	owners := make([]string, len(sorted))
+	err := l.find(ctx, sorted, func(i int, seq int64) error {
+		id, ok := known[seq]
+		if !ok {
+			var err error
+			if id, err = holder(ctx, l, seq); err != nil {
+				return err
+			}
+			known[seq] = id
+		}
+		if id != "" {
+			owners[i] = id
+		}
+		return nil
+	})
+	return owners, err
+}
+
+// answer returns the owner of each print in the order of the call. Those that
+// have none are given to the batch of id, the first time.
+func answer(owners []string, places []int, id string) []string {
+	had := slices.Clone(owners)
+	answers := make([]string, len(places))
+	for i, place := range places {
+		if answers[i] = had[place]; answers[i] == "" {
+			had[place] = id
+		}
+	}
+	return answers
+}
+
+// unowned returns claims of a batch for the prints that no batch has.
+func unowned(sorted []store.Fingerprint, owners []string, seq int64) []claim {
+	var claims []claim
+	for i, id := range owners {
+		if id == "" {
+			claims = append(claims, claim{sorted[i], seq})
+		}
+	}
+	return claims
+}
+
+// visible returns the id of a batch, if it is visible.
+func visible(ctx context.Context, l *levels, seq int64) (id string, err error) {
+	err = l.tx.QueryRowContext(ctx, "SELECT id FROM batches WHERE seq = ?", seq).Scan(&id)
+	if isNoRows(err) {
+		err = nil
+	}
+	return id, err
+}
+
+// holder returns the id of a batch that has claims, or "" if it is gone. It
+// takes the batch from a Writer that has long been silent. Errors:
+// store.ErrClaimed when the Writer has not.
+func (s *Store) holder(ctx context.Context, l *levels, seq int64) (string, error) {
+	id, err := visible(ctx, l, seq)
+	if err != nil || id != "" {
+		return id, err
+	}
+	fenced, err := changed(l.tx.ExecContext(ctx, "UPDATE remainders SET batch_id = NULL, attached = 1 WHERE seq = ? AND batch_id IS NOT NULL AND touched < ?",
+		seq, s.now().Add(-store.ClaimPatience).UnixMilli()))
+	if fenced {
+		l.freed[seq] = true
+		err = free(ctx, l.tx, seq)
+	}
+	if err != nil {
+		return "", err
+	}
+	var alive bool
+	err = l.tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM remainders WHERE seq = ? AND batch_id IS NOT NULL)", seq).Scan(&alive)
+	if err == nil && alive {
+		err = store.ErrClaimed
+	}
+	return "", err
+}

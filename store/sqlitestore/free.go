@@ -1,0 +1,125 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+)
+
+// The claims of a batch end with it, but they are among those of others in
+// many leaves, and there is no index by batch. They are left out when their
+// leaf is written next, or by Prune.
+
+// free notes that the claims of a batch are void.
+func free(ctx context.Context, tx *sql.Tx, seq int64) error {
+	_, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO freed SELECT ? WHERE EXISTS(SELECT 1 FROM levels)", seq)
+	return err
+}
+
+// freedBatches returns the batches of which claims may be left.
+func freedBatches(ctx context.Context, tx *sql.Tx) ([]int64, error) {
+	rows, err := tx.QueryContext(ctx, "SELECT seq FROM freed")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close() //nolint:errcheck // Err tells
+	var all []int64
+	for rows.Next() {
+		var seq int64
+		if err := rows.Scan(&seq); err != nil {
+			return nil, err
+		}
+		all = append(all, seq)
+	}
+	return all, rows.Err()
+}
+
+// sweepLeaves is the number of leaves that one transaction looks through.
+const sweepLeaves = 16
+
+// sweepClaims removes the void claims of the batches that are freed when it
+// begins. Claims move to lower levels only, and void ones are left out then,
+// so that none is missed.
+func (s *Store) sweepClaims(ctx context.Context) error {
+	var freed []int64
+	var lowest int
+	err := s.view(ctx, func(tx *sql.Tx) (err error) {
+		if freed, err = freedBatches(ctx, tx); err != nil {
+			return err
+		}
+		return tx.QueryRowContext(ctx, "SELECT coalesce(max(level), -1) FROM levels").Scan(&lowest)
+	})
+	if err != nil || len(freed) == 0 {
+		return err
+	}
+	for n := range lowest + 1 {
+		for last, ok := []byte{}, true; ok; {
+			if last, ok, err = s.sweepLevel(ctx, n, last); err != nil {
+				return err
+			}
+		}
+	}
+	return s.update(ctx, unsynced, func(tx *sql.Tx) error {
+		for _, seq := range freed {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM freed WHERE seq = ?", seq); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// sweepLevel looks for void claims behind a print without a lock, and removes
+// those of a few leaves. It returns the print behind which to go on, if there
+// is more.
+func (s *Store) sweepLevel(ctx context.Context, n int, last []byte) (after []byte, more bool, err error) {
+	err = s.view(ctx, func(tx *sql.Tx) error {
+		l, err := openLevels(ctx, tx)
+		if err != nil {
+			return err
+		}
+		defer l.close()
+		for {
+			if more, err = l.next(ctx, n, append(last, 0)); err != nil || !more || l.hasVoid() {
+				return err
+			}
+			last = l.last
+		}
+	})
+	if err != nil || !more {
+		return nil, false, err
+	}
+	err = s.update(ctx, unsynced, func(tx *sql.Tx) error {
+		last, more, err = sweepSomeClaims(ctx, tx, n, last)
+		return err
+	})
+	return last, more, err
+}
+
+func sweepSomeClaims(ctx context.Context, tx *sql.Tx, n int, last []byte) (after []byte, more bool, err error) {
+	l, err := openLevels(ctx, tx)
+	if err != nil {
+		return nil, false, err
+	}
+	defer l.close()
+	for range sweepLeaves {
+		if more, err = l.next(ctx, n, append(last, 0)); err != nil || !more {
+			break
+		}
+		last = l.last
+		if l.hasVoid() {
+			if err := l.replace(ctx, n, true, l.merged(nil, true)); err != nil {
+				return nil, false, err
+			}
+		}
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	return last, more, l.save(ctx)
+}
+
+// hasVoid reports whether the leaf that was read last has void claims.
+func (l *levels) hasVoid() bool {
+	return slices.ContainsFunc(l.leaf.seqs, func(seq int64) bool { return l.freed[seq] })
+}

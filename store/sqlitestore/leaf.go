@@ -1,0 +1,128 @@
+package sqlitestore
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"sort"
+
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// leafPrints is the greatest number of prints in a leaf.
+const leafPrints = 2048
+
+// printSize is the size of a fingerprint.
+const printSize = len(store.Fingerprint{})
+
+// claim is a fingerprint with the number of the batch that has it, or had it
+// before it was removed.
+type claim struct {
+	print store.Fingerprint
+	seq   int64
+}
+
+func comparePrints(a, b *store.Fingerprint) int { return bytes.Compare(a[:], b[:]) }
+
+// leaf is a number of claims in ascending order, as they are stored: how many
+// batches they are of, the numbers of those, the prints, and for each print
+// the place of its batch among the numbers, in as few bytes as those need.
+type leaf struct {
+	seqs   []int64
+	prints []byte
+	places []byte
+	width  int // of a place, in bytes
+}
+
+func (l *leaf) len() int { return len(l.prints) / printSize }
+
+func (l *leaf) print(i int) *store.Fingerprint {
+	return (*store.Fingerprint)(l.prints[i*printSize:])
+}
+
+// place returns the place of the batch of a print among the numbers.
+func (l *leaf) place(i int) int {
+	switch l.width {
+	case 0:
+		return 0
+	case 1:
+		return int(l.places[i])
+	}
+	return int(binary.LittleEndian.Uint16(l.places[2*i:]))
+}
+
+func (l *leaf) seq(i int) int64 { return l.seqs[l.place(i)] }
+
+// find returns the place of a print at or behind a place, or where it would
+// be.
+func (l *leaf) find(from int, p *store.Fingerprint) (int, bool) {
+	i := from + sort.Search(l.len()-from, func(i int) bool { return comparePrints(l.print(from+i), p) >= 0 })
+	return i, i < l.len() && *l.print(i) == *p
+}
+
+// appendLeaf encodes 1 to leafPrints claims.
+func appendLeaf(b []byte, claims []claim) []byte {
+	places := map[int64]uint16{}
+	var seqs []byte
+	for i := range claims {
+		if _, known := places[claims[i].seq]; !known {
+			places[claims[i].seq] = uint16(len(places))
+			seqs = binary.AppendUvarint(seqs, uint64(claims[i].seq))
+		}
+	}
+	b = binary.AppendUvarint(b, uint64(len(places)))
+	b = append(b, seqs...)
+	for i := range claims {
+		b = append(b, claims[i].print[:]...)
+	}
+	width := placeWidth(len(places))
+	for i := range claims {
+		switch place := places[claims[i].seq]; width {
+		case 1:
+			b = append(b, byte(place))
+		case 2:
+			b = binary.LittleEndian.AppendUint16(b, place)
+		}
+	}
+	return b
+}
+
+// placeWidth is the number of bytes that a place among n numbers takes.
+func placeWidth(n int) int {
+	switch {
+	case n <= 1:
+		return 0
+	case n <= 1<<8:
+		return 1
+	}
+	return 2
+}
+
+// decode reads a leaf, which keeps data.
+func (l *leaf) decode(data []byte) error {
+	n, size := binary.Uvarint(data)
+	if size <= 0 || n == 0 || n > leafPrints {
+		return fmt.Errorf("a leaf of prints of %d batches", n)
+	}
+	data = data[size:]
+	l.seqs = l.seqs[:0]
+	for range n {
+		seq, size := binary.Uvarint(data)
+		if size <= 0 {
+			return fmt.Errorf("a leaf of prints ends among its batches")
+		}
+		l.seqs, data = append(l.seqs, int64(seq)), data[size:]
+	}
+	l.width = placeWidth(int(n))
+	all := len(data) / (printSize + l.width)
+	l.prints, l.places = data[:all*printSize], data[all*printSize:]
+	if len(l.places) != all*l.width {
+		return fmt.Errorf("a leaf of %d prints has %d bytes more", all, len(l.places)-all*l.width)
+	}
+	for i := range all {
+		if l.width > 0 && l.place(i) >= len(l.seqs) {
+			return fmt.Errorf("a print is of batch %d of %d", l.place(i), len(l.seqs))
+		}
+	}
+	return nil
+}

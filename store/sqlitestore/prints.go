@@ -1,0 +1,277 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"maps"
+	"slices"
+	"sort"
+
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// Fingerprints have no order that a file could profit from: in a B-tree nearly
+// each of a call's prints is on a page of its own, which is written for its
+// sake. So claims are kept in levels, each some times as large as the one
+// above. Within a level they ascend, in leaves. New claims go into an upper
+// level, and what a level cannot hold moves to the next, leaf by leaf: many
+// claims are written with each leaf, and a call writes a bounded number of
+// leaves.
+const (
+	// levelZero is the number of claims that the uppermost level holds.
+	levelZero = 32 << 10
+	// levelRatio is how many times as many each level holds as the one above.
+	levelRatio = 8
+)
+
+// capacity is the number of claims that a level holds.
+func capacity(level int) int64 {
+	n := int64(levelZero)
+	for range level {
+		n *= levelRatio
+	}
+	return n
+}
+
+// levels are the claims as a transaction sees them.
+type levels struct {
+	tx     *sql.Tx
+	seek   *sql.Stmt
+	all    map[int]*level
+	freed  map[int64]bool // batches whose claims are void
+	leaf   leaf           // the one read last
+	last   []byte         // its last print
+	buffer []byte
+}
+
+// level is how full a level is, and the last print that moved to the next.
+type level struct {
+	claims int64
+	moved  []byte
+}
+
+// openLevels begins to use the levels. The caller must close them.
+func openLevels(ctx context.Context, tx *sql.Tx) (*levels, error) {
+	l := &levels{tx: tx, all: map[int]*level{}, freed: map[int64]bool{}}
+	if err := l.read(ctx); err != nil {
+		return nil, err
+	}
+	var err error
+	// A print is in the first leaf that does not end before it, or nowhere.
+	l.seek, err = tx.PrepareContext(ctx, "SELECT last, data FROM prints WHERE level = ? AND last >= ? ORDER BY last LIMIT 1")
+	return l, err
+}
+
+func (l *levels) read(ctx context.Context) error {
+	rows, err := l.tx.QueryContext(ctx, "SELECT level, claims, moved FROM levels")
+	if err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // Err tells
+	for rows.Next() {
+		var n int
+		var lv level
+		if err := rows.Scan(&n, &lv.claims, &lv.moved); err != nil {
+			return err
+		}
+		l.all[n] = &lv
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	freed, err := freedBatches(ctx, l.tx)
+	for _, seq := range freed {
+		l.freed[seq] = true
+	}
+	return err
+}
+
+func (l *levels) close() { _ = l.seek.Close() }
+
+// next reads the first leaf of a level that does not end before p, if there
+// is one.
+func (l *levels) next(ctx context.Context, n int, p []byte) (bool, error) {
+	return l.load(l.seek.QueryRowContext(ctx, n, p))
+}
+
+func (l *levels) load(row *sql.Row) (bool, error) {
+	var data []byte
+	l.last = nil
+	err := row.Scan(&l.last, &data)
+	if isNoRows(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, l.leaf.decode(data)
+}
+
+// find calls use with the place of each print that has been claimed, and the
+// number of the batch, which may have been removed since. The prints ascend.
+func (l *levels) find(ctx context.Context, prints []store.Fingerprint, use func(i int, seq int64) error) error {
+	for _, n := range slices.Sorted(maps.Keys(l.all)) {
+		for i := 0; i < len(prints); {
+			ok, err := l.next(ctx, n, prints[i][:])
+			if err != nil {
+				return err
+			}
+			if !ok {
+				break
+			}
+			for at := 0; i < len(prints) && at < l.leaf.len(); i++ {
+				var found bool
+				if at, found = l.leaf.find(at, &prints[i]); found {
+					if err := use(i, l.leaf.seq(at)); err != nil {
+						return err
+					}
+				} else if at == l.leaf.len() {
+					break
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// add puts claims, which ascend and are new, into the uppermost level that can
+// hold so many, and moves on what is too much then.
+func (l *levels) add(ctx context.Context, claims []claim) error {
+	n := 0
+	for capacity(n) < int64(len(claims)) {
+		n++
+	}
+	if len(claims) == 0 {
+		return nil
+	}
+	if err := l.merge(ctx, n, claims); err != nil {
+		return err
+	}
+	for ; l.level(n).claims > capacity(n); n++ {
+		for l.level(n).claims > capacity(n) {
+			moved, err := l.take(ctx, n)
+			if err != nil {
+				return err
+			}
+			if err := l.merge(ctx, n+1, moved); err != nil {
+				return err
+			}
+		}
+	}
+	return l.save(ctx)
+}
+
+func (l *levels) level(n int) *level {
+	if l.all[n] == nil {
+		l.all[n] = &level{}
+	}
+	return l.all[n]
+}
+
+// merge puts claims into the leaves of a level.
+func (l *levels) merge(ctx context.Context, n int, claims []claim) error {
+	for len(claims) > 0 {
+		ok, err := l.next(ctx, n, claims[0].print[:])
+		count := len(claims)
+		if ok {
+			last := l.leaf.print(l.leaf.len() - 1)
+			count = sort.Search(count, func(i int) bool { return comparePrints(&claims[i].print, last) > 0 })
+		} else if err == nil {
+			ok, err = l.end(ctx, n)
+		}
+		if err != nil {
+			return err
+		}
+		if err := l.replace(ctx, n, ok, l.merged(claims[:count], ok)); err != nil {
+			return err
+		}
+		claims = claims[count:]
+	}
+	return nil
+}
+
+// end reads the last leaf of a level, if there is one.
+func (l *levels) end(ctx context.Context, n int) (bool, error) {
+	return l.load(l.tx.QueryRowContext(ctx, "SELECT last, data FROM prints WHERE level = ? ORDER BY last DESC LIMIT 1", n))
+}
+
+// merged returns claims and, if asked, those of the leaf that was read last,
+// in order and without void ones.
+func (l *levels) merged(claims []claim, withLeaf bool) []claim {
+	if !withLeaf {
+		return claims
+	}
+	all := make([]claim, 0, len(claims)+l.leaf.len())
+	for i := range l.leaf.len() {
+		c := claim{*l.leaf.print(i), l.leaf.seq(i)}
+		for len(claims) > 0 && comparePrints(&claims[0].print, &c.print) < 0 {
+			all, claims = append(all, claims[0]), claims[1:]
+		}
+		if !l.freed[c.seq] {
+			all = append(all, c)
+		}
+	}
+	return append(all, claims...)
+}
+
+// replace puts claims in the place of the leaf that was read last, if there
+// was one.
+func (l *levels) replace(ctx context.Context, n int, was bool, claims []claim) error {
+	lv := l.level(n)
+	if was {
+		if err := l.drop(ctx, n); err != nil {
+			return err
+		}
+	}
+	lv.claims += int64(len(claims))
+	leaves := (len(claims) + leafPrints - 1) / leafPrints
+	for i := range leaves {
+		part := claims[i*len(claims)/leaves : (i+1)*len(claims)/leaves]
+		l.buffer = appendLeaf(l.buffer[:0], part)
+		_, err := l.tx.ExecContext(ctx, "INSERT INTO prints(level, last, data) VALUES(?, ?, ?)", n, part[len(part)-1].print[:], l.buffer)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drop deletes the leaf that was read last.
+func (l *levels) drop(ctx context.Context, n int) error {
+	l.level(n).claims -= int64(l.leaf.len())
+	_, err := l.tx.ExecContext(ctx, "DELETE FROM prints WHERE level = ? AND last = ?", n, l.last)
+	return err
+}
+
+// take removes leaves from a level that holds too much, behind those that it
+// took before, and returns their claims. The level may still hold too much.
+func (l *levels) take(ctx context.Context, n int) ([]claim, error) {
+	var taken []claim
+	for lv := l.level(n); lv.claims > capacity(n); {
+		ok, err := l.next(ctx, n, append(lv.moved, 0)) // the smallest key behind moved
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			lv.moved = nil
+			break
+		}
+		taken = append(taken, l.merged(nil, true)...)
+		if err := l.drop(ctx, n); err != nil {
+			return nil, err
+		}
+		lv.moved = l.last
+	}
+	return taken, nil
+}
+
+// save notes how full the levels are.
+func (l *levels) save(ctx context.Context) error {
+	for n, lv := range l.all {
+		_, err := l.tx.ExecContext(ctx, "INSERT OR REPLACE INTO levels(level, claims, moved) VALUES(?, ?, ?)", n, lv.claims, lv.moved)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
