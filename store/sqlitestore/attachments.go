@@ -51,7 +51,7 @@ func (w *writer) Attach(ctx context.Context, name string, chunk []byte) error {
 			}
 		}
 	}
-	return nil
+	return w.fail(w.touch(ctx))
 }
 
 // storeChunks stores the chunk of name, or all of them if they are many.

@@ -16,7 +16,7 @@ func (s *Store) Claim(ctx context.Context, id string, prints []store.Fingerprint
 		if err != nil {
 			return err
 		}
-		l, err := openLevels(ctx, tx)
+		l, err := s.openLevels(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -36,7 +36,7 @@ func (s *Store) Claim(ctx context.Context, id string, prints []store.Fingerprint
 func (s *Store) Owners(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
 	answers := make([]string, len(prints))
 	err := s.view(ctx, func(tx *sql.Tx) error {
-		l, err := openLevels(ctx, tx)
+		l, err := s.openLevels(ctx, tx)
 		if err != nil {
 			return err
 		}

@@ -74,7 +74,7 @@ func (s *Store) sweepClaims(ctx context.Context) error {
 // is more.
 func (s *Store) sweepLevel(ctx context.Context, n int, last []byte) (after []byte, more bool, err error) {
 	err = s.view(ctx, func(tx *sql.Tx) error {
-		l, err := openLevels(ctx, tx)
+		l, err := s.openLevels(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -90,14 +90,14 @@ func (s *Store) sweepLevel(ctx context.Context, n int, last []byte) (after []byt
 		return nil, false, err
 	}
 	err = s.update(ctx, unsynced, func(tx *sql.Tx) error {
-		last, more, err = sweepSomeClaims(ctx, tx, n, last)
+		last, more, err = s.sweepSomeClaims(ctx, tx, n, last)
 		return err
 	})
 	return last, more, err
 }
 
-func sweepSomeClaims(ctx context.Context, tx *sql.Tx, n int, last []byte) (after []byte, more bool, err error) {
-	l, err := openLevels(ctx, tx)
+func (s *Store) sweepSomeClaims(ctx context.Context, tx *sql.Tx, n int, last []byte) (after []byte, more bool, err error) {
+	l, err := s.openLevels(ctx, tx)
 	if err != nil {
 		return nil, false, err
 	}

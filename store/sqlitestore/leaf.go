@@ -9,9 +9,6 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// leafPrints is the greatest number of prints in a leaf.
-const leafPrints = 2048
-
 // printSize is the size of a fingerprint.
 const printSize = len(store.Fingerprint{})
 
@@ -60,7 +57,7 @@ func (l *leaf) find(from int, p *store.Fingerprint) (int, bool) {
 	return i, i < l.len() && *l.print(i) == *p
 }
 
-// appendLeaf encodes 1 to leafPrints claims.
+// appendLeaf encodes claims, one at least and not more than 16 bits count.
 func appendLeaf(b []byte, claims []claim) []byte {
 	places := map[int64]uint16{}
 	var seqs []byte
@@ -101,7 +98,7 @@ func placeWidth(n int) int {
 // decode reads a leaf, which keeps data.
 func (l *leaf) decode(data []byte) error {
 	n, size := binary.Uvarint(data)
-	if size <= 0 || n == 0 || n > leafPrints {
+	if size <= 0 || n == 0 || n > 1<<16 {
 		return fmt.Errorf("a leaf of prints of %d batches", n)
 	}
 	data = data[size:]
@@ -116,7 +113,7 @@ func (l *leaf) decode(data []byte) error {
 	l.width = placeWidth(int(n))
 	all := len(data) / (printSize + l.width)
 	l.prints, l.places = data[:all*printSize], data[all*printSize:]
-	if len(l.places) != all*l.width {
+	if all == 0 || len(l.places) != all*l.width {
 		return fmt.Errorf("a leaf of %d prints has %d bytes more", all, len(l.places)-all*l.width)
 	}
 	for i := range all {

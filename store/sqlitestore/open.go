@@ -31,6 +31,7 @@ type Store struct {
 	owned          bool
 	log            *slog.Logger
 	now            func() time.Time
+	sizes          sizes
 
 	mu       sync.Mutex
 	closed   bool
@@ -87,7 +88,7 @@ func Open(ctx context.Context, path string, opts *Options) (*Store, error) {
 func New(ctx context.Context, writer, reader *sql.DB, opts *Options) (*Store, error) {
 	s := &Store{
 		writer: writer, reader: reader, quit: make(chan struct{}),
-		log: slog.New(slog.DiscardHandler), now: time.Now,
+		log: slog.New(slog.DiscardHandler), now: time.Now, sizes: sizes{leaf: 2048, level: 32 << 10},
 	}
 	if opts != nil && opts.Logger != nil {
 		s.log = opts.Logger

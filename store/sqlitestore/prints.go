@@ -17,16 +17,18 @@ import (
 // level, and what a level cannot hold moves to the next, leaf by leaf: many
 // claims are written with each leaf, and a call writes a bounded number of
 // leaves.
-const (
-	// levelZero is the number of claims that the uppermost level holds.
-	levelZero = 32 << 10
-	// levelRatio is how many times as many each level holds as the one above.
-	levelRatio = 8
-)
+
+// levelRatio is how many times as many claims each level holds as the one
+// above.
+const levelRatio = 8
+
+// sizes are the greatest numbers of claims of a leaf and of the uppermost
+// level.
+type sizes struct{ leaf, level int }
 
 // capacity is the number of claims that a level holds.
-func capacity(level int) int64 {
-	n := int64(levelZero)
+func (s sizes) capacity(level int) int64 {
+	n := int64(s.level)
 	for range level {
 		n *= levelRatio
 	}
@@ -36,10 +38,12 @@ func capacity(level int) int64 {
 // levels are the claims as a transaction sees them.
 type levels struct {
 	tx     *sql.Tx
+	sizes  sizes
 	seek   *sql.Stmt
 	all    map[int]*level
 	freed  map[int64]bool // batches whose claims are void
 	leaf   leaf           // the one read last
+	id     int64          // its number
 	last   []byte         // its last print
 	buffer []byte
 }
@@ -51,14 +55,14 @@ type level struct {
 }
 
 // openLevels begins to use the levels. The caller must close them.
-func openLevels(ctx context.Context, tx *sql.Tx) (*levels, error) {
-	l := &levels{tx: tx, all: map[int]*level{}, freed: map[int64]bool{}}
+func (s *Store) openLevels(ctx context.Context, tx *sql.Tx) (*levels, error) {
+	l := &levels{tx: tx, sizes: s.sizes, all: map[int]*level{}, freed: map[int64]bool{}}
 	if err := l.read(ctx); err != nil {
 		return nil, err
 	}
 	var err error
 	// A print is in the first leaf that does not end before it, or nowhere.
-	l.seek, err = tx.PrepareContext(ctx, "SELECT last, data FROM prints WHERE level = ? AND last >= ? ORDER BY last LIMIT 1")
+	l.seek, err = tx.PrepareContext(ctx, "SELECT id, last, data FROM prints WHERE level = ? AND last >= ? ORDER BY last LIMIT 1")
 	return l, err
 }
 
@@ -97,7 +101,7 @@ func (l *levels) next(ctx context.Context, n int, p []byte) (bool, error) {
 func (l *levels) load(row *sql.Row) (bool, error) {
 	var data []byte
 	l.last = nil
-	err := row.Scan(&l.last, &data)
+	err := row.Scan(&l.id, &l.last, &data)
 	if isNoRows(err) {
 		return false, nil
 	}
@@ -138,7 +142,7 @@ func (l *levels) find(ctx context.Context, prints []store.Fingerprint, use func(
 // hold so many, and moves on what is too much then.
 func (l *levels) add(ctx context.Context, claims []claim) error {
 	n := 0
-	for capacity(n) < int64(len(claims)) {
+	for l.sizes.capacity(n) < int64(len(claims)) {
 		n++
 	}
 	if len(claims) == 0 {
@@ -147,8 +151,8 @@ func (l *levels) add(ctx context.Context, claims []claim) error {
 	if err := l.merge(ctx, n, claims); err != nil {
 		return err
 	}
-	for ; l.level(n).claims > capacity(n); n++ {
-		for l.level(n).claims > capacity(n) {
+	for ; l.level(n).claims > l.sizes.capacity(n); n++ {
+		for l.level(n).claims > l.sizes.capacity(n) {
 			moved, err := l.take(ctx, n)
 			if err != nil {
 				return err
@@ -192,7 +196,7 @@ func (l *levels) merge(ctx context.Context, n int, claims []claim) error {
 
 // end reads the last leaf of a level, if there is one.
 func (l *levels) end(ctx context.Context, n int) (bool, error) {
-	return l.load(l.tx.QueryRowContext(ctx, "SELECT last, data FROM prints WHERE level = ? ORDER BY last DESC LIMIT 1", n))
+	return l.load(l.tx.QueryRowContext(ctx, "SELECT id, last, data FROM prints WHERE level = ? ORDER BY last DESC LIMIT 1", n))
 }
 
 // merged returns claims and, if asked, those of the leaf that was read last,
@@ -224,7 +228,7 @@ func (l *levels) replace(ctx context.Context, n int, was bool, claims []claim) e
 		}
 	}
 	lv.claims += int64(len(claims))
-	leaves := (len(claims) + leafPrints - 1) / leafPrints
+	leaves := (len(claims) + l.sizes.leaf - 1) / l.sizes.leaf
 	for i := range leaves {
 		part := claims[i*len(claims)/leaves : (i+1)*len(claims)/leaves]
 		l.buffer = appendLeaf(l.buffer[:0], part)
@@ -239,7 +243,7 @@ func (l *levels) replace(ctx context.Context, n int, was bool, claims []claim) e
 // drop deletes the leaf that was read last.
 func (l *levels) drop(ctx context.Context, n int) error {
 	l.level(n).claims -= int64(l.leaf.len())
-	_, err := l.tx.ExecContext(ctx, "DELETE FROM prints WHERE level = ? AND last = ?", n, l.last)
+	_, err := l.tx.ExecContext(ctx, "DELETE FROM prints WHERE id = ?", l.id)
 	return err
 }
 
@@ -247,7 +251,7 @@ func (l *levels) drop(ctx context.Context, n int) error {
 // took before, and returns their claims. The level may still hold too much.
 func (l *levels) take(ctx context.Context, n int) ([]claim, error) {
 	var taken []claim
-	for lv := l.level(n); lv.claims > capacity(n); {
+	for lv := l.level(n); lv.claims > l.sizes.capacity(n); {
 		ok, err := l.next(ctx, n, append(lv.moved, 0)) // the smallest key behind moved
 		if err != nil {
 			return nil, err

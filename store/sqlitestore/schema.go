@@ -83,11 +83,12 @@ CREATE TABLE details (
 	subjects BLOB
 );
 CREATE TABLE prints (
+	id    INTEGER PRIMARY KEY,
 	level INTEGER NOT NULL,
 	last  BLOB NOT NULL,
-	data  BLOB NOT NULL,
-	PRIMARY KEY (level, last)
-) WITHOUT ROWID;
+	data  BLOB NOT NULL
+);
+CREATE UNIQUE INDEX prints_by_last ON prints(level, last);
 CREATE TABLE levels (
 	level  INTEGER PRIMARY KEY,
 	claims INTEGER NOT NULL,

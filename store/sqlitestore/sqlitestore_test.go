@@ -40,18 +40,26 @@ func opened(t testing.TB, path string) *sqlitestore.Store {
 }
 
 func TestStoreKeepsTheRules(t *testing.T) {
+	keepsTheRules(t, storetest.Harness{}, func(*sqlitestore.Store) {})
+}
+
+// Thousands of fingerprints are as many leaves in as many levels then as else
+// hundreds of millions.
+func TestStoreOfSmallLeavesKeepsTheRules(t *testing.T) {
+	keepsTheRules(t, storetest.Harness{Scale: 0.1, Seed: 2}, (*sqlitestore.Store).UseSmallLeaves)
+}
+
+// keepsTheRules runs the suite on stores that are opened and then changed.
+func keepsTheRules(t *testing.T, h storetest.Harness, change func(*sqlitestore.Store)) {
+	t.Helper()
 	paths := map[store.Store]string{}
-	storetest.Run(t, storetest.Harness{
-		Open: func(t *testing.T) store.Store {
-			path := filepath.Join(t.TempDir(), "events.db")
-			st := opened(t, path)
-			paths[st] = path
-			return st
-		},
-		Reopen: func(t *testing.T, st store.Store) store.Store {
-			again := opened(t, paths[st])
-			paths[again] = paths[st]
-			return again
-		},
-	})
+	at := func(t *testing.T, path string) store.Store {
+		st := opened(t, path)
+		change(st)
+		paths[st] = path
+		return st
+	}
+	h.Open = func(t *testing.T) store.Store { return at(t, filepath.Join(t.TempDir(), "events.db")) }
+	h.Reopen = func(t *testing.T, st store.Store) store.Store { return at(t, paths[st]) }
+	storetest.Run(t, h)
 }

@@ -120,7 +120,8 @@ func (w *writer) handOver(ctx context.Context) error {
 	return nil
 }
 
-// touch tells Prune that a Writer is alive that has long filled no block.
+// touch tells Prune and the Claim of others that a Writer is alive that has
+// long filled no block.
 func (w *writer) touch(ctx context.Context) error {
 	if w.st.now().Sub(w.touched) < touchEvery {
 		return nil

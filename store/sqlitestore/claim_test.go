@@ -1,0 +1,165 @@
+package sqlitestore_test
+
+import (
+	"errors"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/sqlitestore"
+)
+
+// openedAt opens a store whose clock is now.
+func openedAt(t *testing.T, path string, now *time.Time) *sqlitestore.Store {
+	t.Helper()
+	st, err := sqlitestore.Open(t.Context(), path, &sqlitestore.Options{Now: func() time.Time { return *now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return st
+}
+
+// begun begins a batch that claims prints.
+func begun(t *testing.T, st *sqlitestore.Store, id string, prints ...store.Fingerprint) store.Writer {
+	t.Helper()
+	w, err := st.Begin(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := st.Claim(t.Context(), id, prints); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func TestClaimsOfASilentWriterCanBeTaken(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	st := openedAt(t, filepath.Join(t.TempDir(), "events.db"), &now)
+	p := store.Fingerprint{1}
+	lost := begun(t, st, "lost", p)
+	now = now.Add(store.ClaimPatience)
+	w := begun(t, st, "b")
+	if _, err := st.Claim(t.Context(), "b", []store.Fingerprint{p}); !errors.Is(err, store.ErrClaimed) {
+		t.Fatalf("Claim: got %v, want %v", err, store.ErrClaimed)
+	}
+	now = now.Add(time.Millisecond)
+	got, err := st.Claim(t.Context(), "b", []store.Fingerprint{p})
+	if d := cmp.Diff([]string{""}, got); d != "" || err != nil {
+		t.Fatal(d, err)
+	}
+	if _, err := lost.Commit(t.Context(), store.Batch{}); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("Commit of a Writer that lost its batch: got %v, want %v", err, store.ErrNotFound)
+	}
+	if _, err := w.Commit(t.Context(), store.Batch{}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEachCallOfAWriterKeepsItsClaims(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	st := openedAt(t, filepath.Join(t.TempDir(), "events.db"), &now)
+	p := []store.Fingerprint{{1}}
+	w := begun(t, st, "a", p...)
+	begun(t, st, "b")
+	row := int64(0)
+	for what, call := range map[string]func() error{
+		"Write": func() error {
+			row++
+			return w.Write(t.Context(), []metrics.Event{{Row: row, Type: "t"}})
+		},
+		"Attach": func() error { return w.Attach(t.Context(), "rejected", []byte("x")) },
+		"Claim": func() error {
+			_, err := st.Claim(t.Context(), "a", p)
+			return err
+		},
+	} {
+		for range 4 {
+			now = now.Add(time.Minute)
+			if err := call(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := st.Claim(t.Context(), "b", p); !errors.Is(err, store.ErrClaimed) {
+			t.Errorf("Claim beside a Writer that calls %s: got %v, want %v", what, err, store.ErrClaimed)
+		}
+	}
+	if _, err := w.Commit(t.Context(), store.Batch{}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPruneSweepsTheClaimsOfDeletedBatches(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.db")
+	st := opened(t, path)
+	st.UseSmallLeaves()
+	prints := make([]store.Fingerprint, 900)
+	somePrints(testRand(), prints)
+	for i := range 9 {
+		w := begun(t, st, strconv.Itoa(i), prints[100*i:100*i+100]...)
+		if _, err := w.Commit(t.Context(), store.Batch{Created: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		if err := st.SetStatus(t.Context(), strconv.Itoa(i), store.Statuses(), store.Completed, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 8 {
+		if err := st.DeleteBatch(t.Context(), strconv.Itoa(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := st.Prune(t.Context(), store.PruneQuery{}); err != nil {
+		t.Fatal(err)
+	}
+	db := direct(t, path)
+	if n := query[int](t, db, "SELECT sum(claims) FROM levels"); n != 100 {
+		t.Errorf("%d claims are left, want 100", n)
+	}
+	if n := query[int](t, db, "SELECT count(*) FROM freed"); n != 0 {
+		t.Errorf("%d batches wait to be swept after Prune", n)
+	}
+	want := make([]string, len(prints))
+	for i := range 100 {
+		want[800+i] = "8"
+	}
+	got, err := st.Owners(t.Context(), prints)
+	if d := cmp.Diff(want, got); d != "" || err != nil {
+		t.Error(d, err)
+	}
+}
+
+func TestADamagedLeafIsAnError(t *testing.T) {
+	for what, data := range map[string]string{
+		"nothing":                      "x''",
+		"no batch":                     "x'00'",
+		"batches that end":             "x'0301'",
+		"no print":                     "x'0101'",
+		"more bytes than prints":       "x'010101'",
+		"a place behind the last":      "CAST(x'02' || x'01' || x'02' || zeroblob(16) || x'02' AS BLOB)",
+		"a number that does not end":   "x'0180'",
+		"a number of batches too high": "x'ffffff7f'",
+	} {
+		t.Run(what, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "events.db")
+			st := opened(t, path)
+			begun(t, st, "a", store.Fingerprint{})
+			execute(t, direct(t, path), "UPDATE prints SET data = "+data)
+			if _, err := st.Owners(t.Context(), []store.Fingerprint{{}}); err == nil {
+				t.Error("Owners: want an error")
+			}
+			if _, err := st.Claim(t.Context(), "a", []store.Fingerprint{{}}); err == nil {
+				t.Error("Claim: want an error")
+			}
+		})
+	}
+}
