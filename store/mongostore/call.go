@@ -28,7 +28,7 @@ const (
 // do calls f, which must be safe to repeat, until it succeeds, or fails for
 // good, or Patience or ctx has ended. Errors: store.ErrUnavailable.
 func (s *Store) do(ctx context.Context, f func(context.Context) error) error {
-	pause := firstPause
+	wait := firstPause
 	for start := time.Now(); ; {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -47,9 +47,19 @@ func (s *Store) do(ctx context.Context, f func(context.Context) error) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("%w: %w", ctx.Err(), err)
-		case <-time.After(pause/2 + rand.N(pause)):
+		case <-time.After(wait/2 + rand.N(wait)):
 		}
-		pause = min(2*pause, maxPause)
+		wait = min(2*wait, maxPause)
+	}
+}
+
+// pause waits, but not longer than ctx.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
 	}
 }
 

@@ -21,6 +21,9 @@ const (
 	maxDocument = 16 << 20
 )
 
+// findKeys is the number of keys that one command looks for.
+const findKeys = 1000
+
 // piece is the content of one insert command.
 type piece struct {
 	docs []bson.Raw
@@ -38,6 +41,16 @@ func (p *piece) add(doc []byte) {
 // document keeps out by a unique key. Its own documents from an earlier try
 // are no such others.
 func (s *Store) insertAll(ctx context.Context, c *mongo.Collection, docs []bson.Raw) ([]int, error) {
+	refused, err := s.insertNew(ctx, c, docs)
+	if err != nil || len(refused) == 0 {
+		return nil, err
+	}
+	return s.withoutOurs(ctx, c, docs, refused)
+}
+
+// insertNew inserts documents and returns the places of those that a document
+// keeps out by a unique key, which may be the same one from an earlier try.
+func (s *Store) insertNew(ctx context.Context, c *mongo.Collection, docs []bson.Raw) ([]int, error) {
 	command := insertCommand(c.Name(), docs)
 	var refused []int
 	err := s.do(ctx, func(ctx context.Context) error {
@@ -55,10 +68,7 @@ func (s *Store) insertAll(ctx context.Context, c *mongo.Collection, docs []bson.
 		}
 		return nil
 	})
-	if err != nil || len(refused) == 0 {
-		return nil, err
-	}
-	return s.withoutOurs(ctx, c, docs, refused)
+	return refused, err
 }
 
 // withoutOurs leaves out the places of documents that are there themselves.

@@ -50,10 +50,8 @@ func (s *Store) claim(ctx context.Context, d *batchDoc) error {
 			}
 			continue // the next turn sees who has it
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(claimPause):
+		if err := pause(ctx, claimPause); err != nil {
+			return err
 		}
 	}
 }

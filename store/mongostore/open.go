@@ -35,8 +35,8 @@ type Options struct {
 }
 
 // Store is a [store.Store] in a MongoDB database. It has the optional
-// abilities [store.Amender], [store.Explainer], [store.Sealer] and
-// [store.Pinger]. It is safe for concurrent use, by several processes too.
+// abilities [store.Amender], [store.Deduper], [store.Explainer], [store.Sealer]
+// and [store.Pinger]. It is safe for concurrent use, by several processes too.
 type Store struct {
 	client *mongo.Client // nil if borrowed
 	db     *mongo.Database
@@ -45,7 +45,7 @@ type Store struct {
 
 	events, batches, attachments, keys *mongo.Collection
 	contributions, shares, journal     *mongo.Collection
-	daily, details                     *mongo.Collection
+	daily, details, fingerprints       *mongo.Collection
 
 	settler     settler
 	cache       dayCache
@@ -56,6 +56,7 @@ type Store struct {
 var (
 	_ store.Store     = (*Store)(nil)
 	_ store.Amender   = (*Store)(nil)
+	_ store.Deduper   = (*Store)(nil)
 	_ store.Explainer = (*Store)(nil)
 	_ store.Sealer    = (*Store)(nil)
 	_ store.Pinger    = (*Store)(nil)
@@ -149,7 +150,7 @@ func (s *Store) nameCollections() {
 	for name, c := range map[string]**mongo.Collection{
 		"events": &s.events, "batches": &s.batches, "attachments": &s.attachments, "keys": &s.keys,
 		"contributions": &s.contributions, "shares": &s.shares, "journal": &s.journal,
-		"dailymetrics": &s.daily, "details": &s.details,
+		"dailymetrics": &s.daily, "details": &s.details, "fingerprints": &s.fingerprints,
 	} {
 		*c = s.db.Collection(name)
 	}

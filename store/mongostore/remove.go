@@ -52,6 +52,9 @@ func (s *Store) clearParts(ctx context.Context, d *batchDoc) error {
 	if err := s.remove(ctx, s.attachments, eq("_id", eq("$gte", d.ID+"/", "$lt", d.ID+"0"))); err != nil {
 		return err
 	}
+	if err := s.removePrints(ctx, d.ID); err != nil {
+		return err
+	}
 	return s.remove(ctx, s.keys, eq("batch_id", d.ID)) // also that of a Commit that got no further
 }
 

@@ -86,6 +86,14 @@ func (s *several) Explain(ctx context.Context, day metrics.Day, eventType string
 	return s.next().Explain(ctx, day, eventType)
 }
 
+func (s *several) Claim(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
+	return s.next().Claim(ctx, id, prints)
+}
+
+func (s *several) Owners(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
+	return s.next().Owners(ctx, prints)
+}
+
 func (s *several) Seal(ctx context.Context, id string) error { return s.next().Seal(ctx, id) }
 
 func (s *several) Ping(ctx context.Context) error {

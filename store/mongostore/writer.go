@@ -74,7 +74,7 @@ func (w *writer) Write(ctx context.Context, events []metrics.Event) error {
 			}
 		}
 	}
-	return nil
+	return w.touch(ctx)
 }
 
 func (w *writer) usable(ctx context.Context) error {
@@ -127,7 +127,8 @@ func (w *writer) flush(ctx context.Context) error {
 	return w.failure()
 }
 
-// touch keeps Prune away and notices that it was here.
+// touch keeps Prune and the Claim of others away, and notices that they were
+// here.
 func (w *writer) touch(ctx context.Context) error {
 	now := w.s.now()
 	if now.Sub(w.touched) < touchEvery {
@@ -162,7 +163,7 @@ func (w *writer) Attach(ctx context.Context, name string, chunk []byte) error {
 		w.chunks[name]++
 		chunk = chunk[n:]
 	}
-	return nil
+	return w.touch(ctx)
 }
 
 // Commit implements [store.Writer].

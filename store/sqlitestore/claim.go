@@ -3,9 +3,9 @@ package sqlitestore
 import (
 	"context"
 	"database/sql"
-	"slices"
 
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/internal/fingerprints"
 )
 
 // Claim implements [store.Deduper], in one transaction.
@@ -21,12 +21,12 @@ func (s *Store) Claim(ctx context.Context, id string, prints []store.Fingerprint
 			return err
 		}
 		defer l.close()
-		sorted, places := distinct(prints)
+		sorted, places := fingerprints.Distinct(prints)
 		owners, err := l.owners(ctx, sorted, map[int64]string{seq: id}, s.holder)
 		if err != nil {
 			return err
 		}
-		answers = answer(owners, places, id)
+		answers = fingerprints.Answers(owners, places, id)
 		return l.add(ctx, unowned(sorted, owners, seq))
 	})
 	return answers, wrap(ctx, err, "claim fingerprints for batch %q", id)
@@ -41,7 +41,7 @@ func (s *Store) Owners(ctx context.Context, prints []store.Fingerprint) ([]strin
 			return err
 		}
 		defer l.close()
-		sorted, places := distinct(prints)
+		sorted, places := fingerprints.Distinct(prints)
 		owners, err := l.owners(ctx, sorted, map[int64]string{}, visible)
 		if err != nil {
 			return err
@@ -61,24 +61,6 @@ func (s *Store) claiming(ctx context.Context, tx *sql.Tx, id string) (seq int64,
 		err = store.ErrNotFound
 	}
 	return seq, err
-}
-
-// distinct returns prints in order and each once, and the place there of each
-// that was given.
-func distinct(prints []store.Fingerprint) (sorted []store.Fingerprint, places []int) {
-	order := make([]int, len(prints))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(i, j int) int { return comparePrints(&prints[i], &prints[j]) })
-	places = make([]int, len(prints))
-	for _, i := range order {
-		if n := len(sorted); n == 0 || sorted[n-1] != prints[i] {
-			sorted = append(sorted, prints[i])
-		}
-		places[i] = len(sorted) - 1
-	}
-	return sorted, places
 }
 
 // owners returns for each print, which ascend, the id of the batch that has
@@ -102,19 +84,6 @@ func (l *levels) owners(ctx context.Context, sorted []store.Fingerprint, known m
 		return nil
 	})
 	return owners, err
-}
-
-// answer returns the owner of each print in the order of the call. Those that
-// have none are given to the batch of id, the first time.
-func answer(owners []string, places []int, id string) []string {
-	had := slices.Clone(owners)
-	answers := make([]string, len(places))
-	for i, place := range places {
-		if answers[i] = had[place]; answers[i] == "" {
-			had[place] = id
-		}
-	}
-	return answers
 }
 
 // unowned returns claims of a batch for the prints that no batch has.

@@ -1,12 +1,12 @@
 package sqlitestore
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"sort"
 
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/internal/fingerprints"
 )
 
 // printSize is the size of a fingerprint.
@@ -18,8 +18,6 @@ type claim struct {
 	print store.Fingerprint
 	seq   int64
 }
-
-func comparePrints(a, b *store.Fingerprint) int { return bytes.Compare(a[:], b[:]) }
 
 // leaf is a number of claims in ascending order, as they are stored: how many
 // batches they are of, the numbers of those, the prints, and for each print
@@ -53,7 +51,7 @@ func (l *leaf) seq(i int) int64 { return l.seqs[l.place(i)] }
 // find returns the place of a print at or behind a place, or where it would
 // be.
 func (l *leaf) find(from int, p *store.Fingerprint) (int, bool) {
-	i := from + sort.Search(l.len()-from, func(i int) bool { return comparePrints(l.print(from+i), p) >= 0 })
+	i := from + sort.Search(l.len()-from, func(i int) bool { return fingerprints.Compare(l.print(from+i), p) >= 0 })
 	return i, i < l.len() && *l.print(i) == *p
 }
 

@@ -8,6 +8,7 @@ import (
 	"sort"
 
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/internal/fingerprints"
 )
 
 // Fingerprints have no order that a file could profit from: in a B-tree nearly
@@ -179,7 +180,7 @@ func (l *levels) merge(ctx context.Context, n int, claims []claim) error {
 		count := len(claims)
 		if ok {
 			last := l.leaf.print(l.leaf.len() - 1)
-			count = sort.Search(count, func(i int) bool { return comparePrints(&claims[i].print, last) > 0 })
+			count = sort.Search(count, func(i int) bool { return fingerprints.Compare(&claims[i].print, last) > 0 })
 		} else if err == nil {
 			ok, err = l.end(ctx, n)
 		}
@@ -208,7 +209,7 @@ func (l *levels) merged(claims []claim, withLeaf bool) []claim {
 	all := make([]claim, 0, len(claims)+l.leaf.len())
 	for i := range l.leaf.len() {
 		c := claim{*l.leaf.print(i), l.leaf.seq(i)}
-		for len(claims) > 0 && comparePrints(&claims[0].print, &c.print) < 0 {
+		for len(claims) > 0 && fingerprints.Compare(&claims[0].print, &c.print) < 0 {
 			all, claims = append(all, claims[0]), claims[1:]
 		}
 		if !l.freed[c.seq] {

@@ -1,0 +1,45 @@
+// Package fingerprints has what the stores have in common about them.
+package fingerprints
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// Compare orders fingerprints.
+func Compare(a, b *store.Fingerprint) int { return bytes.Compare(a[:], b[:]) }
+
+// Distinct returns fingerprints in ascending order and each once, and the
+// place there of each that was given.
+func Distinct(prints []store.Fingerprint) (sorted []store.Fingerprint, places []int) {
+	order := make([]int, len(prints))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(i, j int) int { return Compare(&prints[i], &prints[j]) })
+	places = make([]int, len(prints))
+	sorted = make([]store.Fingerprint, 0, len(prints))
+	for _, i := range order {
+		if n := len(sorted); n == 0 || sorted[n-1] != prints[i] {
+			sorted = append(sorted, prints[i])
+		}
+		places[i] = len(sorted) - 1
+	}
+	return sorted, places
+}
+
+// Answers returns the owner of each fingerprint in the order of the call, from
+// the owners of the distinct ones. One without an owner was given to the batch
+// of id, whose it is where it comes again.
+func Answers(owners []string, places []int, id string) []string {
+	had := slices.Clone(owners)
+	answers := make([]string, len(places))
+	for i, place := range places {
+		if answers[i] = had[place]; answers[i] == "" {
+			had[place] = id
+		}
+	}
+	return answers
+}

@@ -1,0 +1,193 @@
+package mongostore
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"sort"
+	"sync"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/internal/fingerprints"
+)
+
+// Owners implements [store.Deduper].
+func (s *Store) Owners(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
+	sorted, distinct := fingerprints.Distinct(prints)
+	places := make([]int, len(sorted))
+	for i := range places {
+		places[i] = i
+	}
+	docs, err := s.printDocs(ctx, sorted, places)
+	known := map[string]string{}
+	if err == nil {
+		err = s.judge(ctx, docs, known, func(context.Context, *batchDoc) (string, error) { return "", nil })
+	}
+	if err != nil {
+		return nil, wrap(err, "look for the owners of fingerprints")
+	}
+	owners := make([]string, len(prints))
+	for i, place := range distinct {
+		owners[i] = known[docs[place].batch]
+	}
+	return owners, nil
+}
+
+// judge finds out which of the batches of documents are visible: known has the
+// ids of those then, and "" for those that are gone. It asks unfinished about
+// those that are being written.
+func (s *Store) judge(ctx context.Context, docs []printDoc, known map[string]string, unfinished verdict) error {
+	var ids []string
+	for _, d := range docs {
+		if _, ok := known[d.batch]; !ok && d.batch != "" {
+			known[d.batch] = ""
+			ids = append(ids, d.batch)
+		}
+	}
+	for some := range slices.Chunk(ids, oldPage) {
+		batches, err := findAll[batchDoc](ctx, s, s.batches, eq("_id", eq("$in", some)), nil)
+		if err != nil {
+			return err
+		}
+		for i := range batches {
+			if known[batches[i].ID], err = s.judgeBatch(ctx, &batches[i], unfinished); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// verdict returns the id of a batch, or "" if what it has is free.
+type verdict func(context.Context, *batchDoc) (string, error)
+
+func (s *Store) judgeBatch(ctx context.Context, d *batchDoc, unfinished verdict) (string, error) {
+	if d.Status == statusUploading {
+		return unfinished(ctx, d)
+	}
+	if !d.visible() {
+		return "", nil
+	}
+	gone, err := s.isGone(ctx, d)
+	if err != nil || gone {
+		return "", err
+	}
+	return d.ID, nil
+}
+
+// fence takes the batch from a Writer that has long been silent. Errors:
+// store.ErrClaimed when it has not.
+func (s *Store) fence(ctx context.Context, d *batchDoc) (string, error) {
+	limit := s.now().Add(-store.ClaimPatience)
+	if !d.Updated.Before(limit) {
+		return "", store.ErrClaimed
+	}
+	_, err := s.update(ctx, s.batches, eq("_id", d.ID, "status", statusUploading, "updated_at", eq("$lt", limit)),
+		eq("$set", eq("status", statusRemoved, "updated_at", s.now())))
+	if err != nil {
+		return "", err
+	}
+	var now batchDoc
+	err = s.find(ctx, s.batches, eq("_id", d.ID), &now)
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return s.judgeBatch(ctx, &now, s.fence)
+}
+
+// printDoc is what the document of a fingerprint says. No batch means that
+// there is none.
+type printDoc struct {
+	batch string
+	call  int64
+}
+
+// printDocs reads the documents of the fingerprints at places.
+func (s *Store) printDocs(ctx context.Context, prints []store.Fingerprint, places []int) ([]printDoc, error) {
+	docs := make([]printDoc, len(places))
+	err := s.inPieces(ctx, len(places), findKeys, func(ctx context.Context, from, to int) error {
+		return s.readPrintDocs(ctx, prints, places[from:to], docs[from:to])
+	})
+	return docs, err
+}
+
+func (s *Store) readPrintDocs(ctx context.Context, prints []store.Fingerprint, places []int, docs []printDoc) error {
+	keys := make(bson.A, 0, len(places))
+	for _, place := range places {
+		keys = append(keys, prints[place][:])
+	}
+	ids := map[string]string{} // each once in memory
+	opts := options.Find().SetBatchSize(int32(len(places)))
+	return s.each(ctx, s.fingerprints, eq("_id", eq("$in", keys)), opts, func(doc bson.Raw) error {
+		_, key := doc.Lookup("_id").Binary()
+		p := store.Fingerprint(key)
+		i := sort.Search(len(places), func(i int) bool { return fingerprints.Compare(&prints[places[i]], &p) >= 0 })
+		id := doc.Lookup("batch_id").StringValue()
+		if _, ok := ids[id]; !ok {
+			ids[id] = id
+		}
+		docs[i] = printDoc{batch: ids[id], call: doc.Lookup("call").Int64()}
+		return nil
+	})
+}
+
+// doc is the document of a fingerprint that this call gives.
+func (c *claim) doc(p *store.Fingerprint) bson.Raw {
+	b, start := openDoc(make([]byte, 0, len(p)+len(c.id)+64))
+	b = binary.LittleEndian.AppendUint32(appendKey(b, bson.TypeBinary, "_id"), uint32(len(p)))
+	b = append(append(b, bson.TypeBinaryGeneric), p[:]...)
+	b = appendString(b, "batch_id", c.id)
+	return closeDoc(appendInt64(b, "call", c.call), start)
+}
+
+// inPieces calls f with parts of n things, of a size, some at once, and returns
+// the first error.
+func (s *Store) inPieces(ctx context.Context, n, size int, f func(ctx context.Context, from, to int) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	places := make(chan struct{}, s.opts.Inserters)
+	var under sync.WaitGroup
+	for from := 0; from < n && ctx.Err() == nil; from += size {
+		places <- struct{}{}
+		under.Go(func() {
+			defer func() { <-places }()
+			if err := f(ctx, from, min(from+size, n)); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	under.Wait()
+	return context.Cause(ctx)
+}
+
+// keyOnly is a document of which only the key is of interest.
+type keyOnly struct {
+	Key bson.RawValue `bson:"_id"`
+}
+
+// removePrints deletes the documents of what a batch had, in parts: they are
+// all over the collection.
+func (s *Store) removePrints(ctx context.Context, id string) error {
+	for {
+		opts := options.Find().SetProjection(eq("_id", 1)).SetLimit(findKeys)
+		docs, err := findAll[keyOnly](ctx, s, s.fingerprints, eq("batch_id", id), opts)
+		if err != nil || len(docs) == 0 {
+			return err
+		}
+		keys := make(bson.A, 0, len(docs))
+		for _, d := range docs {
+			keys = append(keys, d.Key)
+		}
+		if err := s.remove(ctx, s.fingerprints, eq("batch_id", id, "_id", eq("$in", keys))); err != nil {
+			return err
+		}
+	}
+}
