@@ -168,25 +168,20 @@ func (s *Store) inPieces(ctx context.Context, n, size int, f func(ctx context.Co
 	return context.Cause(ctx)
 }
 
-// keyOnly is a document of which only the key is of interest.
-type keyOnly struct {
-	Key bson.RawValue `bson:"_id"`
-}
-
-// removePrints deletes the documents of what a batch had, in parts: they are
-// all over the collection.
+// removePrints deletes the documents of what a batch had, in parts that one
+// command can do.
 func (s *Store) removePrints(ctx context.Context, id string) error {
 	for {
-		opts := options.Find().SetProjection(eq("_id", 1)).SetLimit(findKeys)
-		docs, err := findAll[keyOnly](ctx, s, s.fingerprints, eq("batch_id", id), opts)
-		if err != nil || len(docs) == 0 {
+		opts := options.Find().SetProjection(eq("_id", 1)).SetSort(eq("_id", 1)).SetSkip(insertDocs).SetLimit(1)
+		next, err := findAll[bson.Raw](ctx, s, s.fingerprints, eq("batch_id", id), opts)
+		if err != nil {
 			return err
 		}
-		keys := make(bson.A, 0, len(docs))
-		for _, d := range docs {
-			keys = append(keys, d.Key)
+		part := eq("batch_id", id)
+		for _, doc := range next {
+			part = append(part, eq("_id", eq("$lt", doc.Lookup("_id")))...)
 		}
-		if err := s.remove(ctx, s.fingerprints, eq("batch_id", id, "_id", eq("$in", keys))); err != nil {
+		if err := s.remove(ctx, s.fingerprints, part); err != nil || len(next) == 0 {
 			return err
 		}
 	}

@@ -28,7 +28,7 @@ func (s *Store) setUp(ctx context.Context) error {
 		{s.batches, bson.D{{Key: "idempotency_key", Value: 1}}, nil},
 		{s.batches, bson.D{{Key: "repairs", Value: 1}, {Key: "batch_id", Value: -1}}, nil},
 		{s.keys, bson.D{{Key: "batch_id", Value: 1}}, nil},
-		{s.fingerprints, bson.D{{Key: "batch_id", Value: 1}}, nil},
+		{s.fingerprints, bson.D{{Key: "batch_id", Value: 1}, {Key: "_id", Value: 1}}, nil},
 		{s.shares, bson.D{{Key: "date", Value: 1}, {Key: "_id", Value: 1}}, nil},
 		{s.shares, bson.D{{Key: "revision", Value: 1}, {Key: "date", Value: 1}}, nil},
 		{s.daily, bson.D{{Key: "date", Value: 1}}, unique},

@@ -369,12 +369,12 @@ func claimMany(c *check) {
 		return b.ID
 	}
 	var some []store.Fingerprint
-	for i := 0; i < len(all); i += 16 {
+	for i := 0; i < len(all); i += 64 {
 		some = append(some, all[i])
 	}
 	first := claimAll()
 	second := c.holding(all[total:])
-	want := slices.Concat(times((total+15)/16, first), times(len(some)-(total+15)/16, second))
+	want := slices.Concat(times((total+63)/64, first), times(len(some)-(total+63)/64, second))
 	_, b := c.prepare(filled())
 	c.claim("of what two batches have", b.ID, some, want)
 	c.must(c.st.DeleteBatch(c.Context(), first), "DeleteBatch")

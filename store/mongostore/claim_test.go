@@ -1,0 +1,228 @@
+package mongostore_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/event"
+
+	"github.com/eventmetrics/eventmetrics/internal/testenv"
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/mongostore"
+)
+
+var (
+	three   = []store.Fingerprint{{1}, {2}, {3}}
+	noOwner = []string{"", "", ""}
+)
+
+// begun begins a batch that claims prints, which must be free.
+func begun(t *testing.T, st *mongostore.Store, id string, prints ...store.Fingerprint) store.Writer {
+	t.Helper()
+	w, err := st.Begin(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := st.Claim(t.Context(), id, prints)
+	if d := cmp.Diff(make([]string, len(prints)), got); d != "" || err != nil {
+		t.Fatal(d, err)
+	}
+	return w
+}
+
+// having commits a batch that has prints.
+func having(t *testing.T, st *mongostore.Store, id string, prints ...store.Fingerprint) {
+	t.Helper()
+	if _, err := begun(t, st, id, prints...).Commit(t.Context(), store.Batch{Created: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// An insert is sent again when its answer is lost, and finds its own documents.
+func TestClaimThatIsSentAgainIsNoRepeat(t *testing.T) {
+	uri := testenv.Mongo(t)
+	prints := database(t, uri).Collection("fingerprints")
+	var once sync.Once
+	st := openSeen(t, uri, &net.Dialer{}, func(ctx context.Context, e *event.CommandStartedEvent) {
+		if e.CommandName != "insert" || e.Command.Lookup("insert").StringValue() != prints.Name() {
+			return
+		}
+		once.Do(func() {
+			docs, err := e.Command.Lookup("documents").Array().Values()
+			if err != nil {
+				t.Error(err)
+			}
+			for _, doc := range docs[1:] {
+				if _, err := prints.InsertOne(ctx, doc.Document()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	})
+	id := batchID(1)
+	begun(t, st, id, three...)
+	got, err := st.Claim(t.Context(), id, append(three, store.Fingerprint{4}))
+	if d := cmp.Diff([]string{id, id, id, ""}, got); d != "" || err != nil {
+		t.Errorf("Claim by another call: %s %v", d, err)
+	}
+}
+
+// A claim that is overtaken before it inserts, or before it takes over what a
+// deleted batch had, finds who was first.
+func TestClaimThatIsOvertakenSeesIt(t *testing.T) {
+	for _, command := range []string{"insert", "update"} {
+		t.Run(command, func(t *testing.T) {
+			uri := testenv.Mongo(t)
+			st := opened(t, uri)
+			if command == "update" {
+				having(t, st, batchID(1), three...)
+				hide(t, uri, batchID(1))
+			}
+			slow, held, let := openHeld(t, uri, command, "fingerprints")
+			defer let()
+			id, first := batchID(2), batchID(3)
+			if _, err := slow.Begin(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			done := make(chan error)
+			go func() {
+				var err error
+				got, err = slow.Claim(t.Context(), id, three)
+				done <- err
+			}()
+			<-held
+			having(t, st, first, three[1:]...)
+			let()
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff([]string{"", first, first}, got); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+// hide makes a batch as it is when its process was lost while deleting it.
+func hide(t *testing.T, uri, id string) {
+	t.Helper()
+	_, err := database(t, uri).Collection("batches").UpdateByID(t.Context(), id, bson.M{"$set": bson.M{"status": "removing"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestClaimsOfASilentWriterCanBeTaken(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	uri := testenv.Mongo(t)
+	st := openedAt(t, uri, &now)
+	lost := begun(t, st, batchID(1), three...)
+	now = now.Add(store.ClaimPatience)
+	w := begun(t, st, batchID(2))
+	if _, err := st.Claim(t.Context(), batchID(2), three); !errors.Is(err, store.ErrClaimed) {
+		t.Fatalf("Claim: got %v, want %v", err, store.ErrClaimed)
+	}
+	now = now.Add(time.Millisecond)
+	got, err := st.Claim(t.Context(), batchID(2), three)
+	if d := cmp.Diff(noOwner, got); d != "" || err != nil {
+		t.Fatal(d, err)
+	}
+	if _, err := lost.Commit(t.Context(), store.Batch{}); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("Commit of a Writer that lost its batch: got %v, want %v", err, store.ErrNotFound)
+	}
+	if err := lost.Abort(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := w.Commit(t.Context(), store.Batch{}); err != nil {
+		t.Error(err)
+	}
+	got, err = st.Owners(t.Context(), three)
+	if d := cmp.Diff(slices.Repeat([]string{batchID(2)}, 3), got); d != "" || err != nil {
+		t.Error(d, err)
+	}
+}
+
+// openedAt opens a store whose clock is now.
+func openedAt(t *testing.T, uri string, now *time.Time) *mongostore.Store {
+	t.Helper()
+	st, err := mongostore.Open(t.Context(), uri, &mongostore.Options{Now: func() time.Time { return *now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st.StopSettling()
+	t.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return st
+}
+
+func TestEachCallOfAWriterKeepsItsClaims(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	st := openedAt(t, testenv.Mongo(t), &now)
+	id := batchID(1)
+	w := begun(t, st, id, three...)
+	begun(t, st, batchID(2))
+	row := int64(0)
+	for what, call := range map[string]func() error{
+		"Write": func() error {
+			row++
+			return w.Write(t.Context(), []metrics.Event{{Row: row, Type: "t"}})
+		},
+		"Attach": func() error { return w.Attach(t.Context(), "rejected", []byte("x")) },
+		"Claim": func() error {
+			_, err := st.Claim(t.Context(), id, three)
+			return err
+		},
+	} {
+		for range 4 {
+			now = now.Add(time.Minute)
+			if err := call(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := st.Claim(t.Context(), batchID(2), three); !errors.Is(err, store.ErrClaimed) {
+			t.Errorf("Claim beside a Writer that calls %s: got %v, want %v", what, err, store.ErrClaimed)
+		}
+	}
+	if _, err := w.Commit(t.Context(), store.Batch{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// Whatever write of a deletion a process is lost at, what the batch had is
+// free as soon as nobody sees it, and Prune removes it.
+func TestClaimsOfADeletionThatWasLostAreFree(t *testing.T) {
+	for lost, writes := true, 0; lost; writes++ {
+		uri := testenv.Mongo(t)
+		st := opened(t, uri)
+		having(t, st, batchID(1), three...)
+		cut, network := openCut(t, uri)
+		lost = network.run(t, writes, func(ctx context.Context) { _ = cut.DeleteBatch(ctx, batchID(1)) })
+		if _, err := st.Batch(t.Context(), batchID(1)); err == nil {
+			continue
+		}
+		begun(t, st, batchID(2), three[0])
+		_, err := st.Prune(t.Context(), store.PruneQuery{Before: time.Now().Add(time.Hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := st.Prune(t.Context(), store.PruneQuery{Before: time.Now().Add(time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
+		n, err := database(t, uri).Collection("fingerprints").CountDocuments(t.Context(), bson.M{})
+		if err != nil || n != 0 {
+			t.Errorf("lost after %d writes: %d fingerprints are left, %v", writes, n, err)
+		}
+	}
+}
