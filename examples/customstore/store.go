@@ -1,10 +1,10 @@
 // Package customstore is a store in memory, and the model for authors of
 // stores: the shortest code that keeps every promise of package store.
 //
-// One mutex guards three maps. The ledger maps a batch to its contribution,
+// One mutex guards a few maps. The ledger maps a batch to its contribution,
 // and Daily sums it anew each time, so that recording once, deleting and
 // amending are plain map operations. A store with a database keeps the same
-// three things in it. The package's test runs the conformance suite.
+// things in it. The package's test runs the conformance suite.
 package customstore
 
 import (

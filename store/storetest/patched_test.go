@@ -28,6 +28,8 @@ type patched struct {
 	contribution func(ctx context.Context, id string) (metrics.Contribution, error)
 	amend        func(ctx context.Context, id string, c metrics.Contribution) error
 	explain      func(ctx context.Context, day metrics.Day, eventType string) iter.Seq2[store.Share, error]
+	claim        func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error)
+	owners       func(ctx context.Context, prints []store.Fingerprint) ([]string, error)
 	seal         func(ctx context.Context, id string) error
 	ping         func(ctx context.Context) error
 	reopen       func() store.Store
@@ -49,6 +51,8 @@ func newPatched() *patched {
 		contribution: st.Contribution,
 		amend:        st.Amend,
 		explain:      st.Explain,
+		claim:        st.Claim,
+		owners:       st.Owners,
 		seal:         st.Seal,
 		ping:         func(ctx context.Context) error { return ctx.Err() },
 	}
@@ -105,6 +109,14 @@ func (p *patched) Amend(ctx context.Context, id string, c metrics.Contribution) 
 
 func (p *patched) Explain(ctx context.Context, day metrics.Day, eventType string) iter.Seq2[store.Share, error] {
 	return p.explain(ctx, day, eventType)
+}
+
+func (p *patched) Claim(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
+	return p.claim(ctx, id, prints)
+}
+
+func (p *patched) Owners(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
+	return p.owners(ctx, prints)
 }
 
 func (p *patched) Seal(ctx context.Context, id string) error { return p.seal(ctx, id) }

@@ -1,0 +1,350 @@
+package storetest_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+func brokenDedupers() []broken {
+	return slices.Concat(brokenClaims(), brokenAnswersOfClaims(), brokenOwners(), brokenEnds(), brokenClaimsBesides())
+}
+
+// editClaims changes the answers of Claim.
+func (p *patched) editClaims(edit func(id string, answers []string)) {
+	p.claim = func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
+		answers, err := p.Store.Claim(ctx, id, prints)
+		edit(id, answers)
+		return answers, err
+	}
+}
+
+// coarse calls Claim and Owners with fingerprints that have lost something.
+func (p *patched) coarse(lose func(f *store.Fingerprint)) {
+	all := func(prints []store.Fingerprint) []store.Fingerprint {
+		prints = slices.Clone(prints)
+		for i := range prints {
+			lose(&prints[i])
+		}
+		return prints
+	}
+	p.claim = func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
+		return p.Store.Claim(ctx, id, all(prints))
+	}
+	p.owners = func(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
+		return p.Store.Owners(ctx, all(prints))
+	}
+}
+
+func brokenClaims() []broken {
+	answers, exact, many := "Deduper: Claim answers with the batch that has each fingerprint",
+		"Deduper: fingerprints that differ in one bit are different", "Deduper: many fingerprints are known as well as few"
+	return []broken{
+		{"claims nothing", answers, "Claim of some that a batch has: answer 0", func(p *patched) {
+			p.claim = func(_ context.Context, _ string, prints []store.Fingerprint) ([]string, error) {
+				return make([]string, len(prints)), nil
+			}
+		}},
+		{"answers in another order", answers, "Claim out of order: answer", func(p *patched) {
+			p.editClaims(func(_ string, answers []string) { slices.Sort(answers); slices.Reverse(answers) })
+		}},
+		{"answers for the known only", answers, "answers to 100 fingerprints", func(p *patched) {
+			p.claim = func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
+				answers, err := p.Store.Claim(ctx, id, prints)
+				return slices.DeleteFunc(answers, func(id string) bool { return id == "" }), err
+			}
+		}},
+		{"compares a part of each fingerprint", exact, "Owners of fingerprints that differ in one bit", func(p *patched) {
+			p.coarse(func(f *store.Fingerprint) { f[15] = 0 })
+		}},
+		{"loses one bit", exact, "Claim of new fingerprints: answer 0", func(p *patched) {
+			p.coarse(func(f *store.Fingerprint) { f[0] &= 0x7f })
+		}},
+		{"forgets what does not fit", many, "Claim of what two batches have: answer", func(p *patched) {
+			claimed := map[string]int{}
+			p.claim = func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
+				if claimed[id] += len(prints); claimed[id] > 90_000 && len(claimed) < 3 {
+					return make([]string, len(prints)), nil
+				}
+				return p.Store.Claim(ctx, id, prints)
+			}
+		}},
+	}
+}
+
+func brokenAnswersOfClaims() []broken {
+	repeats, keeps := "Deduper: a repeat has the id of its own batch", "Deduper: Claim does not change or keep the fingerprints"
+	return []broken{
+		{"gives a fingerprint twice", repeats, "Claim of repeats: answer 2 of 6", func(p *patched) {
+			p.editClaims(func(id string, answers []string) {
+				for i := range answers {
+					if answers[i] == id {
+						answers[i] = ""
+					}
+				}
+			})
+		}},
+		{"takes what a call before claimed for new", repeats, "Claim of what the batch has: answer 1", func(p *patched) {
+			p.claim = func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
+				answers, err := p.Store.Claim(ctx, id, prints)
+				seen := map[store.Fingerprint]bool{}
+				for i, f := range prints {
+					if answers[i] == id && !seen[f] {
+						answers[i] = ""
+					}
+					seen[f] = true
+				}
+				return answers, err
+			}
+		}},
+		{"sorts the fingerprints of the caller", keeps, "Claim changed the fingerprints", func(p *patched) {
+			p.claim = func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
+				slices.SortFunc(prints, func(a, b store.Fingerprint) int { return slices.Compare(a[:], b[:]) })
+				return p.Store.Claim(ctx, id, prints)
+			}
+		}},
+		{"keeps the fingerprints of the caller", keeps, "Owners after the caller has written over", func(p *patched) {
+			var late func() error
+			p.claim = func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
+				late = func() error { _, err := p.Store.Claim(ctx, id, prints); return err }
+				return make([]string, len(prints)), nil
+			}
+			p.writer = func(_ context.Context, _ string, w *patchedWriter) error {
+				commit := w.commit
+				w.commit = func(ctx context.Context, b store.Batch) (store.Batch, error) {
+					if err := late(); err != nil {
+						return b, err
+					}
+					return commit(ctx, b)
+				}
+				return nil
+			}
+		}},
+		{"keeps its answer", keeps, "Owners after the caller has written over an answer", func(p *patched) {
+			var kept []string
+			p.owners = func(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
+				var err error
+				if kept == nil {
+					kept, err = p.Store.Owners(ctx, prints)
+				}
+				return kept, err
+			}
+		}},
+	}
+}
+
+func brokenOwners() []broken {
+	owners, unfinished, needs := "Deduper: Owners sees visible batches and changes nothing",
+		"Deduper: what an unfinished Writer has is ErrClaimed", "Deduper: Claim needs a Writer"
+	return []broken{
+		{"has Owners that see unfinished batches", owners, "Owners beside an unfinished Writer: answer 10", func(p *patched) {
+			claimer := newClaimer(p)
+			p.owners = func(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
+				owners, err := p.Store.Owners(ctx, prints)
+				for i, f := range prints {
+					if owners[i] == "" {
+						owners[i] = claimer.who[f]
+					}
+				}
+				return owners, err
+			}
+		}},
+		{"has Owners that claim", owners, "Claim after Owners: answer 20", func(p *patched) {
+			claimer := newClaimer(p)
+			p.owners = func(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
+				owners, err := p.Store.Owners(ctx, prints)
+				_, _ = p.Store.Claim(ctx, claimer.last, prints)
+				return owners, err
+			}
+		}},
+		{"answers with an unfinished batch", unfinished, "Claim of what an unfinished Writer has: got error <nil>", func(p *patched) {
+			p.claim = func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
+				answers, err := p.Store.Claim(ctx, id, prints)
+				return answers, ignore(store.ErrClaimed, err)
+			}
+		}},
+		{"takes what an unfinished Writer has", unfinished, "Claim of what an unfinished Writer has: got error <nil>", func(p *patched) {
+			claimer := newClaimer(p)
+			p.claim = func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
+				answers, err := claimer.claim(ctx, id, prints)
+				if errors.Is(err, store.ErrClaimed) {
+					return make([]string, len(prints)), nil
+				}
+				return answers, err
+			}
+		}},
+		{"claims for any batch", needs, "that is committed: got error <nil>", func(p *patched) {
+			p.claim = func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
+				answers, err := p.Store.Claim(ctx, id, prints)
+				return answers, ignore(store.ErrNotFound, err)
+			}
+		}},
+		{"looks without a context", "a method whose context has ended says so and does nothing", "Owners with a cancelled context", func(p *patched) {
+			p.owners = func(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
+				return p.Store.Owners(context.WithoutCancel(ctx), prints)
+			}
+		}},
+	}
+}
+
+// claimer notes what Claim is called with.
+type claimer struct {
+	st   store.Deduper
+	mu   sync.Mutex
+	who  map[store.Fingerprint]string
+	last string
+}
+
+func newClaimer(p *patched) *claimer {
+	c := &claimer{st: p.Store, who: map[store.Fingerprint]string{}}
+	p.claim = c.claim
+	return c
+}
+
+func (c *claimer) claim(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	answers, err := c.st.Claim(ctx, id, prints)
+	for i, f := range prints {
+		if err == nil && answers[i] == "" {
+			c.who[f] = id
+		}
+	}
+	c.last = id
+	return answers, err
+}
+
+// remember makes Claim and Owners answer with what a batch had, though it is
+// gone, if that is so.
+func (c *claimer) remember(p *patched, still func(id string) bool) {
+	fill := func(prints []store.Fingerprint, answers []string) {
+		for i, f := range prints {
+			if owner := c.who[f]; answers[i] == "" && owner != "" && still(owner) {
+				answers[i] = owner
+			}
+		}
+	}
+	p.claim = func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
+		answers, err := c.st.Claim(ctx, id, prints)
+		if err != nil {
+			return nil, err
+		}
+		fill(prints, answers)
+		for i, f := range prints {
+			if answers[i] == "" {
+				c.who[f] = id
+			}
+		}
+		return answers, nil
+	}
+	p.owners = func(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
+		answers, err := c.st.Owners(ctx, prints)
+		fill(prints, answers)
+		return answers, err
+	}
+}
+
+func brokenEnds() []broken {
+	ends := "Deduper: claims end with their batch"
+	return []broken{
+		{"keeps the claims of an aborted batch", ends, "after Abort: answer 10", func(p *patched) {
+			aborted := map[string]bool{}
+			newClaimer(p).remember(p, func(id string) bool { return aborted[id] })
+			p.writer = func(_ context.Context, id string, w *patchedWriter) error {
+				abort := w.abort
+				w.abort = func(ctx context.Context) error {
+					aborted[id] = true
+					return abort(ctx)
+				}
+				return nil
+			}
+		}},
+		{"keeps the claims of a deleted batch", ends, "after DeleteBatch: answer 10", func(p *patched) {
+			deleted := map[string]bool{}
+			newClaimer(p).remember(p, func(id string) bool { return deleted[id] })
+			p.deleteBatch = func(ctx context.Context, id string) error {
+				deleted[id] = true
+				return p.Store.DeleteBatch(ctx, id)
+			}
+		}},
+		{"keeps the claims of a pruned batch", ends, "after Prune of the ", func(p *patched) {
+			c := newClaimer(p)
+			pruned := map[string]bool{}
+			c.remember(p, func(id string) bool { return pruned[id] })
+			p.prune = func(ctx context.Context, q store.PruneQuery) (store.Pruned, error) {
+				for _, id := range c.who {
+					if b, err := p.Store.Batch(ctx, id); err != nil || b.Status == store.Uploaded {
+						pruned[id] = true
+					}
+				}
+				return p.Store.Prune(ctx, q)
+			}
+		}},
+		{"frees the claims of a sealed batch", "Deduper: Seal keeps claims", "Owners after Seal: answer 0", func(p *patched) {
+			p.owners = func(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
+				owners, err := p.Store.Owners(ctx, prints)
+				for i, id := range owners {
+					if b, _ := p.Store.Batch(ctx, id); b.Sealed {
+						owners[i] = ""
+					}
+				}
+				return owners, err
+			}
+		}},
+		{"confuses claims once a batch was deleted", "Deduper: claims are those of a map", "after 10 random steps", func(p *patched) {
+			deleted := false
+			p.deleteBatch = func(ctx context.Context, id string) error {
+				deleted = true
+				return p.Store.DeleteBatch(ctx, id)
+			}
+			p.owners = func(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
+				owners, err := p.Store.Owners(ctx, prints)
+				if i := slices.IndexFunc(owners, func(id string) bool { return id != "" }); i >= 0 && deleted {
+					owners[i] = ""
+				}
+				return owners, err
+			}
+		}},
+		{"loses claims with the process", "Deduper: claims survive the process", "Owners after the process was lost: answer 0", func(p *patched) {
+			p.reopen = func() store.Store {
+				p.owners = func(_ context.Context, prints []store.Fingerprint) ([]string, error) {
+					return make([]string, len(prints)), nil
+				}
+				return p
+			}
+		}},
+	}
+}
+
+func brokenClaimsBesides() []broken {
+	return []broken{
+		{"gives a fingerprint to two", "Deduper: one of several Writers has a fingerprint", "a fingerprint was given to", func(p *patched) {
+			p.claim = func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
+				_, err := p.Store.Claim(ctx, id, prints)
+				return make([]string, len(prints)), ignore(store.ErrClaimed, err)
+			}
+		}},
+		{"refuses a Claim while events are written", "Deduper: Claim may be called beside the Writer", "the writer is busy", func(p *patched) {
+			p.claim = func(context.Context, string, []store.Fingerprint) ([]string, error) {
+				return nil, errors.New("the writer is busy")
+			}
+		}},
+		{"loses events that are written beside a Claim", "Deduper: Claim may be called beside the Writer", "Commit: got ", func(p *patched) {
+			p.writer = func(_ context.Context, _ string, w *patchedWriter) error {
+				write, skipped := w.write, false
+				w.write = func(ctx context.Context, events []metrics.Event) error {
+					if !skipped && len(events) > 0 {
+						skipped = true
+						return nil
+					}
+					return write(ctx, events)
+				}
+				return nil
+			}
+		}},
+	}
+}
