@@ -10,6 +10,8 @@
 //	batches        one document a batch; unique batch_id
 //	attachments    named blobs of a batch, in pieces
 //	keys           who has an idempotency key
+//	fingerprints   which batch has a row: one document a row, none without
+//	               a Deduper's caller; _id is the fingerprint
 //	contributions  the ledger: one entry a batch, inserted once
 //	shares         what an entry says of one day
 //	journal        batches whose entry changed and is not in the rollup yet
@@ -36,9 +38,19 @@
 // The rollup is a cache: [Store.Rebuild] makes it anew from the ledger, and so
 // does the next reader when the collection was dropped.
 //
+// # Fingerprints
+//
+// A document {_id, batch_id, call} says which batch has a fingerprint, and
+// which call of Claim put it there. Claim inserts documents; where one is there
+// already, what its batch is decides: a visible one has the fingerprint, one
+// that is gone loses it, by an update that names both. So nothing has to be
+// removed before a fingerprint is free; what a batch had is removed with it or,
+// if its process was lost, by Prune.
+//
 // # Resending
 //
 // Each command may be sent again after a timeout: inserts are by a key that
-// is known before, updates name what they replace. The package does so itself,
+// is known before, updates name what they replace, and the call in a
+// fingerprint's document tells a Claim what it has done itself. The package does so itself,
 // for as long as Options.Patience.
 package mongostore

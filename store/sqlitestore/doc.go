@@ -8,13 +8,23 @@
 // same transaction, so that Daily reads one small row a day however many
 // batches there are.
 //
+// # Fingerprints
+//
+// What batches have claimed is kept in levels, each eight times as large as
+// the one above, of leaves of about 2,000 fingerprints in ascending order. A
+// call writes its claims into the leaves of an upper level, and moves what
+// that cannot hold to the next one, so that it writes a bounded number of
+// leaves however many fingerprints there are. A claim names its batch by
+// number; when the batch is gone the claim is void, without a search for it,
+// and is left out when its leaf is written next, or by Prune.
+//
 // # Durability
 //
 // The file is in WAL mode. Each transaction behind a promise (Commit,
 // SetStatus, Record, Amend, DeleteBatch, Seal) is committed with
 // synchronous=FULL: it syncs the WAL, and with it all earlier frames of the
-// same WAL. The short transactions that write blocks use synchronous=NORMAL,
-// which syncs nothing but, at a checkpoint, first the WAL and then the
+// same WAL. The short transactions that write blocks and claims use
+// synchronous=NORMAL, which syncs nothing but, at a checkpoint, first the WAL and then the
 // database; so when Commit returns, each block is either in the synced WAL or
 // in the synced database.
 //
