@@ -40,24 +40,21 @@ type claim struct {
 	known  map[string]string   // what ids of batches are worth: themselves, or ""
 }
 
-// sampleSize is the number of fingerprints by which a call finds out whether
-// it is worth while to look for all before it inserts.
-const sampleSize = 256
-
+// run inserts first, which is all there is to do for a new file. A refusal
+// costs more than a look, so the first few tell whether to look before the
+// rest is inserted; they are a sample of the file, whose order they do not have.
 func (c *claim) run(ctx context.Context) error {
 	rest := make([]int, len(c.prints))
 	for i := range rest {
 		rest[i] = i
 	}
-	var sample []int
-	for i := 0; i < len(rest); i += 1 + len(rest)/sampleSize {
-		sample = append(sample, i)
-	}
-	missing, _, err := c.look(ctx, sample)
+	first := min(findKeys, len(rest))
+	refused, err := c.insert(ctx, rest[:first])
 	if err != nil {
 		return err
 	}
-	look := len(missing) < len(sample)
+	look := len(refused) > 0
+	rest = append(refused, rest[first:]...)
 	for turn := 0; len(rest) > 0; turn++ {
 		if turn > 1 { // reads may lag behind
 			if err := pause(ctx, claimPause); err != nil {
