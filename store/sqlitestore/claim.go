@@ -10,6 +10,7 @@ import (
 
 // Claim implements [store.Deduper], in one transaction.
 func (s *Store) Claim(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
+	sorted, places := fingerprints.Distinct(prints)
 	var answers []string
 	err := s.update(ctx, unsynced, func(tx *sql.Tx) error {
 		seq, err := s.claiming(ctx, tx, id)
@@ -21,7 +22,6 @@ func (s *Store) Claim(ctx context.Context, id string, prints []store.Fingerprint
 			return err
 		}
 		defer l.close()
-		sorted, places := fingerprints.Distinct(prints)
 		owners, err := l.owners(ctx, sorted, map[int64]string{seq: id}, s.holder)
 		if err != nil {
 			return err
@@ -34,6 +34,7 @@ func (s *Store) Claim(ctx context.Context, id string, prints []store.Fingerprint
 
 // Owners implements [store.Deduper].
 func (s *Store) Owners(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
+	sorted, places := fingerprints.Distinct(prints)
 	answers := make([]string, len(prints))
 	err := s.view(ctx, func(tx *sql.Tx) error {
 		l, err := s.openLevels(ctx, tx)
@@ -41,7 +42,6 @@ func (s *Store) Owners(ctx context.Context, prints []store.Fingerprint) ([]strin
 			return err
 		}
 		defer l.close()
-		sorted, places := fingerprints.Distinct(prints)
 		owners, err := l.owners(ctx, sorted, map[int64]string{}, visible)
 		if err != nil {
 			return err

@@ -98,12 +98,16 @@ func TestEachCallOfAWriterKeepsItsClaims(t *testing.T) {
 	}
 }
 
-func TestPruneSweepsTheClaimsOfDeletedBatches(t *testing.T) {
+func TestPruneSweepsTheClaimsOfBatchesThatAreGone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.db")
 	st := opened(t, path)
 	st.UseSmallLeaves()
-	prints := make([]store.Fingerprint, 900)
+	prints := make([]store.Fingerprint, 1100)
 	somePrints(testRand(), prints)
+	begun(t, st, "lost", prints[900:1000]...)
+	if err := begun(t, st, "aborted", prints[1000:]...).Abort(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	for i := range 9 {
 		w := begun(t, st, strconv.Itoa(i), prints[100*i:100*i+100]...)
 		if _, err := w.Commit(t.Context(), store.Batch{Created: time.Now()}); err != nil {
@@ -118,7 +122,7 @@ func TestPruneSweepsTheClaimsOfDeletedBatches(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := st.Prune(t.Context(), store.PruneQuery{}); err != nil {
+	if _, err := st.Prune(t.Context(), store.PruneQuery{Before: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	db := direct(t, path)

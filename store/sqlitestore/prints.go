@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"maps"
 	"slices"
 	"sort"
@@ -142,12 +143,12 @@ func (l *levels) find(ctx context.Context, prints []store.Fingerprint, use func(
 // add puts claims, which ascend and are new, into the uppermost level that can
 // hold so many, and moves on what is too much then.
 func (l *levels) add(ctx context.Context, claims []claim) error {
+	if len(claims) == 0 {
+		return nil
+	}
 	n := 0
 	for l.sizes.capacity(n) < int64(len(claims)) {
 		n++
-	}
-	if len(claims) == 0 {
-		return nil
 	}
 	if err := l.merge(ctx, n, claims); err != nil {
 		return err
@@ -256,6 +257,9 @@ func (l *levels) take(ctx context.Context, n int) ([]claim, error) {
 		ok, err := l.next(ctx, n, append(lv.moved, 0)) // the smallest key behind moved
 		if err != nil {
 			return nil, err
+		}
+		if !ok && lv.moved == nil {
+			return nil, fmt.Errorf("level %d has no leaf and %d fingerprints", n, lv.claims)
 		}
 		if !ok {
 			lv.moved = nil
