@@ -201,3 +201,23 @@ func TestTimesThatAreNone(t *testing.T) {
 		}
 	}
 }
+
+func TestIDsMayBeRequired(t *testing.T) {
+	schema := ingest.Schema{Required: []string{"event_id"}}
+	for format, in := range map[ingest.Format]string{
+		ingest.CSV:    "event_id,event_type,timestamp\n1,a,2025-11-08T09:00:00Z\n,a,2025-11-08T09:00:00Z\n2,a,2025-11-08T09:00:00Z\n",
+		ingest.NDJSON: `{"event_id":1,"event_type":"a","timestamp":"2025-11-08"}` + "\n" + `{"event_type":"a","timestamp":"2025-11-08"}` + "\n" + `{"event_id":2,"event_type":"a","timestamp":"2025-11-08"}`,
+	} {
+		got := read(strings.NewReader(in), ingest.Options{Format: format, Schema: schema})
+		if len(got.Events) != 2 || got.Events[1].ID != "2" || len(got.Events[1].Fields) != 0 {
+			t.Errorf("%v: events %v", format, lines(got.Events))
+		}
+		if len(got.Rejected) != 1 || got.Rejected[0].Code != ingest.MissingValue || got.Rejected[0].Column != "event_id" || got.Rejected[0].Row != 2 {
+			t.Errorf("%v: rejected %+v", format, got.Rejected)
+		}
+	}
+	got := read(strings.NewReader("event_type,timestamp\na,2025-11-08\n"), ingest.Options{Schema: schema})
+	if missing, ok := errors.AsType[*ingest.HeaderError](got.Err); !ok || !gocmp.Equal(missing.Missing, []string{"event_id"}) {
+		t.Errorf("without the column: %v", got.Err)
+	}
+}

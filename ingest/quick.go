@@ -16,6 +16,7 @@ const (
 	requiredKind
 	typeKind
 	timeKind
+	requiredIDKind
 	idKind   // may be empty
 	ruleKind // a field that may be empty, too
 )
@@ -29,14 +30,15 @@ func (l *layout) kinds() []kind {
 	k := make([]kind, l.width)
 	for i, role := range l.roles {
 		switch {
+		case i == l.id && role.required:
+			k[i] = requiredIDKind
+		case i == l.id:
+			k[i] = idKind
 		case role.required:
 			k[i] = requiredKind
 		case role.known:
 			k[i] = ruleKind
 		}
-	}
-	if l.id >= 0 {
-		k[l.id] = idKind
 	}
 	k[l.typ], k[l.time] = typeKind, timeKind
 	return k
@@ -69,7 +71,7 @@ func (r *Reader) quick(e *metrics.Event) bool {
 			e.Type = v
 		case timeKind:
 			stamp = v
-		case idKind:
+		case idKind, requiredIDKind:
 			e.ID = v
 		}
 	}
