@@ -26,7 +26,8 @@ type Deduper interface {
 	//
 	// Errors: ErrClaimed when an unfinished Writer of another batch has one of
 	// them; ErrNotFound when the batch of id is not that of a Writer. Some may
-	// have been given after an error, and only Abort is of use to the Writer.
+	// have been given after an error. The Writer may go on after ErrClaimed;
+	// after another error only Abort is of use.
 	//
 	// A Writer that has made no call for ClaimPatience may lose its batch to a
 	// Claim of what it has: its Commit then fails with ErrNotFound. That is

@@ -177,6 +177,17 @@ func brokenOwners() []broken {
 				return answers, err
 			}
 		}},
+		{"ends a Writer that is refused", "Deduper: a Writer may go on after ErrClaimed", "Claim after ErrClaimed: store: batch not found", func(p *patched) {
+			ended := map[string]bool{}
+			p.claim = func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
+				if ended[id] {
+					return nil, store.ErrNotFound
+				}
+				answers, err := p.Store.Claim(ctx, id, prints)
+				ended[id] = errors.Is(err, store.ErrClaimed)
+				return answers, err
+			}
+		}},
 		{"claims for any batch", needs, "that is committed: got error <nil>", func(p *patched) {
 			p.claim = func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
 				answers, err := p.Store.Claim(ctx, id, prints)

@@ -23,6 +23,7 @@ func deduperRules() []rule {
 		{"Deduper: Claim does not change or keep the fingerprints", "Deduper.Claim: the store does not change or keep prints, and the answer belongs to the caller.", claimKeepsNothing},
 		{"Deduper: Owners sees visible batches and changes nothing", ofOwners, ownersOnlyLook},
 		{"Deduper: what an unfinished Writer has is ErrClaimed", claimed, claimUnfinished},
+		{"Deduper: a Writer may go on after ErrClaimed", "Deduper.Claim: the Writer may go on after ErrClaimed.", claimGoesOn},
 		{"Deduper: Claim needs a Writer", "Deduper.Claim: ErrNotFound when the batch of id is not that of a Writer.", claimNeedsWriter},
 		{"Deduper: claims end with their batch", freeing, claimsEnd},
 		{"Deduper: Seal keeps claims", freeing, sealKeepsClaims},
@@ -218,6 +219,22 @@ func claimUnfinished(c *check) {
 
 	_, again := c.prepare(filled())
 	c.claim("after the other Writer's Commit", again.ID, all, slices.Concat(times(20, b.ID), times(10, "")))
+}
+
+func claimGoesOn(c *check) {
+	need[store.Deduper](c)
+	p := printsOf(0, 3)
+	w, b := c.prepare(filled())
+	c.claim("of a new fingerprint", b.ID, p[:1], times(1, ""))
+	late, lateBatch := c.prepare(filled())
+	c.claim("of another", lateBatch.ID, p[1:2], times(1, ""))
+	c.refused("of what an unfinished Writer has", lateBatch.ID, p[:1], store.ErrClaimed)
+	c.claim("after ErrClaimed", lateBatch.ID, p[1:], []string{lateBatch.ID, ""})
+	_, err := late.Commit(c.Context(), lateBatch)
+	c.must(err, "Commit after ErrClaimed")
+	_, err = w.Commit(c.Context(), b)
+	c.must(err, "Commit of the Writer that came first")
+	c.ownersAre("after both", p, []string{b.ID, lateBatch.ID, lateBatch.ID})
 }
 
 func claimNeedsWriter(c *check) {
