@@ -212,7 +212,7 @@ func uploadFile(b *testing.B, service *eventmetrics.Service, path string) string
 		b.Fatal(err)
 	}
 	defer f.Close()
-	receipt, err := service.Upload(b.Context(), eventmetrics.File{Name: "events.csv", Body: f})
+	receipt, err := service.Upload(b.Context(), eventmetrics.File{Name: "events.csv", Body: f, AllowDuplicate: true})
 	if err != nil || receipt.Batch.Events != benchRows() {
 		b.Fatalf("%d events, %v", receipt.Batch.Events, err)
 	}

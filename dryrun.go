@@ -17,9 +17,12 @@ const maxChanges = 1000
 
 // Preview tells what an upload would do.
 type Preview struct {
-	// Events and Failed are the numbers of rows that would be accepted and
-	// rejected.
-	Events, Failed int64
+	// Events, Failed and Duplicates are the numbers of rows that would be
+	// accepted, rejected, and left out by File.Dedupe.
+	Events, Failed, Duplicates int64
+	// DuplicateOf is the id of the batch that Upload would answer with, because
+	// it has the same content; then nothing would change. Else it is "".
+	DuplicateOf string
 	// Errors are the reasons for the latter, the most frequent first, at most
 	// Options.MaxErrors of them. MoreErrors means that there are others.
 	Errors     []ErrorGroup
@@ -49,8 +52,10 @@ type Change struct {
 // DryRun reads a file as [Service.Upload] does and stores nothing: it tells
 // what Upload would answer, and what would change in the metrics if the batch
 // was processed now. Batches that are not processed yet are not in Before. An
-// idempotency key is neither looked for nor taken. Errors: those of Upload, but
-// for those of a key.
+// idempotency key is neither looked for nor taken, and unfinished uploads with
+// the same rows or content are not seen. With DedupeEventID the ids of the file
+// are remembered as the rows of DedupeOccurrence are. Errors: those of Upload,
+// but for ErrInFlight and those of a key.
 func (s *Service) DryRun(ctx context.Context, f File) (Preview, error) {
 	ctx, done := s.observeUpload(ctx)
 	p, err := s.preview(ctx, f)
@@ -62,26 +67,33 @@ func (s *Service) preview(ctx context.Context, f File) (Preview, error) {
 	if err := s.checkRepairs(ctx, f.Repairs); err != nil {
 		return Preview{}, err
 	}
+	deduper, err := s.deduper(&f)
+	if err != nil {
+		return Preview{}, err
+	}
 	body := newBody(ctx, f.Body, s.opts.MaxUploadBytes)
 	defer func() { s.telemetry.uploadBytes.Add(ctx, body.n) }()
-	sum, err := s.pour(ctx, f, body, nowhere{})
+	sum, err := s.pour(ctx, f, body, nowhere{}, s.foresee(deduper, f.Dedupe))
 	if err != nil {
 		return Preview{}, err
 	}
-	changes, err := s.changes(ctx, sum.contribution[:min(len(sum.contribution), maxChanges)])
-	if err != nil {
-		return Preview{}, err
-	}
-	return Preview{
-		Events: sum.events, Failed: sum.failed,
+	p := Preview{
+		Events: sum.events, Failed: sum.failed, Duplicates: sum.duplicates,
 		Errors: sum.reasons.sorted(), MoreErrors: sum.reasons.more,
-		Changes: changes, AllChanges: len(sum.contribution),
-	}, nil
+	}
+	if p.DuplicateOf, err = s.foreseeFile(ctx, deduper, &f, body.digest()); err != nil || p.DuplicateOf != "" {
+		return p, err
+	}
+	p.AllChanges = len(sum.contribution)
+	p.Changes, err = s.changes(ctx, sum.contribution[:min(len(sum.contribution), maxChanges)])
+	return p, err
 }
 
-// changes compares the ledger with what it would be with c, which has a Daily
-// at least.
+// changes compares the ledger with what it would be with c.
 func (s *Service) changes(ctx context.Context, c metrics.Contribution) ([]Change, error) {
+	if len(c) == 0 {
+		return nil, nil
+	}
 	changes := make([]Change, len(c))
 	types := map[string]struct{}{}
 	for i := range c {

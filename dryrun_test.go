@@ -162,7 +162,7 @@ func TestADryRunListsTheFirstOfManyChanges(t *testing.T) {
 		fmt.Fprintf(&content, "C1,T1,a,%s\n", time.Date(2015, 1, 1+i, 0, 0, 0, 0, time.UTC).Format(time.DateOnly))
 	}
 	r.count(t, r.upload(t, content.String()).ID)
-	got, err := r.DryRun(t.Context(), eventmetrics.File{Body: strings.NewReader(content.String())})
+	got, err := r.DryRun(t.Context(), eventmetrics.File{Body: strings.NewReader(content.String()), AllowDuplicate: true})
 	if err != nil || len(got.Changes) != 1000 || got.AllChanges != 1500 {
 		t.Fatalf("%d changes of %d, %v", len(got.Changes), got.AllChanges, err)
 	}

@@ -16,9 +16,9 @@ var (
 	ErrNoRows = errors.New("eventmetrics: no rows")
 	// ErrTooLarge means that a file has more bytes than Options.MaxUploadBytes.
 	ErrTooLarge = errors.New("eventmetrics: file too large")
-	// ErrInFlight means that a request with the same idempotency key is still
-	// being worked on.
-	ErrInFlight = errors.New("eventmetrics: request with this idempotency key in flight")
+	// ErrInFlight means that an upload with the same idempotency key, content
+	// or rows is still being worked on.
+	ErrInFlight = errors.New("eventmetrics: upload with this idempotency key, content or rows in flight")
 	// ErrKeyReused means that the idempotency key belongs to another content.
 	ErrKeyReused = errors.New("eventmetrics: idempotency key used with another content")
 	// ErrNoOriginal means that there is no batch with the id File.Repairs.

@@ -122,5 +122,5 @@ func ExampleWithRequestID() {
 		fmt.Println(err)
 	}
 	// Output:
-	// level=INFO msg="batch uploaded" events=2 failed=1 request_id=req-1
+	// level=INFO msg="batch uploaded" events=2 failed=1 duplicates=0 request_id=req-1
 }

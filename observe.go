@@ -27,7 +27,7 @@ func (s *Service) observeUpload(ctx context.Context) (context.Context, func(*Rec
 		s.telemetry.uploadTime.Record(ctx, since(start), metric.WithAttributes(outcomeAttr(outcome)))
 		if err == nil && r != nil {
 			span.SetAttributes(batchAttr(r.Batch.ID), attribute.Int64("eventmetrics.rows.accepted", r.Batch.Events),
-				attribute.Int64("eventmetrics.rows.rejected", r.Batch.Failed))
+				attribute.Int64("eventmetrics.rows.rejected", r.Batch.Failed), attribute.Int64("eventmetrics.rows.duplicate", r.Batch.Duplicates))
 		}
 		if outcome == "stored" {
 			s.telemetry.accepted.Add(ctx, r.Batch.Events)
@@ -44,17 +44,20 @@ func uploadOutcome(r *Receipt, err error) (outcome string, fault error) {
 	var ambiguous *ingest.AmbiguousTimeError
 	var unknown *UnknownSchemaError
 	var broken *brokenError
+	var distinct *DedupeLimitError
 	switch {
 	case err == nil && r == nil:
 		return "dry_run", nil
 	case err == nil && r.Replayed:
 		return "replayed", nil
+	case err == nil && r.DuplicateOf != "":
+		return "duplicate", nil
 	case err == nil:
 		return "stored", nil
 	case errors.Is(err, ErrNoRows), errors.As(err, &rejected), errors.As(err, &header),
-		errors.As(err, &tolerance), errors.Is(err, ErrNoOriginal), errors.As(err, &ambiguous), errors.As(err, &unknown):
+		errors.As(err, &tolerance), errors.Is(err, ErrNoOriginal), errors.Is(err, ErrUnsupported), errors.As(err, &ambiguous), errors.As(err, &unknown):
 		return "rejected", nil
-	case errors.Is(err, ErrTooLarge):
+	case errors.Is(err, ErrTooLarge), errors.As(err, &distinct):
 		return "too_large", nil
 	case errors.Is(err, ErrInFlight), errors.Is(err, ErrKeyReused):
 		return "conflict", nil

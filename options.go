@@ -35,6 +35,10 @@ type Options struct {
 	// MaxRepairBytes bounds the repair file of an upload; its last line says
 	// when there were more rejected rows. 0 means 64 MiB.
 	MaxRepairBytes int64
+	// MaxDedupeRows bounds the distinct rows of a file with DedupeOccurrence;
+	// 0 means 4 million. So many need 100 MB during the upload, and for a
+	// moment nearly twice that.
+	MaxDedupeRows int
 	// KeyTTL is how long an idempotency key is kept; 0 means 24 h.
 	KeyTTL time.Duration
 
@@ -91,6 +95,8 @@ func (o *Options) withDefaults() Options {
 	setDefault(&d.MaxUploadBytes, 1<<30)
 	setDefault(&d.MaxRepairBytes, 64<<20)
 	setDefault(&d.MaxErrors, 100)
+	d.MaxDedupeRows = max(d.MaxDedupeRows, 0)
+	setDefault(&d.MaxDedupeRows, 4_000_000)
 	setDefault(&d.KeyTTL, 24*time.Hour)
 	setDefault(&d.CleanupEvery, time.Hour)
 	setDefault(&d.CleanupTTL, 24*time.Hour)

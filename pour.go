@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/metrics"
@@ -27,32 +28,48 @@ const (
 // chunk is a piece of an upload on its way from the reader to the store.
 type chunk struct {
 	events []metrics.Event
-	n      int             // of them in use
-	fields []metrics.Field // what their Fields point to
-	repair []byte          // lines of the repair file
+	n      int                 // of them in use
+	fields []metrics.Field     // what their Fields point to
+	prints []store.Fingerprint // of the events in use, if duplicates are left out
+	repair []byte              // lines of the repair file
 }
 
-// hold moves the fields of the events from the reader's memory to the chunk's.
-func (c *chunk) hold() {
-	c.fields = c.fields[:0]
-	for i := range c.events[:c.n] {
-		c.fields = append(c.fields, c.events[i].Fields...)
+// clear makes room for what comes next.
+func (c *chunk) clear() {
+	c.n, c.fields, c.prints, c.repair = 0, c.fields[:0], c.prints[:0], c.repair[:0]
+}
+
+// room returns where the next events are to go.
+func (c *chunk) room() []metrics.Event {
+	if len(c.events) == c.n {
+		c.events = append(c.events, make([]metrics.Event, chunkRows)...)
 	}
-	at := 0
-	for i := range c.events[:c.n] {
-		n := len(c.events[i].Fields)
-		c.events[i].Fields = c.fields[at : at+n : at+n]
+	return c.events[c.n:min(c.n+chunkRows, len(c.events))]
+}
+
+// hold takes n more events in use, and moves their fields from the reader's
+// memory to the chunk's.
+func (c *chunk) hold(n int) {
+	events, at := c.events[c.n:c.n+n], len(c.fields)
+	for i := range events {
+		c.fields = append(c.fields, events[i].Fields...)
+	}
+	for i := range events {
+		n := len(events[i].Fields)
+		events[i].Fields = c.fields[at : at+n : at+n]
 		at += n
 	}
+	c.n += n
 }
 
 // summary is what an upload has gathered beside its events.
 type summary struct {
-	events, failed int64
-	errors         []ingest.RowError
-	reasons        *reasons
-	warnings       []ingest.Warning
-	contribution   metrics.Contribution
+	events, failed, duplicates int64
+
+	errors       []ingest.RowError
+	reasons      *reasons
+	warnings     []ingest.Warning
+	contribution metrics.Contribution
 }
 
 // attach stores the summary with the batch.
@@ -84,15 +101,20 @@ func attachJSON(ctx context.Context, w store.Writer, name string, v any) error {
 	return nil
 }
 
-// pour reads a file into a Writer. The file is read, checked and summed on
-// one goroutine while the chunk before is stored on this one.
-func (s *Service) pour(ctx context.Context, f File, body *body, w store.Writer) (*summary, error) {
+// pour reads a file into a Writer, but for the rows that claim finds others to
+// have if the file says so. The file is read, checked and summed on one
+// goroutine while the chunk before is stored on this one.
+func (s *Service) pour(ctx context.Context, f File, body *body, w store.Writer, claim claim) (*summary, error) {
 	schema, err := s.Schema(f.Schema)
 	if err != nil {
 		return nil, err
 	}
+	sieve, err := s.newSieve(f.Dedupe, claim)
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithCancel(ctx)
-	p := s.newParser(ctx, f, schema, body)
+	p := s.newParser(ctx, f, schema, body, sieve)
 	done := make(chan error, 1)
 	go func() { done <- p.guardedRun(ctx) }()
 	storeErr := p.store(ctx, w)
@@ -117,7 +139,9 @@ func (s *Service) pour(ctx context.Context, f File, body *body, w store.Writer) 
 
 // parser reads a file into chunks.
 type parser struct {
+	body      *body
 	reader    *ingest.Reader
+	sieve     *sieve // nil to keep duplicates
 	sum       *metrics.Aggregator
 	repair    *ingest.RepairWriter
 	schema    ingest.Schema
@@ -136,8 +160,11 @@ type parser struct {
 	full    chan *chunk // closed when there is no more
 }
 
-func (s *Service) newParser(ctx context.Context, f File, schema ingest.Schema, body io.Reader) *parser {
+func (s *Service) newParser(ctx context.Context, f File, schema ingest.Schema, body *body, sieve *sieve) *parser {
+	schema = f.Dedupe.schema(schema)
 	p := &parser{
+		body:       body,
+		sieve:      sieve,
 		sum:        metrics.NewAggregator(&s.opts.Caps),
 		schema:     schema,
 		maxErrors:  s.opts.MaxErrors,
@@ -148,8 +175,8 @@ func (s *Service) newParser(ctx context.Context, f File, schema ingest.Schema, b
 		free:       make(chan *chunk, chunks),
 		full:       make(chan *chunk, chunks),
 	}
-	for range chunks {
-		p.free <- &chunk{events: make([]metrics.Event, chunkRows)}
+	for range p.pieces() {
+		p.free <- &chunk{}
 	}
 	p.reader = ingest.NewReader(body, &ingest.Options{
 		Format: f.Format,
@@ -163,6 +190,14 @@ func (s *Service) newParser(ctx context.Context, f File, schema ingest.Schema, b
 		Reject:    func(e *ingest.RowError) error { return p.reject(ctx, e) },
 	})
 	return p
+}
+
+// pieces is the number of chunks. Those that are gathered are larger, and fewer.
+func (p *parser) pieces() int {
+	if p.sieve != nil {
+		return 2
+	}
+	return chunks
 }
 
 // guardedRun makes a panic, of a Body for example, an error: on this goroutine
@@ -209,16 +244,28 @@ func (p *parser) run(ctx context.Context) error {
 // fill reads one chunk; an empty one at the end of the file.
 func (p *parser) fill() error {
 	c := p.current
-	c.repair = c.repair[:0]
-	n, err := p.reader.Read(c.events)
-	p.stopped = errors.Is(err, errStopped)
-	if err != nil && !p.stopped && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("eventmetrics: read upload: %w", err)
+	c.clear()
+	start, bytes := time.Now(), p.body.n
+	for {
+		n, err := p.reader.Read(c.room())
+		p.stopped = errors.Is(err, errStopped)
+		ended := p.stopped || errors.Is(err, io.EOF)
+		if err != nil && !ended {
+			return fmt.Errorf("eventmetrics: read upload: %w", err)
+		}
+		c.hold(n)
+		p.events += int64(n)
+		if p.sieve == nil {
+			return nil
+		}
+		if err := p.sieve.mark(c, n); err != nil {
+			return err
+		}
+		full := c.n >= gatherRows || p.body.n-bytes >= gatherBytes || len(c.fields) >= gatherFields
+		if ended || full || time.Since(start) >= gatherTime {
+			return nil
+		}
 	}
-	c.n = n
-	c.hold()
-	p.events += int64(n)
-	return nil
 }
 
 // reject keeps the first rejected rows for the answer, and has each written to
@@ -276,6 +323,11 @@ func (p *parser) spill(ctx context.Context) error {
 // store writes the chunks as they come.
 func (p *parser) store(ctx context.Context, w store.Writer) error {
 	for c := range p.full {
+		if p.sieve != nil && c.n > 0 {
+			if err := p.sieve.keep(ctx, c); err != nil {
+				return err
+			}
+		}
 		if c.n > 0 {
 			if err := w.Write(ctx, c.events[:c.n]); err != nil {
 				return fmt.Errorf("eventmetrics: store events: %w", err)
@@ -306,7 +358,13 @@ func (p *parser) summary() (*summary, error) {
 	if s.events == 0 {
 		return nil, &RejectedError{Failed: s.failed, Errors: s.errors}
 	}
-	s.contribution = p.sum.Contribution()
+	if p.sieve == nil {
+		s.contribution = p.sum.Contribution()
+		return s, nil
+	}
+	s.events -= p.sieve.dropped
+	s.duplicates = p.sieve.dropped
+	s.contribution = p.sieve.sum.Contribution()
 	return s, nil
 }
 

@@ -65,7 +65,7 @@ func TestAllRepairsCountAndTheNewestAreListed(t *testing.T) {
 	first := r.upload(t, day(1)+badRow)
 	const n = store.MaxLimit + 5
 	for range n {
-		f := eventmetrics.File{Body: strings.NewReader(day(2)), Repairs: first.ID}
+		f := eventmetrics.File{Body: strings.NewReader(day(2)), Repairs: first.ID, AllowDuplicate: true}
 		if _, err := r.Upload(t.Context(), f); err != nil {
 			t.Fatal(err)
 		}

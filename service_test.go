@@ -29,19 +29,18 @@ func day(n int) string {
 
 type rig struct {
 	*eventmetrics.Service
-	store *customstore.Store
+	store store.Store
 	queue *customqueue.Queue
 }
 
 // newRig returns a Service on memory whose jobs are tried again at once. Its
 // workers run until the test ends, if work is true.
 func newRig(t *testing.T, st store.Store, work bool) *rig {
-	memory := customstore.New()
 	if st == nil {
-		st = memory
+		st = customstore.New()
 	}
 	q := customqueue.New(&customqueue.Options{Retry: queue.Retry{Base: time.Millisecond}})
-	r := &rig{eventmetrics.New(st, q, &eventmetrics.Options{ReconcileEvery: 20 * time.Millisecond}), memory, q}
+	r := &rig{eventmetrics.New(st, q, &eventmetrics.Options{ReconcileEvery: 20 * time.Millisecond}), st, q}
 	if work {
 		r.start(t)
 	}
@@ -91,30 +90,58 @@ func (r *rig) process(t *testing.T, id string) store.Batch {
 // count enters a batch into the ledger, without a worker.
 func (r *rig) count(t *testing.T, id string) {
 	t.Helper()
-	for chunk, err := range r.store.Attachment(t.Context(), id, store.PendingContribution) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := metrics.DecodeContribution(chunk, metrics.Query{Slots: true, Subjects: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := r.store.Record(t.Context(), id, c); err != nil {
-			t.Fatal(err)
-		}
+	if err := r.record(t.Context(), id); err != nil {
+		t.Fatal(err)
 	}
+}
+
+func (r *rig) record(ctx context.Context, id string) error {
+	var text []byte
+	for chunk, err := range r.store.Attachment(ctx, id, store.PendingContribution) {
+		if err != nil {
+			return err
+		}
+		text = append(text, chunk...)
+	}
+	if text == nil { // it has been
+		return nil
+	}
+	c, err := metrics.DecodeContribution(text, metrics.Query{Slots: true, Subjects: true})
+	if err != nil {
+		return err
+	}
+	return r.store.Record(ctx, id, c)
 }
 
 // counts returns the metrics as "day type count" lines.
 func (r *rig) counts(t *testing.T) []string {
 	t.Helper()
-	buckets, err := r.Series(t.Context(), metrics.Series{})
+	lines, err := r.lines(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+	return lines
+}
+
+func (r *rig) lines(ctx context.Context) ([]string, error) {
+	buckets, err := r.Series(ctx, metrics.Series{})
 	var lines []string
 	for _, b := range buckets {
 		lines = append(lines, fmt.Sprintf("%s %s %d", b.Start.Format(time.DateOnly), b.Type, b.Count))
 	}
-	return lines
+	return lines, err
+}
+
+// empty deletes all batches.
+func (r *rig) empty(t *testing.T) {
+	t.Helper()
+	batches, err := r.Batches(t.Context(), store.BatchQuery{Limit: store.MaxLimit})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range batches {
+		if err := r.DeleteBatch(t.Context(), batches[i].ID); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -221,6 +221,7 @@ func TestWhatIsMeasured(t *testing.T) {
 		{"k", strings.NewReader(day(10))},
 		{"k", strings.NewReader(day(10))},
 		{"k", strings.NewReader(day(11))},
+		{"", strings.NewReader(day(10))},
 		{"", strings.NewReader(mixed)},
 		{"", strings.NewReader(header)},
 		{"", strings.NewReader(header + "C1,T1,,2025-11-08\n")},
@@ -260,6 +261,7 @@ func TestWhatIsMeasured(t *testing.T) {
 	want := map[string]int64{
 		"upload.duration outcome=stored":     3,
 		"upload.duration outcome=replayed":   1,
+		"upload.duration outcome=duplicate":  1,
 		"upload.duration outcome=conflict":   1,
 		"upload.duration outcome=rejected":   2,
 		"upload.duration outcome=too_large":  1,

@@ -45,12 +45,20 @@ type File struct {
 	// Repairs is the id of the batch whose repair file this is, mended; ""
 	// means none. See [Service.RepairsOf].
 	Repairs string
+	// Dedupe says which rows are left out because they are there already; by
+	// default none.
+	Dedupe Dedupe
+	// AllowDuplicate stores the file although another batch has the same
+	// content, under the same schema. Otherwise Upload returns the Receipt of
+	// that batch. It says nothing about rows.
+	AllowDuplicate bool
 }
 
 // Receipt is the answer to an upload.
 type Receipt struct {
 	// Batch is the batch as it was stored; Batch.Events and Batch.Failed are
-	// the numbers of accepted and rejected rows.
+	// the numbers of accepted and rejected rows, Batch.Duplicates is that of
+	// the rows that File.Dedupe left out.
 	Batch store.Batch
 	// Errors are the first rejected rows, at most Options.MaxErrors, with
 	// their values shortened.
@@ -60,20 +68,31 @@ type Receipt struct {
 	// Replayed means that the batch is that of an earlier Upload with the same
 	// idempotency key.
 	Replayed bool
+	// DuplicateOf is the id of Batch if that is an earlier one with the same
+	// content, and nothing was stored; else "".
+	DuplicateOf string
 }
 
 // Upload reads a file and stores its valid rows as a batch. When it returns
 // nil the batch is durable; after an error nothing of the file is kept. The
 // batch does not count before [Service.Process].
 //
-// Memory does not depend on the size of the file. Upload works on three
+// A batch has the content of its file until it is deleted: the same content
+// again is answered with it. Another upload with the same content, or with
+// File.Dedupe the same rows, that is not done yet is ErrInFlight, and so is
+// one whose process was lost, for up to two minutes. A store that is no
+// [store.Deduper] knows nothing of this.
+//
+// Memory does not depend on the size of the file, but for the distinct rows
+// that DedupeOccurrence counts. Upload works on three
 // goroutines at most and waits for them, and so for a pending Read of the
 // body, before it returns.
 //
 // Errors: ErrNoRows; *ToleranceError when too many rows are rejected;
 // *RejectedError when no row is valid; *ingest.HeaderError when a column is
-// missing; *ingest.AmbiguousTimeError; *ingest.RuleError; *UnknownSchemaError and
-// ErrNoOriginal, before the body is read; ErrTooLarge; ErrInFlight and ErrKeyReused for an
+// missing; *ingest.AmbiguousTimeError; *ingest.RuleError; *UnknownSchemaError,
+// ErrNoOriginal, and ErrUnsupported for a Dedupe, before the body is read;
+// ErrTooLarge and *DedupeLimitError; ErrInFlight; ErrKeyReused for an
 // idempotency key; an error of Body, of ctx or of the store.
 func (s *Service) Upload(ctx context.Context, f File) (Receipt, error) {
 	ctx, done := s.observeUpload(ctx)
@@ -113,6 +132,10 @@ func (s *Service) upload(ctx context.Context, f File) (Receipt, error) {
 	if err := s.checkRepairs(ctx, f.Repairs); err != nil {
 		return Receipt{}, err
 	}
+	deduper, err := s.deduper(&f)
+	if err != nil {
+		return Receipt{}, err
+	}
 	created := s.now()
 	id := newID(created)
 	w, err := s.store.Begin(ctx, id)
@@ -123,7 +146,9 @@ func (s *Service) upload(ctx context.Context, f File) (Receipt, error) {
 
 	body := newBody(ctx, f.Body, s.opts.MaxUploadBytes)
 	defer func() { s.telemetry.uploadBytes.Add(ctx, body.n) }()
-	sum, err := s.pour(ctx, f, body, w)
+	sum, err := s.pour(ctx, f, body, w, func(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
+		return deduper.Claim(ctx, id, prints)
+	})
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -134,17 +159,25 @@ func (s *Service) upload(ctx context.Context, f File) (Receipt, error) {
 		return Receipt{}, fmt.Errorf("eventmetrics: store trace: %w", err)
 	}
 	b := store.Batch{
-		ID:       id,
-		FileName: f.Name,
-		SHA256:   body.digest(),
-		Events:   sum.events,
-		Failed:   sum.failed,
-		Created:  created,
-		Repairs:  f.Repairs,
+		ID:         id,
+		FileName:   f.Name,
+		SHA256:     body.digest(),
+		Events:     sum.events,
+		Failed:     sum.failed,
+		Duplicates: sum.duplicates,
+		Created:    created,
+		Repairs:    f.Repairs,
 	}
 	if f.IdempotencyKey != "" {
 		b.IdempotencyKey = f.IdempotencyKey
 		b.KeyExpires = created.Add(s.opts.KeyTTL)
+	}
+	earlier, err := s.claimFile(ctx, deduper, id, &f, b.SHA256)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if earlier != "" {
+		return s.answerEarlier(ctx, &f, earlier, b.SHA256)
 	}
 	stored, err := w.Commit(ctx, b)
 	if errors.Is(err, store.ErrKeyTaken) {
@@ -153,7 +186,7 @@ func (s *Service) upload(ctx context.Context, f File) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, fmt.Errorf("eventmetrics: commit batch: %w", err)
 	}
-	s.logger.InfoContext(ctx, "batch uploaded", "batch", id, "events", stored.Events, "failed", stored.Failed)
+	s.logger.InfoContext(ctx, "batch uploaded", "batch", id, "events", stored.Events, "failed", stored.Failed, "duplicates", stored.Duplicates)
 	return Receipt{Batch: stored, Errors: sum.errors, Warnings: sum.warnings}, nil
 }
 
@@ -182,11 +215,18 @@ func (s *Service) replay(ctx context.Context, earlier *store.Batch, digest strin
 	if digest != earlier.SHA256 {
 		return Receipt{}, ErrKeyReused
 	}
-	r := Receipt{Batch: *earlier, Replayed: true}
-	if err := s.recall(ctx, earlier.ID, errorsAttachment, &r.Errors); err != nil {
+	r, err := s.receiptOf(ctx, earlier)
+	r.Replayed = true
+	return r, err
+}
+
+// receiptOf returns the receipt of a batch that is there.
+func (s *Service) receiptOf(ctx context.Context, b *store.Batch) (Receipt, error) {
+	r := Receipt{Batch: *b}
+	if err := s.recall(ctx, b.ID, errorsAttachment, &r.Errors); err != nil {
 		return Receipt{}, err
 	}
-	if err := s.recall(ctx, earlier.ID, warningsAttachment, &r.Warnings); err != nil {
+	if err := s.recall(ctx, b.ID, warningsAttachment, &r.Warnings); err != nil {
 		return Receipt{}, err
 	}
 	return r, nil

@@ -187,6 +187,7 @@ func (i *importer) upload(ctx context.Context, b *batch) (eventmetrics.Receipt, 
 	}
 	receipt, err := i.service.Upload(ctx, eventmetrics.File{
 		Name: b.file, Body: events, Format: ingest.NDJSON, IdempotencyKey: b.key(),
+		AllowDuplicate: true, // each counted there, whatever is in it
 	})
 	if closed := events.Close(); err == nil && closed != nil {
 		i.opts.Logger.WarnContext(ctx, "cursor left behind", "err", closed)
