@@ -154,7 +154,7 @@ func TestDeadLetters(t *testing.T) {
 	const dlq = "/admin/queues/event-processing/dlq"
 	var ids []string
 	for range 3 {
-		id := a.csv("/uploads?process=true", header+day8).json(t)["batch_id"].(string)
+		id := a.csv("/uploads?process=true&on_duplicate=allow", header+day8).json(t)["batch_id"].(string)
 		ids = append(ids, id)
 	}
 	a.kill(3)
@@ -198,7 +198,7 @@ func TestQueuesTellTheirState(t *testing.T) {
 	a := start(t, setup{idle: true})
 	a.csv("/uploads?process=true", header+day8)
 	a.kill(1)
-	a.csv("/uploads?process=true", header+day8)
+	a.csv("/uploads?process=true&on_duplicate=allow", header+day8)
 	state := a.get("/admin/queues/event-processing").json(t)
 	if age, ok := state["oldest_waiting_seconds"].(float64); !ok || age < 0 {
 		t.Errorf("the job that waits has the age %v", state["oldest_waiting_seconds"])
@@ -224,7 +224,7 @@ func TestSchemaIsThatOfTheService(t *testing.T) {
 			"required": []any{"kind", "at"}, "event_id": "event_id", "event_type": "kind", "timestamp": "at", "subject": "who",
 		},
 		"limits": map[string]any{
-			"upload_bytes": 1048576.0, "rows": 1e8, "columns": 256.0, "row_bytes": 1048576.0, "value_bytes": 1024.0, "errors": 100.0, "repair_bytes": 67108864.0,
+			"upload_bytes": 1048576.0, "rows": 1e8, "columns": 256.0, "row_bytes": 1048576.0, "value_bytes": 1024.0, "errors": 100.0, "repair_bytes": 67108864.0, "dedupe_rows": 4e6,
 		},
 	}
 	if d := cmp.Diff(want, a.get("/schema").json(t)); d != "" {
@@ -276,7 +276,7 @@ func TestReprocessAndCleanupReport(t *testing.T) {
 	if d := cmp.Diff(want, a.do("POST", "/admin/reprocess", nil).json(t)); d != "" {
 		t.Error(d)
 	}
-	id := a.csv("/uploads", header+day8).json(t)["batch_id"].(string)
+	id := a.csv("/uploads?on_duplicate=allow", header+day8).json(t)["batch_id"].(string)
 	<-time.After(5 * time.Millisecond) // batches know their age to the millisecond
 	for _, dryRun := range []string{"true", "false"} {
 		got := a.do("POST", "/admin/cleanup?dry_run="+dryRun, nil).json(t)

@@ -78,18 +78,19 @@ func batchBody(r *http.Request, b *store.Batch) object {
 		links["errors"] = self + "/errors"
 	}
 	body := object{
-		"batch_id":       b.ID,
-		"file_name":      b.FileName,
-		"sha256":         b.SHA256,
-		"status":         b.Status,
-		"inserted_count": b.Events,
-		"failed_count":   b.Failed,
-		"created_at":     timeText(b.Created),
-		"updated_at":     timeText(b.Updated),
-		"last_error":     nil,
-		"repairs":        nil,
-		"sealed":         b.Sealed,
-		"links":          links,
+		"batch_id":        b.ID,
+		"file_name":       b.FileName,
+		"sha256":          b.SHA256,
+		"status":          b.Status,
+		"inserted_count":  b.Events,
+		"failed_count":    b.Failed,
+		"duplicate_count": b.Duplicates,
+		"created_at":      timeText(b.Created),
+		"updated_at":      timeText(b.Updated),
+		"last_error":      nil,
+		"repairs":         nil,
+		"sealed":          b.Sealed,
+		"links":           links,
 	}
 	if b.Cause != "" {
 		body["last_error"] = b.Cause

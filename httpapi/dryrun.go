@@ -24,10 +24,16 @@ func (h *Handler) dryRun(w http.ResponseWriter, r *http.Request, file eventmetri
 			"before": c.Before, "after": c.After, "difference": c.After - c.Before,
 		}
 	}
+	var duplicateOf any
+	if p.DuplicateOf != "" {
+		duplicateOf = p.DuplicateOf
+	}
 	return writeJSON(w, http.StatusOK, object{
 		"dry_run":                true,
 		"inserted_count":         p.Events,
 		"failed_count":           p.Failed,
+		"duplicate_count":        p.Duplicates,
+		"duplicate_of":           duplicateOf,
 		"error_groups":           groups,
 		"error_groups_truncated": p.MoreErrors,
 		"change_count":           p.AllChanges,

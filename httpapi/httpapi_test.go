@@ -20,6 +20,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/examples/customstore"
 	"github.com/eventmetrics/eventmetrics/httpapi"
 	"github.com/eventmetrics/eventmetrics/queue"
+	"github.com/eventmetrics/eventmetrics/store"
 )
 
 const (
@@ -38,6 +39,7 @@ type api struct {
 
 type setup struct {
 	api     httpapi.Options
+	store   store.Store // nil means a.store
 	service eventmetrics.Options
 	idle    bool   // no workers
 	prefix  string // where the handler is mounted
@@ -47,7 +49,10 @@ func start(t *testing.T, s setup) *api {
 	t.Helper()
 	a := &api{t: t, store: customstore.New()}
 	q := customqueue.New(&customqueue.Options{Retry: queue.Retry{Base: time.Millisecond}})
-	a.service = eventmetrics.New(a.store, q, &s.service)
+	if s.store == nil {
+		s.store = a.store
+	}
+	a.service = eventmetrics.New(s.store, q, &s.service)
 	if s.api.Token == "" && s.api.Authorize == nil {
 		s.api.Token = token
 	}
@@ -122,10 +127,10 @@ func (a *api) csv(path, content string, headers ...string) answer {
 	return a.do("POST", path, strings.NewReader(content), append([]string{"Content-Type", "text/csv"}, headers...)...)
 }
 
-// count uploads rows and waits until they count.
+// count uploads rows and waits until they count, once more if they are there.
 func (a *api) count(rows string) string {
 	a.t.Helper()
-	res := a.csv("/uploads?process=true", header+rows, "Prefer", "wait=30")
+	res := a.csv("/uploads?process=true&on_duplicate=allow", header+rows, "Prefer", "wait=30")
 	body := res.json(a.t)
 	if res.status != http.StatusCreated || body["status"] != "completed" {
 		a.t.Fatalf("upload answered %d: %s", res.status, res.body)
@@ -179,7 +184,7 @@ func TestTheJourneyOfAFile(t *testing.T) {
 	receipt := up.json(t)
 	id := receipt["batch_id"].(string)
 	want := map[string]any{
-		"batch_id": id, "inserted_count": 3.0, "failed_count": 1.0, "status": "uploaded", "errors_truncated": false, "warnings": []any{},
+		"batch_id": id, "inserted_count": 3.0, "failed_count": 1.0, "duplicate_count": 0.0, "duplicate_of": nil, "status": "uploaded", "errors_truncated": false, "warnings": []any{},
 		"errors_url": "/batches/" + id + "/errors",
 		"errors": []any{map[string]any{
 			"row": 4.0, "line": 5.0, "candidate_id": "", "test_id": "T1", "event_type": "x", "timestamp": "2025-11-08",
@@ -340,7 +345,7 @@ func TestBatchesPageByPage(t *testing.T) {
 	for range 5 {
 		want = append([]string{a.count(day8)}, want...)
 	}
-	idle := a.csv("/uploads", header+day8).json(t)["batch_id"].(string)
+	idle := a.csv("/uploads?on_duplicate=allow", header+day8).json(t)["batch_id"].(string)
 	var got []string
 	for cursor := ""; ; {
 		page := a.get("/batches?limit=2&status=completed&cursor=" + cursor).json(t)

@@ -20,26 +20,27 @@ type Code string
 
 // The codes of problem details.
 const (
-	CodeBadRequest       Code = "bad_request"
-	CodeUnauthenticated  Code = "unauthenticated"
-	CodeForbidden        Code = "forbidden"
-	CodeNotFound         Code = "not_found"
-	CodeMethodNotAllowed Code = "method_not_allowed"
-	CodeTimeout          Code = "timeout"
-	CodeConflict         Code = "conflict"
-	CodeInFlight         Code = "in_flight"
-	CodeTooLarge         Code = "too_large"
-	CodeUnsupportedMedia Code = "unsupported_media_type"
-	CodeMissingColumn    Code = "missing_column"
-	CodeAmbiguousTime    Code = "ambiguous_time"
-	CodeNoRows           Code = "no_rows"
-	CodeNoValidRow       Code = "no_valid_row"
-	CodeTooManyErrors    Code = "too_many_errors"
-	CodeKeyReused        Code = "idempotency_key_reused"
-	CodeTooManyRequests  Code = "too_many_requests"
-	CodeInternal         Code = "internal"
-	CodeUnsupported      Code = "not_supported"
-	CodeBusy             Code = "busy"
+	CodeBadRequest          Code = "bad_request"
+	CodeUnauthenticated     Code = "unauthenticated"
+	CodeForbidden           Code = "forbidden"
+	CodeNotFound            Code = "not_found"
+	CodeMethodNotAllowed    Code = "method_not_allowed"
+	CodeTimeout             Code = "timeout"
+	CodeConflict            Code = "conflict"
+	CodeInFlight            Code = "in_flight"
+	CodeTooLarge            Code = "too_large"
+	CodeTooManyDistinctRows Code = "too_many_distinct_rows"
+	CodeUnsupportedMedia    Code = "unsupported_media_type"
+	CodeMissingColumn       Code = "missing_column"
+	CodeAmbiguousTime       Code = "ambiguous_time"
+	CodeNoRows              Code = "no_rows"
+	CodeNoValidRow          Code = "no_valid_row"
+	CodeTooManyErrors       Code = "too_many_errors"
+	CodeKeyReused           Code = "idempotency_key_reused"
+	CodeTooManyRequests     Code = "too_many_requests"
+	CodeInternal            Code = "internal"
+	CodeUnsupported         Code = "not_supported"
+	CodeBusy                Code = "busy"
 )
 
 // problem is an error on its way out.
@@ -113,6 +114,9 @@ func toProblem(err error) problem {
 	if tolerance, ok := errors.AsType[*eventmetrics.ToleranceError](err); ok {
 		return toleranceProblem(tolerance)
 	}
+	if limit, ok := errors.AsType[*eventmetrics.DedupeLimitError](err); ok {
+		return dedupeLimitProblem(limit)
+	}
 	for _, known := range knownProblems() {
 		if errors.Is(err, known.err) {
 			p = known.problem
@@ -147,7 +151,9 @@ func knownProblems() []knownProblem {
 			status: http.StatusRequestEntityTooLarge, code: CodeTooLarge, detail: "the file is too large; nothing of it was kept",
 		}},
 		{eventmetrics.ErrInFlight, problem{
-			status: http.StatusConflict, code: CodeInFlight, detail: "a request with this Idempotency-Key is being worked on",
+			status: http.StatusConflict, code: CodeInFlight,
+			detail: "another upload with this Idempotency-Key, content or rows is being worked on; try again",
+			header: http.Header{"Retry-After": {"5"}},
 		}},
 		{eventmetrics.ErrKeyReused, problem{
 			status: http.StatusUnprocessableEntity, code: CodeKeyReused, detail: "this Idempotency-Key was used with another content",

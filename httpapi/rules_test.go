@@ -27,7 +27,7 @@ func TestAmbiguousDatesAreSettledByTimestampLayout(t *testing.T) {
 	}
 	a.csv("/uploads?timestamp_layout=ymd", file).problem(t, http.StatusBadRequest, httpapi.CodeBadRequest)
 	for layout, day := range map[string]string{"dmy": "2025-04-03", "mdy": "2025-03-04"} {
-		res := a.csv("/uploads?process=true&timestamp_layout="+layout, file, "Prefer", "wait=10")
+		res := a.csv("/uploads?process=true&on_duplicate=allow&timestamp_layout="+layout, file, "Prefer", "wait=10")
 		if res.status != http.StatusCreated || res.json(t)["status"] != "completed" {
 			t.Fatalf("%s: %d %s", layout, res.status, res.body)
 		}

@@ -33,6 +33,7 @@ func (h *Handler) schema(w http.ResponseWriter, r *http.Request) error {
 			"value_bytes":  o.Limits.FieldBytes,
 			"errors":       o.MaxErrors,
 			"repair_bytes": o.MaxRepairBytes,
+			"dedupe_rows":  o.MaxDedupeRows,
 		},
 	})
 }

@@ -30,7 +30,7 @@ func TestUploadsWithTooManyErrorsAreRefused(t *testing.T) {
 		"max_error_ratio=1&process=true&mode=":   nil,
 		"dry_run=false&max_errors=9999999999999": nil,
 	} {
-		res := a.csv("/uploads?"+query, header+day8+bad8, "Idempotency-Key", "k "+strings.ReplaceAll(query, "&dry_run=true", ""))
+		res := a.csv("/uploads?on_duplicate=allow&"+query, header+day8+bad8, "Idempotency-Key", "k "+strings.ReplaceAll(query, "&dry_run=true", ""))
 		if want == nil {
 			if res.status != http.StatusCreated {
 				t.Errorf("%s: %d %s", query, res.status, res.body)
@@ -42,7 +42,7 @@ func TestUploadsWithTooManyErrorsAreRefused(t *testing.T) {
 		if d := cmp.Diff(want, got); d != "" || float64(len(body["errors"].([]any))) != body["failed_count"] {
 			t.Errorf("%s: %s\n%s", query, d, res.body)
 		}
-		if res := a.csv("/uploads", header+day8, "Idempotency-Key", "k "+query); res.status != http.StatusCreated {
+		if res := a.csv("/uploads?on_duplicate=allow", header+day8, "Idempotency-Key", "k "+query); res.status != http.StatusCreated {
 			t.Errorf("%s: the key is taken: %d %s", query, res.status, res.body)
 		}
 	}
@@ -68,7 +68,7 @@ func TestADryRunStoresNothingAndCountsForTheLimit(t *testing.T) {
 		g.(map[string]any)["sample"] = []any{sample["row"], sample["value"], sample["candidate_id"]}
 	}
 	want := map[string]any{
-		"dry_run": true, "inserted_count": 4.0, "failed_count": 3.0,
+		"dry_run": true, "inserted_count": 4.0, "failed_count": 3.0, "duplicate_count": 0.0, "duplicate_of": nil,
 		"error_groups": []any{
 			map[string]any{"code": "bad_timestamp", "column": "timestamp", "count": 2.0, "sample": []any{5.0, "never", "C1"}},
 			map[string]any{"code": "missing_value", "column": "candidate_id", "count": 1.0, "sample": []any{4.0, "", ""}},

@@ -12,7 +12,8 @@ import (
 )
 
 var uploadParams = []string{
-	"process", "mode", "max_errors", "max_error_ratio", "dry_run", "repairs", "schema", "timestamp_zone", "timestamp_layout", "file_name",
+	"process", "mode", "max_errors", "max_error_ratio", "dry_run", "dedupe", "on_duplicate", "repairs", "schema",
+	"timestamp_zone", "timestamp_layout", "file_name",
 }
 
 // upload serves POST /uploads.
@@ -51,6 +52,7 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
 	file.Zone, file.IdempotencyKey = want.zone, want.key
 	file.Tolerance, file.Repairs = want.tolerance, want.repairs
 	file.DateOrder, file.Schema = want.order, want.schema
+	file.Dedupe, file.AllowDuplicate = want.dedupe, want.allowDuplicate
 	if want.dryRun {
 		return h.dryRun(w, r, file)
 	}
@@ -81,6 +83,9 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Idempotency-Replayed", "true")
 	}
 	w.Header().Set("Location", batchURL(r, receipt.Batch.ID))
+	if receipt.DuplicateOf != "" {
+		return writeJSON(w, http.StatusOK, answer)
+	}
 	return writeJSON(w, http.StatusCreated, answer)
 }
 
@@ -88,7 +93,7 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
 const slotWait = 2 * time.Second
 
 // processUploaded puts a batch in line and waits for it if it is asked to. A
-// batch that is past that already, because the upload is a replay, stays.
+// batch that is past that already, because it is an earlier one, stays.
 func (h *Handler) processUploaded(r *http.Request, b store.Batch, wait time.Duration) (store.Batch, error) {
 	err := h.svc.Process(r.Context(), b.ID)
 	if err != nil && !errors.Is(err, store.ErrConflict) {
@@ -112,6 +117,9 @@ type uploadWish struct {
 	dryRun    bool
 	process   bool
 	wait      time.Duration
+
+	dedupe         eventmetrics.Dedupe
+	allowDuplicate bool
 }
 
 func parseUpload(r *http.Request) (uploadWish, error) {
@@ -135,6 +143,12 @@ func parseUpload(r *http.Request) (uploadWish, error) {
 		return want, err
 	}
 	want.schema = query.Get("schema")
+	if want.dedupe, err = parseDedupe(query); err != nil {
+		return want, err
+	}
+	if want.allowDuplicate, err = parseOnDuplicate(query); err != nil {
+		return want, err
+	}
 	if keys := r.Header.Values("Idempotency-Key"); len(keys) > 0 {
 		if len(keys) > 1 || !printable(keys[0], 255) {
 			return want, badRequest("Idempotency-Key: want one value of 1 to 255 printable ASCII characters")
@@ -152,10 +166,15 @@ func receiptBody(r *http.Request, receipt *eventmetrics.Receipt) object {
 		"batch_id":         b.ID,
 		"inserted_count":   b.Events,
 		"failed_count":     b.Failed,
+		"duplicate_count":  b.Duplicates,
+		"duplicate_of":     nil,
 		"errors":           rowErrors(receipt.Errors),
 		"errors_truncated": int64(len(receipt.Errors)) < b.Failed,
 		"warnings":         warnings(receipt.Warnings),
 		"status":           b.Status,
+	}
+	if receipt.DuplicateOf != "" {
+		body["duplicate_of"] = receipt.DuplicateOf
 	}
 	if b.Failed > 0 {
 		body["errors_url"] = batchURL(r, b.ID) + "/errors"

@@ -56,7 +56,7 @@ func TestBodiesThatAreTaken(t *testing.T) {
 		{"NDJSON", "application/x-ndjson", "", ndjson + ndjson + ndjson},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			res := a.do("POST", "/uploads", strings.NewReader(tc.body), "Content-Type", tc.content, "Content-Encoding", tc.encoding)
+			res := a.do("POST", "/uploads?on_duplicate=allow", strings.NewReader(tc.body), "Content-Type", tc.content, "Content-Encoding", tc.encoding)
 			if res.status != http.StatusCreated || res.json(t)["inserted_count"] != 3.0 {
 				t.Errorf("%d %s", res.status, res.body)
 			}

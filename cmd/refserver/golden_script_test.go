@@ -23,7 +23,7 @@ func hostileRows() string {
 // script is what is asked of every backend: the documented requests, in the
 // documented forms, with what goes wrong.
 func script() []step {
-	all := [][]step{uploads(), uploadsThatAreRefused(), processing(), queries(), batchRequests(), tolerances(), repairs(), adminRequests(), badRequests()}
+	all := [][]step{uploads(), uploadsThatAreRefused(), processing(), queries(), batchRequests(), tolerances(), repairs(), duplicates(), adminRequests(), badRequests()}
 	var script []step
 	for _, part := range all {
 		script = append(script, part...)
@@ -178,6 +178,28 @@ func repairs() []step {
 		{about: "repair what is no id", request: "POST /uploads?repairs=$ne", headers: csv, body: mended},
 		{about: "delete what was repaired", request: "DELETE /batches/BATCH-10"},
 		{about: "its repair stays", request: "GET /batches/BATCH-11"},
+	}
+}
+
+func duplicates() []step {
+	csv := []string{"Content-Type", "text/csv", "Prefer", "wait=30"}
+	ids := "event_id," + header
+	monday := header + "C1,T1,started,2025-12-08T09:00:00Z\nC1,T1,clicked,2025-12-08T09:01:00Z\nC1,T1,clicked,2025-12-08T09:01:00Z\n"
+	later := header + "C1,T1,clicked,2025-12-08 09:01\nC1,T1,clicked,2025-12-08 09:01\nC1,T1,started,2025-12-08 09:00\nC2,T1,started,2025-12-09T09:00:00Z\n"
+	return []step{
+		{about: "rows by their ids, one twice and one without", request: "POST /uploads?process=true&dedupe=event_id", headers: csv, body: ids + "d1,C1,T1,ids,2025-12-07\nd2,C1,T1,ids,2025-12-07\nd1,C1,T1,ids,2025-12-07\n,C1,T1,ids,2025-12-07\n"},
+		{about: "an id that is there", request: "POST /uploads?process=true&dedupe=event_id", headers: csv, body: ids + "d2,C1,T1,ids,2025-12-07\nd3,C1,T1,ids,2025-12-07\n"},
+		{about: "no column of ids", request: "POST /uploads?dedupe=event_id", headers: csv, body: header},
+		{about: "a file with a row twice", request: "POST /uploads?process=true&dedupe=occurrence&file_name=monday.csv", headers: csv, body: monday},
+		{about: "a dry run of a longer one", request: "POST /uploads?dry_run=true&dedupe=occurrence", headers: csv, body: later},
+		{about: "the longer one", request: "POST /uploads?process=true&dedupe=occurrence", headers: csv, body: later},
+		{about: "nothing but duplicates", request: "POST /uploads?process=true&dedupe=occurrence&mode=strict", headers: csv, body: header + "C1,T1,clicked,2025-12-08 09:01\n"},
+		{about: "each row counts once", request: "GET /metrics?from=2025-12-07&to=2025-12-09"},
+		{about: "the same content again", request: "POST /uploads?process=true", headers: csv, body: monday},
+		{about: "a dry run of it", request: "POST /uploads?dry_run=true", headers: csv, body: monday},
+		{about: "the same content, allowed", request: "POST /uploads?on_duplicate=allow", headers: csv, body: monday},
+		{about: "no such answer", request: "POST /uploads?on_duplicate=perhaps", headers: csv, body: monday},
+		{about: "no such rows", request: "POST /uploads?dedupe=id", headers: csv, body: monday},
 	}
 }
 

@@ -96,6 +96,8 @@ export function advice(problem) {
       return 'Enter the token that the server was started with.';
     case problem.status === 429:
       return 'Wait for the countdown, then send again: nothing was stored.';
+    case problem.code === 'in_flight':
+      return 'Wait for the countdown, then send again. After a crash of the server this may take two minutes.';
     case problem.code === 'busy':
       return 'The server is busy or a part of it is away. Try again in a few seconds.';
     case problem.code === 'conflict':
@@ -112,6 +114,8 @@ export function advice(problem) {
       return 'Mend the rows below, then send the file again, or without “all or nothing”: nothing was stored.';
     case problem.code === 'too_large':
       return 'Split the file, or ask the operator for a greater MAX_UPLOAD_BYTES.';
+    case problem.code === 'too_many_distinct_rows':
+      return 'Split the file, keep equal rows together, or send it without leaving rows out.';
     case problem.code === 'not_found':
       return 'It may have been deleted meanwhile.';
     case problem.status >= 500:

@@ -38,6 +38,7 @@ function page(b) {
     h('dl', null,
       line('Batch', h('code', null, b.batch_id)),
       line('Accepted rows', number(b.inserted_count)), line('Rejected rows', number(b.failed_count)),
+      b.duplicate_count ? line('Duplicate rows', `${number(b.duplicate_count)}, left out`) : null,
       b.repairs ? line('Repairs', batchLink(b.repairs)) : null,
       b.failed_count ? line('Still open', openRows(b)) : null,
       line('Uploaded', moment(b.created_at)), line('Last change', moment(b.updated_at)),

@@ -38,7 +38,7 @@ export async function batches(root, { signal }) {
     h('nav', { class: 'pills', 'aria-label': 'Status' }, ['', ...statuses].map((s) =>
       h('a', { href: changed({ status: s || null }), 'aria-current': s === status ? 'true' : null }, s || 'all'))),
     h('div', { class: 'card flush' }, h('table', { class: 'cardish' },
-      h('thead', null, h('tr', null, ['File', 'Status'].map((t) => h('th', { scope: 'col' }, t)), ['Accepted', 'Rejected'].map((t) => h('th', { scope: 'col', class: 'num' }, t)), h('th', { scope: 'col' }, 'Uploaded'), h('th', { scope: 'col' }, h('span', { class: 'vh' }, 'Actions')))),
+      h('thead', null, h('tr', null, ['File', 'Status'].map((t) => h('th', { scope: 'col' }, t)), ['Accepted', 'Rejected', 'Duplicate'].map((t) => h('th', { scope: 'col', class: 'num' }, t)), h('th', { scope: 'col' }, 'Uploaded'), h('th', { scope: 'col' }, h('span', { class: 'vh' }, 'Actions')))),
       body), empty), more);
 
   follow({
@@ -68,6 +68,7 @@ function line(b) {
     cell('Status', null, badge(b.status)),
     cell('Accepted', { class: 'num' }, number(b.inserted_count)),
     cell('Rejected', { class: 'num' }, number(b.failed_count)),
+    cell('Duplicate', { class: 'num' }, number(b.duplicate_count)),
     cell('Uploaded', null, moment(b.created_at)),
     cell('', null, h('div', { class: 'row' }, actions(b, () => {}))));
 }

@@ -8,10 +8,10 @@ export const newKey = () => crypto.randomUUID?.() ?? String(Math.random()); // i
  * Sends a file and returns the answer; throws a Problem, or an AbortError when
  * signal aborts. Options: process, strict, dryRun, repairs (the id of a batch),
  * wait (seconds), key (an Idempotency-Key: the same for the same file makes it
- * safe to send again), zone, layout (dmy or mdy), schema (a name), signal, and
- * progress(sent, total).
+ * safe to send again), zone, layout (dmy or mdy), schema (a name), dedupe
+ * (event_id or occurrence), allowDuplicate, signal, and progress(sent, total).
  */
-export function upload(file, { process = false, strict = false, dryRun = false, repairs = '', wait = 0, key = newKey(), zone = '', layout = '', schema = '', signal, progress } = {}) {
+export function upload(file, { process = false, strict = false, dryRun = false, repairs = '', wait = 0, key = newKey(), zone = '', layout = '', schema = '', dedupe = '', allowDuplicate = false, signal, progress } = {}) {
   const query = new URLSearchParams({ file_name: file.name.slice(0, 200) });
   if (process) query.set('process', 'true');
   if (strict) query.set('mode', 'strict');
@@ -20,6 +20,8 @@ export function upload(file, { process = false, strict = false, dryRun = false, 
   if (zone) query.set('timestamp_zone', zone);
   if (layout) query.set('timestamp_layout', layout);
   if (schema) query.set('schema', schema);
+  if (dedupe) query.set('dedupe', dedupe);
+  if (allowDuplicate) query.set('on_duplicate', 'allow');
   const request = new XMLHttpRequest();
   request.open('POST', address(`uploads?${query}`));
   const headers = { ...authorization(), 'Content-Type': contentType(file.name), 'Idempotency-Key': key };

@@ -70,15 +70,19 @@ function ready(file, schema, original, work) {
   const now = h('input', { type: 'checkbox', checked: true });
   const strict = h('input', { type: 'checkbox' });
   const dry = h('input', { type: 'checkbox' });
+  const dedupe = h('select', { id: 'dedupe' }, h('option', { value: '' }, 'are counted'),
+    h('option', { value: 'occurrence' }, 'are left out'),
+    h('option', { value: 'event_id' }, `are left out by their ${schema.columns.event_id}`));
   const key = newKey(); // of this choice: sending again is safe
-  const start = () => run(file, { key, process: now.checked, strict: strict.checked, dryRun: dry.checked, repairs: original?.batch_id, schema: schema.schema }, work);
+  const start = () => run(file, { key, process: now.checked, strict: strict.checked, dryRun: dry.checked, dedupe: dedupe.value, repairs: original?.batch_id, schema: schema.schema }, work);
   const go = h('button', { type: 'button', class: 'primary', onclick: start, disabled: tooLarge }, 'Upload');
   requestAnimationFrame(() => go.focus());
   return h('section', { class: 'card' }, h('h2', null, file.name), h('p', null, bytes(file.size)),
     tooLarge ? h('p', { class: 'bad' }, `The server takes up to ${bytes(schema.limits.upload_bytes)}. Split the file.`) : null,
     h('p', null, h('label', null, now, ' count it at once')),
     h('p', null, h('label', null, strict, ' all or nothing')),
-    h('p', null, h('label', null, dry, ' try without storing')), h('p', { class: 'row' }, go));
+    h('p', null, h('label', null, dry, ' try without storing')),
+    h('p', null, h('label', null, 'Rows that were uploaded before ', dedupe)), h('p', { class: 'row' }, go));
 }
 
 // The place of an upload under way, which is there again when the reader comes
@@ -108,6 +112,7 @@ async function run(file, options, work) {
   try {
     const answer = await sendFile(file, { ...options, signal: stop.signal, progress });
     if (options.dryRun) return show(preview(answer, () => run(file, { ...options, dryRun: false }, work)));
+    if (answer.duplicate_of) return show(known(answer, () => run(file, { ...options, allowDuplicate: true }, work)));
     show(receipt(answer, (performance.now() - began) / 1000, work));
     if (!work.isConnected) toast(`${file.name} is uploaded.`, h('a', linkTo({ view: 'batch', id: answer.batch_id }), 'Show it'));
   } catch (err) {
@@ -134,6 +139,14 @@ function failure(err, again, inOrder) {
     errors.length ? h('section', { class: 'card' }, h('h2', null, plural(err.body.failed_count, 'rejected row')), grouped(err.body)) : null);
 }
 
+/** Says that an earlier batch has the content of the file; again stores it all the same. */
+function known(answer, again) {
+  return h('section', { class: 'card', 'aria-live': 'polite' },
+    h('h2', null, 'This file was uploaded before ', badge(answer.status)),
+    h('p', null, 'Nothing was stored: its content is that of ', h('a', linkTo({ view: 'batch', id: answer.duplicate_of }), 'an earlier batch'), '.'),
+    h('p', { class: 'row' }, button('Store it once more', again)));
+}
+
 /** What the server has made of the file. */
 function receipt(answer, seconds, work) {
   const status = h('span', null, badge(answer.status));
@@ -155,14 +168,15 @@ function receipt(answer, seconds, work) {
   };
   after(answer.status);
   if (answer.status !== 'uploaded') settle().catch(() => {});
-  const all = answer.inserted_count + answer.failed_count;
+  const all = answer.inserted_count + answer.failed_count + answer.duplicate_count;
   return h('section', { class: 'card receipt', 'aria-live': 'polite' },
     h('h2', null, `${plural(answer.inserted_count, 'event')} stored `, status),
     h('p', { class: 'quiet' }, `in ${seconds.toFixed(1)} s · batch ${answer.batch_id}`),
     answer.process_error ? h('p', { class: 'bad' }, answer.process_error) : null,
     answer.failed_count ? [
       h('h3', null, `${plural(answer.failed_count, 'row')} rejected (${percent(answer.failed_count / all)})`),
-      grouped(answer), h('p', null, repair(answer.batch_id))] : h('p', null, 'Every row was accepted.'),
+      grouped(answer), h('p', null, repair(answer.batch_id))] : h('p', null, answer.duplicate_count ? 'No row was rejected.' : 'Every row was accepted.'),
+    answer.duplicate_count ? h('p', null, `${plural(answer.duplicate_count, 'row')} left out: uploaded before.`) : null,
     warned(answer.warnings),
     next);
 }
