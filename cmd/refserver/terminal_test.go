@@ -104,15 +104,74 @@ func TestUploadPrintsWhatBecameOfEachFile(t *testing.T) {
 		t.Errorf("the error is %v", err)
 	}
 	want := "eventsError.csv: NOT UPLOADED: header: missing timestamp; found candidate_id, test_id, event_type (422)\n" +
-		"events.csv: batch BATCH, 5 inserted, 3 failed, completed (was there already; -again uploads it once more)\n" + rejected +
+		"events.csv: batch BATCH, 5 inserted, 3 failed, completed (was there already; -allow-duplicate uploads it once more)\n" + rejected +
 		"none.csv: NOT UPLOADED: open none.csv: no such file or directory\n" +
 		".: NOT UPLOADED: . is a directory\n" +
 		"-: batch BATCH, 1 inserted, 0 failed, uploaded\n"
 	if d := cmp.Diff(want, p.seen()); d != "" {
 		t.Error(d)
 	}
-	if err := p.run("upload", "-again", "events.csv"); err != nil || strings.Contains(p.seen(), "already") {
-		t.Errorf("-again: %v", err)
+	if err := p.run("upload", "-allow-duplicate", "events.csv"); err != nil || strings.Contains(p.seen(), "already") {
+		t.Errorf("-allow-duplicate: %v", err)
+	}
+}
+
+func TestUploadLeavesOutWhatIsThere(t *testing.T) {
+	p := front(t, pass)
+	monday := header + "C1,T1,started,2025-11-10\nC1,T1,clicked,2025-11-10\nC1,T1,clicked,2025-11-10\n"
+	longer := write(t, "longer.csv", monday+"C2,T1,started,2025-11-11\n,T1,started,2025-11-11\n")
+	for _, step := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"-process", write(t, "monday.csv", monday)}, "batch BATCH, 3 inserted, 0 failed, completed\n"},
+		{[]string{"-dry-run", "-process", longer}, `dry run, would be 4 inserted, 1 failed
+  1 x missing_value, first on line 6: candidate_id is missing
+date        event type  before  change  after
+2025-11-10  clicked          2      +2      4
+2025-11-10  started          1      +1      2
+2025-11-11  started          0      +1      1
+`},
+		{[]string{"-dedupe", "occurrence", "-process", write(t, "again.csv", "note,"+strings.ReplaceAll(monday, "C1", ",C1"))}, "batch BATCH, 3 inserted, 0 failed, 0 duplicate, completed\n"},
+		{[]string{"-dry-run", "-dedupe", "occurrence", longer}, `dry run, would be 1 inserted, 1 failed, 3 duplicate
+  1 x missing_value, first on line 6: candidate_id is missing
+date        event type  before  change  after
+2025-11-11  started          0      +1      1
+`},
+		{[]string{"-dedupe", "occurrence", "-mode", "strict", longer}, "NOT UPLOADED: 1 of 5 rows rejected, none may be (strict); nothing was stored (422)\n  1 x missing_value, first on line 6: candidate_id is missing\n"},
+		{[]string{"-dedupe", "occurrence", "-max-errors", "1", "-max-error-ratio", "0.2", longer}, "batch BATCH, 1 inserted, 1 failed, 3 duplicate, uploaded\n  1 x missing_value, first on line 6: candidate_id is missing\n  repair file: URL/batches/BATCH/errors\n"},
+		{[]string{"-layout", "mdy", write(t, "us.csv", header+"C1,T1,a,03/04/2025\n")}, "batch BATCH, 1 inserted, 0 failed, uploaded\n"},
+		{[]string{"-schema", "none", longer}, "NOT UPLOADED: schema: unknown schema \"none\"; there are none by name (400)\n"},
+		{[]string{"-repairs", "none", longer}, "NOT UPLOADED: Batch not found (404)\n"},
+	} {
+		_ = p.run(append([]string{"upload"}, step.args...)...) // whose error counts those that are not uploaded
+		_, got, _ := strings.Cut(p.seen(), ".csv: ")
+		if d := cmp.Diff(step.want, got); d != "" {
+			t.Errorf("%v: %s", step.args, d)
+		}
+	}
+	p.in = strings.NewReader(monday) // which has a key of its own
+	if err := p.run("upload", "-"); err != nil {
+		t.Error(err)
+	}
+	if d := cmp.Diff("-: batch BATCH, 3 inserted, 0 failed, completed (was there already; -allow-duplicate uploads it once more)\n", p.seen()); d != "" {
+		t.Error(d)
+	}
+	p.in = strings.NewReader(monday)
+	if err := p.run("upload", "-dry-run", "-"); err != nil || p.seen() != "-: dry run, would be 3 inserted, 0 failed\n  its content is that of batch BATCH, so that nothing would be stored\n  nothing would change\n" {
+		t.Errorf("a dry run of what is there: %v", err)
+	}
+}
+
+func TestUploadPrintsWarnings(t *testing.T) {
+	schemas := write(t, "schemas.json", `{"visits": {"rules": [{"column": "test_id", "enum": ["T1"], "action": "warn", "message": "an odd test"}]}}`)
+	s := newTranscript(t, []string{"SCHEMAS_FILE", schemas})
+	p := &person{t: t, url: s.url}
+	if err := p.run("upload", "-schema", "visits", write(t, "a.csv", header+"C1,T1,a,2025-11-10\nC1,T2,a,2025-11-10\n")); err != nil {
+		t.Fatal(err)
+	}
+	if _, got, _ := strings.Cut(p.seen(), ".csv: "); got != "batch BATCH, 2 inserted, 0 failed, uploaded\n  warning: an odd test: 1 row, first on line 3\n" {
+		t.Errorf("printed %q", got)
 	}
 }
 

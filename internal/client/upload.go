@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 )
@@ -19,22 +20,55 @@ type File struct {
 	Body io.Reader
 	// Key makes it safe to send the file again.
 	Key string
-	// Process asks for the batch to be put in line.
-	Process bool
+	// Query has the parameters of the upload, but for file_name.
+	Query url.Values
 }
 
-// Receipt tells what became of an upload.
+// Receipt tells what became of an upload, or would become of it.
 type Receipt struct {
-	BatchID   string     `json:"batch_id"`
-	Inserted  int64      `json:"inserted_count"`
-	Failed    int64      `json:"failed_count"`
-	Rows      []RowError `json:"errors"` // the first of those that failed
-	Truncated bool       `json:"errors_truncated"`
-	Status    string     `json:"status"`
+	BatchID  string `json:"batch_id"`
+	Inserted int64  `json:"inserted_count"`
+	Failed   int64  `json:"failed_count"`
+	// Duplicates is the number of rows that were left out.
+	Duplicates int64 `json:"duplicate_count"`
+	// DuplicateOf is the id of the earlier batch with the same content.
+	DuplicateOf string     `json:"duplicate_of"`
+	Rows        []RowError `json:"errors"` // the first of those that failed
+	Truncated   bool       `json:"errors_truncated"`
+	Warnings    []Warning  `json:"warnings"`
+	Status      string     `json:"status"`
 	// ProcessError says why a stored batch was not put in line.
 	ProcessError string `json:"process_error"`
 	// Replayed says that the file was there already.
 	Replayed bool `json:"-"`
+
+	// DryRun says that nothing was stored; Groups are the rejected rows then,
+	// and Changes the first of AllChanges.
+	DryRun     bool         `json:"dry_run"`
+	Groups     []ErrorGroup `json:"error_groups"`
+	Changes    []Change     `json:"changes"`
+	AllChanges int          `json:"change_count"`
+}
+
+// Warning is a rule that stored rows have broken.
+type Warning struct {
+	Message string `json:"message"`
+	Count   int64  `json:"count"`
+	Line    int64  `json:"line"`
+}
+
+// ErrorGroup has the rejected rows of one reason.
+type ErrorGroup struct {
+	Count  int64    `json:"count"`
+	Sample RowError `json:"sample"`
+}
+
+// Change is what would change in the metrics.
+type Change struct {
+	Date   string `json:"date"`
+	Type   string `json:"event_type"`
+	Before int64  `json:"before"`
+	After  int64  `json:"after"`
 }
 
 // RowError tells of a rejected row.
@@ -47,9 +81,7 @@ type RowError struct {
 // Upload sends a file. Errors: *[Error]; [ErrNoServer].
 func (c *Client) Upload(ctx context.Context, f *File) (*Receipt, error) {
 	query := url.Values{"file_name": {f.Name}}
-	if f.Process {
-		query.Set("process", "true")
-	}
+	maps.Copy(query, f.Query)
 	req, err := c.request(ctx, http.MethodPost, "uploads", query, f.Body)
 	if err != nil {
 		return nil, err

@@ -84,6 +84,32 @@ func (t *Table) columns() []column {
 	)
 }
 
+// Column is a column of Lines.
+type Column struct {
+	Head  string
+	Cells []string
+	Text  bool // and no number: it is on the left of its column
+}
+
+// Add adds a cell. What is not printable in it is made plain, and what is long
+// is cut.
+func (c *Column) Add(format string, args ...any) {
+	c.Cells = append(c.Cells, Cut(Plain(fmt.Sprintf(format, args...)), widestName))
+}
+
+// Lines draws columns with the same number of cells side by side, under a line
+// of their heads.
+func Lines(columns ...Column) string {
+	lines := make([]string, len(columns[0].Cells)+1)
+	for _, c := range columns {
+		appendColumn(lines, append([]string{c.Head}, c.Cells...), c.Text)
+	}
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ") + "\n"
+	}
+	return strings.Join(lines, "")
+}
+
 // change is the difference to an earlier number, in percent of that.
 func change(now, before int64) string {
 	switch {

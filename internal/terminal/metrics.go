@@ -20,22 +20,14 @@ import (
 func Metrics(ctx context.Context, t *Terminal, args []string) error {
 	query := url.Values{}
 	var format string
-	parameter := func(name, flag, usage string) settings.Setting {
-		return settings.Setting{Flag: flag, Usage: usage, Set: func(v string) error {
-			if v != "" {
-				query.Add(name, v)
-			}
-			return nil
-		}}
-	}
 	c, rest, err := connect("refserver metrics", t, args,
-		parameter("from", "from", "first `date`, 2006-01-02"),
-		parameter("to", "to", "last `date`"),
-		parameter("interval", "interval", "hour, day, week, month or all"),
-		parameter("tz", "tz", "`zone` whose calendar counts, such as Asia/Kathmandu"),
-		parameter("event_type", "event-type", "only this `type`; may be repeated"),
-		parameter("compare", "compare", "also an earlier range: previous_period or previous_year; needs -from and -to"),
-		parameter("top", "top", "only the `N` most frequent types"),
+		parameter(query, "from", "from", "first `date`, 2006-01-02"),
+		parameter(query, "to", "to", "last `date`"),
+		parameter(query, "interval", "interval", "hour, day, week, month or all"),
+		parameter(query, "tz", "tz", "`zone` whose calendar counts, such as Asia/Kathmandu"),
+		parameter(query, "event_type", "event-type", "only this `type`; may be repeated"),
+		parameter(query, "compare", "compare", "also an earlier range: previous_period or previous_year; needs -from and -to"),
+		parameter(query, "top", "top", "only the `N` most frequent types"),
 		settings.Setting{Flag: "format", Default: "table", Usage: "table, json or csv", Set: oneOf(&format, "table", "json", "csv")})
 	if err != nil {
 		return err
@@ -57,6 +49,16 @@ func Metrics(ctx context.Context, t *Terminal, args []string) error {
 		return fmt.Errorf("metrics: %w", plainError(err))
 	}
 	return nil
+}
+
+// parameter is a setting that goes to the server as it is.
+func parameter(query url.Values, name, flag, usage string) settings.Setting {
+	return settings.Setting{Flag: flag, Usage: usage, Set: func(v string) error {
+		if v != "" {
+			query.Add(name, v)
+		}
+		return nil
+	}}
 }
 
 // oneOf takes one of some words.

@@ -46,11 +46,14 @@ func (u *uploader) wait(ctx context.Context, p *progress, r *client.Receipt) (st
 // print prints what became of a file.
 func (u *uploader) print(name string, r *client.Receipt, status string) {
 	note := ""
-	if r.Replayed {
-		note = " (was there already; -again uploads it once more)"
+	if r.Replayed || r.DuplicateOf != "" {
+		note = " (was there already; -allow-duplicate uploads it once more)"
 	}
-	u.t.print("%s: batch %s, %d inserted, %d failed, %s%s\n",
-		table.Plain(name), table.Plain(r.BatchID), r.Inserted, r.Failed, table.Plain(status), note)
+	u.t.print("%s: batch %s, %s, %s%s\n",
+		table.Plain(name), table.Plain(r.BatchID), u.rowsOf(r), table.Plain(status), note)
+	for _, w := range r.Warnings {
+		u.t.print("  warning: %s: %s, first on line %d\n", table.Plain(w.Message), count(w.Count, "row"), w.Line)
+	}
 	if r.Failed == 0 {
 		return
 	}
@@ -58,6 +61,43 @@ func (u *uploader) print(name string, r *client.Receipt, status string) {
 	u.rows += r.Failed
 	u.printRows(r.Rows, r.Failed)
 	u.t.print("  repair file: %s\n", u.client.URL("batches", r.BatchID, "errors"))
+}
+
+// rowsOf counts the rows of a file.
+func (u *uploader) rowsOf(r *client.Receipt) string {
+	text := fmt.Sprintf("%d inserted, %d failed", r.Inserted, r.Failed)
+	if u.query.Has("dedupe") || r.Duplicates > 0 {
+		text += fmt.Sprintf(", %d duplicate", r.Duplicates)
+	}
+	return text
+}
+
+// printDryRun prints what would become of a file.
+func (u *uploader) printDryRun(name string, r *client.Receipt) {
+	u.t.print("%s: dry run, would be %s\n", table.Plain(name), u.rowsOf(r))
+	for _, g := range r.Groups {
+		u.t.print("  %d x %s, first on line %d: %s\n", g.Count, table.Plain(g.Sample.Code), g.Sample.Line, table.Plain(g.Sample.Reason))
+	}
+	if r.DuplicateOf != "" {
+		u.t.print("  its content is that of batch %s, so that nothing would be stored\n", table.Plain(r.DuplicateOf))
+	}
+	if len(r.Changes) == 0 {
+		u.t.print("  nothing would change\n")
+		return
+	}
+	date, kind := table.Column{Head: "date", Text: true}, table.Column{Head: "event type", Text: true}
+	before, change, after := table.Column{Head: "before"}, table.Column{Head: "change"}, table.Column{Head: "after"}
+	for _, c := range r.Changes {
+		date.Add("%s", c.Date)
+		kind.Add("%s", c.Type)
+		before.Add("%d", c.Before)
+		change.Add("%+d", c.After-c.Before)
+		after.Add("%d", c.After)
+	}
+	u.t.print("%s", table.Lines(date, kind, before, change, after))
+	if more := r.AllChanges - len(r.Changes); more > 0 {
+		u.t.print("(and %s)\n", count(int64(more), "more change"))
+	}
 }
 
 // printRows prints rejected rows by their code, the most frequent first.

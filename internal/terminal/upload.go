@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/internal/client"
@@ -17,8 +18,10 @@ import (
 type uploader struct {
 	t       *Terminal
 	client  *client.Client
+	query   url.Values // the parameters of each upload
 	process bool
-	again   bool
+	again   bool // also what is there already
+	dryRun  bool
 	retries int
 
 	files, rows int64 // files with rejected rows, and those rows
@@ -29,16 +32,18 @@ type uploader struct {
 // became of each. It returns an error if one of them was not uploaded, or not
 // processed; rejected rows are none.
 func Upload(ctx context.Context, t *Terminal, args []string) error {
-	u := &uploader{t: t}
+	u := &uploader{t: t, query: url.Values{}}
 	var files []string
 	var err error
-	u.client, files, err = connect("refserver upload [flags] FILE... (- is standard input)", t, args,
+	u.client, files, err = connect("refserver upload [flags] FILE... (- is standard input)", t, args, append(u.parameters(),
 		settings.Setting{Flag: "process", Switch: true, Default: "false", Usage: "process each batch and wait for it", Set: settings.Bool(&u.process)},
-		settings.Setting{Flag: "again", Switch: true, Default: "false", Usage: "also upload what was uploaded in the last 24 hours", Set: settings.Bool(&u.again)},
-		settings.Setting{Flag: "retries", Default: "5", Usage: "how often to `try` again when the server is busy or away", Set: settings.Int(&u.retries, 0, 1000)})
+		settings.Setting{Flag: "allow-duplicate", Switch: true, Default: "false", Usage: "also upload what was uploaded before", Set: settings.Bool(&u.again)},
+		settings.Setting{Flag: "dry-run", Switch: true, Default: "false", Usage: "upload nothing and show what would change", Set: settings.Bool(&u.dryRun)},
+		settings.Setting{Flag: "retries", Default: "5", Usage: "how often to `try` again when the server is busy or away", Set: settings.Int(&u.retries, 0, 1000)})...)
 	if err != nil {
 		return err
 	}
+	u.ask()
 	if len(files) == 0 {
 		return errors.New("upload: name at least one file; - is standard input")
 	}
@@ -56,6 +61,33 @@ func Upload(ctx context.Context, t *Terminal, args []string) error {
 		}
 	}
 	return u.sum(len(files))
+}
+
+// parameters are the settings that go to the server as they are.
+func (u *uploader) parameters() []settings.Setting {
+	return []settings.Setting{
+		parameter(u.query, "dedupe", "dedupe", "leave out `rows` that are there: event_id (of the same id) or occurrence (equal ones)"),
+		parameter(u.query, "schema", "schema", "`name` of the schema that the files have"),
+		parameter(u.query, "timestamp_layout", "layout", "what comes first in dates such as 03/04/2025: dmy, mdy or auto"),
+		parameter(u.query, "mode", "mode", "partial (rows that are valid) or strict (all or nothing)"),
+		parameter(u.query, "max_errors", "max-errors", "refuse a file with more than `N` rejected rows"),
+		parameter(u.query, "max_error_ratio", "max-error-ratio", "refuse a file with a greater `share` of rejected rows, such as 0.05"),
+		parameter(u.query, "repairs", "repairs", "`id` of the batch whose repair file this is, mended"),
+	}
+}
+
+// ask puts into the query what the switches mean.
+func (u *uploader) ask() {
+	u.process = u.process && !u.dryRun
+	if u.process {
+		u.query.Set("process", "true")
+	}
+	if u.dryRun {
+		u.query.Set("dry_run", "true")
+	}
+	if u.again {
+		u.query.Set("on_duplicate", "allow")
+	}
 }
 
 // sum warns of rejected rows and returns the error of the whole.
@@ -83,12 +115,18 @@ func (u *uploader) file(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	defer s.close() //nolint:errcheck // it was only read
+	s.key += u.query.Get("schema") // another one makes other events of it
+	defer s.close()                //nolint:errcheck // it was only read
 	p := startProgress(u.t, name, s.size)
 	receipt, err := u.send(ctx, p, s)
 	if err != nil {
 		p.stop()
 		return err
+	}
+	if receipt.DryRun {
+		p.stop()
+		u.printDryRun(name, receipt)
+		return nil
 	}
 	status, failure := u.wait(ctx, p, receipt)
 	p.stop()
@@ -105,7 +143,7 @@ func (u *uploader) file(ctx context.Context, name string) error {
 func (u *uploader) send(ctx context.Context, p *progress, s *source) (*client.Receipt, error) {
 	for try := 0; ; try++ {
 		receipt, err := u.client.Upload(ctx, &client.File{
-			Name: s.name, NDJSON: s.ndjson, Size: s.size, Body: p.attempt(s.open()), Key: s.key, Process: u.process,
+			Name: s.name, NDJSON: s.ndjson, Size: s.size, Body: p.attempt(s.open()), Key: s.key, Query: u.query,
 		})
 		pause, again := pauseAfter(err, try)
 		if err == nil || !again || ctx.Err() != nil {
