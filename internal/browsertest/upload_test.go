@@ -105,9 +105,38 @@ func TestAFileIsDroppedOrPasted(t *testing.T) {
 	p.see("pasted.csv")
 	eval[any](p, `document.querySelector('#work input[type=checkbox]').click()`) // not at once
 	p.press("Upload")
+	p.see("This file was uploaded before")
+	if link := eval[string](p, `document.querySelector('#work a').getAttribute('href')`); !strings.Contains(link, "view=batch&id=") {
+		t.Errorf("the link is %q", link)
+	}
+	p.press("Store it once more")
 	p.see("5 events stored")
 	p.press("Process")
 	p.see("See the numbers")
+}
+
+func TestRowsThatAreThereAreLeftOut(t *testing.T) {
+	t.Parallel()
+	v := serve(t, setup{})
+	p := open(t, wide, v.address("?view=upload"))
+	content := header + rows(5, "started", time.Now().Add(-time.Hour))
+	left := func() { eval[any](p, `document.querySelector('#dedupe').value = 'occurrence'`) }
+	p.choose("first.csv", content)
+	left()
+	p.press("Upload")
+	p.see("5 events stored")
+	content += rows(2, "ended", time.Now().Add(-time.Hour))
+	p.choose("second.csv", content)
+	left()
+	eval[any](p, `document.querySelectorAll('#work input[type=checkbox]')[2].click()`) // try without storing
+	p.press("Upload")
+	p.see("2 events would be stored")
+	p.see("5 rows would be left out: uploaded before.")
+	p.press("Upload it")
+	p.see("2 events stored")
+	p.see("5 rows left out: uploaded before.")
+	p.press("Show the batch")
+	p.see("5, left out")
 }
 
 func TestAnUploadShowsItsProgress(t *testing.T) {

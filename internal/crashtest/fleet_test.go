@@ -215,12 +215,13 @@ func (f *fleet) keepSending(ctx, until context.Context, n uint64) error {
 }
 
 // send uploads a file and has it processed, again as long as there is no
-// answer.
+// answer. It counts once because of its key alone: the content of an upload
+// whose server was killed is in flight for minutes.
 func (f *fleet) send(ctx context.Context, n uint64) (id string, err error) {
 	content := f.file(n).content
 	for status := ""; status != string(store.Completed); {
 		if id == "" {
-			a, err := f.ask(ctx, http.MethodPost, "/uploads?process=true&file_name=a.csv", content, fmt.Sprintf("key-%d", n))
+			a, err := f.ask(ctx, http.MethodPost, "/uploads?process=true&on_duplicate=allow&file_name=a.csv", content, fmt.Sprintf("key-%d", n))
 			if err != nil {
 				return "", err
 			}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/queue"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -37,6 +38,7 @@ type scenario struct {
 func scenarios() []scenario {
 	return []scenario{
 		{"upload", blocksRows, func(*testing.T, *stack) []string { return nil }, actUpload, checkUpload},
+		{"dedupe", blocksRows, prepareUploaded, actDedupe, checkDedupe},
 		{"process", fewRows, prepareUploaded, actProcess, checkProcess},
 		{"delete", blocksRows, prepareTwo, actDelete, checkDelete},
 		{"prune", blocksRows, preparePrune, actPrune, checkPrune},
@@ -65,6 +67,54 @@ func checkUpload(t *testing.T, s *stack, _ []string, done bool) {
 		t.Error(err)
 	}
 	s.check(t, sum(s.sample(1)))
+}
+
+// dedupe uploads a file without a key, and without the rows that are there.
+func (s *stack) dedupe(ctx context.Context, f *file) (eventmetrics.Receipt, error) {
+	return s.Upload(ctx, eventmetrics.File{Body: bytes.NewReader(f.content), Dedupe: eventmetrics.DedupeOccurrence})
+}
+
+func actDedupe(ctx context.Context, s *stack, _ []string) error {
+	_, err := s.dedupe(ctx, s.sample(2))
+	return err
+}
+
+func checkDedupe(t *testing.T, s *stack, ids []string, done bool) {
+	before := s.list(t)
+	if done && len(before) != 2 || len(before) > 2 {
+		t.Errorf("there are %d batches after an upload that was answered: %v", len(before), done)
+	}
+	for _, b := range before {
+		if err := s.processNow(t.Context(), b.ID); err != nil { // and so cleanup leaves it
+			t.Error(err)
+		}
+	}
+	receipt, err := s.dedupe(t.Context(), s.sample(2)) // as a client does who got no answer
+	if errors.Is(err, eventmetrics.ErrInFlight) && len(before) == 1 {
+		if _, err := s.Cleanup(t.Context(), false); err != nil {
+			t.Error(err)
+		}
+		receipt, err = s.dedupe(t.Context(), s.sample(2))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(before) == 2 && receipt.DuplicateOf != before[0].ID || len(before) == 1 && receipt.Batch.Duplicates != 0 {
+		t.Errorf("of %d batches the file sent again is a duplicate of %q, with %d duplicates", len(before), receipt.DuplicateOf, receipt.Batch.Duplicates)
+	}
+	s.checkEvents(t, receipt.Batch.ID, s.sample(2))
+	more := file{content: append(bytes.Clone(s.sample(2).content), "\n"...)} // other content, the same rows
+	again, err := s.dedupe(t.Context(), &more)
+	if err != nil || again.Batch.Events != 0 || again.Batch.Duplicates != s.sample(2).events {
+		t.Errorf("the same rows again: %+v, %v", again.Batch, err)
+	}
+	for _, id := range []string{receipt.Batch.ID, again.Batch.ID} {
+		if err := s.processNow(t.Context(), id); err != nil {
+			t.Error(err)
+		}
+	}
+	s.check(t, sum(s.sample(1), s.sample(2)))
+	s.checkEvents(t, ids[0], s.sample(1))
 }
 
 func prepareUploaded(t *testing.T, s *stack) []string {

@@ -105,8 +105,10 @@ func (s *system) check(what string, a *answer) {
 }
 
 // upload sends a file once and returns the id of its batch if it was accepted.
+// It counts once because of its key alone: the content of an upload that could
+// not be aborted is in flight for minutes.
 func (s *system) upload(ctx context.Context, f *file, body io.Reader) (string, bool) {
-	a, ok := s.do(ctx, "POST", "/uploads", f.key, body)
+	a, ok := s.do(ctx, "POST", "/uploads?on_duplicate=allow", f.key, body)
 	if !ok || a.status != http.StatusCreated {
 		return "", false
 	}
