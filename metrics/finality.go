@@ -16,26 +16,68 @@ const (
 	// Settled means that the bucket is over, and that every batch counts that
 	// is there and has not failed.
 	Settled Finality = "settled"
+	// Sealed means that the bucket is settled, has events, and that the raw
+	// events are purged of every batch that has a share in its UTC days, so
+	// that nothing is left that it could be counted anew from.
+	Sealed Finality = "sealed"
 )
 
 // SetFinality sets the Finality of the buckets of the series as of now;
 // pending says whether there are batches that do not count yet. Both must have
 // been found out before the buckets were read, or a batch could begin to count
-// between.
-func (s *Series) SetFinality(buckets []Bucket, now time.Time, pending bool) {
-	_, until := s.bounds()
+// between. Sealed reports whether every batch is sealed that has a share in
+// the UTC days from first to last; nil means that none is.
+func (s *Series) SetFinality(buckets []Bucket, now time.Time, pending bool, sealed func(first, last Day) bool) {
+	from, until := s.bounds()
 	over := Settled
 	if pending {
 		over = Pending
 	}
-	for i := range buckets {
-		end := s.interval().next(buckets[i].Start)
+	for len(buckets) > 0 {
+		group := sameStart(buckets)
+		buckets = buckets[len(group):]
+		start := group[0].Start
+		end := s.interval().next(start)
+		if start.Before(from) {
+			start = from
+		}
 		if !until.IsZero() && until.Before(end) {
 			end = until
 		}
-		buckets[i].Finality = over
-		if now.Before(end) {
-			buckets[i].Finality = Open
+		f := over
+		switch {
+		case now.Before(end):
+			f = Open
+		case f == Settled && sealed != nil && hasEvents(group) && sealed(DayOf(start), DayOf(end.Add(-1))):
+			f = Sealed
+		}
+		for i := range group {
+			group[i].Finality = f
 		}
 	}
+}
+
+// sameStart returns the first buckets, as far as they start together.
+func sameStart(buckets []Bucket) []Bucket {
+	n := 1
+	for n < len(buckets) && buckets[n].Start.Equal(buckets[0].Start) {
+		n++
+	}
+	return buckets[:n]
+}
+
+func hasEvents(buckets []Bucket) bool {
+	for i := range buckets {
+		if buckets[i].Count > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// IsOver reports whether the range of the series has a last day, and is over
+// as of now.
+func (s *Series) IsOver(now time.Time) bool {
+	_, until := s.bounds()
+	return !until.IsZero() && !now.Before(until)
 }

@@ -1,6 +1,9 @@
 package metrics
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Query selects daily metrics. The zero Query selects the counts of all days
 // and event types.
@@ -15,6 +18,10 @@ type Query struct {
 	Slots bool
 	// Subjects asks for the sketches of distinct subjects.
 	Subjects bool
+	// AsOf, if not zero, keeps the contributions that were recorded at that
+	// moment, to the millisecond, or before it, as they are now. It takes the
+	// clock of each process that records for right.
+	AsOf time.Time
 }
 
 // Match reports whether the query selects a day and an event type.
@@ -30,6 +37,12 @@ func (q *Query) MatchDay(day Day) bool {
 // MatchType reports whether the query selects an event type.
 func (q *Query) MatchType(eventType string) bool {
 	return len(q.Types) == 0 || slices.Contains(q.Types, eventType)
+}
+
+// MatchRecorded reports whether the query selects what was recorded at a
+// moment.
+func (q *Query) MatchRecorded(at time.Time) bool {
+	return q.AsOf.IsZero() || at.UnixMilli() <= q.AsOf.UnixMilli()
 }
 
 // Trim drops the parts of d that the query did not ask for.

@@ -45,6 +45,9 @@ type Series struct {
 	// [Comparison]. It needs From and To. A bucket is there if it has events in
 	// either range, and Fill fills for the types of both.
 	Compare Comparison
+	// AsOf, if not zero, keeps what was recorded at that moment or before it:
+	// see Query.AsOf.
+	AsOf time.Time
 	// Finality asks whoever reads the store to set the Finality of the
 	// buckets.
 	Finality bool
@@ -96,7 +99,7 @@ func (s *Series) Validate() error {
 
 // Query returns what a store has to be asked for the series.
 func (s *Series) Query() Query {
-	q := Query{Types: s.Types, Subjects: s.Uniques, Slots: s.needSlots()}
+	q := Query{Types: s.Types, Subjects: s.Uniques, Slots: s.needSlots(), AsOf: s.AsOf}
 	from, until := s.bounds()
 	if s.From != 0 {
 		q.From = DayOf(from)

@@ -139,13 +139,64 @@ func TestFinality(t *testing.T) {
 				}
 				buckets = append(buckets, metrics.Bucket{Start: start})
 			}
-			tc.series.SetFinality(buckets, now, tc.pending)
+			tc.series.SetFinality(buckets, now, tc.pending, nil)
 			var got []metrics.Finality
 			for _, b := range buckets {
 				got = append(got, b.Finality)
 			}
 			if d := gocmp.Diff(tc.want, got); d != "" {
 				t.Error(d)
+			}
+		})
+	}
+}
+
+func TestFinalitySealed(t *testing.T) {
+	now := time.Date(2025, 11, 9, 12, 0, 0, 0, time.UTC)
+	unsealed := parseDay(t, "2025-11-05")
+	sealed := func(first, last metrics.Day) bool { return unsealed < first || unsealed > last }
+	for _, tc := range []struct {
+		name   string
+		series metrics.Series
+		start  string
+		counts []int64
+		want   metrics.Finality
+	}{
+		{"a day", metrics.Series{}, "2025-11-06T00:00:00Z", []int64{0, 3}, "sealed"},
+		{"a day in which something is not", metrics.Series{}, "2025-11-05T00:00:00Z", []int64{3}, "settled"},
+		{"a day without events", metrics.Series{}, "2025-11-06T00:00:00Z", []int64{0, 0}, "settled"},
+		{"a day that is not over", metrics.Series{}, "2025-11-09T00:00:00Z", []int64{1}, "open"},
+		{"a week", metrics.Series{Interval: metrics.Weekly}, "2025-10-27T00:00:00Z", []int64{1}, "sealed"},
+		{"a week in which something is not", metrics.Series{Interval: metrics.Weekly, To: parseDay(t, "2025-11-08")}, "2025-11-03T00:00:00Z", []int64{1}, "settled"},
+		{"a week that begins behind it", metrics.Series{Interval: metrics.Weekly, From: unsealed + 1, To: unsealed + 2}, "2025-11-03T00:00:00Z", []int64{1}, "sealed"},
+		{"a week that ends before it", metrics.Series{Interval: metrics.Weekly, To: unsealed - 1}, "2025-11-03T00:00:00Z", []int64{1}, "sealed"},
+		{"a day of a zone that ends in it", metrics.Series{Zone: zone(t, "America/New_York")}, "2025-11-04T00:00:00-05:00", []int64{1}, "settled"},
+		{"an hour of it", metrics.Series{Interval: metrics.Hourly}, "2025-11-05T03:00:00Z", []int64{1}, "settled"},
+		{"an hour of another day", metrics.Series{Interval: metrics.Hourly}, "2025-11-04T23:00:00Z", []int64{1}, "sealed"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			start, err := time.Parse(time.RFC3339, tc.start)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tc.series.Zone != nil {
+				start = start.In(tc.series.Zone)
+			}
+			var buckets []metrics.Bucket
+			for _, n := range tc.counts {
+				buckets = append(buckets, metrics.Bucket{Start: start, Count: n})
+			}
+			for _, pending := range []bool{true, false} {
+				tc.series.SetFinality(buckets, now, pending, sealed)
+				want := tc.want
+				if pending && want != metrics.Open {
+					want = metrics.Pending
+				}
+				for _, b := range buckets {
+					if b.Finality != want {
+						t.Errorf("pending %t: %s, want %s", pending, b.Finality, want)
+					}
+				}
 			}
 		})
 	}

@@ -67,8 +67,9 @@ type Store interface {
 	// Record enters the contribution of a batch into the ledger, once: it
 	// returns nil and changes nothing if the ledger has one for this batch
 	// already. It is the commit point of processing: Daily shows either
-	// nothing of the contribution or all of it. It deletes the attachment
-	// PendingContribution. It does not change the status. The store does not
+	// nothing of the contribution or all of it. The store notes with it the
+	// moment of its own clock, cut to the millisecond, for the AsOf of queries;
+	// Amend keeps that moment. It deletes the attachment PendingContribution. It does not change the status. The store does not
 	// change or keep c. Errors: ErrNotFound when the batch is unknown or was
 	// deleted, however long ago.
 	Record(ctx context.Context, id string, c metrics.Contribution) error
@@ -76,7 +77,9 @@ type Store interface {
 	// Daily returns the sum of the ledger that q selects: one Daily for each
 	// day and event type that has events, ascending by day, then type. The
 	// Dailies belong to the caller. All of them come from one state of the
-	// ledger per day at least: no day shows a part of a batch's day.
+	// ledger per day at least: no day shows a part of a batch's day. With
+	// q.AsOf the sum leaves out what was recorded later; it is then read from
+	// the contributions themselves, day by day, in bounded memory.
 	Daily(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error]
 
 	// DeleteBatch removes a batch, its events, its attachments and its

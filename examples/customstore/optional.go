@@ -12,9 +12,10 @@ import (
 )
 
 var (
-	_ store.Amender   = (*Store)(nil)
-	_ store.Explainer = (*Store)(nil)
-	_ store.Sealer    = (*Store)(nil)
+	_ store.Amender    = (*Store)(nil)
+	_ store.Explainer  = (*Store)(nil)
+	_ store.Sealer     = (*Store)(nil)
+	_ store.SealReader = (*Store)(nil)
 )
 
 // Contribution returns what the ledger has for a batch. Errors:
@@ -25,11 +26,11 @@ func (s *Store) Contribution(ctx context.Context, id string) (metrics.Contributi
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	c, ok := s.ledger[id]
+	e, ok := s.ledger[id]
 	if !ok {
 		return nil, fmt.Errorf("customstore: contribution of %q: %w", id, store.ErrNotFound)
 	}
-	return metrics.Merge(c), nil
+	return metrics.Merge(e.Contribution), nil
 }
 
 // Amend replaces the contribution of a batch. Errors: store.ErrNotFound.
@@ -39,10 +40,11 @@ func (s *Store) Amend(ctx context.Context, id string, c metrics.Contribution) er
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if _, ok := s.ledger[id]; !ok {
+	e, ok := s.ledger[id]
+	if !ok {
 		return fmt.Errorf("customstore: amend %q: %w", id, store.ErrNotFound)
 	}
-	s.ledger[id] = metrics.Merge(c)
+	s.ledger[id] = entry{metrics.Merge(c), e.recorded}
 	return nil
 }
 
@@ -53,7 +55,7 @@ func (s *Store) Explain(ctx context.Context, day metrics.Day, eventType string) 
 		ledger := maps.Clone(s.ledger)
 		s.mu.RUnlock()
 		for _, id := range slices.Sorted(maps.Keys(ledger)) {
-			for _, d := range ledger[id] {
+			for _, d := range ledger[id].Contribution {
 				if d.Day == day && d.Type == eventType && !yield(store.Share{BatchID: id, Count: d.Count}, nil) {
 					return
 				}
@@ -79,4 +81,20 @@ func (s *Store) Seal(ctx context.Context, id string) error {
 	}
 	b.events, b.Sealed = nil, true
 	return nil
+}
+
+// Unsealed returns the days in which a batch has a share that is not sealed.
+func (s *Store) Unsealed(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	q := metrics.Query{From: from, To: to}
+	days := map[metrics.Day]bool{}
+	for id, e := range s.ledger {
+		for day := range e.WithEvents().Days() {
+			if !s.batches[id].Sealed && q.MatchDay(day) {
+				days[day] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(days)), ctx.Err()
 }

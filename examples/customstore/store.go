@@ -26,8 +26,14 @@ type Store struct {
 	mu      sync.RWMutex
 	open    map[string]*writer // begun, neither committed nor aborted
 	batches map[string]*batch  // committed
-	ledger  map[string]metrics.Contribution
+	ledger  map[string]entry
 	claims  map[store.Fingerprint]string // of batches that may be gone
+}
+
+// entry is what the ledger has for a batch.
+type entry struct {
+	metrics.Contribution
+	recorded time.Time
 }
 
 var _ store.Store = (*Store)(nil)
@@ -44,7 +50,7 @@ func New() *Store {
 	return &Store{
 		open:    map[string]*writer{},
 		batches: map[string]*batch{},
-		ledger:  map[string]metrics.Contribution{},
+		ledger:  map[string]entry{},
 		claims:  map[store.Fingerprint]string{},
 	}
 }
@@ -152,7 +158,7 @@ func (s *Store) Record(ctx context.Context, id string, c metrics.Contribution) e
 		return err
 	}
 	if _, ok := s.ledger[id]; !ok {
-		s.ledger[id] = metrics.Merge(c) // a copy
+		s.ledger[id] = entry{metrics.Merge(c), now()} // a copy
 		b.attachments = maps.Clone(b.attachments)
 		delete(b.attachments, store.PendingContribution)
 	}
@@ -163,7 +169,13 @@ func (s *Store) Record(ctx context.Context, id string, c metrics.Contribution) e
 func (s *Store) Daily(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
 	return func(yield func(metrics.Daily, error) bool) {
 		s.mu.RLock()
-		sum := metrics.Merge(slices.Collect(maps.Values(s.ledger))...)
+		var all []metrics.Contribution
+		for _, e := range s.ledger {
+			if q.MatchRecorded(e.recorded) {
+				all = append(all, e.Contribution)
+			}
+		}
+		sum := metrics.Merge(all...)
 		s.mu.RUnlock()
 		for _, d := range sum {
 			if err := ctx.Err(); err != nil {

@@ -35,8 +35,12 @@ func daysAtATime(q *metrics.Query) int64 {
 // 50 of subjects.
 func (s *Store) Daily(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
 	return func(yield func(metrics.Daily, error) bool) {
+		some := s.someDays
+		if !q.AsOf.IsZero() {
+			some = s.someDaysAsOf
+		}
 		for q, more := q, true; more; {
-			part, last, err := s.someDays(ctx, &q)
+			part, last, err := some(ctx, &q)
 			if err != nil {
 				yield(metrics.Daily{}, wrap(err, "read daily metrics"))
 				return
@@ -140,16 +144,9 @@ func (v *view) endWith(date string) (err error) {
 
 // findDays reads days of the rollup from the database.
 func (s *Store) findDays(ctx context.Context, v *view) error {
-	date := eq("$gt", "")
-	if v.q.From != 0 {
-		date = eq("$gte", v.q.From.String())
-	}
-	if v.q.To != 0 {
-		date = append(date, eq("$lte", v.q.To.String())...)
-	}
 	opts := options.Find().SetSort(eq("date", 1)).SetLimit(daysAtATime(&v.q))
 	var err error
-	if v.days, err = findAll[dayDoc](ctx, s, s.daily, eq("date", date), opts); err != nil {
+	if v.days, err = findAll[dayDoc](ctx, s, s.daily, dates(v.q.From, v.q.To), opts); err != nil {
 		return err
 	}
 	if n := len(v.days); int64(n) == daysAtATime(&v.q) {

@@ -23,6 +23,8 @@ type entryDoc struct {
 	// Change is the note in the journal of the last change.
 	Change  string    `bson:"change"`
 	Changed time.Time `bson:"changed_at"`
+	// Recorded is when the entry was made. No change moves it.
+	Recorded time.Time `bson:"recorded_at"`
 	// Earlier are the notes of some changes before.
 	Earlier []string `bson:"earlier,omitempty"`
 	Events  int64    `bson:"total_events"`
@@ -146,8 +148,9 @@ func (s *Store) isRecorded(ctx context.Context, id string) (bool, error) {
 func (s *Store) prepare(ctx context.Context, id, revision string, c metrics.Contribution) (*entryDoc, error) {
 	c = c.WithEvents()
 	n, err := s.writeShares(ctx, id, revision, c)
+	now := s.now()
 	return &entryDoc{
-		ID: id, Revision: revision, Change: revision, Changed: s.now(), Events: c.Events(), Cells: len(c), Shares: n,
+		ID: id, Revision: revision, Change: revision, Changed: now, Recorded: now, Events: c.Events(), Cells: len(c), Shares: n,
 	}, err
 }
 
@@ -216,7 +219,7 @@ func (s *Store) Amend(ctx context.Context, id string, c metrics.Contribution) er
 		}
 		if done {
 			s.settler.kick()
-			return nil
+			return wrap(s.sealAmended(ctx, id), "amend batch %q", id)
 		}
 		if err := s.forget(ctx, id, note); err != nil {
 			return wrap(err, "amend batch %q", id)

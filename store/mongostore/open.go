@@ -34,9 +34,9 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Store is a [store.Store] in a MongoDB database. It has the optional
-// abilities [store.Amender], [store.Deduper], [store.Explainer], [store.Sealer]
-// and [store.Pinger]. It is safe for concurrent use, by several processes too.
+// Store is a [store.Store] in a MongoDB database. It has all optional
+// abilities of package store. It is safe for concurrent use, by several
+// processes too.
 type Store struct {
 	client *mongo.Client // nil if borrowed
 	db     *mongo.Database
@@ -54,12 +54,13 @@ type Store struct {
 }
 
 var (
-	_ store.Store     = (*Store)(nil)
-	_ store.Amender   = (*Store)(nil)
-	_ store.Deduper   = (*Store)(nil)
-	_ store.Explainer = (*Store)(nil)
-	_ store.Sealer    = (*Store)(nil)
-	_ store.Pinger    = (*Store)(nil)
+	_ store.Store      = (*Store)(nil)
+	_ store.Amender    = (*Store)(nil)
+	_ store.Deduper    = (*Store)(nil)
+	_ store.Explainer  = (*Store)(nil)
+	_ store.Sealer     = (*Store)(nil)
+	_ store.SealReader = (*Store)(nil)
+	_ store.Pinger     = (*Store)(nil)
 )
 
 // DefaultDatabase is the database of a URI that names none.

@@ -177,18 +177,3 @@ func (s *Store) sweep(ctx context.Context, before time.Time) error {
 	}
 	return s.remove(ctx, s.contributions, eq("void", true, "folded", "", "changed_at", eq("$lt", oldest)))
 }
-
-// Seal implements [store.Sealer].
-func (s *Store) Seal(ctx context.Context, id string) error {
-	sealed, err := s.update(ctx, s.batches, eq("_id", id, "status", store.Completed), eq("$set", eq("sealed", true)))
-	if err != nil {
-		return wrap(err, "seal batch %q", id)
-	}
-	if !sealed {
-		if _, err := s.read(ctx, id); err != nil {
-			return wrap(err, "seal batch %q", id)
-		}
-		return wrap(store.ErrConflict, "seal batch %q", id)
-	}
-	return wrap(s.remove(ctx, s.events, eq("batch_id", id)), "seal batch %q", id)
-}

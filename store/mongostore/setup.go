@@ -30,6 +30,7 @@ func (s *Store) setUp(ctx context.Context) error {
 		{s.keys, bson.D{{Key: "batch_id", Value: 1}}, nil},
 		{s.fingerprints, bson.D{{Key: "batch_id", Value: 1}, {Key: "_id", Value: 1}}, nil},
 		{s.shares, bson.D{{Key: "date", Value: 1}, {Key: "_id", Value: 1}}, nil},
+		{s.shares, bson.D{{Key: "sealed", Value: 1}, {Key: "date", Value: 1}}, nil},
 		{s.shares, bson.D{{Key: "revision", Value: 1}, {Key: "date", Value: 1}}, nil},
 		{s.daily, bson.D{{Key: "date", Value: 1}}, unique},
 		{s.daily, bson.D{{Key: "date", Value: 1}, {Key: "metrics.event_type", Value: 1}}, nil},

@@ -24,6 +24,8 @@ type shareDoc struct {
 	Metrics  []countDoc  `bson:"metrics"`
 	Slots    bson.Binary `bson:"slots"`
 	Subjects bson.Binary `bson:"subjects"`
+	// Sealed means that the batch is sealed.
+	Sealed bool `bson:"sealed"`
 }
 
 // countDoc counts an event type.

@@ -37,7 +37,7 @@ type querier interface {
 type batchRow struct {
 	store.Batch
 	seq, blocks int64
-	recorded    bool
+	recorded    sql.NullInt64 // when its contribution was
 }
 
 func readBatch(ctx context.Context, q querier, id string) (batchRow, error) {

@@ -88,7 +88,7 @@ func insertBatch(ctx context.Context, tx *sql.Tx, b *batchRow) error {
 	orNull := func(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
 	_, err := tx.ExecContext(ctx, "INSERT INTO batches("+batchColumns+", seq, blocks, recorded) VALUES("+marks(17)+")",
 		b.ID, b.FileName, b.SHA256, b.Events, b.Failed, b.Duplicates, string(b.Status), b.Cause, orNull(b.IdempotencyKey),
-		b.KeyExpires.UnixMilli(), orNull(b.Repairs), b.Created.UnixMilli(), b.Updated.UnixMilli(), b.Sealed, b.seq, b.blocks, false)
+		b.KeyExpires.UnixMilli(), orNull(b.Repairs), b.Created.UnixMilli(), b.Updated.UnixMilli(), b.Sealed, b.seq, b.blocks, b.recorded)
 	return err
 }
 

@@ -18,6 +18,9 @@ const dailyHeld = 8 << 20
 // Daily implements [store.Store]. All of it comes from one state of the
 // database.
 func (s *Store) Daily(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
+	if !q.AsOf.IsZero() {
+		return s.dailyAsOf(ctx, q)
+	}
 	return func(yield func(metrics.Daily, error) bool) {
 		r := dayReader{q: q, yield: yield}
 		err := s.view(ctx, func(tx *sql.Tx) error { return r.read(ctx, tx) })
@@ -56,14 +59,20 @@ func (r *dayReader) statement() string {
 	return "SELECT day, totals, NULL FROM days WHERE day BETWEEN ? AND ? ORDER BY day"
 }
 
+// daysOf returns the first and last day of a query.
+func daysOf(q *metrics.Query) (from, to int64) {
+	from, to = int64(math.MinInt32), int64(math.MaxInt32)
+	if q.From != 0 {
+		from = int64(q.From)
+	}
+	if q.To != 0 {
+		to = int64(q.To)
+	}
+	return from, to
+}
+
 func (r *dayReader) read(ctx context.Context, tx *sql.Tx) error {
-	from, to := int64(math.MinInt32), int64(math.MaxInt32)
-	if r.q.From != 0 {
-		from = int64(r.q.From)
-	}
-	if r.q.To != 0 {
-		to = int64(r.q.To)
-	}
+	from, to := daysOf(&r.q)
 	rows, err := tx.QueryContext(ctx, r.statement(), from, to)
 	if err != nil {
 		return err

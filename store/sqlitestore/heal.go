@@ -49,7 +49,11 @@ func (s *Store) heal(ctx context.Context, days []metrics.Day) error {
 }
 
 func (s *Store) staleDays(ctx context.Context) ([]metrics.Day, error) {
-	rows, err := s.reader.QueryContext(ctx, "SELECT day FROM details WHERE subjects IS NULL ORDER BY day")
+	return readDays(ctx, s.reader, "SELECT day FROM details WHERE subjects IS NULL ORDER BY day")
+}
+
+func readDays(ctx context.Context, db *sql.DB, query string, args ...any) ([]metrics.Day, error) {
+	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}

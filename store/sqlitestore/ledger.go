@@ -20,23 +20,23 @@ var (
 func (s *Store) Record(ctx context.Context, id string, c metrics.Contribution) error {
 	err := s.update(ctx, synced, func(tx *sql.Tx) error {
 		b, err := readBatch(ctx, tx, id)
-		if err != nil || b.recorded {
+		if err != nil || b.recorded.Valid {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "UPDATE batches SET recorded = 1 WHERE seq = ?", b.seq); err != nil {
+		if _, err := tx.ExecContext(ctx, "UPDATE batches SET recorded = ? WHERE seq = ?", s.now().UnixMilli(), b.seq); err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, "DELETE FROM attachments WHERE seq = ? AND name = ?", b.seq, store.PendingContribution)
 		if err != nil {
 			return err
 		}
-		return enter(ctx, tx, id, c)
+		return enter(ctx, tx, &b, c)
 	})
 	return wrap(ctx, err, "record batch %q", id)
 }
 
 // enter adds a contribution to the ledger and to the sums.
-func enter(ctx context.Context, tx *sql.Tx, id string, c metrics.Contribution) error {
+func enter(ctx context.Context, tx *sql.Tx, b *batchRow, c metrics.Contribution) error {
 	for day, share := range c.WithEvents().Days() {
 		counts, err := share.AppendPart(nil, withSlots)
 		if err != nil {
@@ -46,7 +46,7 @@ func enter(ctx context.Context, tx *sql.Tx, id string, c metrics.Contribution) e
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "INSERT INTO ledger(day, batch_id, counts, subjects) VALUES(?, ?, ?, ?)", day, id, counts, subjects)
+		_, err = tx.ExecContext(ctx, "INSERT INTO ledger(day, batch_id, counts, subjects) VALUES(?, ?, ?, ?)", day, b.ID, counts, subjects)
 		if err != nil {
 			return err
 		}
@@ -54,14 +54,22 @@ func enter(ctx context.Context, tx *sql.Tx, id string, c metrics.Contribution) e
 			return err
 		}
 	}
-	return nil
+	if b.Sealed {
+		return nil
+	}
+	return countUnsealed(ctx, tx, b.ID, 1)
 }
 
 // withdraw takes the contribution of a batch, if there is one, out of the
 // ledger and the sums, and returns its days. Their subjects are out of date
 // afterwards.
-func withdraw(ctx context.Context, tx *sql.Tx, id string) ([]metrics.Day, error) {
-	shares, err := ledgerOf(ctx, tx, id, withSlots)
+func withdraw(ctx context.Context, tx *sql.Tx, b *batchRow) ([]metrics.Day, error) {
+	if !b.Sealed {
+		if err := countUnsealed(ctx, tx, b.ID, -1); err != nil {
+			return nil, err
+		}
+	}
+	shares, err := ledgerOf(ctx, tx, b.ID, withSlots)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +80,7 @@ func withdraw(ctx context.Context, tx *sql.Tx, id string) ([]metrics.Day, error)
 		}
 		days = append(days, day)
 	}
-	_, err = tx.ExecContext(ctx, "DELETE FROM ledger WHERE batch_id = ?", id)
+	_, err = tx.ExecContext(ctx, "DELETE FROM ledger WHERE batch_id = ?", b.ID)
 	return days, err
 }
 
@@ -104,7 +112,7 @@ func ledgerOf(ctx context.Context, tx *sql.Tx, id string, q metrics.Query) (metr
 func (s *Store) Contribution(ctx context.Context, id string) (metrics.Contribution, error) {
 	var c metrics.Contribution
 	err := s.view(ctx, func(tx *sql.Tx) error {
-		err := mustBeRecorded(ctx, tx, id)
+		_, err := recorded(ctx, tx, id)
 		if err != nil {
 			return err
 		}
@@ -118,14 +126,14 @@ func (s *Store) Contribution(ctx context.Context, id string) (metrics.Contributi
 func (s *Store) Amend(ctx context.Context, id string, c metrics.Contribution) error {
 	var days []metrics.Day
 	err := s.update(ctx, synced, func(tx *sql.Tx) error {
-		err := mustBeRecorded(ctx, tx, id)
+		b, err := recorded(ctx, tx, id)
 		if err != nil {
 			return err
 		}
-		if days, err = withdraw(ctx, tx, id); err != nil {
+		if days, err = withdraw(ctx, tx, b); err != nil {
 			return err
 		}
-		return enter(ctx, tx, id, c)
+		return enter(ctx, tx, b, c)
 	})
 	if err != nil {
 		return wrap(ctx, err, "amend batch %q", id)
@@ -134,10 +142,11 @@ func (s *Store) Amend(ctx context.Context, id string, c metrics.Contribution) er
 	return nil
 }
 
-func mustBeRecorded(ctx context.Context, tx *sql.Tx, id string) error {
+// recorded reads a batch that has a contribution. Errors: store.ErrNotFound.
+func recorded(ctx context.Context, tx *sql.Tx, id string) (*batchRow, error) {
 	b, err := readBatch(ctx, tx, id)
-	if err == nil && !b.recorded {
+	if err == nil && !b.recorded.Valid {
 		err = store.ErrNotFound
 	}
-	return err
+	return &b, err
 }

@@ -23,9 +23,8 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Store is a [store.Store] in one SQLite file. It has the optional abilities
-// [store.Amender], [store.Deduper], [store.Explainer], [store.Sealer] and
-// [store.Pinger]. It is safe for concurrent use.
+// Store is a [store.Store] in one SQLite file. It has all optional abilities of
+// package store. It is safe for concurrent use.
 type Store struct {
 	writer, reader *sql.DB
 	owned          bool
@@ -40,12 +39,13 @@ type Store struct {
 }
 
 var (
-	_ store.Store     = (*Store)(nil)
-	_ store.Amender   = (*Store)(nil)
-	_ store.Deduper   = (*Store)(nil)
-	_ store.Explainer = (*Store)(nil)
-	_ store.Sealer    = (*Store)(nil)
-	_ store.Pinger    = (*Store)(nil)
+	_ store.Store      = (*Store)(nil)
+	_ store.Amender    = (*Store)(nil)
+	_ store.Deduper    = (*Store)(nil)
+	_ store.Explainer  = (*Store)(nil)
+	_ store.Sealer     = (*Store)(nil)
+	_ store.SealReader = (*Store)(nil)
+	_ store.Pinger     = (*Store)(nil)
 )
 
 // DSN returns the data source names, for the driver called sqlite, of the two

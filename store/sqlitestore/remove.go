@@ -43,7 +43,7 @@ func (s *Store) remove(ctx context.Context, tx *sql.Tx, b *batchRow) ([]metrics.
 	if _, err := tx.ExecContext(ctx, "DELETE FROM batches WHERE seq = ?", b.seq); err != nil {
 		return nil, err
 	}
-	days, err := withdraw(ctx, tx, b.ID)
+	days, err := withdraw(ctx, tx, b)
 	if err != nil {
 		return nil, err
 	}

@@ -20,10 +20,11 @@ const (
 // null there once the writer has lost them. The id of a block is the number of
 // its batch shifted by blockBits, plus its place. Sums without subjects are in
 // days, which is small and so quick to read; details has the rest. Null
-// subjects in details are out of date: the ledger has the truth. Each row of
-// prints has fingerprints, up to last, and the numbers of their batches; those
-// of a batch that is gone are void. Until they are removed its number is in
-// freed.
+// subjects in details are out of date: the ledger has the truth. A batch whose
+// recorded is null has no contribution. Unsealed counts, for each day, the
+// batches that have a share in it and are not sealed. Each row of prints has
+// fingerprints, up to last, and the numbers of their batches; those of a batch
+// that is gone are void. Until they are removed its number is in freed.
 const schema = `
 CREATE TABLE remainders (
 	seq      INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -48,7 +49,7 @@ CREATE TABLE batches (
 	created     INTEGER NOT NULL,
 	updated     INTEGER NOT NULL,
 	sealed      INTEGER NOT NULL,
-	recorded    INTEGER NOT NULL
+	recorded    INTEGER
 );
 CREATE INDEX batches_by_status ON batches(status, id);
 CREATE INDEX batches_by_key ON batches(idem_key, id) WHERE idem_key IS NOT NULL;
@@ -96,6 +97,10 @@ CREATE TABLE levels (
 );
 CREATE TABLE freed (
 	seq INTEGER PRIMARY KEY
+);
+CREATE TABLE unsealed (
+	day     INTEGER PRIMARY KEY,
+	batches INTEGER NOT NULL
 );
 `
 

@@ -24,33 +24,6 @@ func (s *Store) SetStatus(ctx context.Context, id string, from []store.Status, t
 	return wrap(ctx, err, "set status of batch %q to %s", id, to)
 }
 
-// Seal implements [store.Sealer].
-func (s *Store) Seal(ctx context.Context, id string) error {
-	var seq int64
-	err := s.update(ctx, synced, func(tx *sql.Tx) error {
-		b, err := readBatch(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		if b.Status != store.Completed {
-			return store.ErrConflict
-		}
-		if b.Sealed {
-			return nil
-		}
-		if _, err := tx.ExecContext(ctx, "UPDATE batches SET sealed = 1, blocks = 0 WHERE seq = ?", b.seq); err != nil {
-			return err
-		}
-		seq = b.seq
-		return s.discard(ctx, tx, seq, false)
-	})
-	if err != nil {
-		return wrap(ctx, err, "seal batch %q", id)
-	}
-	s.sweepLater(ctx, seq)
-	return nil
-}
-
 // Ping implements [store.Pinger]: it reads, and tries a write that it takes
 // back.
 func (s *Store) Ping(ctx context.Context) error {

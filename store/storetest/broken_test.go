@@ -38,7 +38,7 @@ func harness(patch func(p *patched)) storetest.Harness {
 
 func brokenStores() []broken {
 	return slices.Concat(brokenWriters(), brokenEvents(), brokenTexts(), brokenBatches(), brokenKeys(), brokenStatuses(),
-		brokenRecords(), brokenEffects(), brokenDailies(), brokenAnswers(), brokenLaws(), brokenRemovals(), brokenIterators(), brokenOptionals(), brokenDedupers())
+		brokenRecords(), brokenEffects(), brokenDailies(), brokenAnswers(), brokenLaws(), brokenRemovals(), brokenIterators(), brokenOptionals(), brokenDedupers(), brokenAsOfs(), brokenSealReaders())
 }
 
 func TestEachBrokenStoreFailsTheCheckOfItsRule(t *testing.T) {

@@ -31,6 +31,7 @@ type patched struct {
 	claim        func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error)
 	owners       func(ctx context.Context, prints []store.Fingerprint) ([]string, error)
 	seal         func(ctx context.Context, id string) error
+	unsealed     func(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error)
 	ping         func(ctx context.Context) error
 	reopen       func() store.Store
 }
@@ -54,6 +55,7 @@ func newPatched() *patched {
 		claim:        st.Claim,
 		owners:       st.Owners,
 		seal:         st.Seal,
+		unsealed:     st.Unsealed,
 		ping:         func(ctx context.Context) error { return ctx.Err() },
 	}
 }
@@ -120,6 +122,10 @@ func (p *patched) Owners(ctx context.Context, prints []store.Fingerprint) ([]str
 }
 
 func (p *patched) Seal(ctx context.Context, id string) error { return p.seal(ctx, id) }
+
+func (p *patched) Unsealed(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error) {
+	return p.unsealed(ctx, from, to)
+}
 
 func (p *patched) Ping(ctx context.Context) error { return p.ping(ctx) }
 

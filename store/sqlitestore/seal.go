@@ -1,0 +1,54 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// Seal implements [store.Sealer].
+func (s *Store) Seal(ctx context.Context, id string) error {
+	var seq int64
+	err := s.update(ctx, synced, func(tx *sql.Tx) error {
+		b, err := readBatch(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if b.Status != store.Completed {
+			return store.ErrConflict
+		}
+		if b.Sealed {
+			return nil
+		}
+		if err := countUnsealed(ctx, tx, id, -1); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "UPDATE batches SET sealed = 1, blocks = 0 WHERE seq = ?", b.seq); err != nil {
+			return err
+		}
+		seq = b.seq
+		return s.discard(ctx, tx, seq, false)
+	})
+	if err != nil {
+		return wrap(ctx, err, "seal batch %q", id)
+	}
+	s.sweepLater(ctx, seq)
+	return nil
+}
+
+// countUnsealed counts a batch that is not sealed in the days that it has a
+// share in, or takes it back.
+func countUnsealed(ctx context.Context, tx *sql.Tx, id string, n int) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO unsealed(day, batches) SELECT day, ?1 FROM ledger WHERE batch_id = ?2
+		ON CONFLICT(day) DO UPDATE SET batches = batches + ?1`, n, id)
+	return err
+}
+
+// Unsealed implements [store.SealReader].
+func (s *Store) Unsealed(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error) {
+	first, last := daysOf(&metrics.Query{From: from, To: to})
+	days, err := readDays(ctx, s.reader, "SELECT day FROM unsealed WHERE batches > 0 AND day BETWEEN ? AND ? ORDER BY day", first, last)
+	return days, wrap(ctx, err, "read which days are not sealed")
+}

@@ -1,0 +1,102 @@
+package storetest
+
+import (
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+const asOf = "Query.AsOf keeps the contributions that were recorded at that moment, to the millisecond, or before it, as they are now."
+
+func asOfRules() []rule {
+	return []rule{
+		{"AsOf is the sum of what was recorded until then", asOf, asOfSums},
+		{"AsOf keeps what else the query asks for", asOf, asOfFilters},
+		{"AsOf does not bring a deleted batch back", asOf + " A batch that was deleted is in no sum.", asOfForgets},
+		{"Amender: Amend keeps the moment of a contribution", "Store.Record: the store notes the moment of its own clock, which Amend keeps.", asOfCorrects},
+	}
+}
+
+// moment returns a moment that is not before anything that has happened, and
+// before all that will, to the millisecond.
+func moment() time.Time {
+	now := func() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
+	t := now()
+	for !now().After(t) {
+		runtime.Gosched()
+	}
+	return t
+}
+
+// asOfIs reports a sum as of a moment that is not that of contributions.
+func (c *check) asOfIs(when string, at time.Time, contributions ...metrics.Contribution) {
+	c.Helper()
+	for _, q := range []metrics.Query{{}, everything} {
+		q.AsOf = at
+		c.dailyIs(when, q, contributions...)
+	}
+}
+
+func asOfSums(c *check) {
+	rng := c.random()
+	before := moment()
+	moments := []time.Time{before}
+	var all []metrics.Contribution
+	var ids []string
+	for i := range c.scaled(60) {
+		if i%7 == 3 {
+			c.must(c.st.Record(c.Context(), ids[rng.IntN(len(ids))], c.someContribution(9)), "Record again")
+		}
+		all = append(all, c.randomContribution(rng, rng.IntN(30)))
+		ids = append(ids, c.recorded(all[i]))
+		moments = append(moments, moment())
+	}
+	for i := 0; i < len(moments); i += max(1, len(moments)/20) {
+		when := fmt.Sprintf("as of behind %d of %d contributions, with seed %d", i, len(all), c.seed())
+		c.asOfIs(when, moments[i], all[:i]...)
+	}
+	c.asOfIs("as of an hour to come", time.Now().Add(time.Hour), all...)
+	c.asOfIs("as of an hour ago", before.Add(-time.Hour))
+}
+
+func asOfFilters(c *check) {
+	all := c.wide()
+	at := moment()
+	c.wide()
+	day := metrics.DayOf(epoch)
+	for _, q := range []metrics.Query{
+		{From: day + 3},
+		{To: day + 5},
+		{From: day + 3, To: day + 5, Subjects: true},
+		{Types: []string{"a", "日本"}, Slots: true},
+		{From: day + 6, To: day + 6, Types: []string{"Z"}},
+	} {
+		q.AsOf = at
+		c.dailyIs(fmt.Sprintf("with %+v", q), q, all...)
+	}
+}
+
+func asOfForgets(c *check) {
+	kept := c.someContribution(20)
+	c.recorded(kept)
+	id := c.recorded(c.someContribution(30))
+	at := moment()
+	c.must(c.st.DeleteBatch(c.Context(), id), "DeleteBatch")
+	c.asOfIs("as of before the deletion", at, kept)
+}
+
+func asOfCorrects(c *check) {
+	a := need[store.Amender](c)
+	before := moment()
+	id := c.recorded(c.someContribution(30))
+	at := moment()
+	for _, n := range []int{12, 0, 40} {
+		want := c.someContribution(n)
+		c.must(a.Amend(c.Context(), id, want), "Amend")
+		c.asOfIs("as of before the correction", at, want)
+		c.asOfIs("as of before the contribution", before)
+	}
+}

@@ -1,0 +1,109 @@
+package storetest_test
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+func brokenAsOfs() []broken {
+	const sums, corrects = "AsOf is the sum of what was recorded until then", "Amender: Amend keeps the moment of a contribution"
+	return []broken{
+		{"answers as of now", sums, "as of behind", func(p *patched) {
+			p.askDaily(func(q *metrics.Query) { q.AsOf = time.Time{} })
+		}},
+		{"sums subjects as of now", sums, "as of behind", func(p *patched) {
+			p.askDaily(func(q *metrics.Query) {
+				if q.Subjects {
+					q.AsOf = time.Time{}
+				}
+			})
+		}},
+		{"moves a contribution that is recorded again", sums, "as of behind", func(p *patched) {
+			again := map[string]time.Time{}
+			p.record = func(ctx context.Context, id string, c metrics.Contribution) error {
+				again[id] = time.Now()
+				return p.Store.Record(ctx, id, c)
+			}
+			p.hideUntil(again)
+		}},
+		{"forgets the range as of a moment", "AsOf keeps what else the query asks for", "with {From:", func(p *patched) {
+			p.askDaily(func(q *metrics.Query) {
+				if !q.AsOf.IsZero() {
+					q.From, q.To = 0, 0
+				}
+			})
+		}},
+		{"brings deleted batches back", "AsOf does not bring a deleted batch back", "as of before the deletion", func(p *patched) {
+			var deleted metrics.Contribution
+			p.deleteBatch = func(ctx context.Context, id string) error {
+				c, err := p.Store.Contribution(ctx, id)
+				deleted = metrics.Merge(deleted, c)
+				if err != nil {
+					return err
+				}
+				return p.Store.DeleteBatch(ctx, id)
+			}
+			p.editDaily(func(q metrics.Query, all []metrics.Daily) []metrics.Daily {
+				if q.AsOf.IsZero() || !q.Slots {
+					return all
+				}
+				return metrics.Merge(all, deleted)
+			})
+		}},
+		{"moves a contribution that is amended", corrects, "as of before the correction", func(p *patched) {
+			amended := map[string]time.Time{}
+			p.amend = func(ctx context.Context, id string, c metrics.Contribution) error {
+				amended[id] = time.Now()
+				return p.Store.Amend(ctx, id, c)
+			}
+			p.hideUntil(amended)
+		}},
+	}
+}
+
+// hideUntil keeps batches out of the sums as of a moment before those given.
+func (p *patched) hideUntil(moments map[string]time.Time) {
+	p.daily = func(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
+		if q.AsOf.IsZero() {
+			return p.Store.Daily(ctx, q)
+		}
+		batches, _ := p.Store.Batches(ctx, store.BatchQuery{Limit: store.MaxLimit})
+		var sum metrics.Contribution
+		for _, b := range batches {
+			if c, err := p.Store.Contribution(ctx, b.ID); err == nil && q.MatchRecorded(moments[b.ID]) {
+				sum = metrics.Merge(sum, c)
+			}
+		}
+		sum = slices.DeleteFunc(sum, func(d metrics.Daily) bool { return !q.Match(d.Day, d.Type) })
+		for i := range sum {
+			q.Trim(&sum[i])
+		}
+		return yieldAll[metrics.Daily](sum)
+	}
+}
+
+func brokenSealReaders() []broken {
+	const misses, forgets = "SealReader: Unsealed misses no day", "SealReader: Unsealed forgets the days of what was sealed"
+	edit := func(change func(from metrics.Day, days []metrics.Day) []metrics.Day) func(p *patched) {
+		return func(p *patched) {
+			p.unsealed = func(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error) {
+				days, err := p.Store.Unsealed(ctx, from, to)
+				return change(from, days), err
+			}
+		}
+	}
+	return []broken{
+		{"misses the last day", misses, "misses", edit(func(_ metrics.Day, days []metrics.Day) []metrics.Day { return days[:len(days)-1] })},
+		{"takes the first day for excluded", misses, "misses", edit(func(from metrics.Day, days []metrics.Day) []metrics.Day {
+			return slices.DeleteFunc(days, func(d metrics.Day) bool { return from != 0 && d <= from+10 })
+		})},
+		{"lists sealed days", forgets, "for ever", edit(func(_ metrics.Day, days []metrics.Day) []metrics.Day {
+			return append(days, days[len(days)-1]+1)
+		})},
+	}
+}
