@@ -23,6 +23,8 @@ var (
 	ErrKeyReused = errors.New("eventmetrics: idempotency key used with another content")
 	// ErrNoOriginal means that there is no batch with the id File.Repairs.
 	ErrNoOriginal = errors.New("eventmetrics: no such batch to repair")
+	// ErrFuture means that a series is asked for as of a moment to come.
+	ErrFuture = errors.New("eventmetrics: as of a moment in the future")
 	// ErrUnsupported means that the store lacks the ability that is needed.
 	ErrUnsupported = errors.New("eventmetrics: not supported by this store")
 )

@@ -11,25 +11,44 @@ import (
 
 // Series answers a time series from the ledger: buckets ascending by start,
 // then event type. A series that compares reads its two ranges one after the
-// other. Errors: metrics.ErrNoUniques,
-// metrics.ErrBadRange, metrics.ErrNoPrevious, metrics.ErrTooManyBuckets.
+// other. Errors: metrics.ErrNoUniques, metrics.ErrBadRange,
+// metrics.ErrNoPrevious, metrics.ErrTooManyBuckets, ErrFuture.
 func (s *Service) Series(ctx context.Context, series metrics.Series) ([]metrics.Bucket, error) {
-	if err := series.Validate(); err != nil {
-		return nil, err
-	}
-	ctx, done := s.observeQuery(ctx, "series")
-	buckets, err := s.series(ctx, &series)
-	done(ignore(err, metrics.ErrTooManyBuckets))
-	return buckets, err
+	a, err := s.Answer(ctx, series)
+	return a.Buckets, err
 }
 
-func (s *Service) series(ctx context.Context, series *metrics.Series) ([]metrics.Bucket, error) {
-	now, pending := s.now(), false
-	if series.Finality {
-		var err error
-		if pending, err = s.pending(ctx); err != nil {
-			return nil, err
-		}
+// Answer is a series with what can be said of it as a whole.
+type Answer struct {
+	Buckets []metrics.Bucket
+	// Finality says whether the answer can be expected to stay as it is: it is
+	// open unless the range has a last day and is over, and settled where each
+	// bucket is, those of the earlier range of a comparison too. With AsOf it is
+	// settled from a minute behind that moment on, when clocks and what was
+	// under way make no difference any more. It is sealed if nothing but sealed
+	// batches has a share in the days of the range.
+	Finality metrics.Finality
+}
+
+// Answer does what Series does and says how final the answer is. Errors: those
+// of Series.
+func (s *Service) Answer(ctx context.Context, series metrics.Series) (Answer, error) {
+	if err := series.Validate(); err != nil {
+		return Answer{}, err
+	}
+	if series.AsOf.UnixMilli() > s.now().UnixMilli() {
+		return Answer{}, ErrFuture
+	}
+	ctx, done := s.observeQuery(ctx, "series")
+	a, err := s.answer(ctx, &series)
+	done(ignore(err, metrics.ErrTooManyBuckets))
+	return a, err
+}
+
+func (s *Service) answer(ctx context.Context, series *metrics.Series) (Answer, error) {
+	st, err := s.standing(ctx, series)
+	if err != nil {
+		return Answer{}, err
 	}
 	var before iter.Seq2[metrics.Daily, error]
 	if series.Compare != "" {
@@ -38,25 +57,15 @@ func (s *Service) series(ctx context.Context, series *metrics.Series) ([]metrics
 	}
 	buckets, err := series.BucketsBeside(s.store.Daily(ctx, series.Query()), before)
 	if err != nil {
-		return nil, err
+		return Answer{}, err
+	}
+	if err := st.lookAgain(ctx, series); err != nil {
+		return Answer{}, err
 	}
 	if series.Finality {
-		series.SetFinality(buckets, now, pending)
+		series.SetFinality(buckets, st.now, st.pending, st.sealed())
 	}
-	return buckets, nil
-}
-
-// pending reports whether there is a batch that does not count yet and has not
-// failed. It asks in the order of a batch's life, so that one that moves on
-// meanwhile is met, and again for those that an attempt has put back.
-func (s *Service) pending(ctx context.Context) (bool, error) {
-	for _, status := range []store.Status{store.Uploaded, store.Queued, store.Processing, store.Queued} {
-		batches, err := s.store.Batches(ctx, store.BatchQuery{Statuses: []store.Status{status}, Limit: 1})
-		if err != nil || len(batches) > 0 {
-			return len(batches) > 0, err
-		}
-	}
-	return false, nil
+	return Answer{buckets, st.of(buckets)}, nil
 }
 
 // Explain returns the batches that make up the count of one UTC day and event

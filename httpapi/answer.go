@@ -18,6 +18,8 @@ type answer struct {
 	columns int
 
 	buckets []metrics.Bucket
+	// finality is that of the whole answer.
+	finality metrics.Finality
 	// total and previous are the events of the two ranges, of the types that
 	// top leaves out too.
 	total, previous int64
@@ -108,7 +110,10 @@ func parseSeries(query url.Values) (metrics.Series, error) {
 	if s.Compare, err = metrics.ParseComparison(query.Get("compare")); err != nil {
 		return s, badRequest("compare: want previous_period or previous_year")
 	}
-	s.Finality, err = parseBool(query, "finality")
+	if s.Finality, err = parseBool(query, "finality"); err != nil {
+		return s, err
+	}
+	s.AsOf, err = parseMoment(query, "as_of")
 	return s, err
 }
 

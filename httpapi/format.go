@@ -80,6 +80,9 @@ func encodeJSON(a *answer) []byte {
 	if a.compares() || a.top > 0 {
 		head = strconv.AppendInt(append(head, `,"total_count":`...), a.total, 10)
 	}
+	if !a.AsOf.IsZero() {
+		head = append(head, `,"as_of":"`+timeText(a.AsOf)+`"`...)
+	}
 	if a.compares() {
 		before := a.Previous()
 		head = append(head, `,"previous":{"from":"`+before.From.String()+`","to":"`+before.To.String()+`","count":`...)
@@ -162,13 +165,17 @@ func encodeNDJSON(a *answer) []byte {
 		if !a.Total {
 			b = append(appendString(append(b, `"event_type":`...), bucket.Type), ',')
 		}
-		b = append(appendNumbers(b, a, bucket), "}\n"...)
+		b = appendNumbers(b, a, bucket)
+		if !a.AsOf.IsZero() {
+			b = append(b, `,"as_of":"`+timeText(a.AsOf)+`"`...)
+		}
+		b = append(b, "}\n"...)
 	}
 	return b
 }
 
-// encodeCSV writes the columns date, event_type, the numbers and finality, of
-// those that the answer has.
+// encodeCSV writes the columns date, event_type, the numbers, finality and
+// as_of, of those that the answer has.
 func encodeCSV(a *answer) []byte {
 	b := []byte("date")
 	if !a.Total {
@@ -179,6 +186,11 @@ func encodeCSV(a *answer) []byte {
 	}
 	if a.Finality {
 		b = append(b, ",finality"...)
+	}
+	asOf := ""
+	if !a.AsOf.IsZero() {
+		b = append(b, ",as_of"...)
+		asOf = "," + timeText(a.AsOf)
 	}
 	b = append(b, '\n')
 	for i := range a.buckets {
@@ -193,7 +205,7 @@ func encodeCSV(a *answer) []byte {
 		if a.Finality {
 			b = append(append(b, ','), bucket.Finality...)
 		}
-		b = append(b, '\n')
+		b = append(append(b, asOf...), '\n')
 	}
 	return b
 }

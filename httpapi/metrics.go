@@ -34,7 +34,7 @@ func (h *Handler) metrics(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Content-Type", format.content)
 	w.Header().Set("Vary", "Accept, Authorization")
-	w.Header().Set("Cache-Control", "private, no-cache")
+	w.Header().Set("Cache-Control", cacheControl(asked.finality))
 	sendTagged(w, r, body)
 	return nil
 }
@@ -49,12 +49,28 @@ func (h *Handler) series(ctx context.Context, a *answer, format format) ([]byte,
 		return nil, ctx.Err()
 	}
 	a.Fill = a.Fill || format.fill
-	buckets, err := h.svc.Series(ctx, a.Series)
-	if err != nil || len(buckets) == 0 {
+	all, err := h.svc.Answer(ctx, a.Series)
+	if err != nil || len(all.Buckets) == 0 {
 		return nil, err
 	}
-	a.take(buckets)
+	a.finality = all.Finality
+	a.take(all.Buckets)
 	return format.encode(a), nil
+}
+
+// cacheControl says how long an answer may be used without asking again. A
+// deleted batch or a late file may change any answer, so that none is for ever:
+// what is settled is kept for as long as somebody turns pages, and what is
+// sealed, which is changed by hand if at all, for a day. Who has just changed
+// something asks with no-cache, as the dashboard does.
+func cacheControl(f metrics.Finality) string {
+	switch f {
+	case metrics.Sealed:
+		return "private, max-age=86400"
+	case metrics.Settled:
+		return "private, max-age=60"
+	}
+	return "private, no-cache"
 }
 
 // noMetrics answers a query without a result as the original did.

@@ -39,6 +39,23 @@ func parseZone(query url.Values, name string) (*time.Location, error) {
 	return zone, nil
 }
 
+// parseMoment reads a moment, to the millisecond; the zero time is none.
+func parseMoment(query url.Values, name string) (time.Time, error) {
+	text := query.Get(name)
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}, badRequest(fmt.Sprintf("%s: %.40q is no moment; want the form 2006-01-02T15:04:05.000Z, with %%2B for a +", name, text))
+	}
+	t = t.UTC().Truncate(time.Millisecond)
+	if first := time.UnixMilli(0).UTC(); t.Before(first) { // as empty, and not the zero time
+		t = first
+	}
+	return t, nil
+}
+
 func parseDateOrder(query url.Values, name string) (ingest.DateOrder, error) {
 	text := query.Get(name)
 	for _, order := range []ingest.DateOrder{ingest.FindOrder, ingest.DayFirst, ingest.MonthFirst} {

@@ -38,6 +38,7 @@ const (
 	CodeTooManyErrors       Code = "too_many_errors"
 	CodeKeyReused           Code = "idempotency_key_reused"
 	CodeTooManyRequests     Code = "too_many_requests"
+	CodeAsOfInFuture        Code = "as_of_in_future"
 	CodeInternal            Code = "internal"
 	CodeUnsupported         Code = "not_supported"
 	CodeBusy                Code = "busy"
@@ -166,6 +167,10 @@ func knownProblems() []knownProblem {
 			status: http.StatusBadRequest, code: CodeBadRequest, detail: "uniques needs an interval of day, week or month, and UTC",
 		}},
 		{metrics.ErrBadRange, problem{status: http.StatusBadRequest, code: CodeBadRequest, detail: "from is after to"}},
+		{eventmetrics.ErrFuture, problem{
+			status: http.StatusUnprocessableEntity, code: CodeAsOfInFuture,
+			detail: "as_of: is in the future; nobody knows yet what will be recorded until then",
+		}},
 		{metrics.ErrNoPrevious, problem{
 			status: http.StatusBadRequest, code: CodeBadRequest, detail: "compare: needs date, or from and to, and an earlier range after the year 0",
 		}},

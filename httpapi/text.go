@@ -24,6 +24,9 @@ func encodeText(a *answer) []byte {
 		before := a.Previous()
 		t.Notes = append(t.Notes, fmt.Sprintf("before: %s to %s", before.From, before.To))
 	}
+	if !a.AsOf.IsZero() {
+		t.Notes = append(t.Notes, "as of "+timeText(a.AsOf))
+	}
 	if a.Finality {
 		t.Notes = append(t.Notes, finalityNotes(finalities)...)
 	}
@@ -68,7 +71,7 @@ func finalityNotes(all []metrics.Finality) []string {
 		counts[f]++
 	}
 	var notes []string
-	for _, f := range []metrics.Finality{metrics.Open, metrics.Pending, metrics.Settled} {
+	for _, f := range []metrics.Finality{metrics.Open, metrics.Pending, metrics.Settled, metrics.Sealed} {
 		if counts[f] > 0 {
 			notes = append(notes, fmt.Sprintf("%d %s", counts[f], f))
 		}

@@ -50,7 +50,8 @@ export async function request(path, options = {}) {
   if (!/^[\x21-\x7e]+$/.test(token)) throw new Problem(403, { detail: 'the token is not accepted' }); // no header can have it
   let response;
   try {
-    response = await fetch(address(path), { ...options, headers: { ...authorization(), ...options.headers } });
+    // What was changed a moment ago must show, whatever Cache-Control allows.
+    response = await fetch(address(path), { cache: 'no-cache', ...options, headers: { ...authorization(), ...options.headers } });
   } catch (err) {
     if (err.name === 'AbortError') throw err;
     throw new Problem(0, { detail: 'the server cannot be reached' });

@@ -185,7 +185,8 @@ function twin(q, model) {
     body.append(h('table', { class: 'twin' },
       h('thead', null, h('tr', null, h('th', { scope: 'col' }, q.interval), model.series.map((s) => h('th', { scope: 'col', class: 'num' }, s.name)), h('th', { scope: 'col', class: 'num' }, 'all'))),
       h('tbody', null, model.axis.map((b, i) => h('tr', null,
-        h('th', { scope: 'row' }, h('button', { type: 'button', class: 'link', onclick: () => pick(q, b.date, '') }, model.names[i].full), i === model.open ? ' (not over yet)' : ''),
+        h('th', { scope: 'row' }, h('button', { type: 'button', class: 'link', onclick: () => pick(q, b.date, '') }, model.names[i].full), i === model.open ? ' (not over yet)' : '',
+          b.finality === 'sealed' ? h('span', { title: 'Sealed: the raw events are purged' }, ' 🔒') : null),
         model.series.map((s) => h('td', { class: 'num' }, number(s.values[i]))),
         h('td', { class: 'num' }, number(b.count)))))));
   };

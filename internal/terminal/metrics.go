@@ -27,6 +27,7 @@ func Metrics(ctx context.Context, t *Terminal, args []string) error {
 		parameter(query, "tz", "tz", "`zone` whose calendar counts, such as Asia/Kathmandu"),
 		parameter(query, "event_type", "event-type", "only this `type`; may be repeated"),
 		parameter(query, "compare", "compare", "also an earlier range: previous_period or previous_year; needs -from and -to"),
+		parameter(query, "as_of", "as-of", "as it stood at this `moment`, 2006-01-02T15:04:05Z"),
 		parameter(query, "top", "top", "only the `N` most frequent types"),
 		settings.Setting{Flag: "format", Default: "table", Usage: "table, json or csv", Set: oneOf(&format, "table", "json", "csv")})
 	if err != nil {
