@@ -124,3 +124,60 @@ func ExampleWithRequestID() {
 	// Output:
 	// level=INFO msg="batch uploaded" events=2 failed=1 duplicates=0 request_id=req-1
 }
+
+func ExampleService_Audit() {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	st := customstore.New()
+	service := eventmetrics.New(st, customqueue.New(nil), nil)
+	done := make(chan error)
+	go func() { done <- service.Run(ctx) }() // makes a round each ten minutes
+
+	receipt, err := service.Upload(ctx, eventmetrics.File{Body: strings.NewReader(exampleFile)})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_ = service.Process(ctx, receipt.Batch.ID)
+	_, _ = service.Wait(ctx, receipt.Batch.ID)
+	_ = st.Amend(ctx, receipt.Batch.ID, nil) // behind the Service's back
+	integrity, err := service.Audit(ctx)
+	fmt.Println("ok:", integrity.OK, err)
+	for _, d := range integrity.Drifts {
+		fmt.Printf("%s: %d in the ledger, %d events\n", d.Cause, d.Ledger, d.Events)
+	}
+	stop()
+	fmt.Println(<-done)
+	// Output:
+	// ok: false <nil>
+	// missing_in_ledger: 0 in the ledger, 2 events
+	// <nil>
+}
+
+func ExampleService_Answer() {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	service := eventmetrics.New(customstore.New(), customqueue.New(nil), nil)
+	done := make(chan error)
+	go func() { done <- service.Run(ctx) }()
+
+	early := time.Now().Add(-time.Hour)
+	receipt, err := service.Upload(ctx, eventmetrics.File{Body: strings.NewReader(exampleFile)})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_ = service.Process(ctx, receipt.Batch.ID)
+	_, _ = service.Wait(ctx, receipt.Batch.ID)
+	day, _ := metrics.ParseDay("2025-11-08")
+	for _, asOf := range []time.Time{{}, early} {
+		answer, err := service.Answer(ctx, metrics.Series{From: day, To: day, AsOf: asOf})
+		fmt.Println(len(answer.Buckets), answer.Finality, err)
+	}
+	stop()
+	fmt.Println(<-done)
+	// Output:
+	// 1 settled <nil>
+	// 0 settled <nil>
+	// <nil>
+}

@@ -179,3 +179,21 @@ func (s *Service) observeReprocess(ctx context.Context) (context.Context, func(*
 		end(span, outcomeOf(err), faultOf(err))
 	}
 }
+
+// observeAudit starts the span of a round. The function that it returns ends
+// it, and tells what is known to be wrong.
+func (s *Service) observeAudit(ctx context.Context) (context.Context, func(*Round, *Integrity, error)) {
+	ctx, span := s.telemetry.Start(ctx, "audit")
+	return ctx, func(r *Round, all *Integrity, err error) {
+		for kind, n := range map[string]int{
+			"drifted_batch": len(all.Drifts), "unreadable_batch": len(all.Unreadable), "wrong_day": len(all.WrongDays),
+		} {
+			s.telemetry.auditFindings.Record(ctx, int64(n), metric.WithAttributes(attribute.String("kind", kind)))
+		}
+		if err == nil {
+			s.telemetry.auditLast.Record(ctx, s.now().Unix())
+		}
+		span.SetAttributes(attribute.Int64("eventmetrics.batches", r.Batches), attribute.Int64("eventmetrics.days", r.Days))
+		end(span, outcomeOf(err), faultOf(err))
+	}
+}

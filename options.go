@@ -55,6 +55,11 @@ type Options struct {
 	// job; 0 means 1 min, less than 0 never.
 	ReconcileEvery time.Duration
 
+	// AuditEvery is the time between rounds of the audit, which every process
+	// that calls Run makes by itself: see Service.Audit. 0 means 10 min, less
+	// than 0 never.
+	AuditEvery time.Duration
+
 	// BeforeAccept is asked about each row that is valid otherwise, in the
 	// order of the file; its error rejects the row with the code rejected, and
 	// is its message. It must not change the event, which is valid during the
@@ -102,6 +107,7 @@ func (o *Options) withDefaults() Options {
 	setDefault(&d.CleanupTTL, 24*time.Hour)
 	setDefault(&d.ReprocessEvery, 24*time.Hour)
 	setDefault(&d.ReconcileEvery, time.Minute)
+	setDefault(&d.AuditEvery, 10*time.Minute)
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}

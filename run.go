@@ -18,7 +18,7 @@ const (
 )
 
 // Run does the work of the queue and what is scheduled: it processes batches,
-// reconciles, cleans up and reprocesses. It blocks until ctx ends, lets the
+// reconciles, audits, cleans up and reprocesses. It blocks until ctx ends, lets the
 // running jobs finish as [queue.Queue].Consume does, and returns nil; it
 // returns an error if the queue cannot go on, or that of Options.Validate. Every process may call it: of
 // scheduled work the queue admits one job a tick, whoever enqueues it.
@@ -31,6 +31,7 @@ func (s *Service) Run(ctx context.Context) error {
 	defer running.Wait()
 	defer stop()
 	running.Go(func() { s.every(ctx, s.opts.ReconcileEvery, s.reconcileTick) })
+	running.Go(func() { s.audits(ctx) })
 	running.Go(func() { s.schedule(ctx, kindCleanup, s.opts.CleanupEvery) })
 	if _, ok := store.As[store.Amender](s.store); ok { // else each job would die
 		running.Go(func() { s.schedule(ctx, kindReprocess, s.opts.ReprocessEvery) })

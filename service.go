@@ -14,7 +14,8 @@ import (
 )
 
 // Service takes uploads, processes them and answers metrics. It keeps no
-// state of its own but the keys of uploads in flight, so that any number of
+// state of its own but the keys of uploads in flight and the findings of its
+// audits, so that any number of
 // Services, in any number of processes, may share a store and a queue. It is
 // safe for concurrent use.
 type Service struct {
@@ -24,6 +25,7 @@ type Service struct {
 	logger *slog.Logger
 
 	telemetry *telemetry
+	audit     *audit
 
 	mu       sync.Mutex
 	inFlight map[string]struct{} // idempotency keys
@@ -39,6 +41,7 @@ func New(st store.Store, q queue.Queue, opts *Options) *Service {
 		opts:      o,
 		logger:    slog.New(identified{o.Logger.Handler()}),
 		telemetry: newTelemetry(o.TracerProvider, o.MeterProvider),
+		audit:     newAudit(),
 		inFlight:  map[string]struct{}{},
 	}
 }

@@ -33,6 +33,8 @@ type telemetry struct {
 	unreadable    metric.Int64Counter
 	removed       metric.Int64Counter
 	queryTime     metric.Float64Histogram
+	auditFindings metric.Int64Gauge
+	auditLast     metric.Int64Gauge
 }
 
 func newTelemetry(traces trace.TracerProvider, meters metric.MeterProvider) *telemetry {
@@ -57,6 +59,10 @@ func newTelemetry(traces trace.TracerProvider, meters metric.MeterProvider) *tel
 		removed:       m.counter("eventmetrics.cleanup.removed", "{batch}", "Batches and remainders of uploads removed by cleanups, by kind."),
 		queryTime:     m.seconds("eventmetrics.query.duration", "Time of a query, by query and outcome.", 30),
 	}
+	t.auditFindings, _ = m.Int64Gauge("eventmetrics.audit.findings", metric.WithUnit("{finding}"),
+		metric.WithDescription("What the audits know to be wrong, by kind."))
+	t.auditLast, _ = m.Int64Gauge("eventmetrics.audit.last_time", metric.WithUnit("s"),
+		metric.WithDescription("When the last round of the audit ended, in Unix time."))
 	// An alert on an increase needs the 0 that was before it.
 	t.drifted.Add(context.Background(), 0)
 	t.unreadable.Add(context.Background(), 0)

@@ -1,0 +1,192 @@
+package eventmetrics
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+)
+
+// endOfTime is a moment as of which a query sums the ledger itself, and all of
+// it.
+var endOfTime = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+
+// auditSums compares the sums of days with the ledger: of those that were
+// wrong before, and of those that come next, and then of the first again.
+func (s *Service) auditSums(ctx context.Context, r *Round) error {
+	s.audit.mu.Lock()
+	known := s.audit.wrongDays.some(auditDays / 2)
+	s.audit.mu.Unlock()
+	for _, day := range known {
+		if err := s.auditDay(ctx, day, r); err != nil {
+			return err
+		}
+	}
+	w := &s.audit.days
+	if w.Began.IsZero() {
+		s.audit.set(func() { w.begin(s.now(), metrics.DayOf(s.now())-metrics.Day(rand.IntN(365))) })
+	}
+	for r.Days < auditDays {
+		day, err := s.nextDay(ctx, w.at)
+		if err != nil {
+			return err
+		}
+		if w.wrapped && (day == 0 || day >= w.start) {
+			s.audit.set(func() { w.complete(s.now()) })
+			return nil
+		}
+		if day == 0 {
+			s.audit.set(func() { w.at, w.wrapped = 0, true })
+			continue
+		}
+		if err := s.auditDay(ctx, day, r); err != nil {
+			return err
+		}
+		s.audit.set(func() {
+			w.at = day + 1
+			w.Seen++
+		})
+	}
+	return nil
+}
+
+// nextDay returns the first day from one on that the sums have, or the ledger,
+// or 0.
+func (s *Service) nextDay(ctx context.Context, from metrics.Day) (metrics.Day, error) {
+	var next metrics.Day
+	for _, asOf := range []time.Time{{}, endOfTime} {
+		for d, err := range s.store.Daily(ctx, metrics.Query{From: from, To: next, AsOf: asOf}) {
+			if err != nil {
+				return 0, fmt.Errorf("eventmetrics: find the next day to audit: %w", err)
+			}
+			next = d.Day
+			break
+		}
+	}
+	return next, nil
+}
+
+// auditDay looks at one day. That it is wrong is no error.
+func (s *Service) auditDay(ctx context.Context, day metrics.Day, r *Round) error {
+	r.Days++
+	wrong, err := s.wrongDay(ctx, day)
+	if err != nil {
+		return fmt.Errorf("eventmetrics: audit %v: %w", day, err)
+	}
+	s.audit.set(func() {
+		if wrong == nil {
+			s.audit.wrongDays.drop(day)
+		} else if s.audit.wrongDays.put(day, *wrong) {
+			s.logger.ErrorContext(ctx, "sum of a day is not that of the ledger", "day", day, "ledger", wrong.Ledger, "sum", wrong.Sum)
+		}
+	})
+	return nil
+}
+
+// wrongDay compares the sums of a day with the ledger. Both may be changed
+// meanwhile: the sums are only wrong if they are so in three looks, the same
+// each time, while the ledger is the same before and after. A day that never
+// holds still is left to the next round.
+func (s *Service) wrongDay(ctx context.Context, day metrics.Day) (*WrongDay, error) {
+	const looks, tries = 3, 10
+	var last daySums
+	for agreed, try := 0, 0; try < tries; try++ {
+		ledger, err := s.dayOf(ctx, day, withAll, endOfTime)
+		if err != nil {
+			return nil, err
+		}
+		sums, err := s.sumsOf(ctx, day)
+		if err != nil || sums.equal(sumsOf(ledger)) {
+			return nil, err
+		}
+		after, err := s.dayOf(ctx, day, withAll, endOfTime)
+		switch {
+		case err != nil:
+			return nil, err
+		case !equal(ledger, after) || agreed > 0 && !last.equal(sums):
+			agreed = 0
+			continue
+		}
+		last = sums
+		if agreed++; agreed == looks {
+			return describe(day, sumsOf(ledger), sums), nil
+		}
+	}
+	return nil, nil //nolint:nilnil // nothing that could be said
+}
+
+// daySums are the answers about a day: stores may keep the counts apart from
+// all else.
+type daySums struct{ counts, all metrics.Contribution }
+
+var (
+	countsOnly = metrics.Query{}
+	withAll    = metrics.Query{Slots: true, Subjects: true}
+)
+
+// sumsOf returns what the answers should be.
+func sumsOf(ledger metrics.Contribution) daySums {
+	counts := slices.Clone(ledger)
+	for i := range counts {
+		countsOnly.Trim(&counts[i])
+	}
+	return daySums{counts, ledger}
+}
+
+func (d daySums) equal(other daySums) bool {
+	return equal(d.counts, other.counts) && equal(d.all, other.all)
+}
+
+// sumsOf reads what the answers are.
+func (s *Service) sumsOf(ctx context.Context, day metrics.Day) (daySums, error) {
+	counts, err := s.dayOf(ctx, day, countsOnly, time.Time{})
+	if err != nil {
+		return daySums{}, err
+	}
+	all, err := s.dayOf(ctx, day, withAll, time.Time{})
+	return daySums{counts, all}, err
+}
+
+// dayOf reads a day; with a moment from the ledger, else as queries are
+// answered.
+func (s *Service) dayOf(ctx context.Context, day metrics.Day, q metrics.Query, asOf time.Time) (metrics.Contribution, error) {
+	q.From, q.To, q.AsOf = day, day, asOf
+	return collect(s.store.Daily(ctx, q))
+}
+
+func collect(dailies iter.Seq2[metrics.Daily, error]) (metrics.Contribution, error) {
+	var all metrics.Contribution
+	for d, err := range dailies {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, d)
+	}
+	return all, nil
+}
+
+// describe says in what the sums of a day differ from the ledger.
+func describe(day metrics.Day, ledger, sums daySums) *WrongDay {
+	want, got := ledger.all, sums.all
+	if equal(want, got) {
+		want, got = ledger.counts, sums.counts
+	}
+	w := &WrongDay{Day: day, Ledger: want.Events(), Sum: got.Events()}
+	for l, d := range pairs(want, got) {
+		if causeOf(l, d) == "" {
+			continue
+		}
+		if w.Truncated = len(w.Types) == maxCells; w.Truncated {
+			break
+		}
+		if l == nil {
+			l = d
+		}
+		w.Types = append(w.Types, l.Type)
+	}
+	return w
+}

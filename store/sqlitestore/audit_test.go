@@ -1,0 +1,94 @@
+package sqlitestore_test
+
+import (
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eventmetrics/eventmetrics"
+	"github.com/eventmetrics/eventmetrics/examples/customqueue"
+	"github.com/eventmetrics/eventmetrics/internal/audittest"
+	"github.com/eventmetrics/eventmetrics/metrics"
+)
+
+func TestAuditsRaiseNoFalseAlarm(t *testing.T) {
+	audittest.Beside(t, opened(t, filepath.Join(t.TempDir(), "events.db")), 30)
+}
+
+func TestAuditFindsSumsThatWereTamperedWith(t *testing.T) {
+	const day = metrics.Day(20_000)
+	right := aContribution(testRand(), int(day), 3, 2, 90)
+	wrong := metrics.Merge(right)
+	wrong[1].Count++
+	wrong[1].Slots[7]++
+	shifted := metrics.Merge(right)
+	shifted[0].Slots[7]++
+	other := metrics.Merge(right)
+	other[0].Subjects.Add("somebody")
+	for _, tc := range []struct {
+		name, table, column string
+		sums                metrics.Contribution
+		part                metrics.Query
+		want                eventmetrics.WrongDay
+	}{
+		{"counts", "days", "totals", wrong[:2], metrics.Query{}, eventmetrics.WrongDay{Ledger: 90, Sum: 91, Types: []string{"event_type_1"}}},
+		{"a type that is gone", "days", "totals", right[1:2], metrics.Query{}, eventmetrics.WrongDay{Ledger: 90, Sum: 45, Types: []string{"event_type_0"}}},
+		{"quarter hours", "details", "slots", shifted[:2], metrics.Query{Slots: true}, eventmetrics.WrongDay{Ledger: 90, Sum: 90, Types: []string{"event_type_0"}}},
+		{"subjects", "details", "subjects", other[:2], metrics.Query{Subjects: true}, eventmetrics.WrongDay{Ledger: 90, Sum: 90, Types: []string{"event_type_0"}}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "events.db")
+			st, db := opened(t, path), direct(t, path)
+			for i := range 4 {
+				id := strconv.Itoa(i)
+				upload(t, st, id)
+				c := metrics.Contribution(nil)
+				if i == 1 {
+					c = right
+				}
+				if err := st.Record(t.Context(), id, c); err != nil {
+					t.Fatal(err)
+				}
+			}
+			part, err := tc.sums.AppendPart(nil, tc.part)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := db.ExecContext(t.Context(), "UPDATE "+tc.table+" SET "+tc.column+" = ? WHERE day = ?", part, day); err != nil {
+				t.Fatal(err)
+			}
+			svc := eventmetrics.New(st, customqueue.New(nil), nil)
+			all, err := svc.Audit(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			tc.want.Day = day
+			if d := cmp.Diff([]eventmetrics.WrongDay{tc.want}, all.WrongDays); d != "" || all.OK || all.Last.Days != 3 {
+				t.Errorf("ok %t, %d days, %s", all.OK, all.Last.Days, d)
+			}
+		})
+	}
+}
+
+func TestAuditFindsADayThatTheSumsLack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.db")
+	st, db := opened(t, path), direct(t, path)
+	upload(t, st, "1")
+	if err := st.Record(t.Context(), "1", aContribution(testRand(), 20_000, 3, 2, 90)); err != nil {
+		t.Fatal(err)
+	}
+	execute(t, db, "DELETE FROM days WHERE day = 20001; DELETE FROM details WHERE day = 20001")
+	all, err := eventmetrics.New(st, customqueue.New(nil), nil).Audit(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var days []metrics.Day
+	for _, w := range all.WrongDays {
+		days = append(days, w.Day)
+	}
+	if d := cmp.Diff([]metrics.Day{20_001}, days); d != "" {
+		t.Error(d)
+	}
+}
