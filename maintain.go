@@ -42,13 +42,19 @@ type Report struct {
 	Amended int64
 	// Drifts are the first 100 of them.
 	Drifts []Drift
+	// WrongDays are the first 100 days whose sum was not that of the ledger.
+	WrongDays []WrongDay
+	// Rebuilt means that the store has made its sums anew, because there were
+	// some.
+	Rebuilt bool
 }
 
 const maxDrifts = 100
 
 // Reprocess reads the events of every completed batch again, compares their
 // sum with the ledger, and puts the ledger right where the store is a
-// [store.Amender]. It is safe to repeat and to run beside everything else.
+// [store.Amender]. Then it compares the sums of all days with the ledger, and
+// has them made anew if some are wrong and the store is a [store.Rebuilder]. It is safe to repeat and to run beside everything else.
 // Errors: ErrUnsupported if the store cannot show its ledger.
 func (s *Service) Reprocess(ctx context.Context) (Report, error) {
 	ledger, ok := store.As[store.Amender](s.store)
@@ -58,6 +64,9 @@ func (s *Service) Reprocess(ctx context.Context) (Report, error) {
 	ctx, done := s.observeReprocess(ctx)
 	var r Report
 	err := s.reprocessAll(ctx, ledger, &r)
+	if err == nil {
+		err = s.repairSums(ctx, &r)
+	}
 	done(&r, err)
 	if err == nil {
 		s.reportDrift(ctx, &r)
@@ -90,9 +99,12 @@ func (s *Service) reprocessAll(ctx context.Context, ledger store.Amender, r *Rep
 }
 
 func (s *Service) reportDrift(ctx context.Context, r *Report) {
-	attrs := []any{"batches", r.Batches, "events", r.Events, "sealed", r.Sealed, "unreadable", r.Unreadable, "drifted", r.Drifted, "amended", r.Amended}
-	if r.Drifted > 0 || r.Unreadable > 0 {
-		s.logger.ErrorContext(ctx, "ledger drifted or unread", attrs...)
+	attrs := []any{
+		"batches", r.Batches, "events", r.Events, "sealed", r.Sealed, "unreadable", r.Unreadable, "drifted", r.Drifted, "amended", r.Amended,
+		"wrong_days", len(r.WrongDays), "rebuilt", r.Rebuilt,
+	}
+	if r.Drifted > 0 || r.Unreadable > 0 || len(r.WrongDays) > 0 {
+		s.logger.ErrorContext(ctx, "ledger drifted or unread, or sums wrong", attrs...)
 		return
 	}
 	s.logger.InfoContext(ctx, "ledger agrees", attrs...)

@@ -48,7 +48,7 @@ func newWatched(t *testing.T, st store.Store) *watched {
 	}
 	q := customqueue.New(&customqueue.Options{Retry: queue.Retry{Base: time.Millisecond}})
 	w.rig = &rig{eventmetrics.New(st, q, &eventmetrics.Options{
-		CleanupEvery: -1, ReprocessEvery: -1, MaxUploadBytes: 10_000,
+		CleanupEvery: -1, ReprocessEvery: -1, AuditEvery: -1, MaxUploadBytes: 10_000,
 		TracerProvider: provider, MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(w.reader)),
 	}), memory, q}
 	w.start(t)

@@ -19,6 +19,8 @@ func (h *Handler) reprocess(w http.ResponseWriter, r *http.Request) error {
 		"drifted_count":    report.Drifted,
 		"amended_count":    report.Amended,
 		"drifts":           driftBodies(report.Drifts),
+		"wrong_days":       wrongDayBodies(report.WrongDays),
+		"rebuilt":          report.Rebuilt,
 	})
 }
 

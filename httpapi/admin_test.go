@@ -260,7 +260,7 @@ func TestReprocessSaysWhatDiffered(t *testing.T) {
 	a.tamper(id)
 	want := map[string]any{
 		"batch_count": 1.0, "event_count": 3.0, "sealed_count": 0.0, "unreadable_count": 0.0, "drifted_count": 1.0, "amended_count": 1.0,
-		"drifts": []any{driftOf(id)},
+		"drifts": []any{driftOf(id)}, "wrong_days": []any{}, "rebuilt": false,
 	}
 	if d := cmp.Diff(want, a.do("POST", "/admin/reprocess", nil).json(t)); d != "" {
 		t.Error(d)
@@ -272,6 +272,7 @@ func TestReprocessAndCleanupReport(t *testing.T) {
 	a.count(day8)
 	want := map[string]any{
 		"batch_count": 1.0, "event_count": 3.0, "sealed_count": 0.0, "unreadable_count": 0.0, "drifted_count": 0.0, "amended_count": 0.0, "drifts": []any{},
+		"wrong_days": []any{}, "rebuilt": false,
 	}
 	if d := cmp.Diff(want, a.do("POST", "/admin/reprocess", nil).json(t)); d != "" {
 		t.Error(d)

@@ -170,6 +170,8 @@ func (h *Handler) routes() []route {
 		{"DELETE /admin/queues/{name}/dlq/{id}", false, h.discardDead, []string{"reason"}},
 		{"POST /admin/reprocess", false, h.reprocess, nil},
 		{"POST /admin/cleanup", false, h.cleanup, []string{"dry_run"}},
+		{"GET /admin/integrity", false, h.integrity, nil},
+		{"POST /admin/integrity", false, h.audit, nil},
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 var metricsParams = []string{
-	"date", "from", "to", "event_type", "interval", "tz", "uniques", "fill", "group", "compare", "top", "other", "finality", "columns", "format",
+	"date", "from", "to", "event_type", "interval", "tz", "uniques", "fill", "group", "compare", "top", "other", "finality", "as_of", "columns", "format",
 }
 
 // metrics serves GET /metrics.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -52,6 +53,7 @@ func open(ctx context.Context, c *config) (_ *app, err error) {
 		MaxUploadBytes: c.maxUploadBytes,
 		CleanupEvery:   c.cleanupEvery,
 		CleanupTTL:     c.cleanupTTL,
+		AuditEvery:     cmp.Or(c.auditEvery, -1),
 		Logger:         a.logger,
 		MeterProvider:  meters,
 	})

@@ -34,6 +34,7 @@ type config struct {
 	trusted        []netip.Prefix
 	cleanupEvery   time.Duration
 	cleanupTTL     time.Duration
+	auditEvery     time.Duration
 	workers        int
 	shutdown       time.Duration
 }
@@ -54,6 +55,7 @@ func (c *config) serverSettings() []settings.Setting {
 		settings.New("TRUSTED_PROXIES", "", "`prefixes` whose X-Forwarded-For is believed: 10.0.0.0/8, loopback, private", c.trust),
 		settings.New("CLEANUP_INTERVAL_SECONDS", "3600", "time between cleanups", settings.Seconds(&c.cleanupEvery, 1)),
 		settings.New("CLEANUP_TTL_SECONDS", "86400", "age from which unprocessed batches are removed", settings.Seconds(&c.cleanupTTL, 60)),
+		settings.New("AUDIT_INTERVAL_SECONDS", "600", "time between looks at a part of the ledger and its sums; 0 for none", settings.Seconds(&c.auditEvery, 0)),
 	}
 }
 

@@ -118,6 +118,10 @@ func queries() []step {
 		get("comparing needs a range", "?from=2025-11-08&compare=previous_period"),
 		get("the greatest and the rest", "?top=2&other=true&interval=all&from=2025-11-01&to=2025-12-31&compare=previous_period"),
 		get("finality, while batches wait", "?finality=true&from=2025-11-08&to=2025-11-09"),
+		get("as of now", "?from=2025-11-08&to=2025-11-09&as_of=THEN"),
+		get("as of before all", "?as_of=2025-01-01T00:00:00Z"),
+		get("as of a moment to come", "?as_of=2999-01-01T00:00:00%2B05:45"),
+		get("as of a date", "?as_of=2025-11-08"),
 		get("a table", "?format=text&from=2025-11-08&to=2025-12-02"),
 		get("a table because of Accept", "?from=2025-11-08&to=2025-11-09&top=1&compare=previous_period&uniques=true&columns=100&finality=true", "Accept", "text/plain"),
 		{about: "explain", request: "GET /metrics/explain?date=2025-11-08&event_type=started"},
@@ -162,6 +166,7 @@ func tolerances() []step {
 		{about: "a dry run without a row", request: "POST /uploads?dry_run=true", headers: csv, body: header},
 		{about: "neither took the key", request: "POST /uploads?mode=partial&max_error_ratio=0.6&process=true", headers: with("Idempotency-Key", "strict", "Prefer", "wait=30"), body: content},
 		{about: "what the dry run foretold", request: "GET /metrics?from=2025-12-04&to=2025-12-04"},
+		{about: "what was there then, without what was deleted", request: "GET /metrics?from=2025-11-08&as_of=THEN&event_type=started&event_type=new"},
 	}
 }
 
@@ -219,6 +224,9 @@ func adminRequests() []step {
 		{about: "cleanup", request: "POST /admin/cleanup"},
 		{about: "reprocess", request: "POST /admin/reprocess"},
 		{about: "the same as before", request: "GET /metrics?format=csv"},
+		{about: "no audit yet", request: "GET /admin/integrity"},
+		{about: "a round of the audit", request: "POST /admin/integrity"},
+		{about: "what it found", request: "GET /admin/integrity"},
 	}
 }
 

@@ -63,7 +63,7 @@ func TestAnswersAreTheSameOnEveryBackend(t *testing.T) {
 }
 
 // step is a request of the script. Its path may have the names that the
-// transcript gives to ids.
+// transcript gives to ids, and THEN for the moment when it was first there.
 type step struct {
 	about   string
 	request string   // method and path
@@ -82,6 +82,7 @@ type transcript struct {
 	url   string
 	text  strings.Builder
 	names map[string]string // of ids
+	then  string            // the moment that THEN stands for
 }
 
 // newTranscript starts a whole server but for its listener.
@@ -90,6 +91,7 @@ func newTranscript(t *testing.T, pairs []string) *transcript {
 	t.Chdir(t.TempDir()) // without an .env
 	c, err := load(nil, env(append([]string{
 		"ADMIN_TOKEN", "secret", "DATA_DIR", t.TempDir(), "UPLOAD_LIMIT", "60", "UPLOAD_WINDOW_SECONDS", "3600", "LOG_LEVEL", "error",
+		"AUDIT_INTERVAL_SECONDS", "0",
 	}, pairs...)...))
 	if err != nil {
 		t.Fatal(err)
@@ -151,6 +153,10 @@ func (s *transcript) send(i int, step *step) *http.Response {
 	for id, name := range s.names {
 		path = strings.ReplaceAll(path, name, id)
 	}
+	if strings.Contains(path, "THEN") {
+		s.then = cmp.Or(s.then, time.Now().UTC().Format("2006-01-02T15:04:05.000Z"))
+		path = strings.ReplaceAll(path, "THEN", s.then)
+	}
 	req, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, strings.NewReader(step.body))
 	if err != nil {
 		s.t.Fatal(err)
@@ -185,6 +191,9 @@ func (s *transcript) record(step *step, res *http.Response) {
 	}
 	fmt.Fprintf(&b, "< %s\n", res.Status)
 	for _, name := range slices.Sorted(maps.Keys(res.Header)) {
+		if name == "Etag" && strings.Contains(step.request, "THEN") { // it is of the moment too
+			res.Header.Set(name, `"`+strings.Repeat("0", 32)+`"`)
+		}
 		if !slices.Contains(unrecorded, name) {
 			fmt.Fprintf(&b, "< %s: %s\n", name, strings.Join(res.Header[name], ", "))
 		}
@@ -202,8 +211,8 @@ var (
 		form *regexp.Regexp
 		now  string
 	}{
-		{regexp.MustCompile(`"(created_at|updated_at)":"[^"]+"`), `"$1":"TIME"`},
-		{regexp.MustCompile(`"(timestamp|uptime)":[0-9.]+`), `"$1":NUMBER`},
+		{regexp.MustCompile(`"(created_at|updated_at|started_at|began_at|completed_at|as_of)":"[^"]+"`), `"$1":"TIME"`},
+		{regexp.MustCompile(`"(timestamp|uptime|duration_seconds)":[0-9.e-]+`), `"$1":NUMBER`},
 		{regexp.MustCompile(`(;t=|Retry-After: )[0-9]+`), `${1}SECONDS`},
 		{regexp.MustCompile(`try again in [0-9]+ s`), `try again in SECONDS`},
 		{regexp.MustCompile(`, after [0-9T:-]+Z`), `, after TOMORROW`},

@@ -114,6 +114,7 @@ func TestDashboardAndAlertsNameWhatIsExported(t *testing.T) {
 		{http.MethodGet, "/metrics", nil},
 		{http.MethodPost, "/admin/reprocess", nil},
 		{http.MethodPost, "/admin/cleanup", nil},
+		{http.MethodPost, "/admin/integrity", nil},
 	} {
 		if status, body, err := s.do(step.method, step.path, step.body); err != nil || status >= 300 {
 			t.Fatalf("%s %s: %d %s %v", step.method, step.path, status, body, err)

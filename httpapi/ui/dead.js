@@ -3,6 +3,7 @@ import { h, keepFocus, put, button, modal, toast } from './dom.js';
 import { get, reachable, refused, send, tell } from './api.js';
 import { age, moment, number, plural } from './format.js';
 import { linkTo } from './nav.js';
+import { integrity } from './integrity.js';
 
 const page = 1000;
 
@@ -22,7 +23,7 @@ export async function dead(root, { signal }) {
     }
   };
   await look();
-  put(root, h('h1', null, 'Queue and dead letters'), state, letters);
+  put(root, h('h1', null, 'Queue and dead letters'), state, letters, await integrity(signal));
   (async () => {
     while (!signal.aborted) {
       await new Promise((resolve) => setTimeout(resolve, 3000));

@@ -174,6 +174,45 @@ func TestDeadLettersAreRetriedAndDiscarded(t *testing.T) {
 	}
 }
 
+func TestTheAuditsFindingsAreShown(t *testing.T) {
+	t.Parallel()
+	v := serve(t, setup{})
+	id := v.upload("a.csv", header+rows(7, "started", time.Now().Add(-time.Hour)), true)
+	p := open(t, wide, v.address("?view=dead"))
+	p.see("Nothing is known to be wrong.")
+	p.see("This server has not looked yet.")
+	if err := v.store.Amend(t.Context(), id, nil); err != nil {
+		t.Fatal(err)
+	}
+	p.press("Look now")
+	p.see("The ledger, its sums and the events do not agree.")
+	p.wait(`/missing in the ledger\s+0 in the ledger, 7 events/.test(document.querySelector('.integrity').innerText)`)
+	if _, err := v.service.Reprocess(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.press("Look now")
+	p.see("All batches were looked at")
+	p.see("Nothing is known to be wrong.")
+	p.wait(`!document.querySelector('.integrity table')`)
+}
+
+func TestSealedDaysHaveALock(t *testing.T) {
+	t.Parallel()
+	v := serve(t, setup{})
+	day := time.Date(2025, 11, 8, 22, 0, 0, 0, time.UTC)
+	id := v.upload("a.csv", header+rows(3, "started", day), true)
+	v.upload("b.csv", header+rows(4, "started", day.AddDate(0, 0, 1)), true)
+	if err := v.store.Seal(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	p := open(t, wide, v.address("?range=custom&from=2025-11-08&to=2025-11-09"))
+	p.see("Hours of the week")
+	rows := p.table()
+	if len(rows["Sat, 8 Nov 2025 🔒"]) == 0 || len(rows["Sun, 9 Nov 2025"]) == 0 {
+		t.Errorf("the rows are %v", rows)
+	}
+}
+
 func TestTheEndOfTheServerEndsItsStreams(t *testing.T) {
 	t.Parallel()
 	v := serve(t, setup{})

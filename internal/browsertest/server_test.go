@@ -28,6 +28,7 @@ type server struct {
 	url     string
 	handler *httpapi.Handler
 	service *eventmetrics.Service
+	store   *sqlitestore.Store
 	queue   queue.Queue
 	http    *httptest.Server
 	away    atomic.Bool // cuts every connection
@@ -51,7 +52,7 @@ func serve(t *testing.T, s setup) *server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = q.Close() })
-	v := &server{t: t, queue: q, service: eventmetrics.New(st, q, nil)}
+	v := &server{t: t, store: st, queue: q, service: eventmetrics.New(st, q, &eventmetrics.Options{AuditEvery: -1})}
 	v.handler, err = httpapi.New(v.service, &httpapi.Options{Token: token, Limiter: s.limiter})
 	if err != nil {
 		t.Fatal(err)

@@ -83,6 +83,7 @@ func Import(ctx context.Context, src *Source, st store.Store, q queue.Queue, opt
 		MaxUploadBytes: 1 << 50, // it was taken once
 		CleanupEvery:   -1,
 		ReprocessEvery: -1,
+		AuditEvery:     -1,
 		Logger:         i.opts.Logger,
 	})
 	ctx, stop := context.WithCancelCause(ctx)

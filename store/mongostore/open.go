@@ -61,6 +61,7 @@ var (
 	_ store.Sealer     = (*Store)(nil)
 	_ store.SealReader = (*Store)(nil)
 	_ store.Pinger     = (*Store)(nil)
+	_ store.Rebuilder  = (*Store)(nil)
 )
 
 // DefaultDatabase is the database of a URI that names none.

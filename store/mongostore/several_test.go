@@ -116,3 +116,5 @@ func TestSeveralStoresKeepTheRulesTogether(t *testing.T) {
 func (s *several) Unsealed(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error) {
 	return s.next().Unsealed(ctx, from, to)
 }
+
+func (s *several) Rebuild(ctx context.Context) error { return s.next().Rebuild(ctx) }

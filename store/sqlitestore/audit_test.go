@@ -68,6 +68,16 @@ func TestAuditFindsSumsThatWereTamperedWith(t *testing.T) {
 			if d := cmp.Diff([]eventmetrics.WrongDay{tc.want}, all.WrongDays); d != "" || all.OK || all.Last.Days != 3 {
 				t.Errorf("ok %t, %d days, %s", all.OK, all.Last.Days, d)
 			}
+			report, err := svc.Reprocess(t.Context())
+			if d := cmp.Diff([]eventmetrics.WrongDay{tc.want}, report.WrongDays); d != "" || err != nil || !report.Rebuilt {
+				t.Errorf("Reprocess: rebuilt %t, %v, %s", report.Rebuilt, err, d)
+			}
+			if all, err := svc.Audit(t.Context()); err != nil || !all.OK {
+				t.Errorf("after Reprocess: %v, %+v", err, all)
+			}
+			if d := cmp.Diff(right, dailies(t, st, metrics.Query{Slots: true, Subjects: true})); d != "" {
+				t.Error(d)
+			}
 		})
 	}
 }
@@ -83,6 +93,10 @@ func TestAuditFindsADayThatTheSumsLack(t *testing.T) {
 	all, err := eventmetrics.New(st, customqueue.New(nil), nil).Audit(t.Context())
 	if err != nil {
 		t.Fatal(err)
+	}
+	report, err := eventmetrics.New(st, customqueue.New(nil), nil).Reprocess(t.Context())
+	if d := cmp.Diff(all.WrongDays, report.WrongDays); d != "" || err != nil || !report.Rebuilt {
+		t.Errorf("Reprocess: rebuilt %t, %v, %s", report.Rebuilt, err, d)
 	}
 	var days []metrics.Day
 	for _, w := range all.WrongDays {

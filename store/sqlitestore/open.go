@@ -46,6 +46,7 @@ var (
 	_ store.Sealer     = (*Store)(nil)
 	_ store.SealReader = (*Store)(nil)
 	_ store.Pinger     = (*Store)(nil)
+	_ store.Rebuilder  = (*Store)(nil)
 )
 
 // DSN returns the data source names, for the driver called sqlite, of the two

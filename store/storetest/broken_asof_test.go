@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
@@ -84,6 +85,37 @@ func (p *patched) hideUntil(moments map[string]time.Time) {
 			q.Trim(&sum[i])
 		}
 		return yieldAll[metrics.Daily](sum)
+	}
+}
+
+func brokenRebuilders() []broken {
+	const rebuild = "Rebuilder: Rebuild changes no answer that is right"
+	return []broken{
+		{"rebuilds from a part of the ledger", rebuild, "after Rebuild", func(p *patched) {
+			p.rebuild = func(ctx context.Context) error {
+				batches, err := p.Store.Batches(ctx, store.BatchQuery{Limit: 1})
+				if len(batches) == 0 || err != nil {
+					return err
+				}
+				err = p.Store.Amend(ctx, batches[0].ID, nil)
+				return ignore(store.ErrNotFound, err)
+			}
+		}},
+		{"shows half a day while it rebuilds", rebuild, "beside random steps and a reader", func(p *patched) {
+			var rebuilding atomic.Int64
+			p.rebuild = func(context.Context) error {
+				rebuilding.Add(1)
+				spin(func() bool { return false })
+				rebuilding.Add(-1)
+				return nil
+			}
+			p.editDaily(func(_ metrics.Query, all []metrics.Daily) []metrics.Daily {
+				if rebuilding.Load() > 0 {
+					return all[:max(len(all)-1, 0)]
+				}
+				return all
+			})
+		}},
 	}
 }
 

@@ -32,6 +32,7 @@ type patched struct {
 	owners       func(ctx context.Context, prints []store.Fingerprint) ([]string, error)
 	seal         func(ctx context.Context, id string) error
 	unsealed     func(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error)
+	rebuild      func(ctx context.Context) error
 	ping         func(ctx context.Context) error
 	reopen       func() store.Store
 }
@@ -56,6 +57,7 @@ func newPatched() *patched {
 		owners:       st.Owners,
 		seal:         st.Seal,
 		unsealed:     st.Unsealed,
+		rebuild:      func(ctx context.Context) error { return ctx.Err() },
 		ping:         func(ctx context.Context) error { return ctx.Err() },
 	}
 }
@@ -126,6 +128,8 @@ func (p *patched) Seal(ctx context.Context, id string) error { return p.seal(ctx
 func (p *patched) Unsealed(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error) {
 	return p.unsealed(ctx, from, to)
 }
+
+func (p *patched) Rebuild(ctx context.Context) error { return p.rebuild(ctx) }
 
 func (p *patched) Ping(ctx context.Context) error { return p.ping(ctx) }
 

@@ -1,0 +1,94 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eventmetrics/eventmetrics"
+)
+
+func TestIntegritySaysWhatTheAuditsFound(t *testing.T) {
+	a := start(t, setup{service: eventmetrics.Options{AuditEvery: -1}})
+	id := a.count(day8)
+	none := map[string]any{
+		"ok": true, "ledger_checked": true, "interval_seconds": 0.0, "round_count": 0.0, "last_round": nil, "total": nil, "truncated": false,
+		"batch_pass": map[string]any{"began_at": nil, "seen_count": 0.0, "complete_count": 0.0, "completed_at": nil, "completed_seen_count": 0.0},
+		"day_pass":   map[string]any{"began_at": nil, "seen_count": 0.0, "complete_count": 0.0, "completed_at": nil, "completed_seen_count": 0.0},
+		"drifts":     []any{}, "unreadable": []any{}, "wrong_days": []any{},
+	}
+	if d := cmp.Diff(none, a.get("/admin/integrity").json(t)); d != "" {
+		t.Errorf("before the first round: %s", d)
+	}
+	a.tamper(id)
+	found := a.do("POST", "/admin/integrity", nil).json(t)
+	if d := cmp.Diff([]any{driftOf(id)}, found["drifts"]); d != "" || found["ok"] != false {
+		t.Errorf("ok %v, %s", found["ok"], d)
+	}
+	round := found["last_round"].(map[string]any)
+	if _, err := time.Parse(time.RFC3339, round["started_at"].(string)); err != nil {
+		t.Error(err)
+	}
+	delete(round, "started_at")
+	delete(round, "duration_seconds")
+	if d := cmp.Diff(map[string]any{"batch_count": 1.0, "sealed_count": 0.0, "event_count": 3.0, "day_count": 0.0}, round); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff(a.do("POST", "/admin/integrity", nil).json(t)["drifts"], found["drifts"]); d != "" {
+		t.Errorf("a round has changed something: %s", d)
+	}
+	a.do("POST", "/admin/reprocess", nil)
+	a.do("POST", "/admin/integrity", nil)
+	if got := a.get("/admin/integrity").json(t); got["ok"] != true || got["round_count"] != 3.0 {
+		t.Errorf("after the repair: %v", got)
+	}
+}
+
+// TestTheManualHasTheMembersOfIntegrity compares an example of the manual with
+// an answer.
+func TestTheManualHasTheMembersOfIntegrity(t *testing.T) {
+	text, err := os.ReadFile("../docs/http.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile("(?s)GET /admin/integrity`.*?```json\n(.*?)```").FindSubmatch(text)
+	if found == nil {
+		t.Fatal("there is none")
+	}
+	var example map[string]any
+	if err := json.Unmarshal(found[1], &example); err != nil {
+		t.Fatal(err)
+	}
+	a := start(t, setup{})
+	id := a.count(day8)
+	a.tamper(id)
+	answer := a.do("POST", "/admin/integrity", nil).json(t)
+	if d := cmp.Diff(namesIn(answer), namesIn(example)); d != "" {
+		t.Error(d)
+	}
+}
+
+// namesIn lists the names of the members of a value, and of what is in it.
+func namesIn(v any) []string {
+	var all []string
+	switch v := v.(type) {
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			all = append(all, name)
+			for _, inner := range namesIn(v[name]) {
+				all = append(all, name+"."+inner)
+			}
+		}
+	case []any:
+		if len(v) > 0 {
+			return namesIn(v[0])
+		}
+	}
+	return all
+}

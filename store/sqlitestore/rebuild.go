@@ -1,0 +1,58 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+)
+
+// Rebuild implements [store.Rebuilder]. It writes one day in a transaction, so
+// that others may write between.
+func (s *Store) Rebuild(ctx context.Context) error {
+	days, err := readDays(ctx, s.reader, "SELECT day FROM ledger UNION SELECT day FROM days UNION SELECT day FROM details ORDER BY 1")
+	if err != nil {
+		return wrap(ctx, err, "list the days")
+	}
+	for _, day := range days {
+		err := s.update(ctx, unsynced, func(tx *sql.Tx) error { return rebuildDay(ctx, tx, day) })
+		if err != nil {
+			return wrap(ctx, err, "sum %v anew", day)
+		}
+	}
+	err = s.update(ctx, unsynced, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM unsealed; INSERT INTO unsealed(day, batches)
+			SELECT day, count(*) FROM ledger JOIN batches ON id = batch_id WHERE NOT sealed GROUP BY day`)
+		return err
+	})
+	return wrap(ctx, err, "count what is not sealed")
+}
+
+func rebuildDay(ctx context.Context, tx *sql.Tx, day metrics.Day) error {
+	var d daySum
+	err := tx.QueryRowContext(ctx, "SELECT version FROM details WHERE day = ?", day).Scan(&d.version)
+	if err != nil && !isNoRows(err) {
+		return err
+	}
+	rows, err := tx.QueryContext(ctx, "SELECT counts, subjects FROM ledger WHERE day = ?", day)
+	if err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // Err tells
+	for rows.Next() {
+		var counts, subjects sql.RawBytes
+		if err := rows.Scan(&counts, &subjects); err != nil {
+			return err
+		}
+		share, err := metrics.JoinParts(counts, subjects, metrics.Query{Slots: true, Subjects: true})
+		if err != nil {
+			return fmt.Errorf("ledger of %v: %w", day, err)
+		}
+		d.sum = addShare(d.sum, share)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	return writeDay(ctx, tx, day, &d)
+}
