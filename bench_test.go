@@ -283,7 +283,9 @@ func BenchmarkSeries(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	for _, query := range []string{"", "?tz=America/New_York", "?interval=month", "?uniques=true&interval=month"} {
+	now := "&as_of=" + time.Now().UTC().Format(time.RFC3339)
+	const year = "?from=2025-01-01&to=2025-12-31" // it is over, so that its finality is looked for
+	for _, query := range []string{"", year, year + now, year + now + "&uniques=true", "?tz=America/New_York", "?interval=month", "?uniques=true&interval=month"} {
 		b.Run("metrics"+query, func(b *testing.B) {
 			var took []time.Duration
 			for b.Loop() {

@@ -191,6 +191,10 @@ func (w *watched) numbers(t *testing.T) map[string]int64 {
 				for _, p := range data.DataPoints {
 					found[series(m.Name, p.Attributes)] = p.Value
 				}
+			case metricdata.Gauge[int64]:
+				for _, p := range data.DataPoints {
+					found[series(m.Name, p.Attributes)] = p.Value
+				}
 			case metricdata.Histogram[float64]:
 				for _, p := range data.DataPoints {
 					found[series(m.Name, p.Attributes)] = int64(p.Count)
@@ -246,6 +250,9 @@ func TestWhatIsMeasured(t *testing.T) {
 	if err := ledger.Amend(t.Context(), id, metrics.Contribution{}); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := w.Audit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	for range 2 {
 		if _, err := w.Reprocess(t.Context()); err != nil {
 			t.Fatal(err)
@@ -275,6 +282,9 @@ func TestWhatIsMeasured(t *testing.T) {
 		"process.wait":                            1,
 		"reprocess.drift":                         1,
 		"reprocess.unreadable":                    0,
+		"audit.findings kind=drifted_batch":       1,
+		"audit.findings kind=unreadable_batch":    0,
+		"audit.findings kind=wrong_day":           0,
 		"cleanup.removed kind=batch":              0,
 		"cleanup.removed kind=remainder":          0,
 		"query.duration outcome=ok query=series":  1,
@@ -286,10 +296,14 @@ func TestWhatIsMeasured(t *testing.T) {
 		t.Errorf("%d bytes were read, want %d and up to 10,000 more", n, size)
 	}
 	delete(got, "upload.io")
+	if last := time.Unix(got["audit.last_time"], 0); time.Since(last) > time.Hour {
+		t.Errorf("the last audit was at %v", last)
+	}
+	delete(got, "audit.last_time")
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
-	for _, name := range []string{"cleanup", "query series", "query explain"} {
+	for _, name := range []string{"audit", "cleanup", "query series", "query explain"} {
 		w.spansOf(t, name, 1)
 	}
 	w.spansOf(t, "reprocess", 2)

@@ -358,11 +358,14 @@ started                            11    10  2025-11-08  █▁▂
 	if err := p.run("metrics", "-from", "2025-11-09", "-to", "2025-11-10", "-compare", "previous_period", "-top", "1", "-event-type", "started"); err != nil || !strings.Contains(p.seen(), "\nstarted         1      10  -90.0 %     1  2025-11-10  ▁█\n") {
 		t.Errorf("beside the days before: %v", err)
 	}
+	if err := p.run("metrics", "-event-type", "started", "-as-of", time.Now().UTC().Format(time.RFC3339Nano)); err != nil || !strings.Contains(p.seen(), ", as of 20") {
+		t.Errorf("as of now: %v, %s", err, p.seen())
+	}
 	if err := p.run("metrics", "-from", "2031-01-01"); err != nil || p.seen() != "" || !strings.HasSuffix(p.err.String(), "no metrics found\n") {
 		t.Errorf("nothing: %v", err)
 	}
 	for want, args := range map[string][]string{
-		"unknown time zone": {"-tz", "Mars"}, "want one of": {"-format", "xml"}, "compare: ": {"-compare", "previous_year"}, "unknown argument": {"now"}, "want http://": {"-url", "u:hunter2@h"},
+		"unknown time zone": {"-tz", "Mars"}, "want one of": {"-format", "xml"}, "compare: ": {"-compare", "previous_year"}, "as_of: ": {"-as-of", "2999-01-01T00:00:00Z"}, "unknown argument": {"now"}, "want http://": {"-url", "u:hunter2@h"},
 	} {
 		if err := p.run(append([]string{"metrics"}, args...)...); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%v: %v", args, err)

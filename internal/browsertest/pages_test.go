@@ -205,7 +205,7 @@ func TestSealedDaysHaveALock(t *testing.T) {
 	if err := v.store.Seal(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	p := open(t, wide, v.address("?range=custom&from=2025-11-08&to=2025-11-09"))
+	p := open(t, wide, v.address("?range=custom&from=2025-11-08&to=2025-11-09&interval=day"))
 	p.see("Hours of the week")
 	rows := p.table()
 	if len(rows["Sat, 8 Nov 2025 🔒"]) == 0 || len(rows["Sun, 9 Nov 2025"]) == 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -191,9 +192,7 @@ func (s *Store) choose(ctx context.Context, ch *choice, page []shareDoc) ([]shar
 	if err != nil {
 		return nil, err
 	}
-	for id, e := range found {
-		ch.entries[id] = e
-	}
+	maps.Copy(ch.entries, found)
 	page = slices.DeleteFunc(page, func(d shareDoc) bool { return !ch.counts(&d) })
 	ch.shares += len(page)
 	return page, nil
