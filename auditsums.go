@@ -2,6 +2,7 @@ package eventmetrics
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"math/rand/v2"
@@ -30,7 +31,7 @@ func (s *Service) repairSums(ctx context.Context, r *Report) error {
 		at = max(at, day) + 1
 		wrong, err := s.wrongDay(ctx, day)
 		if err != nil {
-			return fmt.Errorf("eventmetrics: compare %v with the ledger: %w", day, err)
+			return err
 		}
 		if wrong != nil && len(r.WrongDays) < maxDrifts {
 			r.WrongDays = append(r.WrongDays, *wrong)
@@ -40,11 +41,19 @@ func (s *Service) repairSums(ctx context.Context, r *Report) error {
 	if len(r.WrongDays) == 0 || !ok {
 		return nil
 	}
-	if err := sums.Rebuild(ctx); err != nil {
-		return fmt.Errorf("eventmetrics: make sums anew: %w", err)
+	err := sums.Rebuild(ctx)
+	if damaged(ctx, err) { // the ledger itself: trying again would not help
+		s.logger.ErrorContext(ctx, "sums not made anew", "err", err)
+		return nil
 	}
-	r.Rebuilt = true
-	return nil
+	r.Rebuilt = err == nil
+	return err
+}
+
+// damaged reports whether an error is there to stay: it is not that of a store
+// that is away, or of a caller that is.
+func damaged(ctx context.Context, err error) bool {
+	return err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrUnavailable)
 }
 
 // auditSums compares the sums of days with the ledger: of those that were
@@ -87,29 +96,40 @@ func (s *Service) auditSums(ctx context.Context, r *Round) error {
 }
 
 // nextDay returns the first day from one on that the sums have, or the ledger,
-// or 0. It asks for a month first, which is quicker, and of the ledger only for
-// what the sums do not have.
+// or 0. It asks for a month first, which is quicker. A day that cannot be read
+// is somewhere in the month whose first day it returns then.
 func (s *Service) nextDay(ctx context.Context, from metrics.Day) (metrics.Day, error) {
-	for _, to := range []metrics.Day{from + 31, 0} {
-		day, err := s.firstDay(ctx, metrics.Query{From: from, To: to})
-		if err != nil {
-			return 0, err
+	const month = 31
+	for last := metrics.DayOf(s.now()) + 366; ; from += month {
+		day, err := s.nextIn(ctx, from, from+month-1)
+		if damaged(ctx, err) && from <= last {
+			return from, nil
 		}
-		if day != 0 {
-			to = day - 1
+		if day != 0 || err != nil {
+			return day, err
 		}
-		missing, err := s.firstDay(ctx, metrics.Query{From: from, To: to, AsOf: endOfTime})
-		if err != nil {
-			return 0, err
-		}
-		if missing != 0 {
-			return missing, nil
-		}
-		if day != 0 {
-			return day, nil
+		day, err = s.nextIn(ctx, from+month, 0)
+		if !damaged(ctx, err) || from > last {
+			return day, err
 		}
 	}
-	return 0, nil
+}
+
+// nextIn returns the first day of some that the sums have, or the ledger, or 0.
+// Of the ledger it reads no more than what the sums do not have.
+func (s *Service) nextIn(ctx context.Context, from, to metrics.Day) (metrics.Day, error) {
+	day, err := s.firstDay(ctx, metrics.Query{From: from, To: to})
+	if err != nil {
+		return 0, err
+	}
+	if day != 0 {
+		to = day - 1
+	}
+	missing, err := s.firstDay(ctx, metrics.Query{From: from, To: to, AsOf: endOfTime})
+	if missing != 0 || err != nil {
+		return missing, err
+	}
+	return day, nil
 }
 
 // firstDay returns the first day of an answer, or 0.
@@ -131,23 +151,35 @@ func (s *Service) auditDay(ctx context.Context, day metrics.Day, r *Round) error
 	r.Days++
 	wrong, err := s.wrongDay(ctx, day)
 	if err != nil {
-		return fmt.Errorf("eventmetrics: audit %v: %w", day, err)
+		return err
 	}
 	s.audit.set(func() {
 		if wrong == nil {
 			s.audit.wrongDays.drop(day)
 		} else if s.audit.wrongDays.put(day, *wrong) {
-			s.logger.ErrorContext(ctx, "sum of a day is not that of the ledger", "day", day, "ledger", wrong.Ledger, "sum", wrong.Sum)
+			s.logger.ErrorContext(ctx, "sum of a day is not that of the ledger", "day", day, "ledger", wrong.Ledger, "sum", wrong.Sum, "err", wrong.Err)
 		}
 	})
 	return nil
 }
 
-// wrongDay compares the sums of a day with the ledger. Both may be changed
-// meanwhile: the sums are only wrong if they are so in three looks, the same
-// each time, while the ledger is the same before and after. A day that never
-// holds still is left to the next round.
+// wrongDay compares the sums of a day with the ledger; nil means that nothing
+// is wrong.
 func (s *Service) wrongDay(ctx context.Context, day metrics.Day) (*WrongDay, error) {
+	wrong, err := s.compareDay(ctx, day)
+	if damaged(ctx, err) {
+		return &WrongDay{Day: day, Err: clip(err.Error(), maxCause)}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("eventmetrics: compare %v with the ledger: %w", day, err)
+	}
+	return wrong, nil
+}
+
+// compareDay does it. Both may be changed meanwhile: the sums are only wrong if
+// they are so in three looks, the same each time, while the ledger is the same
+// before and after. A day that never holds still is left to the next round.
+func (s *Service) compareDay(ctx context.Context, day metrics.Day) (*WrongDay, error) {
 	const looks, tries = 3, 10
 	var last daySums
 	for agreed, try := 0, 0; try < tries; try++ {

@@ -76,6 +76,9 @@ type WrongDay struct {
 	// times or subjects. Truncated means that there are more.
 	Types     []string
 	Truncated bool
+	// Err is not empty if the day cannot be read, and nothing else is known of
+	// it. It is cut to 500 bytes.
+	Err string
 }
 
 // findings are what is wrong, by what it is about.

@@ -73,7 +73,10 @@ func wrongDayBodies(days []eventmetrics.WrongDay) []object {
 	for i, d := range days {
 		list[i] = object{
 			"date": d.Day.String(), "ledger_count": d.Ledger, "sum_count": d.Sum, "difference": d.Sum - d.Ledger,
-			"event_types": d.Types, "event_types_truncated": d.Truncated,
+			"event_types": append([]string{}, d.Types...), "event_types_truncated": d.Truncated, "error": nil,
+		}
+		if d.Err != "" {
+			list[i]["error"] = d.Err
 		}
 	}
 	return list

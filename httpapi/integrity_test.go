@@ -1,8 +1,12 @@
 package httpapi_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"iter"
 	"maps"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"slices"
@@ -12,6 +16,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventmetrics/eventmetrics"
+	"github.com/eventmetrics/eventmetrics/examples/customqueue"
+	"github.com/eventmetrics/eventmetrics/examples/customstore"
+	"github.com/eventmetrics/eventmetrics/httpapi"
+	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
 func TestIntegritySaysWhatTheAuditsFound(t *testing.T) {
@@ -47,6 +55,59 @@ func TestIntegritySaysWhatTheAuditsFound(t *testing.T) {
 	a.do("POST", "/admin/integrity", nil)
 	if got := a.get("/admin/integrity").json(t); got["ok"] != true || got["round_count"] != 3.0 {
 		t.Errorf("after the repair: %v", got)
+	}
+}
+
+// wrongStore answers with other sums than its ledger has, or with an error.
+type wrongStore struct {
+	*customstore.Store
+	err error
+}
+
+func (s *wrongStore) Daily(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
+	return func(yield func(metrics.Daily, error) bool) {
+		for d, err := range s.Store.Daily(ctx, q) {
+			if q.AsOf.IsZero() {
+				d.Count, err = d.Count+1, errors.Join(err, s.err)
+			}
+			if !yield(d, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func TestIntegrityNamesDaysWhoseSumIsWrong(t *testing.T) {
+	st := &wrongStore{Store: customstore.New()}
+	service := eventmetrics.New(st, customqueue.New(nil), &eventmetrics.Options{AuditEvery: -1})
+	handler, err := httpapi.New(service, &httpapi.Options{Token: token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(watched(t, handler))
+	t.Cleanup(server.Close)
+	a := &api{t: t, store: st.Store, url: server.URL}
+	sum := metrics.NewAggregator(nil)
+	if err := sum.Add(&metrics.Event{Type: "x", Time: time.Date(2025, 11, 8, 0, 0, 0, 0, time.UTC)}); err != nil {
+		t.Fatal(err)
+	}
+	id := a.csv("/uploads", header+day8).json(t)["batch_id"].(string)
+	if err := st.Record(t.Context(), id, sum.Contribution()); err != nil {
+		t.Fatal(err)
+	}
+	wrong := map[string]any{
+		"date": "2025-11-08", "ledger_count": 1.0, "sum_count": 2.0, "difference": 1.0, "event_types": []any{"x"}, "event_types_truncated": false, "error": nil,
+	}
+	if d := cmp.Diff([]any{wrong}, a.do("POST", "/admin/integrity", nil).json(t)["wrong_days"]); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([]any{wrong}, a.do("POST", "/admin/reprocess", nil).json(t)["wrong_days"]); d != "" {
+		t.Error(d)
+	}
+	st.err = errors.New("a broken page")
+	unread := a.do("POST", "/admin/integrity", nil).json(t)["wrong_days"].([]any)[0].(map[string]any)
+	if text, _ := unread["error"].(string); text == "" || unread["sum_count"] != 0.0 {
+		t.Errorf("%v", unread)
 	}
 }
 

@@ -42,7 +42,7 @@ function findings(all) {
   const rows = [
     ...all.drifts.map((d) => [batch(d.batch_id), causes[d.cause] ?? d.cause, `${number(d.ledger_count)} in the ledger, ${plural(d.event_count, 'event')}`]),
     ...all.unreadable.map((u) => [batch(u.batch_id), 'cannot be read', u.error]),
-    ...all.wrong_days.map((d) => [day(d.date), 'a wrong sum', `${number(d.ledger_count)} in the ledger, ${number(d.sum_count)} in answers`]),
+    ...all.wrong_days.map((d) => [day(d.date), d.error ? 'cannot be read' : 'a wrong sum', d.error ?? `${number(d.ledger_count)} in the ledger, ${number(d.sum_count)} in answers`]),
   ];
   if (rows.length === 0) return null;
   return [

@@ -106,3 +106,49 @@ func TestAuditFindsADayThatTheSumsLack(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+func TestAuditGoesOnBehindWhatCannotBeRead(t *testing.T) {
+	for _, tc := range []struct {
+		name, damage string
+		repairable   bool
+	}{
+		{"counts", "UPDATE days SET totals = x'00' WHERE day = 20060", true},
+		{"quarter hours", "UPDATE details SET slots = x'01ff' WHERE day = 20060", true},
+		{"an entry", "UPDATE ledger SET counts = x'' WHERE day = 20060", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "events.db")
+			st, db := opened(t, path), direct(t, path)
+			for i, first := range []int{20_000, 20_060, 20_120} {
+				upload(t, st, strconv.Itoa(i))
+				if err := st.Record(t.Context(), strconv.Itoa(i), aContribution(testRand(), first, 1, 2, 9)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			execute(t, db, tc.damage)
+			svc := eventmetrics.New(st, customqueue.New(nil), nil)
+			pass := func() eventmetrics.Integrity {
+				for before := svc.Integrity().Days.Complete; ; {
+					all, err := svc.Audit(t.Context())
+					if err != nil {
+						t.Fatal(err)
+					}
+					if all.Days.Complete > before {
+						return all
+					}
+				}
+			}
+			all := pass()
+			if len(all.WrongDays) != 1 || all.WrongDays[0].Day != 20_060 || all.WrongDays[0].Err == "" {
+				t.Fatalf("%+v", all)
+			}
+			report, err := svc.Reprocess(t.Context())
+			if err != nil || len(report.WrongDays) != 1 || report.Rebuilt != tc.repairable {
+				t.Errorf("Reprocess: %v, %+v", err, report)
+			}
+			if all := pass(); all.OK != tc.repairable {
+				t.Errorf("after Reprocess: %+v", all)
+			}
+		})
+	}
+}
