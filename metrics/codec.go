@@ -4,20 +4,29 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // ErrCorrupt means that bytes are not what AppendBinary wrote.
 var ErrCorrupt = errors.New("metrics: corrupt encoding")
 
-// codecVersion is the first byte of an encoded contribution.
-const codecVersion = 1
+// The first byte of an encoded contribution: whether it has totals only.
+const (
+	totalsVersion = 1
+	groupsVersion = 2
+)
 
 // AppendBinary appends a compact encoding of the contribution: a version byte,
 // then each Daily with its day as a difference, its type, its counts by
-// quarter hour as pairs of gap and count, and its sketch. Equal contributions
-// encode to equal bytes. Missing Slots or Subjects stay missing.
+// quarter hour as pairs of gap and count, and its sketch. Where there are
+// groups, they and the types are written as what differs from the one before.
+// Equal contributions encode to equal bytes. Missing Slots or Subjects stay
+// missing.
 func (c Contribution) AppendBinary(b []byte) ([]byte, error) {
-	b = append(b, codecVersion)
+	if slices.ContainsFunc(c, func(d Daily) bool { return d.Group != "" }) {
+		return c.appendGroups(b), nil
+	}
+	b = append(b, totalsVersion)
 	b = binary.AppendUvarint(b, uint64(len(c)))
 	var day Day
 	for i := range c {
@@ -31,6 +40,10 @@ func (c Contribution) AppendBinary(b []byte) ([]byte, error) {
 func (d *Daily) appendBody(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(len(d.Type)))
 	b = append(b, d.Type...)
+	return d.appendParts(b)
+}
+
+func (d *Daily) appendParts(b []byte) []byte {
 	b = binary.AppendVarint(b, d.Count)
 	b = appendSized(b, d.appendSlots)
 	return appendSized(b, d.appendSubjects)
@@ -55,12 +68,10 @@ func (d *Daily) appendSlots(b []byte) []byte {
 		return b
 	}
 	next := 0
-	for i, n := range d.Slots {
-		if n != 0 {
-			b = binary.AppendUvarint(b, uint64(i-next))
-			b = binary.AppendVarint(b, n)
-			next = i + 1
-		}
+	for i, n := range d.Slots.Each() {
+		b = binary.AppendUvarint(b, uint64(i-next))
+		b = binary.AppendVarint(b, n)
+		next = i + 1
 	}
 	return append(b, SlotsPerDay) // no gap is that wide: the end
 }
@@ -76,7 +87,11 @@ func (d *Daily) appendSubjects(b []byte) []byte {
 // asks for. Errors: ErrCorrupt.
 func DecodeContribution(b []byte, q Query) (Contribution, error) {
 	r := decoder{b: b}
-	if v := r.byte(); v != codecVersion {
+	switch v := r.byte(); v {
+	case totalsVersion:
+	case groupsVersion:
+		return r.groups(q)
+	default:
 		return nil, fmt.Errorf("%w: version %d", ErrCorrupt, v)
 	}
 	n := r.uvarint()
@@ -154,10 +169,17 @@ func (r *decoder) sized() []byte {
 }
 
 func (r *decoder) daily(day Day, q *Query) Daily {
-	d := Daily{Day: day, Type: string(r.sized()), Count: r.varint()}
+	d := Daily{Day: day, Type: string(r.sized())}
+	r.parts(&d, q, q.Match(day, d.Type))
+	return d
+}
+
+// parts reads the count, and the rest if it is needed.
+func (r *decoder) parts(d *Daily, q *Query, needed bool) {
+	d.Count = r.varint()
 	slots, subjects := r.sized(), r.sized()
-	if r.err != nil || !q.Match(day, d.Type) {
-		return d
+	if r.err != nil || !needed {
+		return
 	}
 	if q.Slots && len(slots) > 0 {
 		d.Slots = r.slots(slots)
@@ -169,11 +191,10 @@ func (r *decoder) daily(day Day, q *Query) Daily {
 		}
 		d.Subjects = s
 	}
-	return d
 }
 
-func (r *decoder) slots(b []byte) *[SlotsPerDay]int64 {
-	slots := new([SlotsPerDay]int64)
+func (r *decoder) slots(b []byte) *Slots {
+	slots := &Slots{}
 	pos := 0
 	for i := uint64(0); ; i++ {
 		gap, n := binary.Uvarint(b[pos:])
@@ -185,10 +206,12 @@ func (r *decoder) slots(b []byte) *[SlotsPerDay]int64 {
 			r.fail()
 			return nil
 		}
-		if slots[i], n = binary.Varint(b[pos:]); n <= 0 {
+		count, n := binary.Varint(b[pos:])
+		if n <= 0 || count == 0 {
 			r.fail()
 			return nil
 		}
+		slots.append(int(i), count)
 		pos += n
 	}
 }

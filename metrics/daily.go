@@ -6,40 +6,55 @@ import (
 	"slices"
 )
 
-// Daily is what happened on one UTC day with one event type.
+// Daily is what happened on one UTC day with one event type, in all or in one
+// group.
 type Daily struct {
 	Day  Day
 	Type string
+	// Group is empty in a total. The counts of the groups of a total that is
+	// broken down sum to its own.
+	Group Group
 	// Count is the number of events of the whole day.
 	Count int64
 	// Slots counts the same events by quarter hour of the UTC day. It is nil
 	// in the answer to a [Query] that did not ask for it.
-	Slots *[SlotsPerDay]int64
-	// Subjects estimates the number of distinct subjects. It is nil in the
-	// answer to a [Query] that did not ask for it.
+	Slots *Slots
+	// Subjects estimates the number of distinct subjects. It is nil in a group,
+	// and in the answer to a [Query] that did not ask for it.
 	Subjects *Sketch
 }
 
-// Compare orders by day, then by event type in byte order.
+// Compare orders by day, then by event type in byte order, then by group: a
+// total stands before its groups.
 func (d *Daily) Compare(other *Daily) int {
 	if c := cmp.Compare(d.Day, other.Day); c != 0 {
 		return c
 	}
-	return cmp.Compare(d.Type, other.Type)
+	if c := cmp.Compare(d.Type, other.Type); c != 0 {
+		return c
+	}
+	return cmp.Compare(d.Group, other.Group)
 }
 
-// Merge adds the counts and subjects of other, whose day and type the caller
-// has matched. Parts that d lacks stay missing. Other is not changed and
+// Merge adds the counts and subjects of other, whose day, type and group the
+// caller has matched. Parts that d lacks stay missing. Other is not changed and
 // shares no memory with d afterwards.
 func (d *Daily) Merge(other *Daily) {
 	d.Count += other.Count
 	if d.Slots != nil && other.Slots != nil {
-		for i, n := range other.Slots {
-			d.Slots[i] += n
-		}
+		d.Slots.merge(other.Slots, 1)
 	}
 	if d.Subjects != nil && other.Subjects != nil {
 		d.Subjects.Merge(other.Subjects)
+	}
+}
+
+// Subtract takes the counts of other away again. Subjects cannot be, and stay
+// as they are. Other is not changed.
+func (d *Daily) Subtract(other *Daily) {
+	d.Count -= other.Count
+	if d.Slots != nil && other.Slots != nil {
+		d.Slots.merge(other.Slots, -1)
 	}
 }
 
@@ -47,8 +62,7 @@ func (d *Daily) Merge(other *Daily) {
 func (d *Daily) Clone() Daily {
 	c := *d
 	if d.Slots != nil {
-		slots := *d.Slots
-		c.Slots = &slots
+		c.Slots = d.Slots.Clone()
 	}
 	if d.Subjects != nil {
 		c.Subjects = d.Subjects.Clone()
@@ -57,8 +71,8 @@ func (d *Daily) Clone() Daily {
 }
 
 // Contribution is what one batch adds to the daily metrics: its Dailies,
-// ascending by [Daily.Compare] without repetition, each with Slots and
-// Subjects. The metrics of several batches are the merge of their
+// ascending by [Daily.Compare] without repetition, each with Slots, and the
+// totals with Subjects. The metrics of several batches are the merge of their
 // contributions.
 type Contribution []Daily
 
@@ -66,7 +80,9 @@ type Contribution []Daily
 func (c Contribution) Events() int64 {
 	var n int64
 	for i := range c {
-		n += c[i].Count
+		if c[i].Group == "" {
+			n += c[i].Count
+		}
 	}
 	return n
 }

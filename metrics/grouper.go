@@ -3,6 +3,7 @@ package metrics
 import (
 	"cmp"
 	"iter"
+	"maps"
 	"slices"
 	"time"
 )
@@ -19,8 +20,9 @@ type grouper struct {
 	back       bool      // what is added is of the earlier range
 	begin, end time.Time // of the range that is added
 
-	types  map[string]int
-	names  []string
+	slicer *slicer          // nil: only totals are added
+	types  []map[string]int // by place of group
+	names  []name
 	groups map[int64]*group // by start, in Unix seconds
 	used   int              // buckets
 	first  time.Time        // of All without From: the first quarter hour that has events
@@ -30,11 +32,20 @@ type grouper struct {
 	places [SlotsPerDay]*group // nil: out of the range
 }
 
-// group has the buckets of one start, by number of type.
+// name is what a number stands for: an event type, and the place of a group.
+type name struct {
+	text  string
+	group int
+	gone  bool // moved to another
+}
+
+// group has the buckets of one start, by number of type. Those of groups, which
+// may be very many and seldom occur together, are in few.
 type group struct {
 	start, end time.Time
 	buckets    []Bucket
 	used       []bool
+	few        map[int]*Bucket
 }
 
 func newGrouper(s *Series) *grouper {
@@ -42,8 +53,10 @@ func newGrouper(s *Series) *grouper {
 		series:   s,
 		interval: s.interval(),
 		zone:     s.zone(),
-		types:    map[string]int{},
 		groups:   map[int64]*group{},
+	}
+	if s.sliced() {
+		g.slicer = newSlicer(g)
 	}
 	g.from, g.until = s.bounds()
 	g.begin, g.end = g.from, g.until
@@ -66,14 +79,28 @@ func (g *grouper) addAll(dailies iter.Seq2[Daily, error]) error {
 			return ErrTooManyBuckets
 		}
 	}
+	if g.slicer != nil {
+		g.slicer.flush()
+	}
 	return nil
 }
 
 func (g *grouper) add(d *Daily) {
 	if !g.placed || g.day != d.Day {
+		if g.slicer != nil {
+			g.slicer.flush() // into the places of its day
+		}
 		g.place(d.Day)
 	}
-	number := g.number(d.Type)
+	if g.slicer != nil {
+		g.slicer.add(d)
+		return
+	}
+	g.addTo(d, g.number(d.Type, 0))
+}
+
+// addTo adds a Daily to the buckets of a number.
+func (g *grouper) addTo(d *Daily, number int) {
 	if g.series.needSlots() && d.Slots == nil {
 		return
 	}
@@ -84,10 +111,12 @@ func (g *grouper) add(d *Daily) {
 		g.count(g.places[0], number, d.Count, d.Subjects)
 		return
 	}
+	var scratch [SlotsPerDay]int64
+	slots := d.Slots.array(&scratch)
 	for i := 0; i < SlotsPerDay; {
 		at, n := g.places[i], int64(0)
 		for ; i < SlotsPerDay && g.places[i] == at; i++ {
-			n += d.Slots[i]
+			n += slots[i]
 		}
 		if n != 0 && at != nil {
 			g.count(at, number, n, nil)
@@ -95,17 +124,20 @@ func (g *grouper) add(d *Daily) {
 	}
 }
 
-// number returns the number of a type; all have the same if the series is a
-// total.
-func (g *grouper) number(eventType string) int {
+// number returns the number of a type in a group; all types have the same if
+// the series is a total.
+func (g *grouper) number(eventType string, group int) int {
 	if g.series.Total {
 		eventType = ""
 	}
-	n, ok := g.types[eventType]
+	for group >= len(g.types) {
+		g.types = append(g.types, map[string]int{})
+	}
+	n, ok := g.types[group][eventType]
 	if !ok {
 		n = len(g.names)
-		g.types[eventType] = n
-		g.names = append(g.names, eventType)
+		g.types[group][eventType] = n
+		g.names = append(g.names, name{text: eventType, group: group})
 	}
 	return n
 }
@@ -161,13 +193,19 @@ func (g *grouper) start(t time.Time) time.Time {
 
 // see notes when the first of all events was.
 func (g *grouper) see(d *Daily) {
-	slot := 0
-	for g.series.needSlots() && (d.Slots[slot] == 0 || g.places[slot] == nil) {
-		if slot++; slot == SlotsPerDay {
+	at := d.Day.Time()
+	if g.series.needSlots() {
+		found := false
+		for slot := range d.Slots.Each() {
+			if found = g.places[slot] != nil; found {
+				at = slotTime(d.Day, slot)
+				break
+			}
+		}
+		if !found {
 			return
 		}
 	}
-	at := slotTime(d.Day, slot)
 	if g.first.IsZero() || at.Before(g.first) {
 		g.first = at
 	}
@@ -191,22 +229,7 @@ func (g *grouper) group(start time.Time) *group {
 }
 
 func (g *grouper) count(at *group, number int, n int64, subjects *Sketch) {
-	if grow := number + 1 - len(at.buckets); grow > 0 {
-		at.buckets = append(at.buckets, make([]Bucket, grow)...)
-		at.used = append(at.used, make([]bool, grow)...)
-	}
-	b := &at.buckets[number]
-	if !at.used[number] {
-		at.used[number] = true
-		g.used++
-		b.Start, b.Type = at.start, g.names[number]
-		if g.series.Uniques {
-			b.Subjects = &Sketch{}
-		}
-		if g.series.Uniques && g.series.Compare != "" {
-			b.PreviousSubjects = &Sketch{}
-		}
-	}
+	b := g.bucket(at, number)
 	sum, sketch := &b.Count, b.Subjects
 	if g.back {
 		sum, sketch = &b.Previous, b.PreviousSubjects
@@ -217,13 +240,69 @@ func (g *grouper) count(at *group, number int, n int64, subjects *Sketch) {
 	}
 }
 
+// bucket returns the bucket of a number, which it makes if it is not there.
+func (g *grouper) bucket(at *group, number int) *Bucket {
+	if g.grouped() {
+		b := at.few[number]
+		if b == nil {
+			if at.few == nil {
+				at.few = map[int]*Bucket{}
+			}
+			b = &Bucket{}
+			at.few[number] = b
+			g.begun(b, at, number)
+		}
+		return b
+	}
+	if grow := number + 1 - len(at.buckets); grow > 0 {
+		at.buckets = append(at.buckets, make([]Bucket, grow)...)
+		at.used = append(at.used, make([]bool, grow)...)
+	}
+	b := &at.buckets[number]
+	if !at.used[number] {
+		at.used[number] = true
+		g.begun(b, at, number)
+	}
+	return b
+}
+
+func (g *grouper) grouped() bool { return len(g.series.GroupBy) > 0 }
+
+// begun fills in what a new bucket is of.
+func (g *grouper) begun(b *Bucket, at *group, number int) {
+	g.used++
+	b.Start, b.Type = at.start, g.names[number].text
+	if g.grouped() {
+		b.Group = g.slicer.values[g.names[number].group]
+	}
+	if g.series.Uniques {
+		b.Subjects = &Sketch{}
+	}
+	if g.series.Uniques && g.series.Compare != "" {
+		b.PreviousSubjects = &Sketch{}
+	}
+}
+
+// move adds the buckets of some numbers to those of others.
+func (g *grouper) move(to map[int]int) {
+	for from := range to {
+		g.names[from].gone = true
+	}
+	for _, at := range g.groups {
+		for from, b := range maps.Clone(at.few) {
+			if number, moves := to[from]; moves {
+				delete(at.few, from)
+				g.used--
+				g.bucket(at, number).Merge(b)
+			}
+		}
+	}
+}
+
 // fill adds the empty buckets.
 func (g *grouper) fill() error {
-	for _, eventType := range g.series.Types {
-		g.number(eventType)
-	}
-	if g.series.Total {
-		g.number("")
+	if !g.grouped() { // which groups a type would have, nobody knows
+		g.numberAll()
 	}
 	first, last := g.extent()
 	if first.IsZero() {
@@ -232,7 +311,9 @@ func (g *grouper) fill() error {
 	for start := first; !start.After(last); start = g.interval.next(start) {
 		at := g.group(start)
 		for number := range g.names {
-			g.count(at, number, 0, nil)
+			if !g.names[number].gone {
+				g.count(at, number, 0, nil)
+			}
 		}
 		if g.used > MaxBuckets {
 			return ErrTooManyBuckets
@@ -241,10 +322,20 @@ func (g *grouper) fill() error {
 	return nil
 }
 
+// numberAll numbers the types that are asked for, whether they occur or not.
+func (g *grouper) numberAll() {
+	for _, eventType := range g.series.Types {
+		g.number(eventType, 0)
+	}
+	if g.series.Total {
+		g.number("", 0)
+	}
+}
+
 // extent returns the starts of the first and last bucket of the range.
 func (g *grouper) extent() (first, last time.Time) {
 	for _, at := range g.groups {
-		if len(at.used) == 0 { // a place on a day with events, but at another hour
+		if len(at.used)+len(at.few) == 0 { // a place on a day with events, but at another hour
 			continue
 		}
 		if first.IsZero() || at.start.Before(first) {
@@ -269,22 +360,36 @@ func (g *grouper) buckets() []Bucket {
 		groups = append(groups, at)
 	}
 	slices.SortFunc(groups, func(a, b *group) int { return a.start.Compare(b.start) })
+	order := g.order()
+	out := make([]Bucket, 0, g.used)
+	for _, at := range groups {
+		first := len(out)
+		for _, b := range at.few {
+			out = append(out, *b)
+		}
+		slices.SortFunc(out[first:], func(a, b Bucket) int {
+			return cmp.Or(cmp.Compare(a.Type, b.Type), slices.Compare(a.Group, b.Group))
+		})
+		for _, number := range order {
+			if number < len(at.used) && at.used[number] {
+				out = append(out, at.buckets[number])
+			}
+		}
+	}
+	if g.interval == All && g.from.IsZero() {
+		for i := range out {
+			out[i].Start = Daywise.start(g.first, g.zone)
+		}
+	}
+	return out
+}
+
+// order returns the numbers in the order of their names.
+func (g *grouper) order() []int {
 	order := make([]int, len(g.names))
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(g.names[a], g.names[b]) })
-	out := make([]Bucket, 0, g.used)
-	for _, at := range groups {
-		for _, number := range order {
-			if number < len(at.used) && at.used[number] {
-				b := at.buckets[number]
-				if g.interval == All && g.from.IsZero() {
-					b.Start = Daywise.start(g.first, g.zone)
-				}
-				out = append(out, b)
-			}
-		}
-	}
-	return out
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(g.names[a].text, g.names[b].text) })
+	return order
 }

@@ -30,14 +30,25 @@ func events() *rapid.Generator[[]metrics.Event] {
 			Time: time.Unix(sec, rapid.Int64Range(0, 999_999_999).Draw(t, "ns")).UTC(),
 			Fields: []metrics.Field{
 				{Name: "candidate_id", Value: "C" + strconv.Itoa(rapid.IntRange(0, 50).Draw(t, "subject"))},
-			},
+				{Name: "test_id", Value: rapid.SampledFrom([]string{"", "T1", "T2", "T3", "T\x00", "__other__"}).Draw(t, "test")},
+				{Name: "country", Value: rapid.SampledFrom([]string{"np", "de", "__unknown__"}).Draw(t, "country")},
+			}[:rapid.IntRange(1, 3).Draw(t, "fields")],
 		}
 	})
 	return rapid.SliceOfN(event, 0, 60)
 }
 
 func aggregate(t interface{ Fatal(...any) }, events ...metrics.Event) metrics.Contribution {
-	a := metrics.NewAggregator(&metrics.AggregatorOptions{Subject: "candidate_id"})
+	return aggregateBy(t, nil, events...)
+}
+
+// dimensions draws what to break down by, mostly something.
+func dimensions() *rapid.Generator[[]string] {
+	return rapid.SampledFrom([][]string{nil, {"test_id"}, {"country", "test_id"}, {"test_id", "country", "nothing"}})
+}
+
+func aggregateBy(t interface{ Fatal(...any) }, dimensions []string, events ...metrics.Event) metrics.Contribution {
+	a := metrics.NewAggregator(&metrics.AggregatorOptions{Subject: "candidate_id", Dimensions: dimensions})
 	for i := range events {
 		if err := a.Add(&events[i]); err != nil {
 			t.Fatal(err)
@@ -60,8 +71,9 @@ func diff(want, got metrics.Contribution) string {
 func TestAggregateOfConcatenationIsMergeOfAggregates(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := events().Draw(t, "a"), events().Draw(t, "b")
-		whole := aggregate(t, slices.Concat(a, b)...)
-		merged := metrics.Merge(aggregate(t, a...), aggregate(t, b...))
+		by := dimensions().Draw(t, "dimensions")
+		whole := aggregateBy(t, by, slices.Concat(a, b)...)
+		merged := metrics.Merge(aggregateBy(t, by, a...), aggregateBy(t, by, b...))
 		if d := diff(whole, merged); d != "" {
 			t.Fatal(d)
 		}
@@ -85,12 +97,12 @@ func TestOrderOfEventsAndOfMergesDoesNotMatter(t *testing.T) {
 
 func TestContributionSurvivesItsEncoding(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		want := aggregate(t, events().Draw(t, "events")...)
+		want := aggregateBy(t, dimensions().Draw(t, "dimensions"), events().Draw(t, "events")...)
 		b, err := want.AppendBinary(nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := metrics.DecodeContribution(b, metrics.Query{Slots: true, Subjects: true})
+		got, err := metrics.DecodeContribution(b, metrics.Query{Slots: true, Subjects: true, Groups: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +118,7 @@ func TestContributionSurvivesItsEncoding(t *testing.T) {
 
 func TestDecodingKeepsWhatTheQuerySelects(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		all := aggregate(t, events().Draw(t, "events")...)
+		all := aggregateBy(t, dimensions().Draw(t, "dimensions"), events().Draw(t, "events")...)
 		b, _ := all.AppendBinary(nil)
 		q := metrics.Query{
 			From:     metrics.Day(rapid.IntRange(0, 22000).Draw(t, "from")),
@@ -114,10 +126,11 @@ func TestDecodingKeepsWhatTheQuerySelects(t *testing.T) {
 			Types:    rapid.SliceOfN(rapid.SampledFrom([]string{"started", "a.b"}), 0, 2).Draw(t, "types"),
 			Slots:    rapid.Bool().Draw(t, "slots"),
 			Subjects: rapid.Bool().Draw(t, "subjects"),
+			Groups:   rapid.Bool().Draw(t, "groups"),
 		}
 		var want metrics.Contribution
 		for _, d := range all {
-			if q.Match(d.Day, d.Type) {
+			if q.Select(&d) {
 				q.Trim(&d)
 				want = append(want, d)
 			}
@@ -138,12 +151,15 @@ func FuzzDecodeContribution(f *testing.F) {
 	for i := range 2000 {
 		in = append(in, metrics.Event{Type: "started", Time: day, Fields: []metrics.Field{{Name: "candidate_id", Value: strconv.Itoa(i)}}})
 	}
+	all := metrics.Query{Slots: true, Subjects: true, Groups: true}
 	for _, n := range []int{0, 1, 100, 2000} {
-		b, _ := aggregate(f, in[:n]...).AppendBinary(nil)
-		f.Add(b)
+		for _, by := range [][]string{nil, {"candidate_id"}} {
+			b, _ := aggregateBy(f, by, in[:n]...).AppendBinary(nil)
+			f.Add(b)
+		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		c, err := metrics.DecodeContribution(b, metrics.Query{Slots: true, Subjects: true})
+		c, err := metrics.DecodeContribution(b, all)
 		if err != nil {
 			return
 		}
@@ -153,7 +169,7 @@ func FuzzDecodeContribution(f *testing.F) {
 			}
 		}
 		again, _ := c.AppendBinary(nil)
-		got, err := metrics.DecodeContribution(again, metrics.Query{Slots: true, Subjects: true})
+		got, err := metrics.DecodeContribution(again, all)
 		if err != nil {
 			t.Fatalf("decoded contribution does not encode: %v", err)
 		}
@@ -230,7 +246,7 @@ func TestAggregatorKeepsItsCaps(t *testing.T) {
 func seq(c metrics.Contribution, q metrics.Query) iter.Seq2[metrics.Daily, error] {
 	return func(yield func(metrics.Daily, error) bool) {
 		for _, d := range c {
-			if !q.Match(d.Day, d.Type) {
+			if !q.Select(&d) {
 				continue
 			}
 			q.Trim(&d)
@@ -246,14 +262,23 @@ func BenchmarkAggregator(b *testing.B) {
 	in := make([]metrics.Event, 1<<20) // some 1700 subjects a day and type
 	for i := range in {
 		in[i] = metrics.Event{
-			Type:   "type_" + strconv.Itoa(i*7%20),
-			Time:   day.Add(time.Duration(i*7919%(30*86400)) * time.Second),
-			Fields: []metrics.Field{{Name: "candidate_id", Value: "C" + strconv.Itoa(i*1_000_003%1_000_000_000)}},
+			Type: "type_" + strconv.Itoa(i*7%20),
+			Time: day.Add(time.Duration(i*7919%(30*86400)) * time.Second),
+			Fields: []metrics.Field{
+				{Name: "candidate_id", Value: "C" + strconv.Itoa(i*1_000_003%1_000_000_000)},
+				{Name: "test_id", Value: "T" + strconv.Itoa(i*31%100)},
+				{Name: "country", Value: []string{"np", "de", "us"}[i%3]},
+				{Name: "device", Value: []string{"phone", "pc"}[i/7%2]},
+			},
 		}
 	}
-	a := metrics.NewAggregator(&metrics.AggregatorOptions{Subject: "candidate_id"})
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		_ = a.Add(&in[i%len(in)])
+	for _, by := range [][]string{nil, {"test_id"}, {"test_id", "country", "device"}} {
+		b.Run("dimensions="+strconv.Itoa(len(by)), func(b *testing.B) {
+			a := metrics.NewAggregator(&metrics.AggregatorOptions{Subject: "candidate_id", Dimensions: by})
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				_ = a.Add(&in[i%len(in)])
+			}
+		})
 	}
 }

@@ -8,15 +8,38 @@ import (
 // AppendPart appends the encoding of c with no more than the parts that q asks
 // for, for stores that keep them apart. It does not change c.
 func (c Contribution) AppendPart(b []byte, q Query) ([]byte, error) {
-	trimmed := slices.Clone(c)
-	for i := range trimmed {
-		q.Trim(&trimmed[i])
+	trimmed := make(Contribution, 0, len(c))
+	for _, d := range c {
+		if q.Groups || d.Group == "" {
+			q.Trim(&d)
+			trimmed = append(trimmed, d)
+		}
 	}
 	return trimmed.AppendBinary(b)
 }
 
-// JoinParts decodes what q asks for of a contribution of which the subjects
-// are encoded apart from the rest. If q does not ask for subjects, they are not
+// Groups returns the groups of c without the totals, for stores that keep them
+// apart. It does not change c, and may return a part of it.
+func (c Contribution) Groups() Contribution {
+	isTotal := func(d Daily) bool { return d.Group == "" }
+	if !slices.ContainsFunc(c, func(d Daily) bool { return d.Group != "" }) {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(c), isTotal)
+}
+
+// Totals returns the totals of c without the groups. It does not change c, and
+// may return it.
+func (c Contribution) Totals() Contribution {
+	isGroup := func(d Daily) bool { return d.Group != "" }
+	if !slices.ContainsFunc(c, isGroup) {
+		return c
+	}
+	return slices.DeleteFunc(slices.Clone(c), isGroup)
+}
+
+// JoinParts decodes what q asks for of totals of which the subjects are encoded
+// apart from the rest. If q does not ask for subjects, they are not
 // looked at. Errors: ErrCorrupt.
 func JoinParts(counts, subjects []byte, q Query) (Contribution, error) {
 	asked := q.Subjects

@@ -18,10 +18,17 @@ type Query struct {
 	Slots bool
 	// Subjects asks for the sketches of distinct subjects.
 	Subjects bool
+	// Groups asks for the groups beside the totals.
+	Groups bool
 	// AsOf, if not zero, keeps the contributions that were recorded at that
 	// moment, to the millisecond, or before it, as they are now. It takes the
 	// clock of each process that records for right.
 	AsOf time.Time
+}
+
+// Select reports whether d is in the answer to the query.
+func (q *Query) Select(d *Daily) bool {
+	return (q.Groups || d.Group == "") && q.Match(d.Day, d.Type)
 }
 
 // Match reports whether the query selects a day and an event type.

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"cmp"
 	"errors"
 	"iter"
 	"time"
@@ -15,6 +16,9 @@ var (
 	ErrTooManyBuckets = errors.New("metrics: too many buckets, ask for a shorter range or a longer interval")
 	// ErrBadRange means that the range ends before it begins.
 	ErrBadRange = errors.New("metrics: range ends before it begins")
+	// ErrNoGroupUniques means that distinct subjects are not known by
+	// dimension.
+	ErrNoGroupUniques = errors.New("metrics: uniques are not known by dimension")
 )
 
 // MaxBuckets is the greatest number of buckets of a [Series].
@@ -51,6 +55,16 @@ type Series struct {
 	// Finality asks whoever reads the store to set the Finality of the
 	// buckets.
 	Finality bool
+	// GroupBy are dimensions: each bucket is parted by their values. Fill then
+	// fills for the types and groups that are there.
+	GroupBy []string
+	// Where keeps the events that have one of the values of a dimension, for
+	// each dimension that it names.
+	Where map[string][]string
+	// Groups is the greatest number of groups of GroupBy, those with the
+	// greatest sums of Count; the rest is added up under [Other]. 0 means
+	// MaxGroups.
+	Groups int
 }
 
 // Bucket is one point of a series.
@@ -59,7 +73,9 @@ type Bucket struct {
 	// a day, week or month its date there is the name of the bucket.
 	Start time.Time
 	// Type is the event type; empty if the series is a total.
-	Type  string
+	Type string
+	// Group has the values of Series.GroupBy; it is shared.
+	Group []string
 	Count int64
 	// Subjects is nil unless the series asks for uniques.
 	Subjects *Sketch
@@ -85,9 +101,12 @@ func estimate(s *Sketch) int64 {
 	return s.Estimate()
 }
 
-// Validate checks the series. Errors: ErrNoUniques, ErrBadRange,
-// ErrNoPrevious.
+// Validate checks the series. Errors: ErrNoUniques, ErrNoGroupUniques,
+// ErrBadRange, ErrNoPrevious.
 func (s *Series) Validate() error {
+	if s.Uniques && s.sliced() {
+		return ErrNoGroupUniques
+	}
 	if s.Uniques && (s.interval() == Hourly || s.zone() != time.UTC) {
 		return ErrNoUniques
 	}
@@ -99,7 +118,7 @@ func (s *Series) Validate() error {
 
 // Query returns what a store has to be asked for the series.
 func (s *Series) Query() Query {
-	q := Query{Types: s.Types, Subjects: s.Uniques, Slots: s.needSlots(), AsOf: s.AsOf}
+	q := Query{Types: s.Types, Subjects: s.Uniques, Slots: s.needSlots(), Groups: s.sliced(), AsOf: s.AsOf}
 	from, until := s.bounds()
 	if s.From != 0 {
 		q.From = DayOf(from)
@@ -120,26 +139,44 @@ func (s *Series) Buckets(dailies iter.Seq2[Daily, error]) ([]Bucket, error) {
 // BucketsBeside does what Buckets does for a series that compares: previous
 // is the answer to the Query of [Series.Previous]. Errors: those of Buckets.
 func (s *Series) BucketsBeside(dailies, previous iter.Seq2[Daily, error]) ([]Bucket, error) {
+	a, err := s.Answer(dailies, previous)
+	return a.Buckets, err
+}
+
+// Answer does what BucketsBeside does, and tells what it could not attribute.
+// Previous may be nil. Errors: those of Buckets.
+func (s *Series) Answer(dailies, previous iter.Seq2[Daily, error]) (Answer, error) {
 	if err := s.Validate(); err != nil {
-		return nil, err
+		return Answer{}, err
 	}
 	g := newGrouper(s)
 	if err := g.addAll(dailies); err != nil {
-		return nil, err
+		return Answer{}, err
 	}
 	if previous != nil {
 		g.goBack()
 		if err := g.addAll(previous); err != nil {
-			return nil, err
+			return Answer{}, err
 		}
+	}
+	var a Answer
+	if g.grouped() {
+		a.Folded = g.slicer.fold(cmp.Or(s.Groups, MaxGroups))
 	}
 	if s.Fill {
 		if err := g.fill(); err != nil {
-			return nil, err
+			return Answer{}, err
 		}
 	}
-	return g.buckets(), nil
+	if g.slicer != nil {
+		a.Unattributed, a.PreviousUnattributed = g.slicer.unattributed[0], g.slicer.unattributed[1]
+	}
+	a.Buckets = g.buckets()
+	return a, nil
 }
+
+// sliced reports whether the series is of less than the totals.
+func (s *Series) sliced() bool { return len(s.GroupBy) > 0 || len(s.Where) > 0 }
 
 func (s *Series) interval() Interval {
 	if s.Interval == "" {

@@ -75,11 +75,13 @@ type Store interface {
 	Record(ctx context.Context, id string, c metrics.Contribution) error
 
 	// Daily returns the sum of the ledger that q selects: one Daily for each
-	// day and event type that has events, ascending by day, then type. The
-	// Dailies belong to the caller. All of them come from one state of the
-	// ledger per day at least: no day shows a part of a batch's day. With
-	// q.AsOf the sum leaves out what was recorded later; it is then read from
-	// the contributions themselves, day by day, in bounded memory.
+	// day and event type that has events, and one for each of its groups if q
+	// asks for them, ascending by day, then type, then group. The Dailies
+	// belong to the caller. Whoever asks for totals should not pay for groups,
+	// of which there may be a thousand times as many. All of them come from one
+	// state of the ledger per day at least: no day shows a part of a batch's
+	// day. With q.AsOf the sum leaves out what was recorded later; it is then
+	// read from the contributions themselves, day by day, in bounded memory.
 	Daily(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error]
 
 	// DeleteBatch removes a batch, its events, its attachments and its

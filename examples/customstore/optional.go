@@ -56,7 +56,8 @@ func (s *Store) Explain(ctx context.Context, day metrics.Day, eventType string) 
 		s.mu.RUnlock()
 		for _, id := range slices.Sorted(maps.Keys(ledger)) {
 			for _, d := range ledger[id].Contribution {
-				if d.Day == day && d.Type == eventType && !yield(store.Share{BatchID: id, Count: d.Count}, nil) {
+				total := d.Day == day && d.Type == eventType && d.Group == ""
+				if total && !yield(store.Share{BatchID: id, Count: d.Count}, nil) {
 					return
 				}
 			}

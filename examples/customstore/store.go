@@ -182,7 +182,7 @@ func (s *Store) Daily(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Da
 				yield(metrics.Daily{}, err)
 				return
 			}
-			if !q.Match(d.Day, d.Type) {
+			if !q.Select(&d) {
 				continue
 			}
 			if q.Trim(&d); !yield(d, nil) {

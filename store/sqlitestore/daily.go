@@ -45,18 +45,24 @@ type dayReader struct {
 type encodedDay struct {
 	day              metrics.Day
 	counts, subjects []byte
+	groups           []byte
 	merged           metrics.Contribution // instead of subjects that are out of date
 }
 
 // statement reads no more than the query asks for.
 func (r *dayReader) statement() string {
-	switch {
-	case r.q.Subjects:
-		return "SELECT day, slots, subjects FROM details WHERE day BETWEEN ? AND ? ORDER BY day"
-	case r.q.Slots:
-		return "SELECT day, slots, NULL FROM details WHERE day BETWEEN ? AND ? ORDER BY day"
+	groups, join := "NULL", ""
+	if r.q.Groups {
+		groups, join = "groups", " LEFT JOIN day_groups USING (day)"
 	}
-	return "SELECT day, totals, NULL FROM days WHERE day BETWEEN ? AND ? ORDER BY day"
+	table, counts, subjects := "days", "totals", "NULL"
+	if r.q.Slots || r.q.Subjects {
+		table, counts = "details", "slots"
+	}
+	if r.q.Subjects {
+		subjects = "subjects"
+	}
+	return "SELECT day, " + counts + ", " + subjects + ", " + groups + " FROM " + table + join + " WHERE day BETWEEN ? AND ? ORDER BY day"
 }
 
 // daysOf returns the first and last day of a query.
@@ -80,7 +86,7 @@ func (r *dayReader) read(ctx context.Context, tx *sql.Tx) error {
 	defer rows.Close() //nolint:errcheck // Err tells
 	for rows.Next() {
 		var d encodedDay
-		if err := rows.Scan(&d.day, &d.counts, &d.subjects); err != nil {
+		if err := rows.Scan(&d.day, &d.counts, &d.subjects, &d.groups); err != nil {
 			return err
 		}
 		if r.q.Subjects && d.subjects == nil {
@@ -89,7 +95,7 @@ func (r *dayReader) read(ctx context.Context, tx *sql.Tx) error {
 			}
 		}
 		r.days = append(r.days, d)
-		if r.held += len(d.counts) + len(d.subjects); r.held > dailyHeld {
+		if r.held += len(d.counts) + len(d.subjects) + len(d.groups); r.held > dailyHeld {
 			if err := r.flush(ctx); err != nil || r.stopped {
 				return err
 			}
@@ -120,6 +126,15 @@ func (r *dayReader) flush(ctx context.Context) error {
 }
 
 func (d *encodedDay) decode(q metrics.Query) (metrics.Contribution, error) {
+	totals, err := d.totals(q)
+	if err != nil || d.groups == nil {
+		return totals, err
+	}
+	groups, err := metrics.DecodeContribution(d.groups, q)
+	return metrics.Merge(totals, groups), err
+}
+
+func (d *encodedDay) totals(q metrics.Query) (metrics.Contribution, error) {
 	if d.merged == nil {
 		return metrics.JoinParts(d.counts, d.subjects, q)
 	}

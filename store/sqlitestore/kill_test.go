@@ -37,8 +37,8 @@ func victim(ctx context.Context, path string) error {
 			return err
 		}
 		fmt.Println("committed", id)
-		c := metrics.Contribution{{Day: 20_000, Type: "t", Count: 1, Slots: new([metrics.SlotsPerDay]int64), Subjects: &metrics.Sketch{}}}
-		c[0].Slots[3] = 1
+		c := metrics.Contribution{{Day: 20_000, Type: "t", Count: 1, Slots: &metrics.Slots{}, Subjects: &metrics.Sketch{}}}
+		c[0].Slots.Add(3, 1)
 		c[0].Subjects.Add(id)
 		if err := st.Record(ctx, id, c); err != nil {
 			return err

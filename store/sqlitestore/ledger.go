@@ -50,7 +50,10 @@ func enter(ctx context.Context, tx *sql.Tx, b *batchRow, c metrics.Contribution)
 		if err != nil {
 			return err
 		}
-		if err := addToDay(ctx, tx, day, share); err != nil {
+		if err := addToDay(ctx, tx, day, share.Totals()); err != nil {
+			return err
+		}
+		if err := enterGroups(ctx, tx, day, b.ID, share.Groups()); err != nil {
 			return err
 		}
 	}
@@ -80,12 +83,14 @@ func withdraw(ctx context.Context, tx *sql.Tx, b *batchRow) ([]metrics.Day, erro
 		}
 		days = append(days, day)
 	}
-	_, err = tx.ExecContext(ctx, "DELETE FROM ledger WHERE batch_id = ?", b.ID)
-	return days, err
+	if _, err = tx.ExecContext(ctx, "DELETE FROM ledger WHERE batch_id = ?", b.ID); err != nil {
+		return nil, err
+	}
+	return days, withdrawGroups(ctx, tx, b.ID)
 }
 
-// ledgerOf returns the parts that q asks for of what the ledger has for a
-// batch.
+// ledgerOf returns the parts that q asks for of the totals that the ledger has
+// for a batch.
 func ledgerOf(ctx context.Context, tx *sql.Tx, id string, q metrics.Query) (metrics.Contribution, error) {
 	rows, err := tx.QueryContext(ctx, "SELECT day, counts, CASE WHEN ? THEN subjects END FROM ledger WHERE batch_id = ? ORDER BY day", q.Subjects, id)
 	if err != nil {
@@ -116,7 +121,12 @@ func (s *Store) Contribution(ctx context.Context, id string) (metrics.Contributi
 		if err != nil {
 			return err
 		}
-		c, err = ledgerOf(ctx, tx, id, metrics.Query{Slots: true, Subjects: true})
+		totals, err := ledgerOf(ctx, tx, id, metrics.Query{Slots: true, Subjects: true})
+		if err != nil {
+			return err
+		}
+		groups, err := ledgerGroups(ctx, tx, id)
+		c = metrics.Merge(totals, groups)
 		return err
 	})
 	return c, wrap(ctx, err, "read contribution of batch %q", id)

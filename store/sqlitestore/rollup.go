@@ -61,25 +61,20 @@ func takeFromDay(ctx context.Context, tx *sql.Tx, day metrics.Day, share metrics
 	if err != nil {
 		return err
 	}
-	for i := range share {
-		at, ok := slices.BinarySearchFunc(d.sum, share[i], func(a, b metrics.Daily) int { return a.Compare(&b) })
-		if ok {
-			subtract(&d.sum[at], &share[i])
-		}
-	}
-	d.sum = slices.DeleteFunc(d.sum, func(x metrics.Daily) bool { return x.Count == 0 })
+	d.sum = takeShare(d.sum, share)
 	d.stale = true
 	return writeDay(ctx, tx, day, &d)
 }
 
-func subtract(d, share *metrics.Daily) {
-	d.Count -= share.Count
-	if d.Slots == nil || share.Slots == nil {
-		return
+// takeShare subtracts a share from a sum, whose memory it uses.
+func takeShare(sum, share metrics.Contribution) metrics.Contribution {
+	for i := range share {
+		at, ok := slices.BinarySearchFunc(sum, share[i], func(a, b metrics.Daily) int { return a.Compare(&b) })
+		if ok {
+			sum[at].Subtract(&share[i])
+		}
 	}
-	for i, n := range share.Slots {
-		d.Slots[i] -= n
-	}
+	return slices.DeleteFunc(sum, func(x metrics.Daily) bool { return x.Count == 0 })
 }
 
 func writeDay(ctx context.Context, tx *sql.Tx, day metrics.Day, d *daySum) error {

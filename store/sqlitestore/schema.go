@@ -20,11 +20,14 @@ const (
 // null there once the writer has lost them. The id of a block is the number of
 // its batch shifted by blockBits, plus its place. Sums without subjects are in
 // days, which is small and so quick to read; details has the rest. Null
-// subjects in details are out of date: the ledger has the truth. A batch whose
-// recorded is null has no contribution. Unsealed counts, for each day, the
-// batches that have a share in it and are not sealed. Each row of prints has
-// fingerprints, up to last, and the numbers of their batches; those of a batch
-// that is gone are void. Until they are removed its number is in freed.
+// subjects in details are out of date: the ledger has the truth. The groups of
+// the ledger and of the sums are in tables of their own, with rows only where
+// there are groups, so that whoever reads totals does not read over them. A
+// batch whose recorded is null has no contribution. Unsealed counts, for each
+// day, the batches that have a share in it and are not sealed. Each row of
+// prints has fingerprints, up to last, and the numbers of their batches; those
+// of a batch that is gone are void. Until they are removed its number is in
+// freed.
 const schema = `
 CREATE TABLE remainders (
 	seq      INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -101,6 +104,16 @@ CREATE TABLE freed (
 CREATE TABLE unsealed (
 	day     INTEGER PRIMARY KEY,
 	batches INTEGER NOT NULL
+);
+CREATE TABLE ledger_groups (
+	day      INTEGER NOT NULL,
+	batch_id TEXT NOT NULL,
+	groups   BLOB NOT NULL,
+	PRIMARY KEY (batch_id, day)
+) WITHOUT ROWID;
+CREATE TABLE day_groups (
+	day    INTEGER PRIMARY KEY,
+	groups BLOB NOT NULL
 );
 `
 

@@ -74,6 +74,7 @@ func brokenDailies() []broken {
 
 func brokenAnswers() []broken {
 	parts, belong := "Daily has Slots and Subjects when asked and else nil", "Dailies belong to the caller"
+	groups := "Daily has groups when asked and else none"
 	return []broken{
 		{"returns Slots unasked", parts, "want Slots false, got Slots true", func(p *patched) {
 			p.askDaily(func(q *metrics.Query) { q.Slots = true })
@@ -94,12 +95,23 @@ func brokenAnswers() []broken {
 				return all
 			})
 		}},
+		{"returns groups unasked", groups, "of group", func(p *patched) {
+			p.askDaily(func(q *metrics.Query) { q.Groups = true })
+		}},
+		{"never returns groups", groups, "of group", func(p *patched) {
+			p.askDaily(func(q *metrics.Query) { q.Groups = false })
+		}},
+		{"returns groups without their totals", groups, "of group", func(p *patched) {
+			p.editDaily(func(q metrics.Query, all []metrics.Daily) []metrics.Daily {
+				return slices.DeleteFunc(all, func(d metrics.Daily) bool { return q.Groups && d.Group == "" })
+			})
+		}},
 		{"has one buffer for the slots of all Dailies", belong, "want slots", func(p *patched) {
-			var buffer [metrics.SlotsPerDay]int64
+			var buffer metrics.Slots
 			p.daily = func(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
 				return func(yield func(metrics.Daily, error) bool) {
 					for d, err := range p.Store.Daily(ctx, q) {
-						buffer = *d.Slots
+						buffer = *d.Slots.Clone()
 						if d.Slots = &buffer; !yield(d, err) {
 							return
 						}
@@ -150,6 +162,15 @@ func brokenLaws() []broken {
 		{"leaves a zero where the last event was deleted", law, "with seed 1", func(p *patched) {
 			editDeletes(p, func(g *ghosts, id string, c metrics.Contribution) { g.add(id, zeros(c)) })
 		}},
+		{"leaves the groups of a deleted batch", law, "with seed 1", func(p *patched) {
+			editDeletes(p, func(g *ghosts, id string, c metrics.Contribution) { g.add(id, c.Groups()) })
+		}},
+		{"amends totals and not groups", law, "with seed 1", func(p *patched) {
+			p.amend = func(ctx context.Context, id string, c metrics.Contribution) error {
+				before, err := p.Store.Contribution(ctx, id)
+				return errors.Join(err, p.Store.Amend(ctx, id, metrics.Merge(before.Groups(), c.Totals())))
+			}
+		}},
 		{"adds what it should amend", law, "with seed 1", func(p *patched) {
 			p.amend = func(ctx context.Context, id string, c metrics.Contribution) error {
 				before, err := p.Store.Contribution(ctx, id)
@@ -170,7 +191,7 @@ func brokenLaws() []broken {
 		{"subtracts counts and leaves sketches", forget, "the sketch is of other subjects", func(p *patched) {
 			editDeletes(p, func(g *ghosts, id string, c metrics.Contribution) {
 				for i := range c {
-					c[i].Count, c[i].Slots = 0, new([metrics.SlotsPerDay]int64)
+					c[i].Count, c[i].Slots = 0, &metrics.Slots{}
 				}
 				g.add(id, c)
 			})
@@ -208,7 +229,10 @@ func editDeletes(p *patched, done func(g *ghosts, id string, c metrics.Contribut
 // zeros returns c with nothing in it but days and types.
 func zeros(c metrics.Contribution) metrics.Contribution {
 	for i := range c {
-		c[i] = metrics.Daily{Day: c[i].Day, Type: c[i].Type, Slots: new([metrics.SlotsPerDay]int64), Subjects: &metrics.Sketch{}}
+		c[i] = metrics.Daily{Day: c[i].Day, Type: c[i].Type, Group: c[i].Group, Slots: &metrics.Slots{}}
+		if c[i].Group == "" {
+			c[i].Subjects = &metrics.Sketch{}
+		}
 	}
 	return c
 }

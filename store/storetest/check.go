@@ -208,7 +208,7 @@ func (c *check) daily(q metrics.Query) metrics.Contribution {
 }
 
 // everything asks for all that the ledger knows.
-var everything = metrics.Query{Slots: true, Subjects: true}
+var everything = metrics.Query{Slots: true, Subjects: true, Groups: true}
 
 // ledgerIs reports a sum of the ledger that is not the sum of contributions.
 func (c *check) ledgerIs(when string, contributions ...metrics.Contribution) {
@@ -227,7 +227,7 @@ func (c *check) dailyIs(when string, q metrics.Query, contributions ...metrics.C
 func selected(q metrics.Query, contributions ...metrics.Contribution) metrics.Contribution {
 	var want metrics.Contribution
 	for _, d := range metrics.Merge(contributions...) {
-		if q.Match(d.Day, d.Type) {
+		if q.Select(&d) {
 			q.Trim(&d)
 			want = append(want, d)
 		}

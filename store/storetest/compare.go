@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -91,8 +92,8 @@ func diffDaily(want, got *metrics.Daily) string {
 		return fmt.Sprintf("%s: want count %d, got %d", name(want), want.Count, got.Count)
 	case (want.Slots == nil) != (got.Slots == nil):
 		return fmt.Sprintf("%s: want Slots %t, got Slots %t", name(want), want.Slots != nil, got.Slots != nil)
-	case want.Slots != nil && *want.Slots != *got.Slots:
-		return fmt.Sprintf("%s: want slots %v, got %v", name(want), *want.Slots, *got.Slots)
+	case !want.Slots.Equal(got.Slots):
+		return fmt.Sprintf("%s: want slots %v, got %v", name(want), maps.Collect(want.Slots.Each()), maps.Collect(got.Slots.Each()))
 	case (want.Subjects == nil) != (got.Subjects == nil):
 		return fmt.Sprintf("%s: want Subjects %t, got Subjects %t", name(want), want.Subjects != nil, got.Subjects != nil)
 	case want.Subjects != nil && !want.Subjects.Equal(got.Subjects):
@@ -102,7 +103,12 @@ func diffDaily(want, got *metrics.Daily) string {
 	return ""
 }
 
-func name(d *metrics.Daily) string { return fmt.Sprintf("%s %.40q", d.Day, d.Type) }
+func name(d *metrics.Daily) string {
+	if d.Group != "" {
+		return fmt.Sprintf("%s %.40q of group %.80q", d.Day, d.Type, d.Group)
+	}
+	return fmt.Sprintf("%s %.40q", d.Day, d.Type)
+}
 
 func names(c metrics.Contribution) string {
 	var all []string

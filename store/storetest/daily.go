@@ -1,19 +1,21 @@
 package storetest
 
 import (
+	"fmt"
 	"math/rand/v2"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
-const sumOfLedger = "Store.Daily returns the sum of the ledger that q selects: one Daily for each day and event type that has events, ascending by day, then type."
+const sumOfLedger = "Store.Daily returns the sum of the ledger that q selects: one Daily for each day and event type that has events, and one for each of its groups if q asks for them, ascending by day, then type, then group."
 
 func dailyRules() []rule {
 	return []rule{
 		{"Daily of an empty ledger yields nothing", sumOfLedger, dailyEmpty},
-		{"Daily sums and orders by day and type", sumOfLedger + " Types are in byte order.", dailyOrder},
+		{"Daily sums and orders by day and type", sumOfLedger + " Types and groups are in byte order; a total is before its groups.", dailyOrder},
 		{"Daily keeps the days and types asked for", "metrics.Query: From and To are both included, zero means no limit; no Types means all.", dailyFilters},
 		{"Daily has Slots and Subjects when asked and else nil", "metrics.Daily: Slots and Subjects are nil in the answer to a Query that did not ask for them; an answer that has them has them in each Daily.", dailyParts},
+		{"Daily has groups when asked and else none", "metrics.Query: Groups asks for the groups beside the totals.", dailyGroups},
 		{"Dailies belong to the caller", "Store.Daily: the Dailies belong to the caller, who may keep and change them.", dailyBelongs},
 	}
 }
@@ -80,7 +82,9 @@ func dailyFilters(c *check) {
 		{From: first + 2, To: first + 9, Types: []string{"a", "b", "a.b"}},
 	} {
 		for _, q.Slots = range []bool{false, true} {
-			c.dailyIs("with a filter", q, all...)
+			for _, q.Groups = range []bool{false, true} {
+				c.dailyIs("with a filter", q, all...)
+			}
 		}
 	}
 }
@@ -92,6 +96,20 @@ func dailyParts(c *check) {
 	all = append(all, noSubjects)
 	for _, q := range []metrics.Query{{}, {Slots: true}, {Subjects: true}, {Slots: true, Subjects: true}} {
 		c.dailyIs("by parts", q, all...)
+	}
+}
+
+func dailyGroups(c *check) {
+	all := c.wide()
+	without := c.contributionBy(nil, someEvents(500))
+	other := c.contributionBy([]string{"note", "candidate_id", "test_id"}, someEvents(500))
+	c.recorded(without)
+	c.recorded(other)
+	all = append(all, without, other)
+	for _, q := range []metrics.Query{{}, {Slots: true}, {Subjects: true}, {Slots: true, Subjects: true}} {
+		for _, q.Groups = range []bool{false, true} {
+			c.dailyIs(fmt.Sprintf("with Groups %t", q.Groups), q, all...)
+		}
 	}
 }
 

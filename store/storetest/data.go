@@ -67,10 +67,15 @@ func awkward() []string {
 	}
 }
 
-// contributionOf sums events by subject candidate_id.
+// contributionOf sums events by subject candidate_id, with groups by test_id.
 func (c *check) contributionOf(events []metrics.Event) metrics.Contribution {
 	c.Helper()
-	a := metrics.NewAggregator(&metrics.AggregatorOptions{Subject: "candidate_id"})
+	return c.contributionBy([]string{"test_id"}, events)
+}
+
+func (c *check) contributionBy(dimensions []string, events []metrics.Event) metrics.Contribution {
+	c.Helper()
+	a := metrics.NewAggregator(&metrics.AggregatorOptions{Subject: "candidate_id", Dimensions: dimensions})
 	for i := range events {
 		c.must(a.Add(&events[i]), "Aggregator.Add")
 	}
@@ -94,26 +99,27 @@ func (c *check) randomContribution(rng *rand.Rand, n int) metrics.Contribution {
 
 // spread returns a contribution of n events on the days from first on. On each
 // day it has two types, left and right, with the same counts, slots and
-// subjects, so that a reader can see whether a day is whole.
+// subjects, so that a reader can see whether a day is whole. Whether it has
+// groups, and by what, depends on n.
 func (c *check) spread(rng *rand.Rand, first time.Time, n int) metrics.Contribution {
 	c.Helper()
 	var events []metrics.Event
 	for range n {
 		at := first.Add(time.Duration(rng.IntN(4*24*60)) * time.Minute)
-		subject := []metrics.Field{{Name: "candidate_id", Value: strconv.Itoa(rng.IntN(1000))}}
+		all := fields("candidate_id", strconv.Itoa(rng.IntN(1000)), "test_id", strconv.Itoa(rng.IntN(12)), "place", awkward()[rng.IntN(5)])
 		for _, side := range []string{"left", "right"} {
-			events = append(events, metrics.Event{Type: side, Time: at, Fields: subject})
+			events = append(events, metrics.Event{Type: side, Time: at, Fields: all})
 		}
 	}
-	return c.contributionOf(events)
+	return c.contributionBy([][]string{nil, {"test_id"}, {"place", "test_id"}}[n%3], events)
 }
 
 // scribble overwrites all of a contribution that could be shared.
 func scribble(c metrics.Contribution) {
 	for i := range c {
 		if c[i].Slots != nil {
-			for j := range c[i].Slots {
-				c[i].Slots[j] = -99
+			for j := range metrics.SlotsPerDay {
+				c[i].Slots.Add(j, -99)
 			}
 		}
 		if c[i].Subjects != nil {
@@ -121,7 +127,7 @@ func scribble(c metrics.Contribution) {
 				c[i].Subjects.Add(fmt.Sprintf("scribble-%d", j))
 			}
 		}
-		c[i].Day, c[i].Type, c[i].Count = 1, "scribble", -99
+		c[i].Day, c[i].Type, c[i].Group, c[i].Count = 1, "scribble", "scribble", -99
 	}
 }
 

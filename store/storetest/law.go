@@ -197,13 +197,16 @@ func (c *check) readWhole(done *atomic.Bool) error {
 }
 
 func wholeDay(day metrics.Day, types metrics.Contribution) error {
-	if len(types) != 2 {
+	half := len(types) / 2
+	left, right := types[:half], types[half:]
+	if half == 0 || len(left) != len(right) || left[0].Type != "left" || right[0].Type != "right" {
 		return fmt.Errorf("%s has %s, want left and right", day, names(types))
 	}
-	left, right := types[0], types[1]
-	left.Type = right.Type
-	if d := diffDaily(&left, &right); d != "" {
-		return fmt.Errorf("left and right of %s are of different moments: %s", day, d)
+	for i := range left {
+		left[i].Type = right[i].Type
+		if d := diffDaily(&left[i], &right[i]); d != "" {
+			return fmt.Errorf("left and right of %s are of different moments: %s", day, d)
+		}
 	}
 	return nil
 }

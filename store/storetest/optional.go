@@ -135,7 +135,7 @@ func (c *check) explainIs(e store.Explainer, l *ledger, day metrics.Day, eventTy
 	want := map[string]int64{}
 	for id, contribution := range l.recorded {
 		for _, d := range contribution {
-			if d.Day == day && d.Type == eventType {
+			if d.Day == day && d.Type == eventType && d.Group == "" {
 				want[id] = d.Count
 			}
 		}

@@ -1,0 +1,131 @@
+package metrics
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// maxValues is the greatest number of values that have a number.
+const maxValues = 1 << 16
+
+// breakdown gives the events of an Aggregator to groups.
+type breakdown struct {
+	dimensions []dimension
+	left       int // groups that may be made, but for those of Other
+	made       int
+	names      map[groupKey]Group
+}
+
+// dimension numbers the values of a field as they come. Number 0 is Other.
+type dimension struct {
+	name    string
+	most    int
+	place   int // where the field was last found
+	numbers map[string]uint16
+	values  []string
+	last    string // the value that came last, and its number
+	number  uint16
+}
+
+// groupKey has the numbers of a group's values.
+type groupKey [MaxDimensions]uint16
+
+// newBreakdown returns nil if there is nothing to break down by.
+func newBreakdown(opts *AggregatorOptions) *breakdown {
+	names := slices.Compact(slices.Sorted(slices.Values(opts.Dimensions)))
+	names = names[:min(len(names), MaxDimensions)]
+	if len(names) == 0 {
+		return nil
+	}
+	b := &breakdown{left: opts.MaxGroups, names: map[groupKey]Group{}}
+	for _, name := range names {
+		b.dimensions = append(b.dimensions, dimension{
+			name: name, most: min(opts.MaxValues, maxValues-1), values: []string{Other}, last: Other,
+			numbers: map[string]uint16{Other: 0, Unknown: 0},
+		})
+	}
+	return b
+}
+
+// count counts an event of a cell in its group.
+func (b *breakdown) count(c *cell, e *Event, slot int) {
+	var key groupKey
+	for i := range b.dimensions {
+		key[i] = b.dimensions[i].numberOf(e)
+	}
+	slots := c.groups[key]
+	if slots == nil {
+		slots = b.group(c, key)
+	}
+	slots.Add(slot, 1)
+}
+
+// group makes a group in a cell, or finds that of Other if there are too many.
+func (b *breakdown) group(c *cell, key groupKey) *Slots {
+	if b.left == 0 {
+		key = groupKey{}
+	}
+	if slots := c.groups[key]; slots != nil {
+		return slots
+	}
+	if key != (groupKey{}) {
+		b.left--
+	}
+	b.made++
+	if c.groups == nil {
+		c.groups = map[groupKey]*Slots{}
+	}
+	slots := &Slots{}
+	c.groups[key] = slots
+	return slots
+}
+
+// numberOf returns the number of the value that an event has.
+func (d *dimension) numberOf(e *Event) uint16 {
+	value := ""
+	if i := d.place; i < len(e.Fields) && e.Fields[i].Name == d.name {
+		value = e.Fields[i].Value
+	} else if i := slices.IndexFunc(e.Fields, func(f Field) bool { return f.Name == d.name }); i >= 0 {
+		d.place, value = i, e.Fields[i].Value
+	}
+	if value == d.last {
+		return d.number
+	}
+	n, known := d.numbers[value]
+	if !known && len(d.numbers)-2 < d.most {
+		value = strings.Clone(value) // it shares memory with its file
+		n = uint16(len(d.values))
+		d.numbers[value] = n
+		d.values = append(d.values, value)
+		known = true
+	}
+	if known {
+		d.last, d.number = d.values[n], n
+	}
+	return n
+}
+
+// appendTo appends the groups of a cell.
+func (b *breakdown) appendTo(c Contribution, total *Daily, groups map[groupKey]*Slots) Contribution {
+	for _, key := range slices.SortedFunc(maps.Keys(groups), func(x, y groupKey) int { return slices.Compare(x[:], y[:]) }) {
+		d := Daily{Day: total.Day, Type: total.Type, Group: b.name(key), Slots: groups[key].Clone()}
+		for _, n := range d.Slots.Each() {
+			d.Count += n
+		}
+		c = append(c, d)
+	}
+	return c
+}
+
+func (b *breakdown) name(key groupKey) Group {
+	if g, known := b.names[key]; known {
+		return g
+	}
+	values := make([]Field, len(b.dimensions))
+	for i := range values {
+		values[i] = Field{b.dimensions[i].name, b.dimensions[i].values[key[i]]}
+	}
+	b.names[key] = NewGroup(values...)
+	return b.names[key]
+}

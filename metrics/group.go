@@ -1,0 +1,87 @@
+package metrics
+
+import (
+	"strings"
+)
+
+// MaxDimensions is the greatest number of dimensions: of fields by whose
+// values counts are broken down.
+const MaxDimensions = 3
+
+// Unknown stands in an answer for the value of events that are not broken down
+// by the dimension that is asked for, because their batch was recorded before
+// it was one. Like [Other] it is no value of its own: events that really have
+// one of the two count as Other.
+const Unknown = "__unknown__"
+
+// Group names the events of a breakdown that have the same values of some
+// dimensions. It has the names of the dimensions too, so that those of a
+// configuration are not taken for those of another. The empty Group is that of
+// all events: of a total. Groups of the same dimensions order by their values.
+type Group string
+
+// groupEscape turns the zero bytes that end each part into others.
+var groupEscape = strings.NewReplacer("\x00", "\x00\xff")
+
+// NewGroup returns the group of events with these values of dimensions, which
+// must be in a fixed order, by name for example.
+func NewGroup(values ...Field) Group {
+	var b strings.Builder
+	for _, f := range values {
+		for _, part := range []string{f.Name, f.Value} {
+			if strings.IndexByte(part, 0) >= 0 {
+				part = groupEscape.Replace(part)
+			}
+			b.WriteString(part)
+			b.WriteString("\x00\x00")
+		}
+	}
+	return Group(b.String())
+}
+
+// Values returns the dimensions of the group with their values, in the order
+// of NewGroup; none for a total, or for what NewGroup has not made.
+func (g Group) Values() []Field {
+	var parts []string
+	for rest := string(g); rest != ""; {
+		end := partEnd(rest)
+		if end < 0 {
+			return nil
+		}
+		parts = append(parts, strings.ReplaceAll(rest[:end], "\x00\xff", "\x00"))
+		rest = rest[end+2:]
+	}
+	values := make([]Field, 0, len(parts)/2)
+	for i := 0; i+1 < len(parts); i += 2 {
+		values = append(values, Field{parts[i], parts[i+1]})
+	}
+	return values
+}
+
+// partEnd returns where the zero bytes are that end the first part, or -1.
+func partEnd(s string) int {
+	for i := 0; i+1 < len(s); i++ {
+		if s[i] == 0 && s[i+1] == 0 {
+			return i
+		}
+		if s[i] == 0 {
+			i++ // escaped
+		}
+	}
+	return -1
+}
+
+// SameDimensions reports whether both groups have values of the same
+// dimensions.
+func (g Group) SameDimensions(other Group) bool {
+	a, b := g.Values(), other.Values()
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].Name != b[i].Name {
+			return false
+		}
+	}
+	return true
+}

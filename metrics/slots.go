@@ -1,0 +1,143 @@
+package metrics
+
+import (
+	"iter"
+	"slices"
+)
+
+// maxFew is the number of quarter hours in use up to which Slots are a short
+// list; above, they are the full array.
+const maxFew = 24
+
+// Slots counts events by quarter hour of a UTC day. A day of a breakdown
+// mostly has few of them, and then takes some tens of bytes. The zero Slots
+// count nothing and are ready to use. Slots are not safe for concurrent use.
+type Slots struct {
+	// few has count<<8|slot of the slots that count something, ascending by
+	// slot, as long as all is nil.
+	few []int64
+	all *[SlotsPerDay]int64
+}
+
+// newSlots returns the Slots of an array, which it copies.
+func newSlots(counts *[SlotsPerDay]int64) *Slots {
+	s := &Slots{}
+	for slot, n := range counts {
+		if n != 0 {
+			s.append(slot, n)
+		}
+		if s.all != nil {
+			*s.all = *counts
+			break
+		}
+	}
+	return s
+}
+
+// append adds a slot that is behind all others.
+func (s *Slots) append(slot int, n int64) {
+	if s.all == nil && len(s.few) < maxFew {
+		s.few = append(s.few, n<<8|int64(slot))
+		return
+	}
+	s.widen()
+	s.all[slot] = n
+}
+
+func (s *Slots) widen() {
+	if s.all != nil {
+		return
+	}
+	s.all = new([SlotsPerDay]int64)
+	for slot, n := range s.Each() {
+		s.all[slot] = n
+	}
+	s.few = nil
+}
+
+// Add counts n more events in a slot from 0 to SlotsPerDay-1; n may be
+// negative.
+func (s *Slots) Add(slot int, n int64) {
+	if s.all != nil {
+		s.all[slot] += n
+		return
+	}
+	i, found := slices.BinarySearchFunc(s.few, slot, func(e int64, slot int) int { return int(e&0xff) - slot })
+	switch {
+	case n == 0:
+	case found && s.few[i]>>8 == -n:
+		s.few = slices.Delete(s.few, i, i+1)
+	case found:
+		s.few[i] += n << 8
+	case len(s.few) < maxFew:
+		s.few = slices.Insert(s.few, i, n<<8|int64(slot))
+	default:
+		s.widen()
+		s.all[slot] += n
+	}
+}
+
+// Each returns the slots that count something, ascending, with their counts.
+func (s *Slots) Each() iter.Seq2[int, int64] {
+	return func(yield func(int, int64) bool) {
+		for _, e := range s.few {
+			if !yield(int(e&0xff), e>>8) {
+				return
+			}
+		}
+		if len(s.few) > 0 || s.all == nil {
+			return
+		}
+		for slot, n := range s.all {
+			if n != 0 && !yield(slot, n) {
+				return
+			}
+		}
+	}
+}
+
+// array returns the counts of all slots: its own, or those that it writes into
+// scratch.
+func (s *Slots) array(scratch *[SlotsPerDay]int64) *[SlotsPerDay]int64 {
+	if s.all != nil {
+		return s.all
+	}
+	clear(scratch[:])
+	for _, e := range s.few {
+		scratch[e&0xff] = e >> 8
+	}
+	return scratch
+}
+
+// merge adds what other has, sign times.
+func (s *Slots) merge(other *Slots, sign int64) {
+	if other.all != nil {
+		s.widen()
+		for slot, n := range other.all {
+			s.all[slot] += sign * n
+		}
+		return
+	}
+	for _, e := range other.few {
+		s.Add(int(e&0xff), sign*(e>>8))
+	}
+}
+
+// Clone returns an independent copy.
+func (s *Slots) Clone() *Slots {
+	c := &Slots{few: slices.Clone(s.few)}
+	if s.all != nil {
+		all := *s.all
+		c.all = &all
+	}
+	return c
+}
+
+// Equal reports whether both count the same; nil equals nil only.
+func (s *Slots) Equal(other *Slots) bool {
+	if s == nil || other == nil {
+		return s == other
+	}
+	var a, b [SlotsPerDay]int64
+	return *s.array(&a) == *other.array(&b)
+}
