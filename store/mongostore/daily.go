@@ -22,7 +22,7 @@ const readTries = 100
 // daysAtATime is the number of days that are read into memory at once.
 func daysAtATime(q *metrics.Query) int64 {
 	switch {
-	case q.Subjects:
+	case q.Subjects, q.Groups:
 		return 50
 	case q.Slots:
 		return 400
@@ -32,7 +32,7 @@ func daysAtATime(q *metrics.Query) int64 {
 
 // Daily implements [store.Store]. An answer of many days is of one state for
 // as many of them as are read at once: 4,000 of counts, 400 of quarter hours,
-// 50 of subjects.
+// 50 of subjects or groups.
 func (s *Store) Daily(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
 	return func(yield func(metrics.Daily, error) bool) {
 		some := s.someDays
@@ -127,7 +127,7 @@ func (s *Store) readDays(ctx context.Context, v *view) error {
 		to = v.q.To.String()
 	}
 	v.days = within(days, from, to)
-	if most := int(daysAtATime(&v.q)); (v.q.Slots || v.q.Subjects) && len(v.days) >= most {
+	if most := int(daysAtATime(&v.q)); (v.q.Slots || v.q.Subjects || v.q.Groups) && len(v.days) >= most {
 		v.days = v.days[:most]
 		return v.endWith(v.days[most-1].Date)
 	}
@@ -192,6 +192,18 @@ func (s *Store) sum(ctx context.Context, v *view) (metrics.Contribution, error) 
 
 // settled returns what the days of the rollup have of what q asks for.
 func (s *Store) settled(ctx context.Context, v *view) (metrics.Contribution, error) {
+	totals, err := s.settledTotals(ctx, v)
+	if err != nil || !v.q.Groups {
+		return totals, err
+	}
+	groups, err := s.readGroups(ctx, v.days, v.q)
+	if err != nil || len(groups) == 0 {
+		return totals, err
+	}
+	return metrics.Merge(totals, groups), nil
+}
+
+func (s *Store) settledTotals(ctx context.Context, v *view) (metrics.Contribution, error) {
 	var all metrics.Contribution
 	for i := range v.days {
 		d := &v.days[i]
@@ -324,12 +336,7 @@ func less(c, other metrics.Contribution) metrics.Contribution {
 	for i := range c {
 		d := c[i]
 		if len(other) > 0 && d.Compare(&other[0]) == 0 {
-			d.Count -= other[0].Count
-			if d.Slots != nil && other[0].Slots != nil {
-				for j, n := range other[0].Slots {
-					d.Slots[j] -= n
-				}
-			}
+			d.Subtract(&other[0])
 			other = other[1:]
 		}
 		if d.Count != 0 {

@@ -14,9 +14,10 @@
 //	               a Deduper's caller; _id is the fingerprint
 //	contributions  the ledger: one entry a batch, inserted once
 //	shares         what an entry says of one day
+//	groups         the breakdown of a share by dimensions, if there is one
 //	journal        batches whose entry changed and is not in the rollup yet
 //	dailymetrics   the rollup: one document a day; unique date
-//	details        quarter hours and sketches of the days of the rollup
+//	details        quarter hours, sketches and groups of the days of the rollup
 //
 // An event is {_id, batch_id, event_id, event_type, timestamp, …columns}. Where
 // the file has no event id, event_id is the number of the row; where an id

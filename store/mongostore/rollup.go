@@ -62,8 +62,9 @@ type dayDoc struct {
 	// Spilled means that Metrics would be too long: the details have them.
 	Spilled    bool      `bson:"spilled,omitempty"`
 	Epoch      string    `bson:"epoch"`
-	Generation int64     `bson:"generation"` // that changed it last
-	Details    int       `bson:"details"`    // number of documents
+	Generation int64     `bson:"generation"`       // that changed it last
+	Details    int       `bson:"details"`          // number of documents
+	Groups     int       `bson:"groups,omitempty"` // number of documents with groups
 	Updated    time.Time `bson:"updated_at"`
 }
 
@@ -186,8 +187,12 @@ func (s *Store) readDay(ctx context.Context, r *rollupDoc, date string) (*dayDoc
 	if err != nil || d.Epoch != r.Epoch || d.Generation >= r.Generation {
 		return &d, nil, err
 	}
-	c, err := s.readDetails(ctx, []dayDoc{d}, withAll)
-	return &d, c, err
+	totals, err := s.readDetails(ctx, []dayDoc{d}, withAll)
+	if err != nil {
+		return &d, nil, err
+	}
+	groups, err := s.readGroups(ctx, []dayDoc{d}, withAll)
+	return &d, metrics.Merge(totals, groups), err
 }
 
 // errMoved means that what was being read is of another generation by now.
@@ -272,16 +277,20 @@ func detailKeys(days []dayDoc) func(func([]string) bool) {
 func (s *Store) writeDay(ctx context.Context, r *rollupDoc, was *dayDoc, day metrics.Day, sum metrics.Contribution) (bool, error) {
 	date := day.String()
 	next := dayDoc{ID: date, Date: date, Epoch: r.Epoch, Generation: r.Generation, Updated: s.now(), Metrics: []countDoc{}}
-	if next.Spilled = len(sum) > maxMetrics; !next.Spilled {
-		next.Metrics = countsOf(sum)
+	totals := sum.Totals()
+	if next.Spilled = len(totals) > maxMetrics; !next.Spilled {
+		next.Metrics = countsOf(totals)
 	}
-	for ; len(sum) > 0; next.Details++ {
-		n := min(len(sum), shareTypes)
-		slots, err := sum[:n].AppendPart(nil, withSlots)
+	var err error
+	if next.Groups, err = s.writeGroups(ctx, date, r.Generation, sum); err != nil {
+		return false, err
+	}
+	for some := range slices.Chunk(totals, shareTypes) {
+		slots, err := some.AppendPart(nil, withSlots)
 		if err != nil {
 			return false, err
 		}
-		subjects, err := sum[:n].AppendPart(nil, withSubjects)
+		subjects, err := some.AppendPart(nil, withSubjects)
 		if err != nil {
 			return false, err
 		}
@@ -290,7 +299,7 @@ func (s *Store) writeDay(ctx context.Context, r *rollupDoc, was *dayDoc, day met
 		if err != nil {
 			return false, err
 		}
-		sum = sum[n:]
+		next.Details++
 	}
 	written, err := s.replaceDay(ctx, was, &next)
 	if !written || err != nil {

@@ -2,9 +2,11 @@ package mongostore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
@@ -26,6 +28,10 @@ type shareDoc struct {
 	Subjects bson.Binary `bson:"subjects"`
 	// Sealed means that the batch is sealed.
 	Sealed bool `bson:"sealed"`
+	// Groups is the number of documents with its groups, found of those that
+	// have been read.
+	Groups int `bson:"groups,omitempty"`
+	found  int
 }
 
 // countDoc counts an event type.
@@ -46,50 +52,85 @@ func countsOf(c metrics.Contribution) []countDoc {
 var (
 	withSlots    = metrics.Query{Slots: true}
 	withSubjects = metrics.Query{Subjects: true}
-	withAll      = metrics.Query{Slots: true, Subjects: true}
+	withAll      = metrics.Query{Slots: true, Subjects: true, Groups: true}
 )
 
-// writeShares stores the shares of a revision and returns how many there are.
+// writeShares stores the shares of a revision and returns how many documents
+// they and their groups are in.
 func (s *Store) writeShares(ctx context.Context, id, revision string, c metrics.Contribution) (int, error) {
-	var p piece
+	shares, groups := batchOf{to: s.shares}, batchOf{to: s.groups}
 	n := 0
 	for day, types := range c.Days() {
-		for i := range (len(types) + shareTypes - 1) / shareTypes {
-			doc, err := newShare(id, revision, day, i, types[i*shareTypes:min(len(types), (i+1)*shareTypes)])
+		i := 0
+		for part := range parts(types) {
+			share, more, err := newShare(id, revision, day, i, part)
 			if err != nil {
 				return 0, err
 			}
-			p.add(doc)
-			n++
-			if p.full() {
-				if _, err := s.insertAll(ctx, s.shares, p.docs); err != nil {
+			for _, doc := range more {
+				if err := groups.add(ctx, s, doc); err != nil {
 					return 0, err
 				}
-				p = piece{}
 			}
+			if err := shares.add(ctx, s, share); err != nil {
+				return 0, err
+			}
+			n += 1 + len(more)
+			i++
 		}
 	}
-	if len(p.docs) == 0 {
-		return n, nil
-	}
-	_, err := s.insertAll(ctx, s.shares, p.docs)
-	return n, err
+	return n, errors.Join(groups.flush(ctx, s), shares.flush(ctx, s))
 }
 
-func newShare(id, revision string, day metrics.Day, i int, types metrics.Contribution) (bson.Raw, error) {
-	slots, err := types.AppendPart(nil, withSlots)
+// batchOf collects documents for a collection, some at a time.
+type batchOf struct {
+	to *mongo.Collection
+	p  piece
+}
+
+func (b *batchOf) add(ctx context.Context, s *Store, doc any) error {
+	raw, err := bson.Marshal(doc)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	subjects, err := types.AppendPart(nil, withSubjects)
+	if b.p.add(raw); !b.p.full() {
+		return nil
+	}
+	return b.flush(ctx, s)
+}
+
+func (b *batchOf) flush(ctx context.Context, s *Store) error {
+	if len(b.p.docs) == 0 {
+		return nil
+	}
+	_, err := s.insertAll(ctx, b.to, b.p.docs)
+	b.p = piece{}
+	return err
+}
+
+func newShare(id, revision string, day metrics.Day, i int, part metrics.Contribution) (*shareDoc, []groupsDoc, error) {
+	slots, err := part.AppendPart(nil, withSlots)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	subjects, err := part.AppendPart(nil, withSubjects)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, err := encodeGroups(part)
+	if err != nil {
+		return nil, nil, err
 	}
 	date := day.String()
-	return bson.Marshal(shareDoc{
+	share := &shareDoc{
 		ID: fmt.Sprintf("%s/%s/%s/%06d", id, revision, date, i), BatchID: id, Revision: revision, Date: date,
-		Metrics: countsOf(types), Slots: bson.Binary{Data: slots}, Subjects: bson.Binary{Data: subjects},
-	})
+		Metrics: countsOf(part.Totals()), Slots: bson.Binary{Data: slots}, Subjects: bson.Binary{Data: subjects}, Groups: len(all),
+	}
+	var more []groupsDoc
+	for n, groups := range all {
+		more = append(more, groupsDoc{groupsKey(share.ID, n), groups})
+	}
+	return share, more, nil
 }
 
 // shareRange selects the keys of a revision's shares.
@@ -97,16 +138,20 @@ func shareRange(id, revision string) bson.D {
 	return eq("$gte", id+"/"+revision+"/", "$lt", id+"/"+revision+"0")
 }
 
-// dropShares deletes the shares of a revision.
+// dropShares deletes the shares of a revision, with their groups.
 func (s *Store) dropShares(ctx context.Context, id, revision string) error {
-	return s.remove(ctx, s.shares, eq("_id", shareRange(id, revision)))
+	if err := s.remove(ctx, s.shares, eq("_id", shareRange(id, revision))); err != nil {
+		return err
+	}
+	return s.remove(ctx, s.groups, eq("_id", shareRange(id, revision)))
 }
 
-// revision reads the shares of a revision and how many documents they are in.
+// revision reads the shares of a revision, with their groups, and how many
+// documents they are in.
 func (s *Store) revision(ctx context.Context, id, revision string) (c metrics.Contribution, n int, err error) {
-	err = s.eachShare(ctx, eq("_id", shareRange(id, revision)), withAll, func(_ *shareDoc, share metrics.Contribution) {
+	err = s.eachShare(ctx, eq("_id", shareRange(id, revision)), withAll, func(d *shareDoc, share metrics.Contribution) {
 		c = append(c, share...)
-		n++
+		n += 1 + d.found
 	})
 	return c, n, err
 }
@@ -127,13 +172,21 @@ func (s *Store) eachShare(ctx context.Context, filter bson.D, q metrics.Query, u
 		if err != nil {
 			return err
 		}
+		all := make([]metrics.Contribution, len(page))
 		for i := range page {
-			c, err := metrics.JoinParts(page[i].Slots.Data, page[i].Subjects.Data, q)
+			all[i], err = metrics.JoinParts(page[i].Slots.Data, page[i].Subjects.Data, q)
 			if err != nil {
 				return fmt.Errorf("share %s: %w", page[i].ID, err)
 			}
 			last = page[i].ID
-			use(&page[i], c)
+		}
+		if q.Groups {
+			if err := s.addGroups(ctx, page, all, q); err != nil {
+				return err
+			}
+		}
+		for i := range page {
+			use(&page[i], all[i])
 		}
 		if len(page) < sharePage {
 			return nil
