@@ -216,7 +216,9 @@ func (s *Service) driftOf(ctx context.Context, ledger store.Amender, b *store.Ba
 		if sealed {
 			drift, err = compareSealed(ctx, ledger, b)
 		} else {
-			drift, err = compare(ctx, ledger, b.ID, want)
+			var found comparison // what lacks dimensions is no drift
+			found, err = s.compare(ctx, ledger, b.ID, want)
+			drift = found.drift
 		}
 		if drift == nil || err != nil {
 			return nil, err

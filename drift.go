@@ -40,11 +40,13 @@ type DriftCause string
 
 // DriftCauses returns the causes: missing_in_ledger and extra_in_ledger (a day
 // and event type that only the events have, or only the ledger), and where
-// both have it different_count, different_times (in other quarter hours), and
+// both have it different_count, different_times (in other quarter hours),
 // subjects_only (the count and its times agree, the sketch of the subjects does
-// not).
+// not), and different_groups (only the breakdown by the same dimensions
+// differs). That a batch is not broken down by Options.Dimensions is no drift:
+// see Report.Filled.
 func DriftCauses() []DriftCause {
-	return []DriftCause{missingInLedger, extraInLedger, differentCount, differentTimes, subjectsOnly}
+	return []DriftCause{missingInLedger, extraInLedger, differentCount, differentTimes, subjectsOnly, differentGroups}
 }
 
 const (
@@ -53,48 +55,85 @@ const (
 	differentCount  DriftCause = "different_count"
 	differentTimes  DriftCause = "different_times"
 	subjectsOnly    DriftCause = "subjects_only"
+	differentGroups DriftCause = "different_groups"
 )
 
 const maxCells = 20
 
-// compare returns the difference between what the ledger has for a batch and
-// the sum of its events, or nil if there is none.
-func compare(ctx context.Context, ledger store.Amender, id string, want metrics.Contribution) (*Drift, error) {
+// comparison is what a batch's ledger is beside the sum of its events.
+type comparison struct {
+	drift   *Drift // nil if there is none
+	missing bool   // it is not broken down by the dimensions
+}
+
+// compare compares what the ledger has for a batch with the sum of its events.
+func (s *Service) compare(ctx context.Context, ledger store.Amender, id string, want metrics.Contribution) (comparison, error) {
 	have, err := ledger.Contribution(ctx, id)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return nil, fmt.Errorf("eventmetrics: read contribution of batch %s: %w", id, err)
+		return comparison{}, fmt.Errorf("eventmetrics: read contribution of batch %s: %w", id, err)
 	}
-	if equal(have, want) { // a store may keep nothing of a contribution with nothing in it
-		return nil, nil //nolint:nilnil // no difference is an answer here, not an error
+	if err != nil && len(want) > 0 { // a store may keep nothing of a contribution with nothing in it
+		return comparison{drift: difference(id, nil, want)}, nil
 	}
-	return difference(id, have, want), nil
+	missing := lacksDimensions(have, want)
+	if missing || len(s.opts.Dimensions) == 0 { // a breakdown that is not asked for may stay
+		have, want = have.Totals(), want.Totals()
+	}
+	if equal(have, want) {
+		return comparison{missing: missing}, nil
+	}
+	return comparison{difference(id, have, want), missing}, nil
 }
 
 func difference(id string, ledger, events metrics.Contribution) *Drift {
 	d := &Drift{BatchID: id, Ledger: ledger.Events(), Events: events.Events(), Cause: missingInLedger}
 	gravest := len(DriftCauses())
-	for l, e := range pairs(ledger, events) {
-		cause := causeOf(l, e)
-		if cause == "" {
-			continue
-		}
-		if rank := slices.Index(DriftCauses(), cause); rank < gravest {
-			gravest, d.Cause = rank, cause
-		}
-		if len(d.Cells) == maxCells {
-			d.Truncated = true
-			continue
-		}
-		c := CellDrift{Cause: cause}
+	groups := differentCells(ledger.Groups(), events.Groups())
+	for l, e := range pairs(ledger.Totals(), events.Totals()) {
+		c := CellDrift{Cause: causeOf(l, e)}
 		if l != nil {
 			c.Day, c.Type, c.Ledger = l.Day, l.Type, l.Count
 		}
 		if e != nil {
 			c.Day, c.Type, c.Events = e.Day, e.Type, e.Count
 		}
+		if c.Cause == "" && groups[cellKey{c.Day, c.Type}] {
+			c.Cause = differentGroups
+		}
+		if c.Cause == "" {
+			continue
+		}
+		if rank := slices.Index(DriftCauses(), c.Cause); rank < gravest {
+			gravest, d.Cause = rank, c.Cause
+		}
+		if len(d.Cells) == maxCells {
+			d.Truncated = true
+			continue
+		}
 		d.Cells = append(d.Cells, c)
 	}
 	return d
+}
+
+// cellKey is a day and event type.
+type cellKey struct {
+	day       metrics.Day
+	eventType string
+}
+
+// differentCells returns the days and event types whose groups differ.
+func differentCells(ledger, events metrics.Contribution) map[cellKey]bool {
+	cells := map[cellKey]bool{}
+	for l, e := range pairs(ledger, events) {
+		if causeOf(l, e) == "" {
+			continue
+		}
+		if l == nil {
+			l = e
+		}
+		cells[cellKey{l.Day, l.Type}] = true
+	}
+	return cells
 }
 
 func causeOf(ledger, events *metrics.Daily) DriftCause {
@@ -105,7 +144,7 @@ func causeOf(ledger, events *metrics.Daily) DriftCause {
 		return extraInLedger
 	case ledger.Count != events.Count:
 		return differentCount
-	case ledger.Slots != nil && events.Slots != nil && *ledger.Slots != *events.Slots:
+	case !ledger.Slots.Equal(events.Slots):
 		return differentTimes
 	case !equal(metrics.Contribution{*ledger}, metrics.Contribution{*events}):
 		return subjectsOnly
@@ -113,7 +152,7 @@ func causeOf(ledger, events *metrics.Daily) DriftCause {
 	return ""
 }
 
-// pairs yields the Dailies of two contributions by day and event type, with nil
+// pairs yields the Dailies of two contributions in their order, with nil
 // for the one that has none.
 func pairs(a, b metrics.Contribution) iter.Seq2[*metrics.Daily, *metrics.Daily] {
 	return func(yield func(x, y *metrics.Daily) bool) {

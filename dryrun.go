@@ -84,12 +84,14 @@ func (s *Service) preview(ctx context.Context, f File) (Preview, error) {
 	if p.DuplicateOf, err = s.foreseeFile(ctx, deduper, &f, body.digest()); err != nil || p.DuplicateOf != "" {
 		return p, err
 	}
-	p.AllChanges = len(sum.contribution)
-	p.Changes, err = s.changes(ctx, sum.contribution[:min(len(sum.contribution), maxChanges)])
+	totals := sum.contribution.Totals()
+	p.AllChanges = len(totals)
+	p.Changes, err = s.changes(ctx, totals[:min(len(totals), maxChanges)])
 	return p, err
 }
 
-// changes compares the ledger with what it would be with c.
+// changes compares the ledger with what it would be with c, which has totals
+// only.
 func (s *Service) changes(ctx context.Context, c metrics.Contribution) ([]Change, error) {
 	if len(c) == 0 {
 		return nil, nil

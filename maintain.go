@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -40,6 +41,11 @@ type Report struct {
 	Drifted int64
 	// Amended is the number of drifted batches that the ledger has right now.
 	Amended int64
+	// Filled is the number of batches that were not broken down by
+	// Options.Dimensions and are now. That is no drift.
+	Filled int64
+	// Unfilled is the number of sealed batches that are not, and cannot be.
+	Unfilled int64
 	// Drifts are the first 100 of them.
 	Drifts []Drift
 	// WrongDays are the first 100 days whose sum was not that of the ledger.
@@ -101,7 +107,7 @@ func (s *Service) reprocessAll(ctx context.Context, ledger store.Amender, r *Rep
 func (s *Service) reportDrift(ctx context.Context, r *Report) {
 	attrs := []any{
 		"batches", r.Batches, "events", r.Events, "sealed", r.Sealed, "unreadable", r.Unreadable, "drifted", r.Drifted, "amended", r.Amended,
-		"wrong_days", len(r.WrongDays), "rebuilt", r.Rebuilt,
+		"filled", r.Filled, "unfilled", r.Unfilled, "wrong_days", len(r.WrongDays), "rebuilt", r.Rebuilt,
 	}
 	if r.Drifted > 0 || r.Unreadable > 0 || len(r.WrongDays) > 0 {
 		s.logger.ErrorContext(ctx, "ledger drifted or unread, or sums wrong", attrs...)
@@ -112,7 +118,10 @@ func (s *Service) reportDrift(ctx context.Context, r *Report) {
 
 func (s *Service) reprocess(ctx context.Context, ledger store.Amender, b *store.Batch, r *Report) error {
 	want, open, err := s.countAgain(ctx, b, r)
-	if err != nil || !open {
+	if err == nil && !open {
+		return s.noteUnfilled(ctx, ledger, b.ID, r)
+	}
+	if err != nil {
 		return err
 	}
 	return s.amend(ctx, ledger, b.ID, want, r)
@@ -140,8 +149,8 @@ func (s *Service) countAgain(ctx context.Context, b *store.Batch, r *Report) (su
 }
 
 func (s *Service) amend(ctx context.Context, ledger store.Amender, id string, want metrics.Contribution, r *Report) error {
-	drift, err := compare(ctx, ledger, id, want)
-	if err != nil || drift == nil {
+	found, err := s.compare(ctx, ledger, id, want)
+	if err != nil || found.drift == nil && !found.missing {
 		return err
 	}
 	err = ledger.Amend(ctx, id, want)
@@ -154,8 +163,36 @@ func (s *Service) amend(ctx context.Context, ledger store.Amender, id string, wa
 	if err != nil {
 		return fmt.Errorf("eventmetrics: amend batch %s: %w", id, err)
 	}
-	r.Amended++
-	r.add(drift)
+	if found.missing {
+		r.Filled++
+	}
+	if found.drift != nil {
+		r.Amended++
+		r.add(found.drift)
+	}
+	return nil
+}
+
+// noteUnfilled counts a batch whose events are gone, if it is not broken down
+// by the dimensions.
+func (s *Service) noteUnfilled(ctx context.Context, ledger store.Amender, id string, r *Report) error {
+	if len(s.opts.Dimensions) == 0 {
+		return nil
+	}
+	c, err := ledger.Contribution(ctx, id)
+	if errors.Is(err, store.ErrNotFound) { // deleted meanwhile
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("eventmetrics: read contribution of batch %s: %w", id, err)
+	}
+	fields := make([]metrics.Field, len(s.opts.Dimensions))
+	for i, name := range slices.Sorted(slices.Values(s.opts.Dimensions)) {
+		fields[i].Name = name
+	}
+	if lacksDimensions(c, metrics.Contribution{{Group: metrics.NewGroup(fields...)}}) && c.Events() > 0 {
+		r.Unfilled++
+	}
 	return nil
 }
 

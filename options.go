@@ -23,9 +23,16 @@ type Options struct {
 	// Subject is the column whose distinct values are estimated; by default
 	// candidate_id.
 	Subject string
+	// Dimensions are up to three columns by whose values metrics can be grouped
+	// and filtered; by default none. Rows of a file that lacks one have "" there.
+	// What was recorded before a column was a dimension is broken down by the
+	// next reprocess, but for sealed batches. All Services of a store should
+	// have the same ones. See Options.Validate.
+	Dimensions []string
 	// Limits bound a file.
 	Limits ingest.Limits
-	// Caps bound the event types and days of one file. Its Subject is ignored.
+	// Caps bound the event types, days and groups of one file. Its Subject and
+	// Dimensions are ignored.
 	Caps metrics.AggregatorOptions
 	// MaxUploadBytes bounds the (decompressed) size of a file; 0 means 1 GiB.
 	MaxUploadBytes int64
@@ -114,7 +121,7 @@ func (o *Options) withDefaults() Options {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	d.Caps.Subject = d.Subject
+	d.Caps.Subject, d.Caps.Dimensions = d.Subject, d.Dimensions
 	return d
 }
 

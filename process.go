@@ -199,7 +199,7 @@ func (s *Service) contribution(ctx context.Context, id string) (metrics.Contribu
 		return nil, fmt.Errorf("eventmetrics: read contribution of batch %s: %w", id, err)
 	}
 	if len(text) > 0 {
-		c, err := metrics.DecodeContribution(text, metrics.Query{Slots: true, Subjects: true})
+		c, err := metrics.DecodeContribution(text, metrics.Query{Slots: true, Subjects: true, Groups: true})
 		if err == nil {
 			return c, nil
 		}

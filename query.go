@@ -10,45 +10,10 @@ import (
 )
 
 // Series answers a time series from the ledger: buckets ascending by start,
-// then event type. A series that compares reads its two ranges one after the
-// other. Errors: metrics.ErrNoUniques, metrics.ErrBadRange,
-// metrics.ErrNoPrevious, metrics.ErrTooManyBuckets, ErrFuture.
-func (s *Service) Series(ctx context.Context, series metrics.Series) ([]metrics.Bucket, error) {
-	a, err := s.Answer(ctx, series)
-	return a.Buckets, err
-}
-
-// Answer is a series with what can be said of it as a whole.
-type Answer struct {
-	Buckets []metrics.Bucket
-	// Finality says whether the answer can be expected to stay as it is: it is
-	// open unless the range has a last day and is over, and settled where each
-	// bucket is, those of the earlier range of a comparison too. With AsOf it is
-	// settled from a minute behind that moment on, when clocks and what was
-	// under way make no difference any more. It is sealed if nothing but sealed
-	// batches has a share in the days of the range.
-	Finality metrics.Finality
-}
-
-// Answer does what Series does and says how final the answer is. Errors: those
-// of Series.
-func (s *Service) Answer(ctx context.Context, series metrics.Series) (Answer, error) {
-	if err := series.Validate(); err != nil {
-		return Answer{}, err
-	}
-	if series.AsOf.UnixMilli() > s.now().UnixMilli() {
-		return Answer{}, ErrFuture
-	}
-	ctx, done := s.observeQuery(ctx, "series")
-	a, err := s.answer(ctx, &series)
-	done(ignore(err, metrics.ErrTooManyBuckets))
-	return a, err
-}
-
-func (s *Service) answer(ctx context.Context, series *metrics.Series) (Answer, error) {
-	st, err := s.standing(ctx, series)
-	if err != nil {
-		return Answer{}, err
+// then event type, then group. A series that compares reads its two ranges one
+// after the other. Errors: metrics.ErrNoUniques, metrics.ErrNoGroupUniques,
+// metrics.ErrBadRange, metrics.ErrNoPrevious, metrics.ErrTooManyBuckets,
+// *UnknownDimensionError, ErrFuture.
 	}
 	var before iter.Seq2[metrics.Daily, error]
 	if series.Compare != "" {

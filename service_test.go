@@ -106,7 +106,7 @@ func (r *rig) record(ctx context.Context, id string) error {
 	if text == nil { // it has been
 		return nil
 	}
-	c, err := metrics.DecodeContribution(text, metrics.Query{Slots: true, Subjects: true})
+	c, err := metrics.DecodeContribution(text, metrics.Query{Slots: true, Subjects: true, Groups: true})
 	if err != nil {
 		return err
 	}

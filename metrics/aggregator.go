@@ -28,7 +28,8 @@ type AggregatorOptions struct {
 	// each of which may need 5 KiB; 0 means 16,384.
 	MaxCells int
 	// Dimensions are the names of the fields by whose values the counts are
-	// broken down too: the first three in byte order. A missing value is "".
+	// broken down too: the first three in byte order. Fields may have them in
+	// another case. A missing value is "".
 	Dimensions []string
 	// MaxValues is the greatest number of values of a dimension that have
 	// groups of their own, those that come first; the rest counts as [Other]. 0

@@ -21,7 +21,8 @@ type breakdown struct {
 type dimension struct {
 	name    string
 	most    int
-	place   int // where the field was last found
+	place   int    // where the field was last found
+	spelled string // how its name was spelled there
 	numbers map[string]uint16
 	values  []string
 	last    string // the value that came last, and its number
@@ -41,7 +42,7 @@ func newBreakdown(opts *AggregatorOptions) *breakdown {
 	b := &breakdown{left: opts.MaxGroups, names: map[groupKey]Group{}}
 	for _, name := range names {
 		b.dimensions = append(b.dimensions, dimension{
-			name: name, most: min(opts.MaxValues, maxValues-1), values: []string{Other}, last: Other,
+			name: name, spelled: name, most: min(opts.MaxValues, maxValues-1), values: []string{Other}, last: Other,
 			numbers: map[string]uint16{Other: 0, Unknown: 0},
 		})
 	}
@@ -84,10 +85,10 @@ func (b *breakdown) group(c *cell, key groupKey) *Slots {
 // numberOf returns the number of the value that an event has.
 func (d *dimension) numberOf(e *Event) uint16 {
 	value := ""
-	if i := d.place; i < len(e.Fields) && e.Fields[i].Name == d.name {
+	if i := d.place; i < len(e.Fields) && e.Fields[i].Name == d.spelled {
 		value = e.Fields[i].Value
-	} else if i := slices.IndexFunc(e.Fields, func(f Field) bool { return f.Name == d.name }); i >= 0 {
-		d.place, value = i, e.Fields[i].Value
+	} else if i := slices.IndexFunc(e.Fields, func(f Field) bool { return strings.EqualFold(f.Name, d.name) }); i >= 0 {
+		d.place, d.spelled, value = i, e.Fields[i].Name, e.Fields[i].Value
 	}
 	if value == d.last {
 		return d.number

@@ -44,8 +44,9 @@ type Store struct {
 	log    *slog.Logger
 
 	events, batches, attachments, keys *mongo.Collection
-	contributions, shares, journal     *mongo.Collection
-	daily, details, fingerprints       *mongo.Collection
+	contributions, shares, groups      *mongo.Collection
+	daily, details                     *mongo.Collection
+	journal, fingerprints              *mongo.Collection
 
 	settler     settler
 	cache       dayCache
@@ -151,7 +152,7 @@ func newStore(db *mongo.Database, opts *Options) *Store {
 func (s *Store) nameCollections() {
 	for name, c := range map[string]**mongo.Collection{
 		"events": &s.events, "batches": &s.batches, "attachments": &s.attachments, "keys": &s.keys,
-		"contributions": &s.contributions, "shares": &s.shares, "journal": &s.journal,
+		"contributions": &s.contributions, "shares": &s.shares, "groups": &s.groups, "journal": &s.journal,
 		"dailymetrics": &s.daily, "details": &s.details, "fingerprints": &s.fingerprints,
 	} {
 		*c = s.db.Collection(name)

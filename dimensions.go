@@ -1,0 +1,69 @@
+package eventmetrics
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+)
+
+// Validate checks what could be wrong with options: Dimensions are at most
+// three, all different, and neither the event id, the event type nor the time
+// of Schema; nor have they the names that answers have for other things: date,
+// event_type, count, uniques, previous_count, previous_uniques and finality.
+func (o *Options) Validate() error {
+	schema := o.Schema.WithDefaults()
+	if len(o.Dimensions) > metrics.MaxDimensions {
+		return fmt.Errorf("eventmetrics: %d dimensions, at most %d are possible", len(o.Dimensions), metrics.MaxDimensions)
+	}
+	taken := []string{
+		"", schema.EventID, schema.EventType, schema.Time,
+		"date", "event_type", "count", "uniques", "previous_count", "previous_uniques", "finality",
+	}
+	for _, name := range o.Dimensions {
+		if slices.ContainsFunc(taken, func(other string) bool { return strings.EqualFold(name, other) }) {
+			return fmt.Errorf("eventmetrics: dimension %.40q: the name is empty, given twice, or has another meaning", name)
+		}
+		taken = append(taken, name)
+	}
+	return nil
+}
+
+// UnknownDimensionError means that a series is of a dimension that is none of
+// Options.Dimensions.
+type UnknownDimensionError struct {
+	Name string
+	// Known are the dimensions that there are.
+	Known []string
+}
+
+// Error cites the name and lists those that there are.
+func (e *UnknownDimensionError) Error() string {
+	if len(e.Known) == 0 {
+		return fmt.Sprintf("eventmetrics: unknown dimension %.40q; there are none", e.Name)
+	}
+	return fmt.Sprintf("eventmetrics: unknown dimension %.40q; there are %s", e.Name, strings.Join(e.Known, ", "))
+}
+
+// checkDimensions checks the dimensions of a series.
+func (s *Service) checkDimensions(series *metrics.Series) error {
+	names := slices.Clone(series.GroupBy)
+	for name := range series.Where {
+		names = append(names, name)
+	}
+	slices.Sort(names) // the same error for the same series
+	for _, name := range names {
+		if !slices.Contains(s.opts.Dimensions, name) {
+			return &UnknownDimensionError{name, s.opts.Dimensions}
+		}
+	}
+	return nil
+}
+
+// lacksDimensions reports whether a contribution has not the breakdown that
+// the sum of its events has.
+func lacksDimensions(ledger, events metrics.Contribution) bool {
+	want, there := events.Groups(), ledger.Groups()
+	return len(want) > 0 && (len(there) == 0 || !want[0].Group.SameDimensions(there[0].Group))
+}
