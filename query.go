@@ -14,13 +14,53 @@ import (
 // after the other. Errors: metrics.ErrNoUniques, metrics.ErrNoGroupUniques,
 // metrics.ErrBadRange, metrics.ErrNoPrevious, metrics.ErrTooManyBuckets,
 // *UnknownDimensionError, ErrFuture.
+func (s *Service) Series(ctx context.Context, series metrics.Series) ([]metrics.Bucket, error) {
+	a, err := s.Answer(ctx, series)
+	return a.Buckets, err
+}
+
+// Answer is a series with what can be said of it as a whole.
+type Answer struct {
+	metrics.Answer
+
+	// Finality says whether the answer can be expected to stay as it is: it is
+	// open unless the range has a last day and is over, and settled where each
+	// bucket is, those of the earlier range of a comparison too. With AsOf it is
+	// settled from a minute behind that moment on, when clocks and what was
+	// under way make no difference any more. It is sealed if nothing but sealed
+	// batches has a share in the days of the range.
+	Finality metrics.Finality
+}
+
+// Answer does what Series does, says how final the answer is, and what could
+// not be attributed to dimensions. Errors: those of Series.
+func (s *Service) Answer(ctx context.Context, series metrics.Series) (Answer, error) {
+	if err := series.Validate(); err != nil {
+		return Answer{}, err
+	}
+	if err := s.checkDimensions(&series); err != nil {
+		return Answer{}, err
+	}
+	if series.AsOf.UnixMilli() > s.now().UnixMilli() {
+		return Answer{}, ErrFuture
+	}
+	ctx, done := s.observeQuery(ctx, "series")
+	a, err := s.answer(ctx, &series)
+	done(ignore(err, metrics.ErrTooManyBuckets))
+	return a, err
+}
+
+func (s *Service) answer(ctx context.Context, series *metrics.Series) (Answer, error) {
+	st, err := s.standing(ctx, series)
+	if err != nil {
+		return Answer{}, err
 	}
 	var before iter.Seq2[metrics.Daily, error]
 	if series.Compare != "" {
 		previous := series.Previous()
 		before = s.store.Daily(ctx, previous.Query())
 	}
-	buckets, err := series.BucketsBeside(s.store.Daily(ctx, series.Query()), before)
+	a, err := series.Answer(s.store.Daily(ctx, series.Query()), before)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -28,9 +68,9 @@ import (
 		return Answer{}, err
 	}
 	if series.Finality {
-		series.SetFinality(buckets, st.now, st.pending, st.sealed())
+		series.SetFinality(a.Buckets, st.now, st.pending, st.sealed())
 	}
-	return Answer{buckets, st.of(buckets)}, nil
+	return Answer{a, st.of(a.Buckets)}, nil
 }
 
 // Explain returns the batches that make up the count of one UTC day and event

@@ -18,6 +18,8 @@ func (h *Handler) reprocess(w http.ResponseWriter, r *http.Request) error {
 		"unreadable_count": report.Unreadable,
 		"drifted_count":    report.Drifted,
 		"amended_count":    report.Amended,
+		"filled_count":     report.Filled,
+		"unfilled_count":   report.Unfilled,
 		"drifts":           driftBodies(report.Drifts),
 		"wrong_days":       wrongDayBodies(report.WrongDays),
 		"rebuilt":          report.Rebuilt,

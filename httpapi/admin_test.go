@@ -219,7 +219,7 @@ func TestSchemaIsThatOfTheService(t *testing.T) {
 		Schema: ingest.Schema{Required: []string{}, EventType: "kind", Time: "at"}, Subject: "who", MaxUploadBytes: 1 << 20,
 	}})
 	want := map[string]any{
-		"schema": "", "schemas": []any{}, "rules": []any{},
+		"schema": "", "schemas": []any{}, "dimensions": []any{}, "rules": []any{},
 		"columns": map[string]any{
 			"required": []any{"kind", "at"}, "event_id": "event_id", "event_type": "kind", "timestamp": "at", "subject": "who",
 		},
@@ -260,6 +260,7 @@ func TestReprocessSaysWhatDiffered(t *testing.T) {
 	a.tamper(id)
 	want := map[string]any{
 		"batch_count": 1.0, "event_count": 3.0, "sealed_count": 0.0, "unreadable_count": 0.0, "drifted_count": 1.0, "amended_count": 1.0,
+		"filled_count": 0.0, "unfilled_count": 0.0,
 		"drifts": []any{driftOf(id)}, "wrong_days": []any{}, "rebuilt": false,
 	}
 	if d := cmp.Diff(want, a.do("POST", "/admin/reprocess", nil).json(t)); d != "" {
@@ -271,8 +272,8 @@ func TestReprocessAndCleanupReport(t *testing.T) {
 	a := start(t, setup{service: eventmetrics.Options{CleanupTTL: time.Nanosecond}})
 	a.count(day8)
 	want := map[string]any{
-		"batch_count": 1.0, "event_count": 3.0, "sealed_count": 0.0, "unreadable_count": 0.0, "drifted_count": 0.0, "amended_count": 0.0, "drifts": []any{},
-		"wrong_days": []any{}, "rebuilt": false,
+		"batch_count": 1.0, "event_count": 3.0, "sealed_count": 0.0, "unreadable_count": 0.0, "drifted_count": 0.0, "amended_count": 0.0,
+		"filled_count": 0.0, "unfilled_count": 0.0, "drifts": []any{}, "wrong_days": []any{}, "rebuilt": false,
 	}
 	if d := cmp.Diff(want, a.do("POST", "/admin/reprocess", nil).json(t)); d != "" {
 		t.Error(d)

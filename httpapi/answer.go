@@ -3,6 +3,8 @@ package httpapi
 import (
 	"fmt"
 	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
@@ -10,16 +12,15 @@ import (
 // answer is a series with what an answer to GET /metrics shows of it.
 type answer struct {
 	metrics.Series
-	// top is the number of event types to show, 0 for all; other adds up the
-	// rest.
+	// top is the number of event types to show, or of groups if there are any,
+	// 0 for all; other adds up the rest of the types.
 	top   int
 	other bool
 	// columns is the width of a text.
 	columns int
 
-	buckets []metrics.Bucket
-	// finality is that of the whole answer.
-	finality metrics.Finality
+	said    eventmetrics.Answer
+	buckets []metrics.Bucket // to show
 	// total and previous are the events of the two ranges, of the types that
 	// top leaves out too.
 	total, previous int64
@@ -32,13 +33,18 @@ func (a *answer) take(buckets []metrics.Bucket) {
 		a.total += buckets[i].Count
 		a.previous += buckets[i].Previous
 	}
-	if a.top > 0 {
+	if a.top > 0 && !a.grouped() {
 		buckets = metrics.Top(buckets, a.top, a.other)
 	}
 	a.buckets, a.numbers = buckets, numbers(a)
 }
 
 func (a *answer) compares() bool { return a.Compare != "" }
+
+func (a *answer) grouped() bool { return len(a.GroupBy) > 0 }
+
+// sliced reports whether some events may not be attributed.
+func (a *answer) sliced() bool { return a.grouped() || len(a.Where) > 0 }
 
 // number is a number of each bucket.
 type number struct {
@@ -80,8 +86,11 @@ func parseAnswer(query url.Values) (*answer, error) {
 	if a.other && a.top == 0 {
 		return nil, badRequest("other: is what top leaves out; give top too")
 	}
-	if a.top > 0 && a.Total {
+	if a.top > 0 && a.Total && !a.grouped() {
 		return nil, badRequest("top: there are no event types with group=none")
+	}
+	if a.grouped() {
+		a.Groups = a.top
 	}
 	return a, nil
 }
@@ -113,8 +122,33 @@ func parseSeries(query url.Values) (metrics.Series, error) {
 	if s.Finality, err = parseBool(query, "finality"); err != nil {
 		return s, err
 	}
+	if s.GroupBy, s.Where, err = parseDimensions(query); err != nil {
+		return s, err
+	}
 	s.AsOf, err = parseMoment(query, "as_of")
 	return s, err
+}
+
+// parseDimensions reads group_by, a list of dimensions, and the values of each
+// where.DIMENSION.
+func parseDimensions(query url.Values) (groupBy []string, where map[string][]string, _ error) {
+	if query.Has("group_by") {
+		groupBy = strings.Split(strings.Join(query["group_by"], ","), ",")
+	}
+	for i, name := range groupBy {
+		if slices.Contains(groupBy[:i], name) {
+			return nil, nil, badRequest(fmt.Sprintf("group_by: %.40q is given twice", name))
+		}
+	}
+	for name, values := range query {
+		if dimension, ok := strings.CutPrefix(name, "where."); ok {
+			if where == nil {
+				where = map[string][]string{}
+			}
+			where[dimension] = values
+		}
+	}
+	return groupBy, where, nil
 }
 
 // parseRange reads date, or from and to.

@@ -66,7 +66,7 @@ func dateText(a *answer, start time.Time) string {
 }
 
 // encodeJSON writes {count, data:[{date, metrics:[{event_type, count}]}]};
-// totals have their count in the place of metrics.
+// totals have their count in the place of metrics, unless they are grouped.
 func encodeJSON(a *answer) []byte {
 	data := make([]byte, 0, 64+48*len(a.buckets))
 	groups := 0
@@ -77,8 +77,14 @@ func encodeJSON(a *answer) []byte {
 		data = appendGroup(data, a, group)
 	}
 	head := strconv.AppendInt([]byte(`{"count":`), int64(groups), 10)
-	if a.compares() || a.top > 0 {
+	if a.compares() || a.top > 0 || a.sliced() {
 		head = strconv.AppendInt(append(head, `,"total_count":`...), a.total, 10)
+	}
+	if a.sliced() {
+		head = strconv.AppendInt(append(head, `,"unattributed_count":`...), a.said.Unattributed, 10)
+	}
+	if a.grouped() {
+		head = strconv.AppendInt(append(head, `,"folded_group_count":`...), int64(a.said.Folded), 10)
 	}
 	if !a.AsOf.IsZero() {
 		head = append(head, `,"as_of":"`+timeText(a.AsOf)+`"`...)
@@ -86,7 +92,11 @@ func encodeJSON(a *answer) []byte {
 	if a.compares() {
 		before := a.Previous()
 		head = append(head, `,"previous":{"from":"`+before.From.String()+`","to":"`+before.To.String()+`","count":`...)
-		head = append(strconv.AppendInt(head, a.previous, 10), '}')
+		head = strconv.AppendInt(head, a.previous, 10)
+		if a.sliced() {
+			head = strconv.AppendInt(append(head, `,"unattributed_count":`...), a.said.PreviousUnattributed, 10)
+		}
+		head = append(head, '}')
 	}
 	head = append(head, `,"data":[`...)
 	return append(append(head, data...), "]}\n"...)
@@ -111,7 +121,7 @@ func byStart(buckets []metrics.Bucket) iter.Seq[[]metrics.Bucket] {
 func appendGroup(b []byte, a *answer, group []metrics.Bucket) []byte {
 	b = append(append(append(b, `{"date":"`...), dateText(a, group[0].Start)...), '"')
 	b = appendFinality(b, a, &group[0])
-	if a.Total {
+	if a.Total && !a.grouped() {
 		return append(appendNumbers(append(b, ','), a, &group[0]), '}')
 	}
 	b = append(b, `,"metrics":[`...)
@@ -119,10 +129,23 @@ func appendGroup(b []byte, a *answer, group []metrics.Bucket) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendString(append(b, `{"event_type":`...), group[i].Type)
-		b = append(appendNumbers(append(b, ','), a, &group[i]), '}')
+		b = appendNames(append(b, '{'), a, &group[i])
+		b = append(appendNumbers(b, a, &group[i]), '}')
 	}
 	return append(b, "]}"...)
+}
+
+// appendNames writes the event type and the values of dimensions, of those that
+// the answer has, with a comma behind each.
+func appendNames(b []byte, a *answer, bucket *metrics.Bucket) []byte {
+	if !a.Total {
+		b = append(appendString(append(b, `"event_type":`...), bucket.Type), ',')
+	}
+	for i, value := range bucket.Group {
+		b = append(appendString(b, a.GroupBy[i]), ':')
+		b = append(appendString(b, value), ',')
+	}
+	return b
 }
 
 func appendFinality(b []byte, a *answer, bucket *metrics.Bucket) []byte {
@@ -155,17 +178,15 @@ func appendString(b []byte, s string) []byte {
 	return append(append(append(b, '"'), s...), '"')
 }
 
-// encodeNDJSON writes one {date, event_type, count} a line.
+// encodeNDJSON writes one {date, event_type, count} a line, with the values of
+// dimensions behind event_type.
 func encodeNDJSON(a *answer) []byte {
 	var b []byte
 	for i := range a.buckets {
 		bucket := &a.buckets[i]
 		b = append(append(append(b, `{"date":"`...), dateText(a, bucket.Start)...), '"')
 		b = append(appendFinality(b, a, bucket), ',')
-		if !a.Total {
-			b = append(appendString(append(b, `"event_type":`...), bucket.Type), ',')
-		}
-		b = appendNumbers(b, a, bucket)
+		b = appendNumbers(appendNames(b, a, bucket), a, bucket)
 		if !a.AsOf.IsZero() {
 			b = append(b, `,"as_of":"`+timeText(a.AsOf)+`"`...)
 		}
@@ -174,12 +195,15 @@ func encodeNDJSON(a *answer) []byte {
 	return b
 }
 
-// encodeCSV writes the columns date, event_type, the numbers, finality and
-// as_of, of those that the answer has.
+// encodeCSV writes the columns date, event_type, the dimensions, the numbers,
+// finality and as_of, of those that the answer has.
 func encodeCSV(a *answer) []byte {
 	b := []byte("date")
 	if !a.Total {
 		b = append(b, ",event_type"...)
+	}
+	for _, name := range a.GroupBy {
+		b = ingest.AppendCell(append(b, ','), name)
 	}
 	for _, n := range a.numbers {
 		b = append(append(b, ','), n.name...)
@@ -198,6 +222,9 @@ func encodeCSV(a *answer) []byte {
 		b = append(b, dateText(a, bucket.Start)...)
 		if !a.Total {
 			b = ingest.AppendCell(append(b, ','), bucket.Type)
+		}
+		for _, value := range bucket.Group {
+			b = ingest.AppendCell(append(b, ','), value)
 		}
 		for _, n := range a.numbers {
 			b = strconv.AppendInt(append(b, ','), n.of(bucket), 10)

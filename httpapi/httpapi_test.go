@@ -43,11 +43,15 @@ type setup struct {
 	service eventmetrics.Options
 	idle    bool   // no workers
 	prefix  string // where the handler is mounted
+	store   *customstore.Store
 }
 
 func start(t *testing.T, s setup) *api {
 	t.Helper()
-	a := &api{t: t, store: customstore.New()}
+	a := &api{t: t, store: s.store}
+	if a.store == nil {
+		a.store = customstore.New()
+	}
 	q := customqueue.New(&customqueue.Options{Retry: queue.Retry{Base: time.Millisecond}})
 	if s.store == nil {
 		s.store = a.store
@@ -130,7 +134,12 @@ func (a *api) csv(path, content string, headers ...string) answer {
 // count uploads rows and waits until they count, once more if they are there.
 func (a *api) count(rows string) string {
 	a.t.Helper()
-	res := a.csv("/uploads?process=true&on_duplicate=allow", header+rows, "Prefer", "wait=30")
+	return a.countFile(header + rows)
+}
+
+func (a *api) countFile(content string) string {
+	a.t.Helper()
+	res := a.csv("/uploads?process=true&on_duplicate=allow", content, "Prefer", "wait=30")
 	body := res.json(a.t)
 	if res.status != http.StatusCreated || body["status"] != "completed" {
 		a.t.Fatalf("upload answered %d: %s", res.status, res.body)

@@ -29,19 +29,22 @@ func (h *Handler) metrics(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if asked.sliced() {
+		w.Header().Set("Unattributed-Count", strconv.FormatInt(asked.said.Unattributed, 10))
+	}
 	if body == nil {
 		return noMetrics(w)
 	}
 	w.Header().Set("Content-Type", format.content)
 	w.Header().Set("Vary", "Accept, Authorization")
-	w.Header().Set("Cache-Control", cacheControl(asked.finality))
+	w.Header().Set("Cache-Control", cacheControl(asked.said.Finality))
 	sendTagged(w, r, body)
 	return nil
 }
 
 // series returns the answer to a query, nil if there is nothing, when it is its
 // turn.
-func (h *Handler) series(ctx context.Context, a *answer, format format) ([]byte, error) {
+func (h *Handler) series(ctx context.Context, a *answer, format format) (_ []byte, err error) {
 	select {
 	case h.queries <- struct{}{}:
 		defer func() { <-h.queries }()
@@ -49,12 +52,10 @@ func (h *Handler) series(ctx context.Context, a *answer, format format) ([]byte,
 		return nil, ctx.Err()
 	}
 	a.Fill = a.Fill || format.fill
-	all, err := h.svc.Answer(ctx, a.Series)
-	if err != nil || len(all.Buckets) == 0 {
+	if a.said, err = h.svc.Answer(ctx, a.Series); err != nil || len(a.said.Buckets) == 0 {
 		return nil, err
 	}
-	a.finality = all.Finality
-	a.take(all.Buckets)
+	a.take(a.said.Buckets)
 	return format.encode(a), nil
 }
 

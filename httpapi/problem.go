@@ -37,6 +37,8 @@ const (
 	CodeNoValidRow          Code = "no_valid_row"
 	CodeTooManyErrors       Code = "too_many_errors"
 	CodeKeyReused           Code = "idempotency_key_reused"
+	CodeUnknownDimension Code = "unknown_dimension"
+	CodeNoGroupUniques   Code = "no_group_uniques"
 	CodeTooManyRequests     Code = "too_many_requests"
 	CodeAsOfInFuture        Code = "as_of_in_future"
 	CodeInternal            Code = "internal"
@@ -109,6 +111,9 @@ func toProblem(err error) problem {
 	if unknown, ok := errors.AsType[*eventmetrics.UnknownSchemaError](err); ok {
 		return badRequest("schema: " + strings.TrimPrefix(unknown.Error(), "eventmetrics: "))
 	}
+	if unknown, ok := errors.AsType[*eventmetrics.UnknownDimensionError](err); ok {
+		return dimensionProblem(unknown)
+	}
 	if rejected, ok := errors.AsType[*eventmetrics.RejectedError](err); ok {
 		return rejectedProblem(rejected)
 	}
@@ -166,6 +171,10 @@ func knownProblems() []knownProblem {
 		{metrics.ErrNoUniques, problem{
 			status: http.StatusBadRequest, code: CodeBadRequest, detail: "uniques needs an interval of day, week or month, and UTC",
 		}},
+		{metrics.ErrNoGroupUniques, problem{
+			status: http.StatusUnprocessableEntity, code: CodeNoGroupUniques,
+			detail: "uniques: distinct candidates are not known by dimension; leave out uniques, or group_by and where",
+		}},
 		{metrics.ErrBadRange, problem{status: http.StatusBadRequest, code: CodeBadRequest, detail: "from is after to"}},
 		{eventmetrics.ErrFuture, problem{
 			status: http.StatusUnprocessableEntity, code: CodeAsOfInFuture,
@@ -185,6 +194,15 @@ func knownProblems() []knownProblem {
 		{queue.ErrUnavailable, awayProblem("the queue is away; try again")},
 		{context.Canceled, problem{status: 499, code: CodeTimeout, detail: "the client went away"}},
 		{context.DeadlineExceeded, problem{status: http.StatusServiceUnavailable, code: CodeBusy, detail: "it took too long"}},
+	}
+}
+
+// dimensionProblem names the dimensions that there are.
+func dimensionProblem(e *eventmetrics.UnknownDimensionError) problem {
+	return problem{
+		status: http.StatusUnprocessableEntity, code: CodeUnknownDimension,
+		detail:  strings.TrimPrefix(e.Error(), "eventmetrics: "),
+		members: map[string]any{"dimensions": nonNil(e.Known)},
 	}
 }
 

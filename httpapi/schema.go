@@ -24,7 +24,8 @@ func (h *Handler) schema(w http.ResponseWriter, r *http.Request) error {
 			"timestamp":  schema.Time,
 			"subject":    o.Subject,
 		},
-		"rules": rules(schema.Rules),
+		"dimensions": nonNil(o.Dimensions),
+		"rules":      rules(schema.Rules),
 		"limits": object{
 			"upload_bytes": o.MaxUploadBytes,
 			"rows":         o.Limits.Rows,

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	"github.com/eventmetrics/eventmetrics/internal/table"
 	"github.com/eventmetrics/eventmetrics/metrics"
@@ -30,10 +31,16 @@ func encodeText(a *answer) []byte {
 	if a.Finality {
 		t.Notes = append(t.Notes, finalityNotes(finalities)...)
 	}
+	if n := a.said.Unattributed; n > 0 {
+		t.Notes = append(t.Notes, fmt.Sprintf("%d events not broken down", n))
+	}
+	if n := a.said.Folded; n > 0 {
+		t.Notes = append(t.Notes, fmt.Sprintf("%d groups in %s", n, metrics.Other))
+	}
 	return []byte(t.Text(cmp.Or(a.columns, defaultColumns)))
 }
 
-// textRows collects the buckets of each type.
+// textRows collects the buckets of each type and group.
 func textRows(a *answer, points int) []table.Row {
 	var rows []table.Row
 	var sums []*metrics.Bucket // of all points
@@ -43,11 +50,12 @@ func textRows(a *answer, points int) []table.Row {
 		point++
 		for i := range group {
 			b := &group[i]
-			at, known := place[b.Type]
+			name := textName(a, b)
+			at, known := place[name]
 			if !known {
 				at = len(rows)
-				place[b.Type] = at
-				rows = append(rows, table.Row{Name: b.Type, Counts: make([]int64, points)})
+				place[name] = at
+				rows = append(rows, table.Row{Name: name, Counts: make([]int64, points)})
 				sums = append(sums, &metrics.Bucket{Subjects: &metrics.Sketch{}, PreviousSubjects: &metrics.Sketch{}})
 			}
 			rows[at].Counts[point] = b.Count
@@ -57,11 +65,20 @@ func textRows(a *answer, points int) []table.Row {
 	for i := range rows {
 		rows[i].Previous = sums[i].Previous
 		rows[i].Uniques, rows[i].PreviousUniques = sums[i].Uniques(), sums[i].PreviousUniques()
-		if a.Total {
-			rows[i].Name = "(all)"
-		}
 	}
 	return rows
+}
+
+// textName joins what a bucket is called.
+func textName(a *answer, b *metrics.Bucket) string {
+	var names []string
+	if !a.Total {
+		names = append(names, b.Type)
+	}
+	for _, value := range b.Group {
+		names = append(names, cmp.Or(value, "(empty)"))
+	}
+	return cmp.Or(strings.Join(names, " / "), "(all)")
 }
 
 // finalityNotes counts the points that are not settled.
