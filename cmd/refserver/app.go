@@ -50,6 +50,7 @@ func open(ctx context.Context, c *config) (_ *app, err error) {
 	}
 	a.service = eventmetrics.New(a.backends.Store, a.backends.Queue, &eventmetrics.Options{
 		Schemas:        c.schemas,
+		Dimensions:     c.dimensions,
 		MaxUploadBytes: c.maxUploadBytes,
 		CleanupEvery:   c.cleanupEvery,
 		CleanupTTL:     c.cleanupTTL,

@@ -6,8 +6,10 @@ import (
 	"math"
 	"net/netip"
 	"os"
+	"strings"
 	"time"
 
+	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/internal/schemafile"
 	"github.com/eventmetrics/eventmetrics/internal/settings"
@@ -29,6 +31,7 @@ type config struct {
 	maxUploadBytes int64
 	maxUploads     int
 	schemas        map[string]ingest.Schema
+	dimensions     []string
 	uploadLimit    int64
 	uploadWindow   time.Duration
 	trusted        []netip.Prefix
@@ -65,6 +68,7 @@ func (c *config) commonSettings() []settings.Setting {
 		settings.New("MONGO_URI", "", "MongoDB `database` of batches and events, mongodb://user:password@host/database; empty for SQLite in DATA_DIR", checked(&c.mongoURI, mongostore.CheckURI)),
 		settings.New("REDIS_URL", "", "Redis `server` of the queue and the upload limit, redis://user:password@host:6379/0; empty for SQLite and memory", settings.Text(&c.redisURL)),
 		settings.New("DATA_DIR", "data", "`directory` of what is kept in SQLite", settings.Text(&c.dataDir)),
+		settings.New("DIMENSIONS", "", "up to three `columns`, with commas between them, by whose values metrics can be grouped and filtered; the same for all replicas", c.readDimensions),
 		settings.New("LOG_LEVEL", "info", "debug, info, warn or error", settings.Level(&c.logLevel)),
 		settings.New("LOG_JSON", "false", "log JSON instead of text", settings.Bool(&c.logJSON)),
 		settings.New("WORKERS", "4", "jobs at a time", settings.Int(&c.workers, 1, 10_000)),
@@ -99,6 +103,17 @@ func (c *config) readSchemas(file string) error {
 	}
 	c.schemas, err = schemafile.Parse(text)
 	return err
+}
+
+func (c *config) readDimensions(list string) error {
+	c.dimensions = nil
+	if list == "" {
+		return nil
+	}
+	for name := range strings.SplitSeq(list, ",") {
+		c.dimensions = append(c.dimensions, strings.TrimSpace(name))
+	}
+	return (&eventmetrics.Options{Dimensions: c.dimensions}).Validate()
 }
 
 func (c *config) trust(v string) (err error) {

@@ -23,7 +23,7 @@ func hostileRows() string {
 // script is what is asked of every backend: the documented requests, in the
 // documented forms, with what goes wrong.
 func script() []step {
-	all := [][]step{uploads(), uploadsThatAreRefused(), processing(), queries(), batchRequests(), tolerances(), repairs(), duplicates(), adminRequests(), badRequests()}
+	all := [][]step{uploads(), uploadsThatAreRefused(), processing(), queries(), groups(), batchRequests(), tolerances(), repairs(), duplicates(), adminRequests(), badRequests()}
 	var script []step
 	for _, part := range all {
 		script = append(script, part...)
@@ -128,6 +128,27 @@ func queries() []step {
 		{about: "explain a dot", request: "GET /metrics/explain?date=2025-12-01&event_type=a.b"},
 		{about: "explain nothing", request: "GET /metrics/explain?date=2025-12-01&event_type=nothing"},
 		{about: "explain without a type", request: "GET /metrics/explain?date=2025-12-01"},
+	}
+}
+
+func groups() []step {
+	get := func(about, query string) step { return step{about: about, request: "GET /metrics?" + query} }
+	rows := "candidate_id,test_id,event_type,timestamp,country\nC1,T1,grouped,2025-12-05T10:00:00Z,np\nC2,T1,grouped,2025-12-05T22:00:00Z,de\n" +
+		"C3,\"T,2\",grouped,2025-12-05T10:00:00Z,\nC3,a.b,grouped,2025-12-06T10:00:00Z,$x\nC3,__other__,grouped,2025-12-06T10:00:00Z,__unknown__\n"
+	return []step{
+		{about: "a batch with countries", request: "POST /uploads?process=true", headers: []string{"Content-Type", "text/csv", "Prefer", "wait=30"}, body: rows},
+		get("by test", "from=2025-12-05&to=2025-12-06&group_by=test_id"),
+		get("by country and test of all types, as CSV", "from=2025-12-05&to=2025-12-06&group_by=country,test_id&group=none&format=csv"),
+		get("by test, as NDJSON", "date=2025-12-06&group_by=test_id&format=ndjson"),
+		get("by test, as a table", "from=2025-12-05&to=2025-12-06&group_by=test_id&format=text"),
+		get("hours by country", "date=2025-12-06&group_by=country&interval=hour&tz=Asia/Kathmandu"),
+		get("the greatest test", "interval=all&group_by=test_id&top=1"),
+		get("one test, or another, of one country", "where.test_id=T1&where.test_id=T,2&where.country=np"),
+		get("one test, with zeros and beside the days before", "from=2025-12-05&to=2025-12-06&where.test_id=T1&fill=zero&compare=previous_period&event_type=grouped"),
+		get("a filter that nothing has", "where.test_id=T999"),
+		get("an unknown dimension", "group_by=tset_id"),
+		get("uniques are not known by dimension", "group_by=test_id&uniques=true"),
+		get("a dimension twice", "group_by=test_id,test_id"),
 	}
 }
 

@@ -91,7 +91,7 @@ func newTranscript(t *testing.T, pairs []string) *transcript {
 	t.Chdir(t.TempDir()) // without an .env
 	c, err := load(nil, env(append([]string{
 		"ADMIN_TOKEN", "secret", "DATA_DIR", t.TempDir(), "UPLOAD_LIMIT", "60", "UPLOAD_WINDOW_SECONDS", "3600", "LOG_LEVEL", "error",
-		"AUDIT_INTERVAL_SECONDS", "0",
+		"AUDIT_INTERVAL_SECONDS", "0", "DIMENSIONS", "test_id,country",
 	}, pairs...)...))
 	if err != nil {
 		t.Fatal(err)

@@ -69,5 +69,5 @@ func (c *importConfig) run(ctx context.Context) (report *legacy.Report, err erro
 		return nil, err
 	}
 	defer func() { err = cmp.Or(err, target.Close()) }()
-	return legacy.Import(ctx, source, target.Store, target.Queue, &legacy.Options{Process: c.which, Logger: logger})
+	return legacy.Import(ctx, source, target.Store, target.Queue, &legacy.Options{Process: c.which, Dimensions: c.dimensions, Logger: logger})
 }

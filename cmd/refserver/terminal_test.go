@@ -361,11 +361,17 @@ started                            11    10  2025-11-08  █▁▂
 	if err := p.run("metrics", "-event-type", "started", "-as-of", time.Now().UTC().Format(time.RFC3339Nano)); err != nil || !strings.Contains(p.seen(), ", as of 20") {
 		t.Errorf("as of now: %v, %s", err, p.seen())
 	}
+	if err := p.run("metrics", "-to", "2025-11-08", "-group-by", "test_id,country", "-where", "test_id=T1", "-where", "test_id=T2", "-top", "1"); err != nil || !strings.Contains(p.seen(), "\nstarted / T1 / (empty)     10    10  2025-11-08  █\n") {
+		t.Errorf("by dimensions: %v", err)
+	}
+	if err := p.run("metrics", "-top", "1", "-other", "-finality"); err != nil || !strings.Contains(p.seen(), "\n__other__       2     2  2025-11-10  ▁▁█\n2025-11-08 to 2025-11-10, 3 points, 3 settled\n") {
+		t.Errorf("with the rest and finality: %v", err)
+	}
 	if err := p.run("metrics", "-from", "2031-01-01"); err != nil || p.seen() != "" || !strings.HasSuffix(p.err.String(), "no metrics found\n") {
 		t.Errorf("nothing: %v", err)
 	}
 	for want, args := range map[string][]string{
-		"unknown time zone": {"-tz", "Mars"}, "want one of": {"-format", "xml"}, "compare: ": {"-compare", "previous_year"}, "as_of: ": {"-as-of", "2999-01-01T00:00:00Z"}, "unknown argument": {"now"}, "want http://": {"-url", "u:hunter2@h"},
+		"unknown time zone": {"-tz", "Mars"}, "want one of": {"-format", "xml"}, "compare: ": {"-compare", "previous_year"}, "as_of: ": {"-as-of", "2999-01-01T00:00:00Z"}, "want dimension=value": {"-where", "test_id"}, "there are test_id, country": {"-group-by", "tset_id"}, "unknown argument": {"now"}, "want http://": {"-url", "u:hunter2@h"},
 	} {
 		if err := p.run(append([]string{"metrics"}, args...)...); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%v: %v", args, err)

@@ -53,6 +53,8 @@ func (w Which) has(b *batch) bool {
 type Options struct {
 	// Process says which batches are processed; default Tried.
 	Process Which
+	// Dimensions are those of the servers that work on the data.
+	Dimensions []string
 	// Logger gets one record a batch; nil discards them.
 	Logger *slog.Logger
 }
@@ -79,6 +81,7 @@ func Import(ctx context.Context, src *Source, st store.Store, q queue.Queue, opt
 	i.opts.Process = cmp.Or(i.opts.Process, Tried)
 	i.opts.Logger = cmp.Or(i.opts.Logger, slog.New(slog.DiscardHandler))
 	i.service = eventmetrics.New(st, q, &eventmetrics.Options{
+		Dimensions:     i.opts.Dimensions,
 		KeyTTL:         keyTTL,
 		MaxUploadBytes: 1 << 50, // it was taken once
 		CleanupEvery:   -1,

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/eventmetrics/eventmetrics/internal/client"
 	"github.com/eventmetrics/eventmetrics/internal/settings"
@@ -28,7 +29,11 @@ func Metrics(ctx context.Context, t *Terminal, args []string) error {
 		parameter(query, "event_type", "event-type", "only this `type`; may be repeated"),
 		parameter(query, "compare", "compare", "also an earlier range: previous_period or previous_year; needs -from and -to"),
 		parameter(query, "as_of", "as-of", "as it stood at this `moment`, 2006-01-02T15:04:05Z"),
-		parameter(query, "top", "top", "only the `N` most frequent types"),
+		parameter(query, "group_by", "group-by", "also by `dimensions`, with commas between them"),
+		settings.Setting{Flag: "where", Usage: "only with `dimension=value`; may be repeated", Set: addWhere(query)},
+		parameter(query, "top", "top", "only the `N` most frequent types, or groups"),
+		settings.Setting{Flag: "other", Switch: true, Usage: "also the sum of the types that -top leaves out", Set: addSwitch(query, "other")},
+		settings.Setting{Flag: "finality", Switch: true, Usage: "also how many points are open, pending, settled and sealed", Set: addSwitch(query, "finality")},
 		settings.Setting{Flag: "format", Default: "table", Usage: "table, json or csv", Set: oneOf(&format, "table", "json", "csv")})
 	if err != nil {
 		return err
@@ -60,6 +65,30 @@ func parameter(query url.Values, name, flag, usage string) settings.Setting {
 		}
 		return nil
 	}}
+}
+
+// addWhere adds a filter dimension=value.
+func addWhere(query url.Values) func(string) error {
+	return func(v string) error {
+		if v == "" {
+			return nil
+		}
+		dimension, value, ok := strings.Cut(v, "=")
+		if !ok {
+			return fmt.Errorf("%.40q: want dimension=value", v)
+		}
+		query.Add("where."+dimension, value)
+		return nil
+	}
+}
+
+func addSwitch(query url.Values, name string) func(string) error {
+	return func(v string) error {
+		if v != "" {
+			query.Set(name, v)
+		}
+		return nil
+	}
 }
 
 // oneOf takes one of some words.
