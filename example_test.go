@@ -59,6 +59,49 @@ func Example() {
 	// <nil>
 }
 
+func ExampleService_Answer() {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	service := eventmetrics.New(customstore.New(), customqueue.New(nil), &eventmetrics.Options{
+		Dimensions: []string{"test_id", "country"},
+	})
+	done := make(chan error)
+	go func() { done <- service.Run(ctx) }()
+	file := "candidate_id,test_id,event_type,timestamp,country\n" +
+		"C1,T1,started,2025-11-08T09:00:00Z,np\nC2,T1,started,2025-11-08T10:00:00Z,de\nC3,T2,started,2025-11-08T11:00:00Z,np\n"
+	receipt, err := service.Upload(ctx, eventmetrics.File{Body: strings.NewReader(file)})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := service.Process(ctx, receipt.Batch.ID); err != nil {
+		fmt.Println(err)
+		return
+	}
+	if _, err := service.Wait(ctx, receipt.Batch.ID); err != nil {
+		fmt.Println(err)
+		return
+	}
+	answer, err := service.Answer(ctx, metrics.Series{
+		GroupBy: []string{"test_id"},
+		Where:   map[string][]string{"country": {"np"}},
+	})
+	for _, b := range answer.Buckets {
+		fmt.Println(b.Start.Format(time.DateOnly), b.Type, b.Group, b.Count)
+	}
+	fmt.Println(answer.Unattributed, "unattributed", err)
+	_, err = service.Answer(ctx, metrics.Series{GroupBy: []string{"tset_id"}})
+	fmt.Println(err)
+	stop()
+	fmt.Println(<-done)
+	// Output:
+	// 2025-11-08 started [T1] 1
+	// 2025-11-08 started [T2] 1
+	// 0 unattributed <nil>
+	// eventmetrics: unknown dimension "tset_id"; there are test_id, country
+	// <nil>
+}
+
 func ExampleOptions_beforeAccept() {
 	service := eventmetrics.New(customstore.New(), customqueue.New(nil), &eventmetrics.Options{
 		BeforeAccept: func(_ context.Context, e *metrics.Event) error {

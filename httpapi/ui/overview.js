@@ -24,12 +24,12 @@ export async function overview(root, { signal }) {
   const model = arrange(q, found);
   const body = model.sum === 0 ? await nothing(q, signal) : [
     cards(q, model, found),
-    h('section', { class: 'card' }, h('header', null, h('h2', null, 'Events by type'), tools(q)), legend(q, model), figure(q, model, signal), twin(q, model)),
+    h('section', { class: 'card' }, h('header', null, h('h2', null, `Events by ${found.by || 'type'}`), tools(q, found.by)), legend(q, model), figure(q, model, signal), twin(q, model)),
     h('div', { class: 'pair' },
       h('section', { class: 'card' }, h('h2', null, 'Hours of the week'), found.hours ? heatmap(found.hours) : h('p', { class: 'quiet' }, 'Choose 400 days or fewer to see the hours.')),
       typesTable(q, model, found)),
   ];
-  put(root, h('h1', { class: 'vh' }, 'Overview'), controls(q), body);
+  put(root, h('h1', { class: 'vh' }, 'Overview'), controls(q, found), body);
   if (isDate(params().get('day'))) open(params().get('day'), params().get('of') ?? '');
   watch(before, signal);
 }
@@ -45,34 +45,41 @@ async function read(q, signal) {
     get('schema', signal),
   ]);
   const some = sums.total_count > 0;
+  const by = schema.dimensions.includes(q.by) ? q.by : '';
+  const parts = grouped(by);
   const [byType, totals, hours, people] = await Promise.all([
-    some ? ask({ interval: q.interval }) : none,
-    some ? ask({ ...beside, interval: 'all' }) : none,
+    some ? ask({ ...parts, interval: q.interval }) : none,
+    some ? ask({ ...parts, ...beside, interval: 'all' }) : none,
     some && q.days <= 400 ? ask({ ...beside, interval: 'hour', group: 'none' }) : null,
     some && q.zone === 'UTC' ? ask({ ...beside, interval: 'all', group: 'none', uniques: 'true' }) : null,
   ]);
   return {
     sum: sums.total_count, previous: sums.previous, axis: sums.data, subject: schema.columns.subject,
-    byType: byType.data, totals: totals.data, hours: hours?.data, people: people?.data,
+    by, dimensions: schema.dimensions, byType: byType.data, totals: totals.data, hours: hours?.data, people: people?.data,
   };
 }
 
 const none = { data: [] };
 
+/** What asks for the values of a dimension instead of event types. */
+const grouped = (by) => (by ? { group: 'none', group_by: by } : {});
+
 const pairs = (values) => Object.entries(values).flatMap(([name, value]) => [value].flat().map((v) => [name, v]));
 
 /** Puts the answers in the shape that the page is drawn from. */
-function arrange(q, { sum, axis, byType, totals }) {
+function arrange(q, { sum, axis, by, byType, totals }) {
+  const nameOf = (m) => (by ? m[by] || '(empty)' : m.event_type);
   const index = new Map(axis.map((b, i) => [b.date, i]));
   const lines = new Map();
   for (const { date, metrics: all } of byType) {
     for (const m of all) {
-      if (!lines.has(m.event_type)) lines.set(m.event_type, new Array(axis.length).fill(0));
-      lines.get(m.event_type)[index.get(date)] = m.count;
+      const name = nameOf(m);
+      if (!lines.has(name)) lines.set(name, new Array(axis.length).fill(0));
+      lines.get(name)[index.get(date)] = m.count;
     }
   }
   const types = (totals[0]?.metrics ?? []).filter((m) => m.count > 0)
-    .map((m) => ({ name: m.event_type, count: m.count, before: m.previous_count, values: lines.get(m.event_type) ?? [] }))
+    .map((m) => ({ name: nameOf(m), count: m.count, before: m.previous_count, values: lines.get(nameOf(m)) ?? [] }))
     .sort((a, b) => b.count - a.count);
   const series = types.slice(0, coloured).map((t) => ({ name: t.name, values: t.values }));
   if (types.length > coloured) {
@@ -80,13 +87,13 @@ function arrange(q, { sum, axis, byType, totals }) {
     series.push({ name: `${rest.length} others`, rest: true, values: axis.map((_, i) => rest.reduce((sum, t) => sum + (t.values[i] ?? 0), 0)) });
   }
   return {
-    sum, axis, types, series,
+    sum, axis, by, types, series,
     names: axis.map((b) => bucket(b.date, q.interval)),
     open: axis.findIndex((b) => b.finality === 'open'),
   };
 }
 
-function controls(q) {
+function controls(q, { by, dimensions }) {
   const date = (name, label) => h('label', null, h('span', { class: 'vh' }, label), h('input', { type: 'date', name, value: q[name], required: true }));
   const pick = (e) => {
     const form = new FormData(e.currentTarget.form ?? e.currentTarget);
@@ -103,6 +110,7 @@ function controls(q) {
     h('form', { class: 'dates', onsubmit: pick }, date('from', 'First day'), h('span', { 'aria-hidden': 'true' }, '–'), date('to', 'Last day'),
       h('button', { class: q.range === 'custom' ? 'chosen' : '' }, 'Custom')),
     choice('by', intervals(q.days), q.interval, 'interval'),
+    dimensions.length ? choice('grouped by', ['', ...dimensions], by, 'group', { '': 'event type' }) : null,
     choice('against', Object.keys(comparisons), q.compare, 'compare', comparisons),
     choice('zone', zones(q.zone), q.zone, 'tz'),
     q.types.length ? h('a', { class: 'pill', href: changed({ type: null }) }, `only ${q.types.join(', ')} ✕`) : null);
@@ -134,8 +142,8 @@ function change(now, before, span) {
     `${sign} ${percent(Math.abs(part))}`, h('span', { class: 'vh' }, ` ${part < 0 ? 'less' : 'more'} than in ${span}`));
 }
 
-function tools(q) {
-  const query = new URLSearchParams(pairs({ from: q.from, to: q.to, interval: q.interval, tz: q.zone, event_type: q.types }));
+function tools(q, by) {
+  const query = new URLSearchParams(pairs({ ...grouped(by), from: q.from, to: q.to, interval: q.interval, tz: q.zone, event_type: q.types }));
   return h('div', { class: 'tools' },
     button('Export CSV', async () => {
       const response = await request(`metrics?${query}&format=csv`);
@@ -145,7 +153,7 @@ function tools(q) {
 }
 
 const legend = (q, model) => h('ul', { class: 'legend' }, model.series.map((s, i) => h('li', null, swatch(i),
-  s.rest ? s.name : h('a', { href: changed({ type: s.name }), title: `Only ${s.name}` }, s.name))),
+  s.rest || model.by ? s.name : h('a', { href: changed({ type: s.name }), title: `Only ${s.name}` }, s.name))),
 model.open >= 0 ? h('li', { class: 'quiet' }, h('span', { class: 'swatch hatch', 'aria-hidden': 'true' }), 'not over yet') : null);
 
 function figure(q, model, signal) {
@@ -155,7 +163,7 @@ function figure(q, model, signal) {
     if (signal.aborted) return;
     const end = stack(box, {
       names: model.names, series: model.series, open: model.open,
-      pick: (i, name) => pick(q, model.axis[i].date, model.series.some((s) => s.name === name && !s.rest) ? name : ''),
+      pick: (i, name) => pick(q, model.axis[i].date, !model.by && model.series.some((s) => s.name === name && !s.rest) ? name : ''),
     });
     signal.addEventListener('abort', end);
   });
@@ -196,11 +204,11 @@ function twin(q, model) {
 
 function typesTable(q, model, found) {
   const shown = params().has('all') ? model.types : model.types.slice(0, 12);
-  return h('section', { class: 'card' }, h('h2', null, 'Event types'),
+  return h('section', { class: 'card' }, h('h2', null, model.by || 'Event types'),
     h('div', { class: 'scroll' }, h('table', { class: 'types' },
-      h('thead', null, h('tr', null, ['Type', 'Trend'].map((t) => h('th', { scope: 'col' }, t)), ['Events', 'Share', 'Change'].map((t) => h('th', { scope: 'col', class: 'num' }, t)))),
+      h('thead', null, h('tr', null, [model.by ? 'Value' : 'Type', 'Trend'].map((t) => h('th', { scope: 'col' }, t)), ['Events', 'Share', 'Change'].map((t) => h('th', { scope: 'col', class: 'num' }, t)))),
       h('tbody', null, shown.map((t) => h('tr', null,
-        h('th', { scope: 'row' }, h('a', { class: 'name', href: changed({ type: t.name }), title: t.name }, t.name)),
+        h('th', { scope: 'row' }, model.by ? h('span', { class: 'name', title: t.name }, t.name) : h('a', { class: 'name', href: changed({ type: t.name }), title: t.name }, t.name)),
         h('td', null, spark(t.values)),
         h('td', { class: 'num' }, number(t.count)),
         h('td', { class: 'num' }, percent(t.count / model.sum)),

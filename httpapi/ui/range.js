@@ -45,7 +45,7 @@ export const comparisons = { previous_period: 'period before', previous_year: 'y
 export const ranges = { today: 'Today', '7d': '7 days', '28d': '28 days', '90d': '90 days', '12m': '12 months' };
 
 /**
- * Reads range, from, to, interval, compare, tz and type of the page's address, and
+ * Reads range, from, to, interval, compare, tz, type and group of the page's address, and
  * fills in what is missing.
  */
 export function readQuery(params) {
@@ -63,7 +63,7 @@ export function readQuery(params) {
   const fits = intervals(days);
   const interval = fits.includes(params.get('interval')) ? params.get('interval') : usual(days);
   const compare = Object.hasOwn(comparisons, params.get('compare') ?? '') ? params.get('compare') : 'previous_period';
-  return { zone, range, from, to, days, interval, compare, types: params.getAll('type'), now };
+  return { zone, range, from, to, days, interval, compare, types: params.getAll('type'), by: params.get('group') ?? '', now };
 }
 
 /** The intervals that make sense for a number of days. */

@@ -8,7 +8,9 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+	"github.com/google/go-cmp/cmp"
 
+	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
@@ -121,6 +123,25 @@ func TestNumbersStandBesideThoseOfAPeriodOrAYearBefore(t *testing.T) {
 	eval[any](p, `(() => { const s = [...document.querySelectorAll('.choice')].find((c) => c.innerText.startsWith('against')).querySelector('select'); s.value = 'previous_year'; s.dispatchEvent(new Event('change')) })()`)
 	p.see("▼ 50%")
 	p.wait(`location.search.includes('compare=previous_year') && !document.body.innerText.includes('▲') && !!document.querySelector('.types [title="against 8 Nov 2024 to 8 Nov 2024"]')`)
+}
+
+func TestNumbersAreGroupedByADimension(t *testing.T) {
+	t.Parallel()
+	v := serve(t, setup{service: eventmetrics.Options{Dimensions: []string{"test_id"}}})
+	v.upload("a.csv", header+"C1,<b>T1</b>,started,2025-11-08\nC2,<b>T1</b>,ended,2025-11-08\nC2,T2,started,2025-11-08\nC2,T2,started,2025-11-07\n", true)
+	p := open(t, wide, v.address("?range=custom&from=2025-11-08&to=2025-11-10"))
+	p.see("Events by type")
+	eval[any](p, `(() => { const s = [...document.querySelectorAll('.choice')].find((c) => c.innerText.startsWith('grouped by')).querySelector('select'); s.value = 'test_id'; s.dispatchEvent(new Event('change')) })()`)
+	p.see("Events by test_id")
+	p.wait(`location.search.includes('group=test_id') && !document.querySelector('[aria-busy]')`)
+	rows := p.table()
+	if d := cmp.Diff([]string{"2", "1", "3"}, rows["Sat, 8 Nov 2025"]); d != "" {
+		t.Errorf("%v: %s", rows, d)
+	}
+	types := eval[string](p, `document.querySelector('.types tbody').innerText`)
+	if !strings.HasPrefix(types, "<b>T1</b>") || strings.Contains(types, "started") {
+		t.Errorf("the table of values is %q", types)
+	}
 }
 
 func TestBatchesChangeAsTheyAreWorkedOn(t *testing.T) {

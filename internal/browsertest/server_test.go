@@ -38,6 +38,7 @@ type setup struct {
 	limiter ratelimit.Limiter
 	idle    bool   // nobody works
 	prefix  string // where the handler is mounted
+	service eventmetrics.Options
 }
 
 func serve(t *testing.T, s setup) *server {
@@ -52,7 +53,8 @@ func serve(t *testing.T, s setup) *server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = q.Close() })
-	v := &server{t: t, store: st, queue: q, service: eventmetrics.New(st, q, &eventmetrics.Options{AuditEvery: -1})}
+	s.service.AuditEvery = -1
+	v := &server{t: t, store: st, queue: q, service: eventmetrics.New(st, q, &s.service)}
 	v.handler, err = httpapi.New(v.service, &httpapi.Options{Token: token, Limiter: s.limiter})
 	if err != nil {
 		t.Fatal(err)

@@ -81,11 +81,22 @@ func (s *stack) mustUpload(t *testing.T, f *file, key string) string {
 	return id
 }
 
-// check compares the metrics with a recount.
+// check compares the metrics with a recount, and those by dimension with them.
 func (s *stack) check(t *testing.T, want counts) {
 	t.Helper()
 	if d := cmp.Diff(want, s.measure(t)); d != "" {
 		t.Errorf("metrics differ from the recount (-want +got):\n%s", d)
+	}
+	a, err := s.Answer(t.Context(), metrics.Series{GroupBy: []string{"test_id"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups := counts{}
+	for _, b := range a.Buckets {
+		groups[gen.Cell{Day: metrics.DayOf(b.Start), Type: b.Type}] += b.Count
+	}
+	if d := cmp.Diff(want, groups); d != "" || a.Unattributed > 0 {
+		t.Errorf("%d events are in no group; the groups differ from the recount (-want +got):\n%s", a.Unattributed, d)
 	}
 }
 

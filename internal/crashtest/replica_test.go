@@ -34,6 +34,7 @@ func replicaOptions() *eventmetrics.Options {
 		CleanupEvery:   2 * time.Second,
 		CleanupTTL:     5 * time.Second,
 		ReprocessEvery: 15 * time.Second,
+		Dimensions:     []string{"test_id"},
 	}
 }
 

@@ -36,6 +36,7 @@ func (s *stack) serve(o *eventmetrics.Options) {
 			CleanupEvery:   -1,
 			ReprocessEvery: -1,
 			CleanupTTL:     time.Nanosecond,
+			Dimensions:     []string{"test_id"},
 		}
 	}
 	s.Service = eventmetrics.New(s.store, s.queue, o)
