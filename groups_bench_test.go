@@ -21,7 +21,8 @@ import (
 )
 
 // BenchmarkDimensions uploads and records a file by none, one and three
-// dimensions: 100 tests, 20 countries and 3 devices, 20 event types on 30 days.
+// dimensions: 100 tests, 20 countries and 3 devices, 20 event types on 30 days,
+// whose events are in the order of time within an hour or so.
 func BenchmarkDimensions(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "events.csv")
 	writeDimensions(b, path)
@@ -93,8 +94,8 @@ func writeDimensions(b *testing.B, path string) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	first := time.Date(2025, 11, 1, 0, 0, 0, 0, time.UTC)
 	types, devices := benchTypes(), strings.Fields("phone tablet computer")
-	for range benchRows() {
-		at := first.Add(time.Duration(rng.IntN(30*86400)) * time.Second)
+	for i := range benchRows() {
+		at := first.Add(time.Duration(i*30*86400/benchRows()+rng.Int64N(3600)) * time.Second)
 		_, _ = fmt.Fprintf(w, "C%06d,T%03d,%s,%s,c%02d,%s\n", rng.IntN(100_000), rng.IntN(100), types[rng.IntN(20)], at.Format(time.RFC3339), rng.IntN(20), devices[rng.IntN(3)])
 	}
 	if err := w.Flush(); err != nil {

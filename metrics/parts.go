@@ -28,6 +28,22 @@ func (c Contribution) Groups() Contribution {
 	return slices.DeleteFunc(slices.Clone(c), isTotal)
 }
 
+// WithGroups returns c with groups put behind their totals; both ascend. The
+// result shares the memory of both.
+func (c Contribution) WithGroups(groups Contribution) Contribution {
+	if len(groups) == 0 {
+		return c
+	}
+	all := make(Contribution, 0, len(c)+len(groups))
+	for i := range c {
+		for len(groups) > 0 && groups[0].Compare(&c[i]) < 0 {
+			all, groups = append(all, groups[0]), groups[1:]
+		}
+		all = append(all, c[i])
+	}
+	return append(all, groups...)
+}
+
 // Totals returns the totals of c without the groups. It does not change c, and
 // may return it.
 func (c Contribution) Totals() Contribution {

@@ -50,6 +50,26 @@ func TestPartsJoinToTheWhole(t *testing.T) {
 	}
 }
 
+func TestGroupsPartAndJoin(t *testing.T) {
+	at := time.Date(2025, 11, 8, 10, 0, 0, 0, time.UTC)
+	var events []metrics.Event
+	for i, value := range []string{"x", "y", "x", ""} {
+		e := metrics.Event{Type: "ab"[i%2 : i%2+1], Time: at.AddDate(0, 0, i/2), Fields: []metrics.Field{{Name: "d", Value: value}}}
+		events = append(events, e)
+	}
+	c := aggregateBy(t, []string{"d"}, events...)
+	totals, groups := c.Totals(), c.Groups()
+	if len(totals) != 4 || len(groups) != 4 || totals.Events() != 4 || groups.Events() != 0 {
+		t.Errorf("totals %v, groups %v", totals, groups)
+	}
+	if d := diff(c, totals.WithGroups(groups)); d != "" {
+		t.Error(d)
+	}
+	if d := diff(totals, totals.WithGroups(nil)); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestPartsOfDifferentContributionsDoNotJoin(t *testing.T) {
 	c := twoTypes(t)
 	counts := encoded(t, c, metrics.Query{Slots: true})

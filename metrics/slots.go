@@ -62,7 +62,7 @@ func (s *Slots) Add(slot int, n int64) {
 		s.all[slot] += n
 		return
 	}
-	i, found := slices.BinarySearchFunc(s.few, slot, func(e int64, slot int) int { return int(e&0xff) - slot })
+	i, found := s.find(slot)
 	switch {
 	case n == 0:
 	case found && s.few[i]>>8 == -n:
@@ -75,6 +75,19 @@ func (s *Slots) Add(slot int, n int64) {
 		s.widen()
 		s.all[slot] += n
 	}
+}
+
+// find returns the place of a slot in few, which is where the last one was or
+// behind it as long as times ascend.
+func (s *Slots) find(slot int) (place int, found bool) {
+	if last := len(s.few) - 1; last < 0 || int(s.few[last]&0xff) <= slot {
+		found = last >= 0 && int(s.few[last]&0xff) == slot
+		if !found {
+			last++
+		}
+		return last, found
+	}
+	return slices.BinarySearchFunc(s.few, slot, func(e int64, slot int) int { return int(e&0xff) - slot })
 }
 
 // Each returns the slots that count something, ascending, with their counts.

@@ -197,10 +197,7 @@ func (s *Store) settled(ctx context.Context, v *view) (metrics.Contribution, err
 		return totals, err
 	}
 	groups, err := s.readGroups(ctx, v.days, v.q)
-	if err != nil || len(groups) == 0 {
-		return totals, err
-	}
-	return metrics.Merge(totals, groups), nil
+	return totals.WithGroups(groups), err
 }
 
 func (s *Store) settledTotals(ctx context.Context, v *view) (metrics.Contribution, error) {

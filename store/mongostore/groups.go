@@ -73,6 +73,7 @@ func encodeGroups(c metrics.Contribution) ([]bson.Binary, error) {
 func (s *Store) addGroups(ctx context.Context, shares []shareDoc, totals []metrics.Contribution, q metrics.Query) error {
 	var keys []string
 	owner := map[string]int{}
+	groups := make([]metrics.Contribution, len(shares))
 	for i := range shares {
 		for n := range shares[i].Groups {
 			key := groupsKey(shares[i].ID, n)
@@ -92,8 +93,11 @@ func (s *Store) addGroups(ctx context.Context, shares []shareDoc, totals []metri
 			}
 			i := owner[d.ID]
 			shares[i].found++
-			totals[i] = metrics.Merge(totals[i], c)
+			groups[i] = append(groups[i], c...)
 		}
+	}
+	for i := range totals {
+		totals[i] = totals[i].WithGroups(groups[i])
 	}
 	return nil
 }

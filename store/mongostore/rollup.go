@@ -192,7 +192,7 @@ func (s *Store) readDay(ctx context.Context, r *rollupDoc, date string) (*dayDoc
 		return &d, nil, err
 	}
 	groups, err := s.readGroups(ctx, []dayDoc{d}, withAll)
-	return &d, metrics.Merge(totals, groups), err
+	return &d, totals.WithGroups(groups), err
 }
 
 // errMoved means that what was being read is of another generation by now.

@@ -131,7 +131,7 @@ func (d *encodedDay) decode(q metrics.Query) (metrics.Contribution, error) {
 		return totals, err
 	}
 	groups, err := metrics.DecodeContribution(d.groups, q)
-	return metrics.Merge(totals, groups), err
+	return totals.WithGroups(groups), err
 }
 
 func (d *encodedDay) totals(q metrics.Query) (metrics.Contribution, error) {

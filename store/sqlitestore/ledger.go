@@ -126,7 +126,7 @@ func (s *Store) Contribution(ctx context.Context, id string) (metrics.Contributi
 			return err
 		}
 		groups, err := ledgerGroups(ctx, tx, id)
-		c = metrics.Merge(totals, groups)
+		c = totals.WithGroups(groups)
 		return err
 	})
 	return c, wrap(ctx, err, "read contribution of batch %q", id)
