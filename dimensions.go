@@ -8,14 +8,13 @@ import (
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
-// Validate checks what could be wrong with options: Dimensions are at most
-// three, all different, and neither the event id, the event type nor the time
-// of Schema; nor have they the names that answers have for other things: date,
-// event_type, count, uniques, previous_count, previous_uniques and finality.
-func (o *Options) Validate() error {
+// validateDimensions checks that Dimensions are at most three, all different,
+// and neither the event id, the event type nor the time of Schema; nor may they
+// have the names that answers have for other things.
+func (o *Options) validateDimensions() error {
 	schema := o.Schema.WithDefaults()
 	if len(o.Dimensions) > metrics.MaxDimensions {
-		return fmt.Errorf("eventmetrics: %d dimensions, at most %d are possible", len(o.Dimensions), metrics.MaxDimensions)
+		return fmt.Errorf("eventmetrics: Options.Dimensions: there are %d, at most %d are possible", len(o.Dimensions), metrics.MaxDimensions)
 	}
 	taken := []string{
 		"", schema.EventID, schema.EventType, schema.Time,
@@ -23,7 +22,7 @@ func (o *Options) Validate() error {
 	}
 	for _, name := range o.Dimensions {
 		if slices.ContainsFunc(taken, func(other string) bool { return strings.EqualFold(name, other) }) {
-			return fmt.Errorf("eventmetrics: dimension %.40q: the name is empty, given twice, or has another meaning", name)
+			return fmt.Errorf("eventmetrics: Options.Dimensions: %.40q is empty, given twice, or has another meaning", name)
 		}
 		taken = append(taken, name)
 	}

@@ -181,14 +181,9 @@ func TestDimensionsAreChecked(t *testing.T) {
 		if err := (&eventmetrics.Options{Dimensions: dimensions}).Validate(); err == nil {
 			t.Errorf("%s: %q are valid", name, dimensions)
 		}
-		func() {
-			defer func() {
-				if recover() == nil {
-					t.Errorf("%s: New takes %q", name, dimensions)
-				}
-			}()
-			dimensional(nil, dimensions...)
-		}()
+		if err := dimensional(customstore.New(), dimensions...).Run(t.Context()); err == nil {
+			t.Errorf("%s: Run takes %q", name, dimensions)
+		}
 	}
 	r := dimensional(customstore.New(), "test_id", "place", "device")
 	var unknown *eventmetrics.UnknownDimensionError

@@ -27,7 +27,9 @@ type Options struct {
 	// and filtered; by default none. Rows of a file that lacks one have "" there.
 	// What was recorded before a column was a dimension is broken down by the
 	// next reprocess, but for sealed batches. All Services of a store should
-	// have the same ones. See Options.Validate.
+	// have the same ones. None may be the event id, the event type or the time of
+	// Schema, or date, event_type, count, uniques, previous_count,
+	// previous_uniques or finality, which answers have for other things.
 	Dimensions []string
 	// Limits bound a file.
 	Limits ingest.Limits

@@ -32,14 +32,9 @@ type Service struct {
 }
 
 // New returns a Service that borrows st and q: closing them is the caller's
-// business, after Run has returned. Nil options mean the defaults. It panics
-// with what Options.Validate says: whoever takes options from elsewhere asks
-// that first.
+// business, after Run has returned. Nil options mean the defaults.
 func New(st store.Store, q queue.Queue, opts *Options) *Service {
 	o := opts.withDefaults()
-	if err := o.Validate(); err != nil {
-		panic(err)
-	}
 	return &Service{
 		store:     st,
 		queue:     q,

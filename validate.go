@@ -13,7 +13,7 @@ import (
 // wrong, joined. [Service.Run] and httpapi.New refuse options that it does not
 // pass. Errors: *ingest.RuleError for a rule of a schema that makes no sense.
 func (o *Options) Validate() error {
-	wrong := []error{validateSchema("Schema", o.Schema)}
+	wrong := []error{validateSchema("Schema", o.Schema), o.validateDimensions()}
 	for _, name := range slices.Sorted(maps.Keys(o.Schemas)) {
 		wrong = append(wrong, validateSchema(fmt.Sprintf("Schemas[%q]", name), o.Schemas[name]))
 	}

@@ -184,6 +184,7 @@ func (r *route) checkParams(query url.Values) error {
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		switch {
 		case slices.Contains(r.params, name):
+		case strings.HasPrefix(name, "where.") && slices.Contains(r.params, anyWhere):
 		case len(r.params) == 0:
 			return badRequest(fmt.Sprintf("unknown parameter %.40q; there are none here", name))
 		default:

@@ -11,8 +11,12 @@ import (
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
+// anyWhere stands for the parameters where.NAME of each dimension NAME.
+const anyWhere = "where.NAME"
+
 var metricsParams = []string{
-	"date", "from", "to", "event_type", "interval", "tz", "uniques", "fill", "group", "compare", "top", "other", "finality", "as_of", "columns", "format",
+	"date", "from", "to", "event_type", "interval", "tz", "uniques", "fill", "group", "group_by", anyWhere,
+	"compare", "top", "other", "finality", "as_of", "columns", "format",
 }
 
 // metrics serves GET /metrics.
