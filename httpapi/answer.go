@@ -90,7 +90,7 @@ func parseAnswer(query url.Values) (*answer, error) {
 		return nil, badRequest("top: there are no event types with group=none")
 	}
 	if a.grouped() {
-		a.Groups = a.top
+		a.MaxGroups = a.top
 	}
 	return a, nil
 }

@@ -205,7 +205,7 @@ func TestCapsNeitherLoseNorOvercount(t *testing.T) {
 		ledger := metrics.Merge(capped(t, in), capped(t, more))
 		in = append(in, more...)
 		s := sliced(t)
-		s.Where, s.GroupBy, s.Groups = nil, []string{"test_id", "country"}, rapid.IntRange(1, 3).Draw(t, "named")
+		s.Where, s.GroupBy, s.MaxGroups = nil, []string{"test_id", "country"}, rapid.IntRange(1, 3).Draw(t, "named")
 		full := map[string]int64{}
 		for _, e := range in {
 			if selects(&s, &e) {
@@ -229,8 +229,8 @@ func TestCapsNeitherLoseNorOvercount(t *testing.T) {
 				t.Fatalf("%s counts %d, the events %d", name, b.Count, full[name])
 			}
 		}
-		if len(named) > s.Groups {
-			t.Fatalf("%d groups are named, want at most %d", len(named), s.Groups)
+		if len(named) > s.MaxGroups {
+			t.Fatalf("%d groups are named, want at most %d", len(named), s.MaxGroups)
 		}
 		sumsToTotals(t, &s, ledger, a)
 	})
@@ -239,7 +239,7 @@ func TestCapsNeitherLoseNorOvercount(t *testing.T) {
 // sumsToTotals reports buckets whose groups do not sum to the total.
 func sumsToTotals(t *rapid.T, s *metrics.Series, ledger metrics.Contribution, a metrics.Answer) {
 	totals := *s
-	totals.GroupBy, totals.Groups = nil, 0
+	totals.GroupBy, totals.MaxGroups = nil, 0
 	want, err := totals.Buckets(seq(ledger, totals.Query()))
 	if err != nil {
 		t.Fatal(err)

@@ -61,10 +61,10 @@ type Series struct {
 	// Where keeps the events that have one of the values of a dimension, for
 	// each dimension that it names.
 	Where map[string][]string
-	// Groups is the greatest number of groups of GroupBy, those with the
+	// MaxGroups is the greatest number of groups of GroupBy, those with the
 	// greatest sums of Count; the rest is added up under [Other]. 0 means
 	// MaxGroups.
-	Groups int
+	MaxGroups int
 }
 
 // Bucket is one point of a series.
@@ -161,7 +161,7 @@ func (s *Series) Answer(dailies, previous iter.Seq2[Daily, error]) (Answer, erro
 	}
 	var a Answer
 	if g.grouped() {
-		a.Folded = g.slicer.fold(cmp.Or(s.Groups, MaxGroups))
+		a.Folded = g.slicer.fold(cmp.Or(s.MaxGroups, MaxGroups))
 	}
 	if s.Fill {
 		if err := g.fill(); err != nil {

@@ -21,7 +21,7 @@ type Answer struct {
 	// PreviousUnattributed is the same of the earlier range.
 	PreviousUnattributed int64
 	// Folded is the number of groups that count under Other because there are
-	// more than Series.Groups.
+	// more than Series.MaxGroups.
 	Folded int
 }
 

@@ -23,7 +23,7 @@ import (
 
 var (
 	start = time.Date(2025, 11, 8, 0, 0, 0, 0, time.UTC)
-	all   = metrics.Query{Slots: true, Subjects: true}
+	all   = metrics.Query{Slots: true, Subjects: true, Groups: true}
 )
 
 // database is a database as people see it with their own tools.
@@ -39,15 +39,16 @@ func database(t *testing.T, uri string) *mongo.Database {
 
 func batchID(n int) string { return fmt.Sprintf("%08x-0000-7000-8000-%012x", n, n) }
 
-// random returns a contribution of n events on a few days.
+// random returns a contribution of n events on a few days, mostly with groups.
 func random(t *testing.T, rng *rand.Rand, n int) metrics.Contribution {
 	t.Helper()
-	a := metrics.NewAggregator(&metrics.AggregatorOptions{Subject: "candidate_id"})
+	by := [][]string{nil, {"test_id"}, {"candidate_id", "test_id"}}[rng.IntN(3)]
+	a := metrics.NewAggregator(&metrics.AggregatorOptions{Subject: "candidate_id", Dimensions: by})
 	for range n {
 		e := metrics.Event{
 			Type:   []string{"a.b", "$x", "done"}[rng.IntN(3)],
 			Time:   start.Add(time.Duration(rng.IntN(10*24*60)) * time.Minute),
-			Fields: []metrics.Field{{Name: "candidate_id", Value: strconv.Itoa(rng.IntN(500))}},
+			Fields: []metrics.Field{{Name: "candidate_id", Value: strconv.Itoa(rng.IntN(500))}, {Name: "test_id", Value: strconv.Itoa(rng.IntN(5))}},
 		}
 		if err := a.Add(&e); err != nil {
 			t.Fatal(err)

@@ -102,7 +102,7 @@ func dailyParts(c *check) {
 func dailyGroups(c *check) {
 	all := c.wide()
 	without := c.contributionBy(nil, someEvents(500))
-	other := c.contributionBy([]string{"note", "candidate_id", "test_id"}, someEvents(500))
+	other := c.contributionBy([]string{"note", "candidate_id", "test_id"}, someEvents(c.scaled(2500)))
 	c.recorded(without)
 	c.recorded(other)
 	all = append(all, without, other)
