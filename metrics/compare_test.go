@@ -21,11 +21,11 @@ func parseDay(t interface{ Fatal(...any) }, s string) metrics.Day {
 
 func compared(t interface{ Fatal(...any) }, s *metrics.Series, c metrics.Contribution) []metrics.Bucket {
 	before := s.Previous()
-	buckets, err := s.BucketsBeside(seq(c, s.Query()), seq(c, before.Query()))
+	a, err := s.Answer(seq(c, s.Query()), seq(c, before.Query()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return buckets
+	return a.Buckets
 }
 
 func TestPreviousRange(t *testing.T) {

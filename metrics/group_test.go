@@ -264,12 +264,12 @@ func TestGroupsFillAndCompare(t *testing.T) {
 		GroupBy: []string{"test_id"}, Fill: true, Compare: metrics.PreviousPeriod,
 	}
 	before := s.Previous()
-	buckets, err := s.BucketsBeside(seq(c, s.Query()), seq(c, before.Query()))
+	a, err := s.Answer(seq(c, s.Query()), seq(c, before.Query()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, b := range buckets {
+	for _, b := range a.Buckets {
 		got = append(got, fmt.Sprint(b.Start.Format("02 "), b.Type, " ", b.Group[0], " ", b.Count, " ", b.Previous))
 	}
 	want := []string{"08 a T1 2 0", "08 a T2 0 0", "08 a T3 0 1", "09 a T1 0 1", "09 a T2 1 0", "09 a T3 0 0"}

@@ -133,18 +133,13 @@ func (s *Series) Query() Query {
 // ascending by start, then type. Errors: those of Validate, ErrTooManyBuckets,
 // and the first error of dailies.
 func (s *Series) Buckets(dailies iter.Seq2[Daily, error]) ([]Bucket, error) {
-	return s.BucketsBeside(dailies, nil)
-}
-
-// BucketsBeside does what Buckets does for a series that compares: previous
-// is the answer to the Query of [Series.Previous]. Errors: those of Buckets.
-func (s *Series) BucketsBeside(dailies, previous iter.Seq2[Daily, error]) ([]Bucket, error) {
-	a, err := s.Answer(dailies, previous)
+	a, err := s.Answer(dailies, nil)
 	return a.Buckets, err
 }
 
-// Answer does what BucketsBeside does, and tells what it could not attribute.
-// Previous may be nil. Errors: those of Buckets.
+// Answer does what Buckets does, also for a series that compares, and tells what
+// it could not attribute: previous is the answer to the Query of
+// [Series.Previous], or nil. Errors: those of Buckets.
 func (s *Series) Answer(dailies, previous iter.Seq2[Daily, error]) (Answer, error) {
 	if err := s.Validate(); err != nil {
 		return Answer{}, err
