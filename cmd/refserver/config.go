@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -113,7 +114,11 @@ func (c *config) readDimensions(list string) error {
 	for name := range strings.SplitSeq(list, ",") {
 		c.dimensions = append(c.dimensions, strings.TrimSpace(name))
 	}
-	return (&eventmetrics.Options{Dimensions: c.dimensions}).Validate()
+	err := (&eventmetrics.Options{Dimensions: c.dimensions}).Validate()
+	if err != nil {
+		return errors.New(strings.TrimPrefix(err.Error(), "eventmetrics: Options.Dimensions: "))
+	}
+	return nil
 }
 
 func (c *config) trust(v string) (err error) {
