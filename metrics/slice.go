@@ -29,6 +29,7 @@ type Answer struct {
 type slicer struct {
 	g      *grouper
 	needed []string // dimensions of GroupBy and Where
+	wanted map[string]map[string]bool
 
 	total   Daily // the last one, less the groups that came
 	pending bool
@@ -49,10 +50,14 @@ type verdict struct {
 }
 
 func newSlicer(g *grouper) *slicer {
-	s := &slicer{g: g, verdicts: map[Group]verdict{}, places: map[Group]int{}}
+	s := &slicer{g: g, wanted: map[string]map[string]bool{}, verdicts: map[Group]verdict{}, places: map[Group]int{}}
 	s.needed = slices.Clone(g.series.GroupBy)
-	for name := range g.series.Where {
+	for name, values := range g.series.Where {
 		s.needed = append(s.needed, name)
+		s.wanted[name] = map[string]bool{}
+		for _, v := range values {
+			s.wanted[name][v] = true
+		}
 	}
 	return s
 }
@@ -125,16 +130,7 @@ func (s *slicer) judge(group Group) verdict {
 	}
 	v.known = !slices.ContainsFunc(s.needed, func(name string) bool { _, ok := has[name]; return !ok })
 	if v.known {
-		v.keep, v.maybe = true, false
-		for name, wanted := range s.g.series.Where {
-			if slices.Contains(wanted, has[name]) {
-				continue
-			}
-			v.keep = false
-			if v.maybe = has[name] == Other; !v.maybe {
-				break
-			}
-		}
+		v.keep, v.maybe = s.match(has)
 	}
 	if v.keep {
 		values := make([]string, len(s.g.series.GroupBy))
@@ -145,6 +141,21 @@ func (s *slicer) judge(group Group) verdict {
 	}
 	s.verdicts[group] = v
 	return v
+}
+
+// match reports whether a group has values that are wanted, or might have.
+func (s *slicer) match(has map[string]string) (keep, maybe bool) {
+	keep = true
+	for name, wanted := range s.wanted {
+		if wanted[has[name]] {
+			continue
+		}
+		if has[name] != Other {
+			return false, false
+		}
+		keep, maybe = false, true
+	}
+	return keep, maybe
 }
 
 // place returns the place of a group's values.
