@@ -22,7 +22,9 @@ const readTries = 100
 // daysAtATime is the number of days that are read into memory at once.
 func daysAtATime(q *metrics.Query) int64 {
 	switch {
-	case q.Subjects, q.Groups:
+	case q.Groups:
+		return 20
+	case q.Subjects:
 		return 50
 	case q.Slots:
 		return 400
@@ -32,7 +34,7 @@ func daysAtATime(q *metrics.Query) int64 {
 
 // Daily implements [store.Store]. An answer of many days is of one state for
 // as many of them as are read at once: 4,000 of counts, 400 of quarter hours,
-// 50 of subjects or groups.
+// 50 of subjects, 20 of groups.
 func (s *Store) Daily(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
 	return func(yield func(metrics.Daily, error) bool) {
 		some := s.someDays
