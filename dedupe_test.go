@@ -211,7 +211,7 @@ func TestRowsOfAnUnfinishedUploadAreInFlight(t *testing.T) {
 }
 
 func TestTheSameContentIsAnsweredWithItsBatch(t *testing.T) {
-	r := newRig(t, nil, true)
+	r := newRig(t, nil, false)
 	r.Service = eventmetrics.New(r.store, r.queue, &eventmetrics.Options{Schemas: map[string]ingest.Schema{"other": {}}})
 	content := day(3) + badRow
 	first := r.send(t, content, nil)

@@ -82,7 +82,7 @@ function ready(file, schema, original, work) {
     h('p', null, h('label', null, now, ' count it at once')),
     h('p', null, h('label', null, strict, ' all or nothing')),
     h('p', null, h('label', null, dry, ' try without storing')),
-    h('p', null, h('label', null, 'Rows that were uploaded before ', dedupe)), h('p', { class: 'row' }, go));
+    h('p', null, h('label', null, 'Rows that were uploaded before ', dedupe), h('span', { class: 'quiet' }, ' Known are those of files that left rows out too.')), h('p', { class: 'row' }, go));
 }
 
 // The place of an upload under way, which is there again when the reader comes

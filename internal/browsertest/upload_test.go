@@ -128,10 +128,12 @@ func TestRowsThatAreThereAreLeftOut(t *testing.T) {
 	content += rows(2, "ended", time.Now().Add(-time.Hour))
 	p.choose("second.csv", content)
 	left()
+	p.shoot("choice.png")
 	eval[any](p, `document.querySelectorAll('#work input[type=checkbox]')[2].click()`) // try without storing
 	p.press("Upload")
 	p.see("2 events would be stored")
 	p.see("5 rows would be left out: uploaded before.")
+	p.shoot("leftout.png")
 	p.press("Upload it")
 	p.see("2 events stored")
 	p.see("5 rows left out: uploaded before.")
