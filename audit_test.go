@@ -20,6 +20,19 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
+// newQuiet returns a rig that processes, and does nothing else by itself.
+func newQuiet(t *testing.T, st store.Store) *rig {
+	t.Helper()
+	memory := customstore.New()
+	if st == nil {
+		st = memory
+	}
+	q := customqueue.New(nil)
+	r := &rig{eventmetrics.New(st, q, &eventmetrics.Options{AuditEvery: -1, ReprocessEvery: -1, CleanupEvery: -1, ReconcileEvery: -1}), memory, q}
+	r.start(t)
+	return r
+}
+
 func (r *rig) audited(t *testing.T) eventmetrics.Integrity {
 	t.Helper()
 	all, err := r.Audit(t.Context())
@@ -35,7 +48,7 @@ func TestAuditsRaiseNoFalseAlarm(t *testing.T) {
 
 func TestAPassFindsAnEntryThatWasTamperedWith(t *testing.T) {
 	const batches = 130
-	r := newRig(t, nil, true)
+	r := newQuiet(t, nil)
 	var ids []string
 	for range batches {
 		b := r.upload(t, day(1))
@@ -80,7 +93,7 @@ func TestAPassFindsAnEntryThatWasTamperedWith(t *testing.T) {
 }
 
 func TestAuditForgetsWhatIsDeleted(t *testing.T) {
-	r := newRig(t, nil, true)
+	r := newQuiet(t, nil)
 	id := r.upload(t, day(2)).ID
 	r.process(t, id)
 	tamper(t, r.store, id, nil)
@@ -96,7 +109,7 @@ func TestAuditForgetsWhatIsDeleted(t *testing.T) {
 }
 
 func TestAuditOfSealedBatches(t *testing.T) {
-	r := newRig(t, nil, true)
+	r := newQuiet(t, nil)
 	var ids []string
 	for range 2 {
 		id := r.upload(t, day(3)).ID
@@ -157,7 +170,7 @@ func (s *spoilt) Daily(ctx context.Context, q metrics.Query) iter.Seq2[metrics.D
 
 func TestBatchThatCannotBeReadIsAFinding(t *testing.T) {
 	st := &spoilt{Store: customstore.New()}
-	r := newRig(t, st, true)
+	r := newQuiet(t, st)
 	id := r.upload(t, day(1)).ID
 	r.process(t, id)
 	st.events = func(string) error { return errors.New("a broken block") }
@@ -182,7 +195,7 @@ func TestBatchThatChangesMeanwhileIsNoFinding(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			st := &spoilt{Store: customstore.New()}
-			r := newRig(t, st, true)
+			r := newQuiet(t, st)
 			id := r.upload(t, day(2)).ID
 			r.process(t, id)
 			tamper(t, st.Store, id, nil)
@@ -198,7 +211,7 @@ func TestBatchThatChangesMeanwhileIsNoFinding(t *testing.T) {
 	}
 	t.Run("put right", func(t *testing.T) {
 		st := &spoilt{Store: customstore.New()}
-		r := newRig(t, st, true)
+		r := newQuiet(t, st)
 		id := r.upload(t, day(2)).ID
 		r.process(t, id)
 		right := ledgerOf(t, st.Store, id)
@@ -260,7 +273,7 @@ func TestWrongSumsCountOnlyIfTheyStay(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			st := &spoilt{Store: customstore.New()}
-			r := newRig(t, st, true)
+			r := newQuiet(t, st)
 			r.process(t, r.upload(t, day(2)).ID)
 			var look int64
 			st.daily = func(q metrics.Query, all metrics.Contribution) metrics.Contribution {
@@ -279,7 +292,7 @@ func TestWrongSumsCountOnlyIfTheyStay(t *testing.T) {
 
 func TestAuditSaysWhatItCannotCheck(t *testing.T) {
 	bare := struct{ store.Store }{customstore.New()}
-	r := newRig(t, bare, true)
+	r := newQuiet(t, bare)
 	r.process(t, r.upload(t, day(2)).ID)
 	all := r.audited(t)
 	if all.LedgerChecked || !all.OK || all.Last.Batches != 0 || all.Last.Days != 1 {
@@ -302,7 +315,7 @@ func TestRunMakesRounds(t *testing.T) {
 
 func TestRoundIsOneAtATime(t *testing.T) {
 	st := &spoilt{Store: customstore.New()}
-	r := newRig(t, st, true)
+	r := newQuiet(t, st)
 	r.process(t, r.upload(t, day(2)).ID)
 	inside, let := make(chan struct{}), make(chan struct{})
 	var first sync.Once
@@ -329,7 +342,7 @@ func TestRoundIsOneAtATime(t *testing.T) {
 }
 
 func TestFindingsAreBounded(t *testing.T) {
-	r := newRig(t, nil, true)
+	r := newQuiet(t, nil)
 	for range 130 {
 		id := r.upload(t, day(1)).ID
 		r.process(t, id)

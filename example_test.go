@@ -197,7 +197,7 @@ func ExampleService_Audit() {
 	// <nil>
 }
 
-func ExampleService_Answer() {
+func ExampleService_Answer_asOf() {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	service := eventmetrics.New(customstore.New(), customqueue.New(nil), nil)

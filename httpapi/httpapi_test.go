@@ -39,23 +39,20 @@ type api struct {
 
 type setup struct {
 	api     httpapi.Options
-	store   store.Store // nil means a.store
+	store   store.Store // nil means a new one
 	service eventmetrics.Options
 	idle    bool   // no workers
 	prefix  string // where the handler is mounted
-	store   *customstore.Store
 }
 
 func start(t *testing.T, s setup) *api {
 	t.Helper()
-	a := &api{t: t, store: s.store}
-	if a.store == nil {
-		a.store = customstore.New()
-	}
-	q := customqueue.New(&customqueue.Options{Retry: queue.Retry{Base: time.Millisecond}})
+	a := &api{t: t}
 	if s.store == nil {
-		s.store = a.store
+		s.store = customstore.New()
 	}
+	a.store, _ = s.store.(*customstore.Store)
+	q := customqueue.New(&customqueue.Options{Retry: queue.Retry{Base: time.Millisecond}})
 	a.service = eventmetrics.New(s.store, q, &s.service)
 	if s.api.Token == "" && s.api.Authorize == nil {
 		s.api.Token = token

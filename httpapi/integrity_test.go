@@ -23,7 +23,7 @@ import (
 )
 
 func TestIntegritySaysWhatTheAuditsFound(t *testing.T) {
-	a := start(t, setup{service: eventmetrics.Options{AuditEvery: -1}})
+	a := start(t, setup{service: eventmetrics.Options{AuditEvery: -1, ReprocessEvery: -1}})
 	id := a.count(day8)
 	none := map[string]any{
 		"ok": true, "ledger_checked": true, "interval_seconds": 0.0, "round_count": 0.0, "last_round": nil, "total": nil, "truncated": false,
@@ -126,7 +126,7 @@ func TestTheManualHasTheMembersOfIntegrity(t *testing.T) {
 	if err := json.Unmarshal(found[1], &example); err != nil {
 		t.Fatal(err)
 	}
-	a := start(t, setup{})
+	a := start(t, setup{service: eventmetrics.Options{ReprocessEvery: -1}})
 	id := a.count(day8)
 	a.tamper(id)
 	answer := a.do("POST", "/admin/integrity", nil).json(t)

@@ -53,7 +53,7 @@ func serve(t *testing.T, s setup) *server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = q.Close() })
-	s.service.AuditEvery = -1
+	s.service.AuditEvery, s.service.ReprocessEvery = -1, -1
 	v := &server{t: t, store: st, queue: q, service: eventmetrics.New(st, q, &s.service)}
 	v.handler, err = httpapi.New(v.service, &httpapi.Options{Token: token, Limiter: s.limiter})
 	if err != nil {
