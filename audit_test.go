@@ -114,7 +114,11 @@ func TestAuditOfSealedBatches(t *testing.T) {
 	for range 2 {
 		id := r.upload(t, day(3)).ID
 		r.process(t, id)
-		if err := r.store.Seal(t.Context(), id); err != nil {
+		sealer, ok := store.As[store.Sealer](r.store)
+		if !ok {
+			t.Fatal("the store is no Sealer")
+		}
+		if err := sealer.Seal(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
 		ids = append(ids, id)

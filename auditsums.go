@@ -213,12 +213,12 @@ type daySums struct{ counts, all metrics.Contribution }
 
 var (
 	countsOnly = metrics.Query{}
-	withAll    = metrics.Query{Slots: true, Subjects: true}
+	withAll    = metrics.Query{Slots: true, Subjects: true, Groups: true}
 )
 
 // sumsOf returns what the answers should be.
 func sumsOf(ledger metrics.Contribution) daySums {
-	counts := slices.Clone(ledger)
+	counts := slices.Clone(ledger.Totals())
 	for i := range counts {
 		countsOnly.Trim(&counts[i])
 	}
@@ -265,14 +265,15 @@ func describe(day metrics.Day, ledger, sums daySums) *WrongDay {
 	}
 	w := &WrongDay{Day: day, Ledger: want.Events(), Sum: got.Events()}
 	for l, d := range pairs(want, got) {
-		if causeOf(l, d) == "" {
+		same := causeOf(l, d) == ""
+		if l == nil {
+			l = d
+		}
+		if n := len(w.Types); same || n > 0 && w.Types[n-1] == l.Type {
 			continue
 		}
 		if w.Truncated = len(w.Types) == maxCells; w.Truncated {
 			break
-		}
-		if l == nil {
-			l = d
 		}
 		w.Types = append(w.Types, l.Type)
 	}

@@ -60,12 +60,20 @@ func (s *Store) tryDaysAsOf(ctx context.Context, q *metrics.Query) (metrics.Cont
 	var sum metrics.Contribution
 	before := newChoice(q.AsOf)
 	err := s.sharesByDay(ctx, q, before, func(page []shareDoc) error {
+		shares := make([]metrics.Contribution, len(page))
 		for i := range page {
-			c, err := metrics.JoinParts(page[i].Slots.Data, page[i].Subjects.Data, *q)
-			if err != nil {
+			var err error
+			if shares[i], err = metrics.JoinParts(page[i].Slots.Data, page[i].Subjects.Data, *q); err != nil {
 				return fmt.Errorf("share %s: %w", page[i].ID, err)
 			}
-			sum = addTo(sum, c)
+		}
+		if q.Groups {
+			if err := s.addGroups(ctx, page, shares, *q); err != nil {
+				return err
+			}
+		}
+		for _, share := range shares {
+			sum = addTo(sum, share)
 		}
 		return nil
 	})

@@ -39,9 +39,9 @@ type asOfReader struct {
 func (r *asOfReader) read(ctx context.Context, tx *sql.Tx) error {
 	from, to := daysOf(&r.q)
 	// CROSS JOIN keeps SQLite from sorting the shares, which are in order.
-	rows, err := tx.QueryContext(ctx, `SELECT day, counts, CASE WHEN ? THEN subjects END
+	rows, err := tx.QueryContext(ctx, `SELECT day, counts, CASE WHEN ? THEN subjects END, CASE WHEN ? THEN `+shareGroups+` END
 		FROM ledger CROSS JOIN batches ON id = batch_id
-		WHERE day BETWEEN ? AND ? AND recorded <= ? ORDER BY day`, r.q.Subjects, from, to, r.q.AsOf.UnixMilli())
+		WHERE day BETWEEN ? AND ? AND recorded <= ? ORDER BY day`, r.q.Subjects, r.q.Groups, from, to, r.q.AsOf.UnixMilli())
 	if err != nil {
 		return err
 	}
@@ -50,8 +50,8 @@ func (r *asOfReader) read(ctx context.Context, tx *sql.Tx) error {
 	var sum metrics.Contribution // of the last day
 	for rows.Next() {
 		var day metrics.Day
-		var counts, subjects sql.RawBytes
-		if err := rows.Scan(&day, &counts, &subjects); err != nil {
+		var counts, subjects, groups sql.RawBytes
+		if err := rows.Scan(&day, &counts, &subjects, &groups); err != nil {
 			return err
 		}
 		if day != last {
@@ -60,7 +60,7 @@ func (r *asOfReader) read(ctx context.Context, tx *sql.Tx) error {
 			}
 			last, sum = day, nil
 		}
-		share, err := metrics.JoinParts(counts, subjects, r.q)
+		share, err := joinShare(counts, subjects, groups, r.q)
 		if err != nil {
 			return fmt.Errorf("ledger of %v: %w", day, err)
 		}

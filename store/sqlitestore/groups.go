@@ -10,6 +10,20 @@ import (
 
 var withGroups = metrics.Query{Slots: true, Groups: true}
 
+// shareGroups is a column of a query of the ledger: the groups of a share.
+const shareGroups = "(SELECT groups FROM ledger_groups g WHERE g.batch_id = ledger.batch_id AND g.day = ledger.day)"
+
+// joinShare decodes what q asks for of a share; groups may be empty.
+func joinShare(counts, subjects, groups []byte, q metrics.Query) (metrics.Contribution, error) {
+	share, err := metrics.JoinParts(counts, subjects, q)
+	if err != nil || len(groups) == 0 {
+		return share, err
+	}
+	q.Subjects = false
+	more, err := metrics.DecodeContribution(groups, q)
+	return share.WithGroups(more), err
+}
+
 // enterGroups adds the groups of a share to the ledger and to the sum of their
 // day. It does nothing if there are none.
 func enterGroups(ctx context.Context, tx *sql.Tx, day metrics.Day, id string, groups metrics.Contribution) error {

@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
@@ -11,7 +12,7 @@ import (
 // Rebuild implements [store.Rebuilder]. It writes one day in a transaction, so
 // that others may write between.
 func (s *Store) Rebuild(ctx context.Context) error {
-	days, err := readDays(ctx, s.reader, "SELECT day FROM ledger UNION SELECT day FROM days UNION SELECT day FROM details ORDER BY 1")
+	days, err := readDays(ctx, s.reader, "SELECT day FROM ledger UNION SELECT day FROM day_groups UNION SELECT day FROM days UNION SELECT day FROM details ORDER BY 1")
 	if err != nil {
 		return wrap(ctx, err, "list the days")
 	}
@@ -35,17 +36,17 @@ func rebuildDay(ctx context.Context, tx *sql.Tx, day metrics.Day) error {
 	if err != nil && !isNoRows(err) {
 		return err
 	}
-	rows, err := tx.QueryContext(ctx, "SELECT counts, subjects FROM ledger WHERE day = ?", day)
+	rows, err := tx.QueryContext(ctx, "SELECT counts, subjects, "+shareGroups+" FROM ledger WHERE day = ?", day)
 	if err != nil {
 		return err
 	}
 	defer rows.Close() //nolint:errcheck // Err tells
 	for rows.Next() {
-		var counts, subjects sql.RawBytes
-		if err := rows.Scan(&counts, &subjects); err != nil {
+		var counts, subjects, groups sql.RawBytes
+		if err := rows.Scan(&counts, &subjects, &groups); err != nil {
 			return err
 		}
-		share, err := metrics.JoinParts(counts, subjects, metrics.Query{Slots: true, Subjects: true})
+		share, err := joinShare(counts, subjects, groups, metrics.Query{Slots: true, Subjects: true, Groups: true})
 		if err != nil {
 			return fmt.Errorf("ledger of %v: %w", day, err)
 		}
@@ -54,5 +55,7 @@ func rebuildDay(ctx context.Context, tx *sql.Tx, day metrics.Day) error {
 	if err := rows.Err(); err != nil {
 		return err
 	}
-	return writeDay(ctx, tx, day, &d)
+	groups := d.sum.Groups()
+	d.sum = d.sum.Totals()
+	return errors.Join(writeDay(ctx, tx, day, &d), writeGroups(ctx, tx, day, groups))
 }

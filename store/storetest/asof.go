@@ -73,6 +73,8 @@ func asOfFilters(c *check) {
 		{From: day + 3, To: day + 5, Subjects: true},
 		{Types: []string{"a", "日本"}, Slots: true},
 		{From: day + 6, To: day + 6, Types: []string{"Z"}},
+		{From: day + 2, Groups: true},
+		{To: day + 5, Types: []string{"a"}, Groups: true, Slots: true, Subjects: true},
 	} {
 		q.AsOf = at
 		c.dailyIs(fmt.Sprintf("with %+v", q), q, all...)
