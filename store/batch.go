@@ -16,6 +16,9 @@ var (
 	ErrKeyTaken = errors.New("store: idempotency key taken")
 	// ErrPurged means that the raw events of the batch were purged.
 	ErrPurged = errors.New("store: raw events purged")
+	// ErrChanged means that something was replaced while it was read. Whoever
+	// reads again gets the whole of what is there now.
+	ErrChanged = errors.New("store: changed while it was read")
 	// ErrClaimed means that a batch that is being written has a fingerprint.
 	ErrClaimed = errors.New("store: fingerprint of an unfinished batch")
 	// ErrUnavailable means that the database could not be reached, or could not

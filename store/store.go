@@ -55,7 +55,8 @@ type Store interface {
 	// Attachment returns the chunks of a batch's attachment in the order in
 	// which they were attached, joined or split as the store likes; a name
 	// without chunks yields none. A chunk is valid until the next. Errors:
-	// ErrNotFound when the batch is unknown.
+	// ErrNotFound when the batch is unknown; ErrChanged when the attachment was
+	// replaced or removed meanwhile.
 	Attachment(ctx context.Context, id, name string) iter.Seq2[[]byte, error]
 
 	// SetStatus moves a batch from one of the statuses in from to status to

@@ -16,6 +16,8 @@ var (
 	_ store.Explainer  = (*Store)(nil)
 	_ store.Sealer     = (*Store)(nil)
 	_ store.SealReader = (*Store)(nil)
+	_ store.Forgetter  = (*Store)(nil)
+	_ store.Reattacher = (*Store)(nil)
 )
 
 // Contribution returns what the ledger has for a batch. Errors:
@@ -27,7 +29,7 @@ func (s *Store) Contribution(ctx context.Context, id string) (metrics.Contributi
 		return nil, err
 	}
 	e, ok := s.ledger[id]
-	if !ok {
+	if !ok || s.batches[id] == nil {
 		return nil, fmt.Errorf("customstore: contribution of %q: %w", id, store.ErrNotFound)
 	}
 	return metrics.Merge(e.Contribution), nil
@@ -41,7 +43,7 @@ func (s *Store) Amend(ctx context.Context, id string, c metrics.Contribution) er
 		return err
 	}
 	e, ok := s.ledger[id]
-	if !ok {
+	if !ok || s.batches[id] == nil {
 		return fmt.Errorf("customstore: amend %q: %w", id, store.ErrNotFound)
 	}
 	s.ledger[id] = entry{metrics.Merge(c), e.recorded}
@@ -91,11 +93,55 @@ func (s *Store) Unsealed(ctx context.Context, from, to metrics.Day) ([]metrics.D
 	q := metrics.Query{From: from, To: to}
 	days := map[metrics.Day]bool{}
 	for id, e := range s.ledger {
+		if b := s.batches[id]; b == nil || b.Sealed { // nil: forgotten
+			continue
+		}
 		for day := range e.WithEvents().Days() {
-			if !s.batches[id].Sealed && q.MatchDay(day) {
+			if q.MatchDay(day) {
 				days[day] = true
 			}
 		}
 	}
 	return slices.Sorted(maps.Keys(days)), ctx.Err()
+}
+
+// Forget removes a sealed batch and leaves its contribution in the ledger.
+// Errors: store.ErrNotFound, store.ErrConflict.
+func (s *Store) Forget(ctx context.Context, id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, err := s.findLocked(ctx, id)
+	if err != nil {
+		return err
+	}
+	if b.Status != store.Completed || !b.Sealed {
+		return fmt.Errorf("customstore: forget %q, which is %s: %w", id, b.Status, store.ErrConflict)
+	}
+	delete(s.batches, id)
+	return nil
+}
+
+// Reattach replaces an attachment. Errors: store.ErrNotFound.
+func (s *Store) Reattach(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
+	var all []byte
+	for chunk, err := range content { // before the mutex: it may read from this store
+		if err != nil {
+			return err
+		}
+		all = append(all, chunk...)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, err := s.findLocked(ctx, id)
+	if err != nil {
+		return err
+	}
+	b.attachments = maps.Clone(b.attachments)
+	if b.attachments == nil {
+		b.attachments = map[string][]byte{}
+	}
+	if b.attachments[name] = all; len(all) == 0 {
+		delete(b.attachments, name)
+	}
+	return nil
 }

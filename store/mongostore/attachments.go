@@ -14,22 +14,42 @@ import (
 // attachmentPiece is the size of the pieces of an attachment.
 const attachmentPiece = 1 << 20
 
-// attachmentKey is the _id of the n-th piece.
+// attachmentKey is the _id of the n-th piece as a Writer attaches it.
 func attachmentKey(batch, name string, n int) string {
-	return fmt.Sprintf("%s/%x/%012d", batch, name, n)
+	return pieceKey(batch, piecePrefix(name, ""), n)
 }
+
+func pieceKey(batch, prefix string, n int) string {
+	return fmt.Sprintf("%s/%s/%012d", batch, prefix, n)
+}
+
+// piecePrefix is what the pieces of a version of an attachment have in common;
+// the first version is "".
+func piecePrefix(name, version string) string {
+	if version == "" {
+		return fmt.Sprintf("%x", name)
+	}
+	return fmt.Sprintf("%x.%s", name, version)
+}
+
+// versionName is the member of batchDoc.Attached for an attachment.
+func versionName(name string) string { return fmt.Sprintf("x%x", name) }
 
 // Attachment implements [store.Store].
 func (s *Store) Attachment(ctx context.Context, id, name string) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		if _, err := s.read(ctx, id); err != nil {
+		d, err := s.read(ctx, id)
+		if err != nil {
 			yield(nil, wrap(err, "read attachment of batch %q", id))
 			return
 		}
+		version := d.Attached[versionName(name)]
 		for n := 0; ; n++ {
-			chunk, err := s.piece(ctx, attachmentKey(id, name, n))
+			chunk, err := s.piece(ctx, pieceKey(id, piecePrefix(name, version), n))
 			if errors.Is(err, mongo.ErrNoDocuments) {
-				return
+				if err = s.sameVersion(ctx, id, name, version); err == nil {
+					return
+				}
 			}
 			if err != nil {
 				yield(nil, wrap(err, "read attachment of batch %q", id))

@@ -42,6 +42,10 @@ type batchDoc struct {
 	Created        *time.Time `bson:"created_at,omitempty"`
 	Updated        time.Time  `bson:"updated_at"`
 	Sealed         bool       `bson:"sealed,omitempty"`
+	// Attached has the version of each attachment that was replaced, by
+	// versionName, and Stale the prefixes of the pieces that are to go.
+	Attached map[string]string `bson:"attached,omitempty"`
+	Stale    []string          `bson:"stale,omitempty"`
 	// Deleting means that somebody has begun to delete it: it is gone as soon
 	// as its entry of the ledger is void.
 	Deleting bool `bson:"deleting,omitempty"`

@@ -63,6 +63,8 @@ var (
 	_ store.SealReader = (*Store)(nil)
 	_ store.Pinger     = (*Store)(nil)
 	_ store.Rebuilder  = (*Store)(nil)
+	_ store.Forgetter  = (*Store)(nil)
+	_ store.Reattacher = (*Store)(nil)
 )
 
 // DefaultDatabase is the database of a URI that names none.

@@ -78,6 +78,9 @@ func (s *Store) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, er
 	if err == nil && !q.DryRun {
 		err = s.sweep(ctx, q.Before)
 	}
+	if err == nil && !q.DryRun {
+		err = s.sweepStale(ctx)
+	}
 	return p, wrap(err, "prune")
 }
 

@@ -120,13 +120,18 @@ func (s *Store) Attachment(ctx context.Context, id, name string) iter.Seq2[[]byt
 			yield(nil, wrap(ctx, err, "read attachment %q of batch %q", name, id))
 			return
 		}
-		for no := int64(-1); ; {
+		for no, last := int64(-1), int64(-1); ; last = no {
 			var data []byte
 			err := s.reader.QueryRowContext(ctx,
-				"SELECT no, data FROM attachments WHERE seq = ? AND name = ? AND no > ? ORDER BY no LIMIT 1", b.seq, name, no).Scan(&no, &data)
+				"SELECT no, data FROM attachments WHERE seq = ? AND name = ? AND no > ? ORDER BY no LIMIT 1", b.seq, name, last).Scan(&no, &data)
 			if isNoRows(err) {
-				s.attachmentEnd(ctx, &b, yield)
+				if err := s.attachmentEnd(ctx, &b, name, last); err != nil {
+					yield(nil, wrap(ctx, err, "read attachment %q of batch %q", name, id))
+				}
 				return
+			}
+			if err == nil && last >= 0 && no != last+1 {
+				err = store.ErrChanged
 			}
 			if err != nil {
 				yield(nil, wrap(ctx, err, "read attachment %q of batch %q", name, id))
@@ -139,11 +144,13 @@ func (s *Store) Attachment(ctx context.Context, id, name string) iter.Seq2[[]byt
 	}
 }
 
-// attachmentEnd tells the end of an attachment from that of its batch.
-func (s *Store) attachmentEnd(ctx context.Context, b *batchRow, yield func([]byte, error) bool) {
+// attachmentEnd tells the end of an attachment from that of its batch, and from
+// one that was replaced.
+func (s *Store) attachmentEnd(ctx context.Context, b *batchRow, name string, last int64) error {
 	if _, err := readBatch(ctx, s.reader, b.ID); err != nil {
-		yield(nil, wrap(ctx, err, "read an attachment of batch %q", b.ID))
+		return err
 	}
+	return s.unchanged(ctx, b, name, last)
 }
 
 var _ store.Writer = (*writer)(nil)

@@ -47,6 +47,8 @@ var (
 	_ store.SealReader = (*Store)(nil)
 	_ store.Pinger     = (*Store)(nil)
 	_ store.Rebuilder  = (*Store)(nil)
+	_ store.Forgetter  = (*Store)(nil)
+	_ store.Reattacher = (*Store)(nil)
 )
 
 // DSN returns the data source names, for the driver called sqlite, of the two

@@ -33,6 +33,8 @@ type patched struct {
 	seal         func(ctx context.Context, id string) error
 	unsealed     func(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error)
 	rebuild      func(ctx context.Context) error
+	forget       func(ctx context.Context, id string) error
+	reattach     func(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error
 	ping         func(ctx context.Context) error
 	reopen       func() store.Store
 }
@@ -58,6 +60,8 @@ func newPatched() *patched {
 		seal:         st.Seal,
 		unsealed:     st.Unsealed,
 		rebuild:      func(ctx context.Context) error { return ctx.Err() },
+		forget:       st.Forget,
+		reattach:     st.Reattach,
 		ping:         func(ctx context.Context) error { return ctx.Err() },
 	}
 }
@@ -130,6 +134,12 @@ func (p *patched) Unsealed(ctx context.Context, from, to metrics.Day) ([]metrics
 }
 
 func (p *patched) Rebuild(ctx context.Context) error { return p.rebuild(ctx) }
+
+func (p *patched) Forget(ctx context.Context, id string) error { return p.forget(ctx, id) }
+
+func (p *patched) Reattach(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
+	return p.reattach(ctx, id, name, content)
+}
 
 func (p *patched) Ping(ctx context.Context) error { return p.ping(ctx) }
 

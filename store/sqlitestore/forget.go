@@ -1,0 +1,33 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// Forget implements [store.Forgetter]. The ledger knows the batch by its id, so
+// that nothing there changes.
+func (s *Store) Forget(ctx context.Context, id string) error {
+	var seq int64
+	err := s.update(ctx, synced, func(tx *sql.Tx) error {
+		b, err := readBatch(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if b.Status != store.Completed || !b.Sealed {
+			return store.ErrConflict
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM batches WHERE seq = ?", b.seq); err != nil {
+			return err
+		}
+		seq = b.seq
+		return s.discard(ctx, tx, seq, true)
+	})
+	if err != nil {
+		return wrap(ctx, err, "forget batch %q", id)
+	}
+	s.sweepLater(ctx, seq)
+	return nil
+}

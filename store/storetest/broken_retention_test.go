@@ -1,0 +1,137 @@
+package storetest_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"iter"
+	"slices"
+	"sync"
+
+	"github.com/eventmetrics/eventmetrics/examples/customstore"
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+func brokenForgetters() []broken {
+	keeps, unknown := "Forgetter: Forget removes a batch and keeps its counts", "Forgetter: nothing changes the counts of a forgotten batch"
+	conflict, survives := "Forgetter: only a sealed batch is forgotten", "Forgetter: counts of a forgotten batch survive a lost process"
+	return []broken{
+		{"forgets the counts too", keeps, "Daily after Forget", func(p *patched) { p.forget = p.Store.DeleteBatch }},
+		{"forgets nothing", keeps, "after Forget", func(p *patched) {
+			p.forget = func(context.Context, string) error { return nil }
+		}},
+		{"explains without the forgotten batch", keeps, "Explain after Forget", func(p *patched) {
+			p.explain = func(ctx context.Context, day metrics.Day, eventType string) iter.Seq2[store.Share, error] {
+				return func(yield func(store.Share, error) bool) {
+					for s, err := range p.Store.Explain(ctx, day, eventType) {
+						if _, gone := p.Store.Batch(ctx, s.BatchID); gone == nil && !yield(s, err) {
+							return
+						}
+					}
+				}
+			}
+		}},
+		{"records a forgotten batch again", unknown, "Record of a forgotten batch", func(p *patched) {
+			p.record = func(ctx context.Context, id string, c metrics.Contribution) error {
+				return ignore(store.ErrNotFound, p.Store.Record(ctx, id, c))
+			}
+		}},
+		{"forgets what is not sealed", conflict, "Forget of an unsealed batch", func(p *patched) {
+			p.forget = func(ctx context.Context, id string) error {
+				return errors.Join(ignore(store.ErrConflict, p.Store.Seal(ctx, id)), ignore(store.ErrConflict, p.Store.Forget(ctx, id)))
+			}
+		}},
+		{"loses the counts of forgotten batches with the process", survives, "loss of the process", func(p *patched) {
+			p.reopen = func() store.Store { return customstore.New() }
+		}},
+	}
+}
+
+func brokenReattachers() []broken {
+	replaces, fails := "Reattacher: Reattach replaces one attachment", "Reattacher: a failure of the content changes nothing"
+	reader, race, unknown := "Reattacher: a reader sees one content or ErrChanged", "Reattacher: of several at a time one is last", "Reattacher: no batch is ErrNotFound"
+	return []broken{
+		{"appends to an attachment", replaces, "Attachment after Reattach", func(p *patched) {
+			p.reattach = func(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
+				return p.Store.Reattach(ctx, id, name, joined(p.Store.Attachment(ctx, id, name), content))
+			}
+		}},
+		{"removes the other attachments", replaces, "that was not replaced", func(p *patched) {
+			p.reattach = func(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
+				return errors.Join(p.Store.Reattach(ctx, id, "errors", nothing), p.Store.Reattach(ctx, id, name, content))
+			}
+		}},
+		{"keeps what there was before the failure", fails, "Attachment after a failure", func(p *patched) {
+			p.reattach = func(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
+				var failed error
+				err := p.Store.Reattach(ctx, id, name, func(yield func([]byte, error) bool) {
+					for chunk, err := range content {
+						if failed = err; err != nil || !yield(chunk, nil) {
+							return
+						}
+					}
+				})
+				return errors.Join(err, failed)
+			}
+		}},
+		{"mixes two contents", reader, "that are not those from before", func(p *patched) {
+			p.attachment = func(ctx context.Context, id, name string) iter.Seq2[[]byte, error] {
+				return func(yield func([]byte, error) bool) {
+					for at, size := 0, 1<<20; ; at += size {
+						var now []byte
+						for chunk, err := range p.Store.Attachment(ctx, id, name) {
+							if err != nil {
+								yield(nil, err)
+								return
+							}
+							now = chunk
+						}
+						if at >= len(now) || !yield(now[at:min(at+size, len(now))], nil) {
+							return
+						}
+					}
+				}
+			}
+		}},
+		{"appends where two replace", race, "of more than one", func(p *patched) {
+			var mu sync.Mutex
+			running := 0
+			p.reattach = func(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
+				mu.Lock()
+				defer mu.Unlock()
+				if running++; running%3 == 0 {
+					content = joined(p.Store.Attachment(ctx, id, name), content)
+				}
+				return p.Store.Reattach(ctx, id, name, content)
+			}
+		}},
+		{"attaches to nothing", unknown, "Reattach to a batch that is", func(p *patched) {
+			p.reattach = func(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
+				return ignore(store.ErrNotFound, p.Store.Reattach(ctx, id, name, content))
+			}
+		}},
+	}
+}
+
+func nothing(func([]byte, error) bool) {}
+
+// joined yields copies of the chunks of both.
+func joined(all ...iter.Seq2[[]byte, error]) iter.Seq2[[]byte, error] {
+	var chunks [][]byte
+	for _, one := range all {
+		for chunk, err := range one {
+			if err != nil {
+				return func(yield func([]byte, error) bool) { yield(nil, err) }
+			}
+			chunks = append(chunks, bytes.Clone(chunk))
+		}
+	}
+	return func(yield func([]byte, error) bool) {
+		for chunk := range slices.Values(chunks) {
+			if !yield(chunk, nil) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,133 @@
+package storetest
+
+import (
+	"bytes"
+	"errors"
+	"iter"
+	"slices"
+	"sync"
+
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+const reattaches = "Reattacher.Reattach puts content in the place of what an attachment had, in one step; without chunks, the attachment is removed."
+
+func reattacherRules() []rule {
+	return []rule{
+		{"Reattacher: Reattach replaces one attachment", reattaches, reattachReplaces},
+		{"Reattacher: a failure of the content changes nothing", "Reattacher.Reattach: the error of content is returned, and nothing is changed then.", reattachFails},
+		{"Reattacher: a reader sees one content or ErrChanged", "Reattacher.Reattach: a range over the attachment meanwhile yields all that was there before, or ends with ErrChanged.", reattachWhileRead},
+		{"Reattacher: of several at a time one is last", "Reattacher.Reattach: of several at a time one is last.", reattachRace},
+		{"Reattacher: no batch is ErrNotFound", "Reattacher.Reattach: ErrNotFound.", reattachUnknown},
+	}
+}
+
+// pieces yields content in chunks that it writes over.
+func pieces(content []byte, size int) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		for piece := range slices.Chunk(content, size) {
+			chunk := slices.Clone(piece)
+			if !yield(chunk, nil) {
+				return
+			}
+			clear(chunk)
+		}
+	}
+}
+
+func reattachReplaces(c *check) {
+	r := need[store.Reattacher](c)
+	id := c.upload(upload{attach: map[string]string{"rejected": "one", "errors": "two", "a/b": "three"}}).ID
+	other := c.upload(upload{attach: map[string]string{"rejected": "four"}}).ID
+	want := c.batch(id)
+	for _, content := range [][]byte{binary(3<<20 + 5), []byte("short"), nil, nil, binary(200_000), []byte("last")} {
+		c.must(r.Reattach(c.Context(), id, "rejected", pieces(content, 70_001)), "Reattach")
+		if got := c.attachment(id, "rejected"); got != string(content) {
+			c.Errorf("Attachment after Reattach of %d bytes: got %d bytes, or other ones", len(content), len(got))
+		}
+	}
+	for _, kept := range []struct{ id, name, want string }{{id, "errors", "two"}, {id, "a/b", "three"}, {other, "rejected", "four"}} {
+		if got := c.attachment(kept.id, kept.name); got != kept.want {
+			c.Errorf("Attachment %q that was not replaced: want %q, got %q", kept.name, kept.want, got)
+		}
+	}
+	if d := diffBatch(want, c.batch(id)); d != "" {
+		c.Errorf("Batch after Reattach:%s", d)
+	}
+	c.must(c.st.DeleteBatch(c.Context(), id), "DeleteBatch")
+	c.gone(id, "after Reattach and DeleteBatch")
+}
+
+func reattachFails(c *check) {
+	r := need[store.Reattacher](c)
+	id := c.upload(upload{attach: map[string]string{"rejected": "before"}}).ID
+	broken := errors.New("the content broke")
+	err := r.Reattach(c.Context(), id, "rejected", func(yield func([]byte, error) bool) {
+		if yield(binary(300_000), nil) {
+			yield(nil, broken)
+		}
+	})
+	c.want(err, broken, "Reattach of what breaks")
+	if got := c.attachment(id, "rejected"); got != "before" {
+		c.Errorf("Attachment after a failure: got %d bytes", len(got))
+	}
+}
+
+// reattachWhileRead replaces, in the middle of a range, by content that is
+// shorter, longer, or none.
+func reattachWhileRead(c *check) {
+	r := need[store.Reattacher](c)
+	before := binary(5 << 20)
+	for _, size := range []int{0, 10, 3 << 20, 9 << 20} {
+		after := bytes.Repeat([]byte("x"), size)
+		id := c.upload(upload{attach: map[string]string{"rejected": string(before)}}).ID
+		var got []byte
+		var failed error
+		for chunk, err := range c.st.Attachment(c.Context(), id, "rejected") {
+			if failed = err; err != nil {
+				break
+			}
+			if got == nil {
+				c.must(r.Reattach(c.Context(), id, "rejected", pieces(after, 1<<20)), "Reattach")
+			}
+			got = append(got, chunk...)
+		}
+		if failed != nil {
+			c.want(failed, store.ErrChanged, "Attachment that is replaced meanwhile")
+		} else if !bytes.Equal(got, before) {
+			c.Errorf("Attachment that is replaced meanwhile: %d bytes that are not those from before", len(got))
+		}
+	}
+}
+
+func reattachRace(c *check) {
+	r := need[store.Reattacher](c)
+	id := c.upload(upload{attach: map[string]string{"rejected": "before"}}).ID
+	for range c.scaled(10) {
+		var all sync.WaitGroup
+		for _, fill := range []string{"a", "b", "c"} {
+			all.Go(func() {
+				err := r.Reattach(c.Context(), id, "rejected", pieces(bytes.Repeat([]byte(fill), 200_000), 50_000))
+				if err != nil {
+					c.Errorf("Reattach beside others: %v", err)
+				}
+			})
+		}
+		all.Wait()
+		got := c.attachment(id, "rejected")
+		if len(got) != 200_000 || bytes.Count([]byte(got), []byte(got[:1])) != len(got) {
+			c.Errorf("Attachment after several Reattach at a time: %d bytes of more than one", len(got))
+		}
+	}
+}
+
+func reattachUnknown(c *check) {
+	r := need[store.Reattacher](c)
+	deleted := c.uploaded()
+	c.must(c.st.DeleteBatch(c.Context(), deleted), "DeleteBatch")
+	for what, id := range map[string]string{"unknown": c.id(), "deleted": deleted} {
+		err := r.Reattach(c.Context(), id, "rejected", pieces(binary(300_000), 100_000))
+		c.want(err, store.ErrNotFound, "Reattach to a batch that is "+what)
+		c.gone(id, "after Reattach")
+	}
+}
