@@ -25,6 +25,9 @@ var (
 	ErrNoOriginal = errors.New("eventmetrics: no such batch to repair")
 	// ErrFuture means that a series is asked for as of a moment to come.
 	ErrFuture = errors.New("eventmetrics: as of a moment in the future")
+	// ErrRowsPurged means that the rejected rows of a batch were removed, since
+	// they were older than Options.Retention allows.
+	ErrRowsPurged = errors.New("eventmetrics: rejected rows purged")
 	// ErrUnsupported means that the store lacks the ability that is needed.
 	ErrUnsupported = errors.New("eventmetrics: not supported by this store")
 )

@@ -81,27 +81,20 @@ func (s *Service) Reprocess(ctx context.Context) (Report, error) {
 }
 
 func (s *Service) reprocessAll(ctx context.Context, ledger store.Amender, r *Report) error {
-	q := store.BatchQuery{Statuses: []store.Status{store.Completed}, Limit: store.MaxLimit}
-	for {
-		batches, err := s.store.Batches(ctx, q)
+	for b, err := range s.eachBatch(ctx, store.BatchQuery{Statuses: []store.Status{store.Completed}}) {
 		if err != nil {
-			return fmt.Errorf("eventmetrics: list completed batches: %w", err)
+			return fmt.Errorf("eventmetrics: reprocess: %w", err)
 		}
-		for i := range batches {
-			q.After = batches[i].ID
-			err := s.reprocess(ctx, ledger, &batches[i], r)
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			if err != nil { // must not keep the others from being counted
-				r.Unreadable++
-				s.logger.ErrorContext(ctx, "batch not recounted", "batch", batches[i].ID, "err", err)
-			}
+		err := s.reprocess(ctx, ledger, b, r)
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
-		if len(batches) == 0 {
-			return nil
+		if err != nil { // must not keep the others from being counted
+			r.Unreadable++
+			s.logger.ErrorContext(ctx, "batch not recounted", "batch", b.ID, "err", err)
 		}
 	}
+	return nil
 }
 
 func (s *Service) reportDrift(ctx context.Context, r *Report) {

@@ -170,6 +170,20 @@ func (s *Service) observeCleanup(ctx context.Context, dryRun bool) (context.Cont
 	}
 }
 
+// observeRetain starts a span. The function that it returns ends it and
+// measures.
+func (s *Service) observeRetain(ctx context.Context, dryRun bool) (context.Context, func(*Retained, error)) {
+	ctx, span := s.telemetry.Start(ctx, "retain")
+	return ctx, func(r *Retained, err error) {
+		if !dryRun {
+			for kind, n := range map[string]int64{"batch": r.Forgotten, "event": r.Events, "row": r.Rows, "dead_letter": r.Dead} {
+				s.telemetry.purged.Add(ctx, n, metric.WithAttributes(attribute.String("kind", kind)))
+			}
+		}
+		end(span, outcomeOf(err), faultOf(err))
+	}
+}
+
 func (s *Service) observeReprocess(ctx context.Context) (context.Context, func(*Report, error)) {
 	ctx, span := s.telemetry.Start(ctx, "reprocess")
 	return ctx, func(r *Report, err error) {

@@ -57,6 +57,11 @@ type Options struct {
 	// CleanupTTL is the age from which a batch that nobody has asked to
 	// process is removed; 0 means 24 h.
 	CleanupTTL time.Duration
+	// Retention says how long data is kept; the zero value keeps all.
+	Retention Retention
+	// RetainEvery is the time between searches for what is older than that; 0
+	// means 1 h, less than 0 never.
+	RetainEvery time.Duration
 	// ReprocessEvery is the time between recounts of the ledger; 0 means 24 h
 	// (at midnight UTC), less than 0 never.
 	ReprocessEvery time.Duration
@@ -90,7 +95,7 @@ type Options struct {
 	// its request_id; see WithRequestID.
 	Logger *slog.Logger
 	// TracerProvider gets spans of uploads, attempts to process a batch,
-	// queries, cleanups and reprocesses; nil means OpenTelemetry's global one.
+	// queries, cleanups, retentions, erasures and reprocesses; nil means OpenTelemetry's global one.
 	TracerProvider trace.TracerProvider
 	// MeterProvider gets numbers and times of them; nil means the global one.
 	MeterProvider metric.MeterProvider
@@ -114,6 +119,7 @@ func (o *Options) withDefaults() Options {
 	setDefault(&d.KeyTTL, 24*time.Hour)
 	setDefault(&d.CleanupEvery, time.Hour)
 	setDefault(&d.CleanupTTL, 24*time.Hour)
+	setDefault(&d.RetainEvery, time.Hour)
 	setDefault(&d.ReprocessEvery, 24*time.Hour)
 	setDefault(&d.ReconcileEvery, time.Minute)
 	setDefault(&d.AuditEvery, 10*time.Minute)

@@ -14,11 +14,13 @@ import (
 // The scheduled jobs; their ids are their ticks.
 const (
 	kindCleanup   = "cleanup"
+	kindRetain    = "retain"
 	kindReprocess = "reprocess"
 )
 
 // Run does the work of the queue and what is scheduled: it processes batches,
-// reconciles, audits, cleans up and reprocesses. It blocks until ctx ends, lets the
+// reconciles, audits, cleans up, applies Options.Retention and reprocesses. It
+// blocks until ctx ends, lets the
 // running jobs finish as [queue.Queue].Consume does, and returns nil; it
 // returns an error if the queue cannot go on, or that of Options.Validate. Every process may call it: of
 // scheduled work the queue admits one job a tick, whoever enqueues it.
@@ -33,6 +35,9 @@ func (s *Service) Run(ctx context.Context) error {
 	running.Go(func() { s.every(ctx, s.opts.ReconcileEvery, s.reconcileTick) })
 	running.Go(func() { s.audits(ctx) })
 	running.Go(func() { s.schedule(ctx, kindCleanup, s.opts.CleanupEvery) })
+	if s.opts.Retention.any() {
+		running.Go(func() { s.schedule(ctx, kindRetain, s.opts.RetainEvery) })
+	}
 	if _, ok := store.As[store.Amender](s.store); ok { // else each job would die
 		running.Go(func() { s.schedule(ctx, kindReprocess, s.opts.ReprocessEvery) })
 	}
@@ -50,6 +55,12 @@ func (s *Service) work(ctx context.Context, job queue.Job) error {
 		return s.processBatch(ctx, job)
 	case kindCleanup:
 		_, err := s.Cleanup(ctx, false)
+		return err
+	case kindRetain:
+		_, err := s.Retain(ctx, false)
+		if errors.Is(err, ErrUnsupported) {
+			err = queue.Permanent(err)
+		}
 		return err
 	case kindReprocess:
 		_, err := s.Reprocess(ctx)

@@ -278,9 +278,27 @@ func (s *Service) land(key string) {
 // Repair returns the repair file of a batch in chunks: a CSV file of the
 // rejected rows with the reasons, as far as Options.MaxRepairBytes allows, to
 // be mended and uploaded again. It is empty if no row was rejected. A chunk is valid until the next. Errors:
-// store.ErrNotFound.
+// store.ErrNotFound; ErrRowsPurged when Options.Retention has removed it;
+// store.ErrChanged when that, or an erasure, happens meanwhile.
 func (s *Service) Repair(ctx context.Context, id string) iter.Seq2[[]byte, error] {
-	return s.store.Attachment(ctx, id, repairAttachment)
+	return func(yield func([]byte, error) bool) {
+		some := false
+		for chunk, err := range s.store.Attachment(ctx, id, repairAttachment) {
+			if some = true; !yield(chunk, err) {
+				return
+			}
+		}
+		if some {
+			return
+		}
+		b, err := s.store.Batch(ctx, id)
+		if err == nil && b.Failed > 0 {
+			err = ErrRowsPurged
+		}
+		if err != nil {
+			yield(nil, err)
+		}
+	}
 }
 
 func readAll(chunks iter.Seq2[[]byte, error]) ([]byte, error) {

@@ -289,3 +289,26 @@ func TestReprocessAndCleanupReport(t *testing.T) {
 	}
 	a.get("/batches/"+id).problem(t, http.StatusNotFound, httpapi.CodeNotFound)
 }
+
+func TestRetentionReportsAndRemoves(t *testing.T) {
+	old := eventmetrics.Retention{Events: time.Nanosecond, Rejected: time.Nanosecond}
+	a := start(t, setup{service: eventmetrics.Options{Retention: old, RetainEvery: -1}})
+	id := a.count(day8 + "C9,T1,started,never\n")
+	<-time.After(5 * time.Millisecond) // batches know their age to the millisecond
+	want := map[string]any{
+		"periods":      map[string]any{"events": 0.0, "rejected_rows": 0.0, "batches": nil, "dead_letters": nil},
+		"sealed_count": 1.0, "event_count": 3.0, "cleared_count": 1.0, "rejected_row_count": 1.0, "batch_count": 0.0,
+		"dead_letter_count": 0.0, "drifted_count": 0.0, "drifts": []any{}, "unreadable_count": 0.0,
+	}
+	for _, dryRun := range []string{"true", "false"} {
+		want["dry_run"] = dryRun == "true"
+		if d := cmp.Diff(want, a.do("POST", "/admin/retention?dry_run="+dryRun, nil).json(t)); d != "" {
+			t.Error(d)
+		}
+	}
+	a.get("/batches/"+id+"/errors").problem(t, http.StatusGone, httpapi.CodeGone)
+	if got := a.get("/batches/" + id).json(t); got["failed_count"] != 1.0 || got["sealed"] != true {
+		t.Errorf("the batch afterwards: %v", got)
+	}
+	a.do("POST", "/admin/retention?dry_run=maybe", nil).problem(t, http.StatusBadRequest, httpapi.CodeBadRequest)
+}

@@ -172,6 +172,7 @@ func (h *Handler) routes() []route {
 		{"POST /admin/cleanup", false, h.cleanup, []string{"dry_run"}},
 		{"GET /admin/integrity", false, h.integrity, nil},
 		{"POST /admin/integrity", false, h.audit, nil},
+		{"POST /admin/retention", false, h.retain, []string{"dry_run"}},
 	}
 }
 

@@ -27,6 +27,7 @@ const (
 	CodeMethodNotAllowed    Code = "method_not_allowed"
 	CodeTimeout             Code = "timeout"
 	CodeConflict            Code = "conflict"
+	CodeGone             Code = "gone"
 	CodeInFlight            Code = "in_flight"
 	CodeTooLarge            Code = "too_large"
 	CodeTooManyDistinctRows Code = "too_many_distinct_rows"
@@ -165,6 +166,8 @@ func knownProblems() []knownProblem {
 			status: http.StatusUnprocessableEntity, code: CodeKeyReused, detail: "this Idempotency-Key was used with another content",
 		}},
 		{eventmetrics.ErrNoOriginal, problem{status: http.StatusNotFound, code: CodeNotFound, detail: "Batch not found"}},
+		{eventmetrics.ErrRowsPurged, problem{status: http.StatusGone, code: CodeGone, detail: "the rejected rows are older than this server keeps them"}},
+		{store.ErrChanged, problem{status: http.StatusServiceUnavailable, code: CodeBusy, detail: "changed while it was read; try again", header: http.Header{"Retry-After": {"1"}}}},
 		{eventmetrics.ErrUnsupported, problem{
 			status: http.StatusNotImplemented, code: CodeUnsupported, detail: "the store of this server cannot do that",
 		}},

@@ -55,6 +55,8 @@ func open(ctx context.Context, c *config) (_ *app, err error) {
 		CleanupEvery:   c.cleanupEvery,
 		CleanupTTL:     c.cleanupTTL,
 		AuditEvery:     cmp.Or(c.auditEvery, -1),
+		Retention:      c.retention,
+		RetainEvery:    c.retainEvery,
 		Logger:         a.logger,
 		MeterProvider:  meters,
 	})

@@ -39,6 +39,8 @@ type config struct {
 	cleanupEvery   time.Duration
 	cleanupTTL     time.Duration
 	auditEvery     time.Duration
+	retention      eventmetrics.Retention
+	retainEvery    time.Duration
 	workers        int
 	shutdown       time.Duration
 }
@@ -60,6 +62,11 @@ func (c *config) serverSettings() []settings.Setting {
 		settings.New("CLEANUP_INTERVAL_SECONDS", "3600", "time between cleanups", settings.Seconds(&c.cleanupEvery, 1)),
 		settings.New("CLEANUP_TTL_SECONDS", "86400", "age from which unprocessed batches are removed", settings.Seconds(&c.cleanupTTL, 60)),
 		settings.New("AUDIT_INTERVAL_SECONDS", "600", "time between looks at a part of the ledger and its sums; 0 for none", settings.Seconds(&c.auditEvery, 0)),
+		settings.New("RETAIN_EVENTS", "0", "`age` from which the raw events of completed batches are purged, such as 90d; 0 for never", settings.Period(&c.retention.Events)),
+		settings.New("RETAIN_REJECTED", "0", "`age` from which rejected rows are removed; 0 for never", settings.Period(&c.retention.Rejected)),
+		settings.New("RETAIN_BATCHES", "0", "`age` from which completed batches are removed, all but their counts; 0 for never", settings.Period(&c.retention.Batches)),
+		settings.New("RETAIN_DEAD", "0", "`age` from which dead letters are discarded; 0 for never", settings.Period(&c.retention.Dead)),
+		settings.New("RETENTION_INTERVAL_SECONDS", "3600", "time between searches for what is older than that", settings.Seconds(&c.retainEvery, 1)),
 	}
 }
 

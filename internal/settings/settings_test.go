@@ -3,6 +3,7 @@ package settings_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -64,5 +65,21 @@ func TestMistakeNamesWhatThereIs(t *testing.T) {
 	})
 	if err == nil || !strings.HasPrefix(err.Error(), "-n: ") || !strings.Contains(err.Error(), "\nM (-m): ") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestPeriodTakesDays(t *testing.T) {
+	var d time.Duration
+	set := settings.Period(&d)
+	for v, want := range map[string]time.Duration{"0": 0, "90d": 90 * 24 * time.Hour, "36h": 36 * time.Hour, "1h30m": 90 * time.Minute} {
+		if err := set(v); err != nil || d != want {
+			t.Errorf("%q: %v, %v, want %v", v, d, err, want)
+		}
+	}
+	d = time.Hour
+	for _, v := range []string{"", "90", "-1h", "-3d", "0d", "1.5d", "d", "1d12h", "200000d", "for ever"} {
+		if err := set(v); err == nil || d != time.Hour {
+			t.Errorf("%q was taken: %v", v, d)
+		}
 	}
 }

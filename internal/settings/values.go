@@ -6,6 +6,7 @@ import (
 	"math"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -46,6 +47,27 @@ func Seconds(p *time.Duration, least int64) func(string) error {
 			return err
 		}
 		*p = time.Duration(n) * time.Second
+		return nil
+	}
+}
+
+// Period takes a duration such as 36h, or a whole number of days such as 90d;
+// 0 means for ever.
+func Period(p *time.Duration) func(string) error {
+	return func(v string) error {
+		const day = 24 * time.Hour
+		if days, ok := strings.CutSuffix(v, "d"); ok {
+			var n int64
+			if Int(&n, 1, int64(math.MaxInt64/day))(days) == nil {
+				*p = time.Duration(n) * day
+				return nil
+			}
+		}
+		d, err := time.ParseDuration(v)
+		if err != nil || d < 0 {
+			return fmt.Errorf("%.40q: want a time such as 90d or 36h, or 0", v)
+		}
+		*p = d
 		return nil
 	}
 }

@@ -17,15 +17,6 @@ func sealReaderRules() []rule {
 	}
 }
 
-// sealed commits a batch of a contribution and seals it.
-func (c *check) sealed(contribution metrics.Contribution) string {
-	c.Helper()
-	id := c.recorded(contribution)
-	c.move(id, store.Completed, "")
-	c.must(need[store.Sealer](c).Seal(c.Context(), id), "Seal")
-	return id
-}
-
 // unsealedSoon waits until Unsealed lists the days of contributions and no
 // others, which must not take long; it must list them at once.
 func (c *check) unsealedSoon(when string, from, to metrics.Day, contributions ...metrics.Contribution) {

@@ -1,0 +1,303 @@
+package eventmetrics
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/queue"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// Retention says how long data is kept. A period that is not greater than 0
+// means for ever. Ages count from Batch.Created, the time of the upload: it is
+// the one that its sender knows, and no retry makes a batch younger.
+type Retention struct {
+	// Events is for the raw events of completed batches.
+	Events time.Duration
+	// Rejected is for the rejected rows of every batch and their reasons.
+	Rejected time.Duration
+	// Batches is for completed batches as a whole: their events, rejected rows
+	// and description. Their counts stay in the metrics.
+	Batches time.Duration
+	// Dead is for dead letters; their age counts from DeadJob.Died.
+	Dead time.Duration
+}
+
+func (r *Retention) any() bool {
+	return r.Events > 0 || r.Rejected > 0 || r.Batches > 0 || r.Dead > 0
+}
+
+// Retained is the result of a Retain.
+type Retained struct {
+	// Sealed is the number of batches whose raw events were purged, Events the
+	// number of these.
+	Sealed, Events int64
+	// Cleared is the number of batches whose rejected rows were removed, Rows
+	// the number of rows that they had rejected.
+	Cleared, Rows int64
+	// Forgotten is the number of batches that were removed as a whole.
+	Forgotten int64
+	// Dead is the number of dead letters that were discarded.
+	Dead int64
+	// Drifted is the number of batches that were old enough and kept, because
+	// their events do not sum to what the ledger has: once the events are
+	// gone, nobody could tell. Drifts are the first 100 of them. A Reprocess
+	// puts them right.
+	Drifted int64
+	Drifts  []Drift
+	// Unreadable batches could not be looked at; the log says why.
+	Unreadable int64
+}
+
+// Retain removes what is older than Options.Retention allows. With dryRun it
+// counts the same and removes nothing. Before the raw events of a batch are
+// purged, they are summed a last time and compared with the ledger, in a dry
+// run too. It is safe to repeat, to run beside everything else, and to break
+// off. Errors: ErrUnsupported if the store cannot do what is asked for.
+func (s *Service) Retain(ctx context.Context, dryRun bool) (Retained, error) {
+	ctx, done := s.observeRetain(ctx, dryRun)
+	k, err := s.newKeeper(dryRun)
+	if err == nil {
+		err = k.retain(ctx)
+	}
+	done(&k.Retained, err)
+	if err != nil {
+		return k.Retained, fmt.Errorf("eventmetrics: retain: %w", err)
+	}
+	s.reportRetained(ctx, &k.Retained, dryRun)
+	return k.Retained, nil
+}
+
+func (s *Service) reportRetained(ctx context.Context, r *Retained, dryRun bool) {
+	attrs := []any{
+		"sealed", r.Sealed, "events", r.Events, "cleared", r.Cleared, "rows", r.Rows, "forgotten", r.Forgotten, "dead", r.Dead,
+		"drifted", r.Drifted, "unreadable", r.Unreadable, "dry_run", dryRun,
+	}
+	if r.Drifted > 0 || r.Unreadable > 0 {
+		s.logger.ErrorContext(ctx, "old batches kept", attrs...)
+		return
+	}
+	s.logger.InfoContext(ctx, "retention applied", attrs...)
+}
+
+// keeper applies a Retention once.
+type keeper struct {
+	Retained
+	s      *Service
+	keep   Retention
+	now    time.Time
+	dryRun bool
+
+	sealer     store.Sealer
+	forgetter  store.Forgetter
+	reattacher store.Reattacher
+}
+
+func (s *Service) newKeeper(dryRun bool) (*keeper, error) {
+	k := &keeper{s: s, keep: s.opts.Retention, now: s.now(), dryRun: dryRun}
+	var seals, forgets, reattaches bool
+	k.sealer, seals = store.As[store.Sealer](s.store)
+	k.forgetter, forgets = store.As[store.Forgetter](s.store)
+	k.reattacher, reattaches = store.As[store.Reattacher](s.store)
+	if (k.keep.Events > 0 || k.keep.Batches > 0) && !seals || k.keep.Batches > 0 && !forgets || k.keep.Rejected > 0 && !reattaches {
+		return k, ErrUnsupported
+	}
+	return k, nil
+}
+
+func (k *keeper) retain(ctx context.Context) error {
+	if k.keep.Events > 0 || k.keep.Rejected > 0 || k.keep.Batches > 0 {
+		for b, err := range k.s.eachBatch(ctx, store.BatchQuery{}) {
+			if err != nil {
+				return err
+			}
+			err := k.retainBatch(ctx, b)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if ignore(err, store.ErrNotFound) != nil { // must not keep the others from being looked at
+				k.Unreadable++
+				k.s.logger.ErrorContext(ctx, "batch not retained as configured", "batch", b.ID, "err", err)
+			}
+		}
+	}
+	if k.keep.Dead <= 0 {
+		return nil
+	}
+	return k.discardDead(ctx)
+}
+
+// eachBatch yields the batches that q selects, page by page. A Batch is valid
+// until the next.
+func (s *Service) eachBatch(ctx context.Context, q store.BatchQuery) iter.Seq2[*store.Batch, error] {
+	return func(yield func(*store.Batch, error) bool) {
+		q.Limit = store.MaxLimit
+		for {
+			page, err := s.store.Batches(ctx, q)
+			if err != nil {
+				yield(nil, fmt.Errorf("list batches: %w", err))
+				return
+			}
+			for i := range page {
+				q.After = page[i].ID
+				if !yield(&page[i], nil) {
+					return
+				}
+			}
+			if len(page) == 0 {
+				return
+			}
+		}
+	}
+}
+
+// old reports whether something from a moment has outlived a period.
+func (k *keeper) old(from time.Time, period time.Duration) bool {
+	return period > 0 && k.now.Sub(from) > period
+}
+
+func (k *keeper) retainBatch(ctx context.Context, b *store.Batch) error {
+	forget := b.Status == store.Completed && k.old(b.Created, k.keep.Batches)
+	if forget || b.Status == store.Completed && k.old(b.Created, k.keep.Events) {
+		sealed, err := k.seal(ctx, b)
+		if err != nil {
+			return err
+		}
+		forget = forget && sealed
+	}
+	if forget {
+		return k.forget(ctx, b)
+	}
+	if b.Failed > 0 && k.old(b.Created, k.keep.Rejected) {
+		return k.clear(ctx, b)
+	}
+	return nil
+}
+
+// seal purges the events of a batch and reports whether they are gone.
+func (k *keeper) seal(ctx context.Context, b *store.Batch) (bool, error) {
+	if b.Sealed {
+		return true, nil
+	}
+	if ledger, ok := store.As[store.Amender](k.s.store); ok {
+		drift, err := k.s.drift(ctx, ledger, b)
+		if err != nil {
+			return false, err
+		}
+		if drift != nil {
+			if k.Drifted++; len(k.Drifts) < maxDrifts {
+				k.Drifts = append(k.Drifts, *drift)
+			}
+			return false, nil
+		}
+	}
+	if !k.dryRun {
+		if err := k.sealer.Seal(ctx, b.ID); err != nil {
+			return false, err
+		}
+	}
+	k.Sealed++
+	k.Events += b.Events
+	return true, nil
+}
+
+// drift compares the events of a batch with the ledger.
+func (s *Service) drift(ctx context.Context, ledger store.Amender, b *store.Batch) (*Drift, error) {
+	want, err := s.recount(ctx, b.ID)
+	if err != nil {
+		return nil, err
+	}
+	return compare(ctx, ledger, b.ID, want)
+}
+
+func (k *keeper) forget(ctx context.Context, b *store.Batch) error {
+	if !k.dryRun {
+		if err := k.forgetter.Forget(ctx, b.ID); err != nil {
+			return err
+		}
+	}
+	k.Forgotten++
+	return nil
+}
+
+// clear removes the rejected rows of a batch: the repair file last, which tells
+// the next time that this one was broken off.
+func (k *keeper) clear(ctx context.Context, b *store.Batch) error {
+	kept, err := isThere(k.s.store.Attachment(ctx, b.ID, repairAttachment))
+	if err != nil || !kept {
+		return err
+	}
+	if !k.dryRun {
+		for _, name := range []string{errorsAttachment, warningsAttachment, repairAttachment} {
+			if err := k.reattacher.Reattach(ctx, b.ID, name, nothing); err != nil {
+				return fmt.Errorf("remove %s: %w", name, err)
+			}
+		}
+	}
+	k.Cleared++
+	k.Rows += b.Failed
+	return nil
+}
+
+func nothing(func([]byte, error) bool) {}
+
+func isThere(chunks iter.Seq2[[]byte, error]) (bool, error) {
+	for _, err := range chunks {
+		return err == nil, err
+	}
+	return false, nil
+}
+
+// discardDead discards old dead letters. Their batches are marked failed first:
+// the dead job is what would have told the reconciler.
+func (k *keeper) discardDead(ctx context.Context) error {
+	if !k.dryRun {
+		if err := k.s.failDead(ctx); err != nil {
+			return err
+		}
+	}
+	for job, err := range k.s.eachDead(ctx) {
+		if err != nil {
+			return err
+		}
+		if !k.old(job.Died, k.keep.Dead) {
+			continue
+		}
+		if !k.dryRun {
+			err := k.s.queue.Discard(ctx, job.Key(), "older than dead letters are kept")
+			if errors.Is(err, queue.ErrNotFound) || errors.Is(err, queue.ErrNotDead) {
+				continue // retried or discarded meanwhile
+			}
+			if err != nil {
+				return fmt.Errorf("discard dead job: %w", err)
+			}
+		}
+		k.Dead++
+	}
+	return nil
+}
+
+// eachDead yields the dead letters, page by page.
+func (s *Service) eachDead(ctx context.Context) iter.Seq2[*queue.DeadJob, error] {
+	return func(yield func(*queue.DeadJob, error) bool) {
+		for cursor := ""; ; {
+			page, err := s.queue.Dead(ctx, queue.DeadQuery{Cursor: cursor, Limit: 1000})
+			if err != nil {
+				yield(nil, fmt.Errorf("list dead jobs: %w", err))
+				return
+			}
+			for i := range page {
+				cursor = page[i].Cursor
+				if !yield(&page[i], nil) {
+					return
+				}
+			}
+			if len(page) == 0 {
+				return
+			}
+		}
+	}
+}
