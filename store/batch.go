@@ -58,7 +58,11 @@ type Batch struct {
 	// Duplicates is the number of rows that were left out because another batch
 	// or an earlier row has them.
 	Duplicates int64
-	Status     Status
+	// Erased is the number of events that were removed by erasures, Erasure
+	// the ID of the last one that removed any, or "".
+	Erased  int64
+	Erasure string
+	Status  Status
 	// Cause says why the batch has its status; the last error of a failed one.
 	Cause string
 	// IdempotencyKey is the key of the request that made the batch, or "". No

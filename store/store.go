@@ -49,7 +49,7 @@ type Store interface {
 	// Events returns the events of a batch, ascending by row, exactly as they
 	// were written. An Event and its Fields slice are valid until the next
 	// one. Errors: ErrNotFound for a batch that is unknown, ErrPurged for one
-	// whose events were purged.
+	// whose events were purged, ErrChanged when some were erased meanwhile.
 	Events(ctx context.Context, id string) iter.Seq2[metrics.Event, error]
 
 	// Attachment returns the chunks of a batch's attachment in the order in

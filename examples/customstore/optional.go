@@ -18,6 +18,7 @@ var (
 	_ store.SealReader = (*Store)(nil)
 	_ store.Forgetter  = (*Store)(nil)
 	_ store.Reattacher = (*Store)(nil)
+	_ store.Eraser     = (*Store)(nil)
 )
 
 // Contribution returns what the ledger has for a batch. Errors:
@@ -144,4 +145,32 @@ func (s *Store) Reattach(ctx context.Context, id, name string, content iter.Seq2
 		delete(b.attachments, name)
 	}
 	return nil
+}
+
+// Erase removes events of a batch. Errors: store.ErrNotFound, store.ErrPurged,
+// store.ErrConflict.
+func (s *Store) Erase(ctx context.Context, id string, e store.Erasure) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, err := s.findLocked(ctx, id)
+	switch {
+	case err != nil:
+		return 0, err
+	case b.Sealed:
+		return 0, fmt.Errorf("customstore: erase from %q: %w", id, store.ErrPurged)
+	case b.Erasure != e.After && b.Erasure != e.ID:
+		return 0, fmt.Errorf("customstore: erase from %q: %w", id, store.ErrConflict)
+	}
+	var rest []metrics.Event // another slice: somebody may be ranging over the old one
+	for i := range b.events {
+		if b.events[i].Field(e.Field) != e.Value {
+			rest = append(rest, b.events[i])
+		}
+	}
+	n := int64(len(b.events) - len(rest))
+	if n > 0 {
+		b.events, b.Erasure = rest, e.ID
+		b.Erased += n
+	}
+	return n, nil
 }

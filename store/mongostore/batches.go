@@ -46,6 +46,11 @@ type batchDoc struct {
 	// versionName, and Stale the prefixes of the pieces that are to go.
 	Attached map[string]string `bson:"attached,omitempty"`
 	Stale    []string          `bson:"stale,omitempty"`
+	// Erased and Erasure are those of store.Batch. Erasing selects events that
+	// nobody sees any more, and that are there still, perhaps.
+	Erased  int64       `bson:"erased_events,omitempty"`
+	Erasure string      `bson:"erasure,omitempty"`
+	Erasing *erasingDoc `bson:"erasing,omitempty"`
 	// Deleting means that somebody has begun to delete it: it is gone as soon
 	// as its entry of the ledger is void.
 	Deleting bool `bson:"deleting,omitempty"`
@@ -56,6 +61,7 @@ func (d *batchDoc) visible() bool { return slices.Contains(store.Statuses(), d.S
 func (d *batchDoc) batch() store.Batch {
 	return store.Batch{
 		ID: d.ID, FileName: d.FileName, SHA256: d.SHA256, Events: d.Events, Failed: d.Failed, Duplicates: d.Duplicates,
+		Erased: d.Erased, Erasure: d.Erasure,
 		Status: d.Status, Cause: d.Cause, IdempotencyKey: d.IdempotencyKey,
 		KeyExpires: fromDate(d.KeyExpires), Repairs: d.Repairs, Created: fromDate(d.Created), Updated: d.Updated.UTC(), Sealed: d.Sealed,
 	}

@@ -56,6 +56,9 @@ func (s *Store) yieldEvents(ctx context.Context, id string, yield func(metrics.E
 				return err
 			}
 			from, fields = e.Row+1, e.Fields
+			if d.Erasing.has(&e) {
+				continue
+			}
 			if left++; !yield(e, nil) {
 				return nil
 			}
@@ -67,9 +70,9 @@ func (s *Store) yieldEvents(ctx context.Context, id string, yield func(metrics.E
 }
 
 // checkWhole finds out why a batch has fewer events than it should have: it
-// was sealed or deleted while they were read.
+// was sealed or deleted while they were read, or some were erased.
 func (s *Store) checkWhole(ctx context.Context, d *batchDoc, got int64) error {
-	if got == d.Events {
+	if got == d.Events-d.Erased {
 		return nil
 	}
 	now, err := s.read(ctx, d.ID)
@@ -78,6 +81,8 @@ func (s *Store) checkWhole(ctx context.Context, d *batchDoc, got int64) error {
 		return err
 	case now.Sealed:
 		return store.ErrPurged
+	case now.Erasure != d.Erasure:
+		return store.ErrChanged
 	}
 	return errors.New("there are other events than were committed")
 }

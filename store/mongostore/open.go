@@ -65,6 +65,7 @@ var (
 	_ store.Rebuilder  = (*Store)(nil)
 	_ store.Forgetter  = (*Store)(nil)
 	_ store.Reattacher = (*Store)(nil)
+	_ store.Eraser     = (*Store)(nil)
 )
 
 // DefaultDatabase is the database of a URI that names none.

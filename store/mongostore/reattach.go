@@ -94,12 +94,17 @@ func (s *Store) dropStale(ctx context.Context, id string, prefixes ...string) er
 	return nil
 }
 
-// sweepStale finishes what lost processes have left of replaced attachments.
-func (s *Store) sweepStale(ctx context.Context) error {
-	docs, err := findAll[batchDoc](ctx, s, s.batches, eq("stale.0", eq("$exists", true)), options.Find().SetLimit(oldPage))
+// sweepBehind finishes what lost processes have left of replaced attachments
+// and of erasures.
+func (s *Store) sweepBehind(ctx context.Context) error {
+	behind := eq("$or", bson.A{eq("stale.0", eq("$exists", true)), eq("erasing", eq("$exists", true))})
+	docs, err := findAll[batchDoc](ctx, s, s.batches, behind, options.Find().SetLimit(oldPage))
 	for i := range docs {
 		if err == nil {
 			err = s.dropStale(ctx, docs[i].ID, docs[i].Stale...)
+		}
+		if err == nil {
+			err = s.finishErasing(ctx, &docs[i])
 		}
 	}
 	return err

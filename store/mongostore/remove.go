@@ -79,7 +79,7 @@ func (s *Store) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, er
 		err = s.sweep(ctx, q.Before)
 	}
 	if err == nil && !q.DryRun {
-		err = s.sweepStale(ctx)
+		err = s.sweepBehind(ctx)
 	}
 	return p, wrap(err, "prune")
 }

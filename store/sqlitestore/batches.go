@@ -10,7 +10,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const batchColumns = "id, file_name, sha256, events, failed, duplicates, status, cause, idem_key, key_expires, repairs, created, updated, sealed"
+const batchColumns = "id, file_name, sha256, events, failed, duplicates, status, cause, idem_key, key_expires, repairs, created, updated, sealed, erased, erasure"
 
 func scanBatch(scan func(dest ...any) error, more ...any) (store.Batch, error) {
 	var b store.Batch
@@ -19,6 +19,7 @@ func scanBatch(scan func(dest ...any) error, more ...any) (store.Batch, error) {
 	dest := []any{
 		&b.ID, &b.FileName, &b.SHA256, &b.Events, &b.Failed, &b.Duplicates, &b.Status, &b.Cause,
 		&key, &expires, &repairs, &created, &updated, &b.Sealed,
+		&b.Erased, &b.Erasure,
 	}
 	err := scan(append(dest, more...)...)
 	b.IdempotencyKey, b.Repairs = key.String, repairs.String
@@ -38,12 +39,13 @@ type batchRow struct {
 	store.Batch
 	seq, blocks int64
 	recorded    sql.NullInt64 // when its contribution was
+	source      int64         // of its blocks
 }
 
 func readBatch(ctx context.Context, q querier, id string) (batchRow, error) {
 	var r batchRow
-	row := q.QueryRowContext(ctx, "SELECT "+batchColumns+", seq, blocks, recorded FROM batches WHERE id = ?", id)
-	b, err := scanBatch(row.Scan, &r.seq, &r.blocks, &r.recorded)
+	row := q.QueryRowContext(ctx, "SELECT "+batchColumns+", seq, blocks, recorded, source FROM batches WHERE id = ?", id)
+	b, err := scanBatch(row.Scan, &r.seq, &r.blocks, &r.recorded, &r.source)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = store.ErrNotFound
 	}

@@ -37,6 +37,7 @@ func (w *writer) row(b store.Batch) batchRow {
 	cut := func(t time.Time) time.Time { return fromMillis(t.UnixMilli()) }
 	return batchRow{
 		seq:    w.seq,
+		source: w.seq,
 		blocks: w.blocks.n + int64(len(w.blocks.ends)),
 		Batch: store.Batch{
 			ID: w.id, FileName: b.FileName, SHA256: b.SHA256, Events: w.events, Failed: b.Failed,
@@ -86,9 +87,10 @@ func checkKey(ctx context.Context, tx *sql.Tx, b *store.Batch) error {
 
 func insertBatch(ctx context.Context, tx *sql.Tx, b *batchRow) error {
 	orNull := func(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
-	_, err := tx.ExecContext(ctx, "INSERT INTO batches("+batchColumns+", seq, blocks, recorded) VALUES("+marks(17)+")",
+	_, err := tx.ExecContext(ctx, "INSERT INTO batches("+batchColumns+", seq, blocks, recorded, source) VALUES("+marks(20)+")",
 		b.ID, b.FileName, b.SHA256, b.Events, b.Failed, b.Duplicates, string(b.Status), b.Cause, orNull(b.IdempotencyKey),
-		b.KeyExpires.UnixMilli(), orNull(b.Repairs), b.Created.UnixMilli(), b.Updated.UnixMilli(), b.Sealed, b.seq, b.blocks, b.recorded)
+		b.KeyExpires.UnixMilli(), orNull(b.Repairs), b.Created.UnixMilli(), b.Updated.UnixMilli(), b.Sealed,
+		b.Erased, b.Erasure, b.seq, b.blocks, b.recorded, b.source)
 	return err
 }
 

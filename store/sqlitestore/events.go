@@ -17,7 +17,8 @@ func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
 // Events implements [store.Store]. It reads block by block and holds neither a
 // connection nor a state of the database between them, so that a slow caller
 // does not keep the WAL from being reset. A batch that is deleted or sealed
-// meanwhile ends with ErrNotFound or ErrPurged.
+// meanwhile ends with ErrNotFound or ErrPurged, and one of which events are
+// erased with ErrChanged.
 func (s *Store) Events(ctx context.Context, id string) iter.Seq2[metrics.Event, error] {
 	return func(yield func(metrics.Event, error) bool) {
 		b, err := readBatch(ctx, s.reader, id)
@@ -56,15 +57,20 @@ func yieldBlock(ctx context.Context, d *columnar.Decoder, yield func(metrics.Eve
 }
 
 func (s *Store) readBlock(ctx context.Context, d *columnar.Decoder, b *batchRow, no int64) error {
-	var data []byte
-	err := s.reader.QueryRowContext(ctx, "SELECT data FROM blocks WHERE id = ?", b.seq<<blockBits+no).Scan(&data)
-	if isNoRows(err) {
-		return s.whyNoBlock(ctx, b, no)
-	}
+	data, err := s.blockData(ctx, b, no)
 	if err != nil {
 		return err
 	}
 	return d.Decode(data)
+}
+
+func (s *Store) blockData(ctx context.Context, b *batchRow, no int64) ([]byte, error) {
+	var data []byte
+	err := s.reader.QueryRowContext(ctx, "SELECT data FROM blocks WHERE id = ?", b.source<<blockBits+no).Scan(&data)
+	if isNoRows(err) {
+		err = s.whyNoBlock(ctx, b, no)
+	}
+	return data, err
 }
 
 // whyNoBlock tells a batch that was removed or sealed meanwhile from a damaged
@@ -78,6 +84,8 @@ func (s *Store) whyNoBlock(ctx context.Context, b *batchRow, no int64) error {
 		return store.ErrNotFound
 	case now.Sealed:
 		return store.ErrPurged
+	case now.source != b.source:
+		return store.ErrChanged
 	}
 	return fmt.Errorf("%w: block %d is missing", columnar.ErrCorrupt, no)
 }

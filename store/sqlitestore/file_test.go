@@ -67,7 +67,7 @@ func TestOpenMakesAFileWithTheRightMarks(t *testing.T) {
 
 func TestOpenRefusesOtherFiles(t *testing.T) {
 	for name, statement := range map[string]string{
-		"a newer version":          "PRAGMA user_version=3",
+		"a newer version":          "PRAGMA user_version=4",
 		"another application's id": "PRAGMA application_id=7",
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 // Forget implements [store.Forgetter]. The ledger knows the batch by its id, so
 // that nothing there changes.
 func (s *Store) Forget(ctx context.Context, id string) error {
-	var seq int64
+	var gone batchRow
 	err := s.update(ctx, synced, func(tx *sql.Tx) error {
 		b, err := readBatch(ctx, tx, id)
 		if err != nil {
@@ -22,12 +22,12 @@ func (s *Store) Forget(ctx context.Context, id string) error {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM batches WHERE seq = ?", b.seq); err != nil {
 			return err
 		}
-		seq = b.seq
-		return s.discard(ctx, tx, seq, true)
+		gone = b
+		return s.discardBatch(ctx, tx, &b)
 	})
 	if err != nil {
 		return wrap(ctx, err, "forget batch %q", id)
 	}
-	s.sweepLater(ctx, seq)
+	s.sweepBatch(ctx, &gone)
 	return nil
 }

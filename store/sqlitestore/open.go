@@ -49,6 +49,7 @@ var (
 	_ store.Rebuilder  = (*Store)(nil)
 	_ store.Forgetter  = (*Store)(nil)
 	_ store.Reattacher = (*Store)(nil)
+	_ store.Eraser     = (*Store)(nil)
 )
 
 // DSN returns the data source names, for the driver called sqlite, of the two

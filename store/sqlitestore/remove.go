@@ -32,7 +32,7 @@ func (s *Store) DeleteBatch(ctx context.Context, id string) error {
 	if err != nil {
 		return wrap(ctx, err, "delete batch %q", id)
 	}
-	s.sweepLater(ctx, gone.seq)
+	s.sweepBatch(ctx, &gone)
 	s.healLater(ctx, days)
 	return nil
 }
@@ -50,7 +50,24 @@ func (s *Store) remove(ctx context.Context, tx *sql.Tx, b *batchRow) ([]metrics.
 	if err := free(ctx, tx, b.seq); err != nil {
 		return nil, err
 	}
-	return days, s.discard(ctx, tx, b.seq, true)
+	return days, s.discardBatch(ctx, tx, b)
+}
+
+// discardBatch leaves all of a batch to sweepBatch.
+func (s *Store) discardBatch(ctx context.Context, tx *sql.Tx, b *batchRow) error {
+	if b.source != b.seq {
+		if err := s.discard(ctx, tx, b.source, false); err != nil {
+			return err
+		}
+	}
+	return s.discard(ctx, tx, b.seq, true)
+}
+
+func (s *Store) sweepBatch(ctx context.Context, b *batchRow) {
+	if b.source != b.seq {
+		s.sweepLater(ctx, b.source)
+	}
+	s.sweepLater(ctx, b.seq)
 }
 
 // discard leaves the blocks of a batch, and its attachments if asked, to
@@ -165,7 +182,7 @@ func (s *Store) pruneBatches(ctx context.Context, before int64, p *store.Pruned)
 		}
 		p.Batches++
 		p.Events += gone.Events
-		s.sweepLater(ctx, gone.seq)
+		s.sweepBatch(ctx, &gone)
 		s.healLater(ctx, days)
 	}
 }

@@ -17,8 +17,9 @@ const (
 
 // schema has times as Unix milliseconds. The rows of a batch that is not
 // committed, was removed, or was sealed are found by remainders; batch_id is
-// null there once the writer has lost them. The id of a block is the number of
-// its batch shifted by blockBits, plus its place. Sums without subjects are in
+// null there once the writer has lost them. The id of a block is the source of
+// its batch shifted by blockBits, plus its place; the source is the number of
+// the batch until an erasure has given it other blocks. Sums without subjects are in
 // days, which is small and so quick to read; details has the rest. Null
 // subjects in details are out of date: the ledger has the truth. The groups of
 // the ledger and of the sums are in tables of their own, with rows only where
@@ -52,7 +53,10 @@ CREATE TABLE batches (
 	created     INTEGER NOT NULL,
 	updated     INTEGER NOT NULL,
 	sealed      INTEGER NOT NULL,
-	recorded    INTEGER
+	recorded    INTEGER,
+	source      INTEGER NOT NULL,
+	erased      INTEGER NOT NULL,
+	erasure     TEXT NOT NULL
 );
 CREATE INDEX batches_by_status ON batches(status, id);
 CREATE INDEX batches_by_key ON batches(idem_key, id) WHERE idem_key IS NOT NULL;

@@ -28,7 +28,7 @@ func (s *Store) Seal(ctx context.Context, id string) error {
 		if _, err := tx.ExecContext(ctx, "UPDATE batches SET sealed = 1, blocks = 0 WHERE seq = ?", b.seq); err != nil {
 			return err
 		}
-		seq = b.seq
+		seq = b.source
 		return s.discard(ctx, tx, seq, false)
 	})
 	if err != nil {

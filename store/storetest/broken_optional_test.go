@@ -11,7 +11,7 @@ import (
 )
 
 func brokenOptionals() []broken {
-	return slices.Concat(brokenAmenders(), brokenAmends(), brokenForgetters(), brokenReattachers(), brokenOthers())
+	return slices.Concat(brokenAmenders(), brokenAmends(), brokenForgetters(), brokenReattachers(), brokenErasers(), brokenOthers())
 }
 
 func brokenAmenders() []broken {

@@ -35,6 +35,7 @@ type patched struct {
 	rebuild      func(ctx context.Context) error
 	forget       func(ctx context.Context, id string) error
 	reattach     func(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error
+	erase        func(ctx context.Context, id string, e store.Erasure) (int64, error)
 	ping         func(ctx context.Context) error
 	reopen       func() store.Store
 }
@@ -62,6 +63,7 @@ func newPatched() *patched {
 		rebuild:      func(ctx context.Context) error { return ctx.Err() },
 		forget:       st.Forget,
 		reattach:     st.Reattach,
+		erase:        st.Erase,
 		ping:         func(ctx context.Context) error { return ctx.Err() },
 	}
 }
@@ -139,6 +141,10 @@ func (p *patched) Forget(ctx context.Context, id string) error { return p.forget
 
 func (p *patched) Reattach(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
 	return p.reattach(ctx, id, name, content)
+}
+
+func (p *patched) Erase(ctx context.Context, id string, e store.Erasure) (int64, error) {
+	return p.erase(ctx, id, e)
 }
 
 func (p *patched) Ping(ctx context.Context) error { return p.ping(ctx) }

@@ -1,0 +1,101 @@
+package mongostore
+
+import (
+	"context"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// erasingDoc selects events by a field and its value.
+type erasingDoc struct {
+	Field string `bson:"field"`
+	Value string `bson:"value"`
+}
+
+// has reports whether an event is one of them. A nil erasingDoc has none.
+func (d *erasingDoc) has(e *metrics.Event) bool {
+	return d != nil && e.Field(d.Field) == d.Value
+}
+
+func (d *erasingDoc) filter(batch string) bson.D {
+	return eq("batch_id", batch, escape(d.Field), d.Value)
+}
+
+// Erase implements [store.Eraser]. The document of the batch decides: once it
+// says what is being erased, no reader shows these events, and they can be
+// deleted one by one. Then the document forgets the value.
+func (s *Store) Erase(ctx context.Context, id string, e store.Erasure) (int64, error) {
+	n, err := s.erase(ctx, id, &e)
+	return n, wrap(err, "erase from batch %q", id)
+}
+
+func (s *Store) erase(ctx context.Context, id string, e *store.Erasure) (int64, error) {
+	d, err := s.read(ctx, id)
+	if err == nil {
+		err = mayErase(d, e)
+	}
+	if err == nil {
+		err = s.finishErasing(ctx, d) // of a lost process
+	}
+	if err != nil {
+		return 0, err
+	}
+	next := erasingDoc{e.Field, e.Value}
+	n, err := s.count(ctx, s.events, next.filter(id))
+	if err != nil || n == 0 {
+		return 0, err
+	}
+	filter := eq("_id", id, "status", eq("$in", store.Statuses()), "erasure", d.Erasure, "sealed", eq("$ne", true))
+	if d.Erasure == "" {
+		filter[2].Value = eq("$exists", false)
+	}
+	_, err = s.update(ctx, s.batches, filter, eq("$set", eq("erasing", next, "erasure", e.ID, "erased_events", d.Erased+n)))
+	if err != nil {
+		return 0, err
+	}
+	now, err := s.read(ctx, id) // an earlier try may have done it
+	switch {
+	case err != nil:
+		return 0, err
+	case now.Sealed:
+		return 0, store.ErrPurged
+	case now.Erasure != e.ID || now.Erased != d.Erased+n:
+		return 0, store.ErrConflict
+	}
+	return n, s.finishErasing(ctx, now)
+}
+
+func mayErase(d *batchDoc, e *store.Erasure) error {
+	switch {
+	case d.Sealed:
+		return store.ErrPurged
+	case d.Erasure != e.After && d.Erasure != e.ID:
+		return store.ErrConflict
+	}
+	return nil
+}
+
+// finishErasing deletes the events that are being erased, and what the batch
+// says of them.
+func (s *Store) finishErasing(ctx context.Context, d *batchDoc) error {
+	if d.Erasing == nil {
+		return nil
+	}
+	if err := s.remove(ctx, s.events, d.Erasing.filter(d.ID)); err != nil {
+		return err
+	}
+	_, err := s.update(ctx, s.batches, eq("_id", d.ID, "erasure", d.Erasure), eq("$unset", eq("erasing", "")))
+	return err
+}
+
+func (s *Store) count(ctx context.Context, c *mongo.Collection, filter any) (n int64, err error) {
+	err = s.do(ctx, func(ctx context.Context) error {
+		n, err = c.CountDocuments(ctx, filter)
+		return err
+	})
+	return n, err
+}

@@ -1,0 +1,195 @@
+package sqlitestore
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/sqlitestore/internal/columnar"
+)
+
+// Erase implements [store.Eraser]. Blocks without such an event are copied,
+// the others written anew, all under another source in short transactions; the
+// last one makes that the batch's. What a crash leaves of it is for Prune.
+func (s *Store) Erase(ctx context.Context, id string, e store.Erasure) (int64, error) {
+	n, err := s.erase(ctx, id, &e)
+	if errors.Is(err, store.ErrChanged) { // by another erasure
+		err = store.ErrConflict
+	}
+	return n, wrap(ctx, err, "erase from batch %q", id)
+}
+
+func (s *Store) erase(ctx context.Context, id string, e *store.Erasure) (int64, error) {
+	b, err := readBatch(ctx, s.reader, id)
+	if err == nil {
+		err = mayErase(&b, e)
+	}
+	if err != nil {
+		return 0, err
+	}
+	c := &copier{s: s, from: b, e: e, blocks: blocks{encoder: columnar.NewEncoder()}, buffer: columnar.NewBuffer()}
+	if err := c.search(ctx); err != nil || len(c.hits) == 0 {
+		return 0, err
+	}
+	err = c.copyAll(ctx)
+	if err == nil {
+		err = s.update(ctx, synced, func(tx *sql.Tx) error { return c.swap(ctx, tx) })
+	}
+	if err != nil {
+		c.drop(context.WithoutCancel(ctx))
+		return 0, err
+	}
+	s.sweepLater(ctx, b.source)
+	return c.erased, nil
+}
+
+func mayErase(b *batchRow, e *store.Erasure) error {
+	switch {
+	case b.Sealed:
+		return store.ErrPurged
+	case b.Erasure != e.After && b.Erasure != e.ID:
+		return store.ErrConflict
+	}
+	return nil
+}
+
+// copier copies the blocks of a batch without some events.
+type copier struct {
+	s      *Store
+	from   batchRow
+	e      *store.Erasure
+	hits   map[int64]bool // the blocks that have such events
+	erased int64
+
+	name    string // of the remainder, while it is one
+	source  int64
+	blocks  blocks
+	buffer  *columnar.Buffer
+	decoder columnar.Decoder
+}
+
+// search finds the blocks that have an event to be erased.
+func (c *copier) search(ctx context.Context) error {
+	c.hits = map[int64]bool{}
+	for no := range c.from.blocks {
+		if err := c.s.readBlock(ctx, &c.decoder, &c.from, no); err != nil {
+			return err
+		}
+		for e := (metrics.Event{}); c.decoder.Next(&e); {
+			if e.Field(c.e.Field) == c.e.Value {
+				c.hits[no] = true
+				c.erased++
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *copier) copyAll(ctx context.Context) error {
+	c.name = c.from.ID + " " + rand.Text()
+	err := c.s.update(ctx, unsynced, func(tx *sql.Tx) error {
+		r, err := tx.ExecContext(ctx, "INSERT INTO remainders(batch_id, touched, attached) VALUES(?, ?, 0)", c.name, c.s.now().UnixMilli())
+		if err != nil {
+			return err
+		}
+		c.source, err = r.LastInsertId()
+		return err
+	})
+	for no := int64(0); err == nil && no < c.from.blocks; no++ {
+		if err = c.copyBlock(ctx, no); err == nil && len(c.blocks.pending) >= spoolBytes {
+			err = c.flush(ctx)
+		}
+	}
+	return err
+}
+
+func (c *copier) copyBlock(ctx context.Context, no int64) error {
+	data, err := c.s.blockData(ctx, &c.from, no)
+	if err != nil {
+		return err
+	}
+	if !c.hits[no] {
+		c.blocks.pending = append(c.blocks.pending, data...)
+		c.blocks.ends = append(c.blocks.ends, len(c.blocks.pending))
+		return nil
+	}
+	if err := c.decoder.Decode(data); err != nil {
+		return err
+	}
+	for e := (metrics.Event{}); c.decoder.Next(&e); {
+		if e.Field(c.e.Field) != c.e.Value {
+			c.buffer.Append(&e)
+		}
+	}
+	if c.buffer.Len() > 0 {
+		c.blocks.encode(c.buffer)
+		c.buffer.Reset()
+	}
+	return nil
+}
+
+func (c *copier) flush(ctx context.Context) error {
+	err := c.s.update(ctx, unsynced, func(tx *sql.Tx) error { return c.insert(ctx, tx) })
+	if err == nil {
+		c.blocks.done()
+	}
+	return err
+}
+
+func (c *copier) insert(ctx context.Context, tx *sql.Tx) error {
+	ok, err := changed(tx.ExecContext(ctx,
+		"UPDATE remainders SET touched = ? WHERE seq = ? AND batch_id = ?", c.s.now().UnixMilli(), c.source, c.name))
+	if err == nil && !ok {
+		err = errors.New("the copy was pruned")
+	}
+	if err != nil {
+		return err
+	}
+	return c.blocks.insert(ctx, tx, c.source)
+}
+
+// swap gives the batch its new blocks, if it is still what was copied.
+func (c *copier) swap(ctx context.Context, tx *sql.Tx) error {
+	now, err := readBatch(ctx, tx, c.from.ID)
+	if err == nil {
+		err = mayErase(&now, c.e)
+	}
+	if err == nil && (now.seq != c.from.seq || now.source != c.from.source) {
+		err = store.ErrConflict
+	}
+	if err != nil {
+		return err
+	}
+	if err := c.insert(ctx, tx); err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "UPDATE batches SET source = ?, blocks = ?, erased = erased + ?, erasure = ? WHERE seq = ?",
+		c.source, c.blocks.n+int64(len(c.blocks.ends)), c.erased, c.e.ID, now.seq)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, "DELETE FROM remainders WHERE seq = ?", c.source); err != nil {
+		return err
+	}
+	return c.s.discard(ctx, tx, now.source, false)
+}
+
+// drop removes a copy that was made in vain.
+func (c *copier) drop(ctx context.Context) {
+	err := c.s.update(ctx, unsynced, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE remainders SET batch_id = NULL WHERE seq = ? AND batch_id = ?", c.source, c.name)
+		return err
+	})
+	if err == nil {
+		err = c.s.sweep(ctx, c.source)
+	}
+	if err != nil {
+		c.s.log.Warn("left a copy of blocks for the next prune", "batch", c.from.ID, "err", err)
+	}
+}
