@@ -25,6 +25,9 @@ var (
 	ErrNoOriginal = errors.New("eventmetrics: no such batch to repair")
 	// ErrFuture means that a series is asked for as of a moment to come.
 	ErrFuture = errors.New("eventmetrics: as of a moment in the future")
+	// ErrBadErasure means that an Erasure names no subject, or neither
+	// KeepCounts nor SubtractCounts.
+	ErrBadErasure = errors.New("eventmetrics: erasure without a subject, or without a word on its counts")
 	// ErrRowsPurged means that the rejected rows of a batch were removed, since
 	// they were older than Options.Retention allows.
 	ErrRowsPurged = errors.New("eventmetrics: rejected rows purged")

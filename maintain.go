@@ -110,35 +110,44 @@ func (s *Service) reportDrift(ctx context.Context, r *Report) {
 }
 
 func (s *Service) reprocess(ctx context.Context, ledger store.Amender, b *store.Batch, r *Report) error {
-	want, open, err := s.countAgain(ctx, b, r)
+	want, erasure, open, err := s.countAgain(ctx, b, r)
 	if err == nil && !open {
 		return s.noteUnfilled(ctx, ledger, b.ID, r)
 	}
 	if err != nil {
 		return err
 	}
-	return s.amend(ctx, ledger, b.ID, want, r)
+	changed := r.Amended + r.Filled
+	if err := s.amend(ctx, ledger, b.ID, want, r); err != nil || r.Amended+r.Filled == changed {
+		return err
+	}
+	now, err := s.store.Batch(ctx, b.ID)
+	if err == nil && now.Erasure != erasure { // its ledger was right, and what was put there is not
+		err = s.settle(ctx, ledger, b.ID)
+	}
+	return ignore(err, store.ErrNotFound, store.ErrPurged)
 }
 
-// countAgain sums the events of a batch for a report, unless they are gone.
-func (s *Service) countAgain(ctx context.Context, b *store.Batch, r *Report) (sum metrics.Contribution, open bool, _ error) {
+// countAgain counts a batch again for a report, unless its events are gone. It
+// also returns the Batch.Erasure of which the sum is.
+func (s *Service) countAgain(ctx context.Context, b *store.Batch, r *Report) (sum metrics.Contribution, erasure string, open bool, _ error) {
 	if b.Sealed {
 		r.Sealed++
-		return nil, false, nil
+		return nil, "", false, nil
 	}
-	sum, err := s.recount(ctx, b.ID)
+	sum, erasure, err := s.recountOf(ctx, b.ID)
 	switch {
 	case errors.Is(err, store.ErrPurged):
 		r.Sealed++
-		return nil, false, nil
+		return nil, "", false, nil
 	case errors.Is(err, store.ErrNotFound): // deleted meanwhile
-		return nil, false, nil
+		return nil, "", false, nil
 	case err != nil:
-		return nil, false, err
+		return nil, "", false, err
 	}
 	r.Batches++
 	r.Events += sum.Events()
-	return sum, true, nil
+	return sum, erasure, true, nil
 }
 
 func (s *Service) amend(ctx context.Context, ledger store.Amender, id string, want metrics.Contribution, r *Report) error {

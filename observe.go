@@ -184,6 +184,21 @@ func (s *Service) observeRetain(ctx context.Context, dryRun bool) (context.Conte
 	}
 }
 
+// observeErase starts a span, which does not name the subject. The function
+// that it returns ends it and measures.
+func (s *Service) observeErase(ctx context.Context, dryRun bool) (context.Context, func(*ErasureReceipt, error)) {
+	ctx, span := s.telemetry.Start(ctx, "erase")
+	return ctx, func(r *ErasureReceipt, err error) {
+		span.SetAttributes(attribute.String("eventmetrics.erasure.id", r.ID))
+		if !dryRun {
+			for kind, n := range map[string]int64{"event": r.Events, "row": r.Rows, "dead_letter": r.DeadLetters} {
+				s.telemetry.erased.Add(ctx, n, metric.WithAttributes(attribute.String("kind", kind)))
+			}
+		}
+		end(span, outcomeOf(err), faultOf(err))
+	}
+}
+
 func (s *Service) observeReprocess(ctx context.Context) (context.Context, func(*Report, error)) {
 	ctx, span := s.telemetry.Start(ctx, "reprocess")
 	return ctx, func(r *Report, err error) {

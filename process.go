@@ -183,6 +183,9 @@ func (s *Service) count(ctx context.Context, id string) error {
 	if err := s.store.Record(ctx, id, c); err != nil {
 		return fmt.Errorf("eventmetrics: record batch %s: %w", id, err)
 	}
+	if err := s.settleErased(ctx, id); err != nil {
+		return err
+	}
 	err = s.store.SetStatus(ctx, id, unfinished, store.Completed, "")
 	if err != nil && !errors.Is(err, store.ErrConflict) {
 		return fmt.Errorf("eventmetrics: mark batch %s completed: %w", id, err)
@@ -191,14 +194,28 @@ func (s *Service) count(ctx context.Context, id string) error {
 	return nil
 }
 
+// settleErased puts right what was recorded where events were erased since it
+// was summed. An erasure that comes later finds the batch recorded, and does so
+// itself.
+func (s *Service) settleErased(ctx context.Context, id string) error {
+	if _, ok := store.As[store.Eraser](s.store); !ok {
+		return nil
+	}
+	ledger, ok := store.As[store.Amender](s.store)
+	if !ok {
+		return nil
+	}
+	return ignore(s.settle(ctx, ledger, id), store.ErrPurged)
+}
+
 // contribution returns the sum that was made during the upload, or sums the
 // events again where that one is missing or cannot be read.
 func (s *Service) contribution(ctx context.Context, id string) (metrics.Contribution, error) {
 	text, err := readAll(s.store.Attachment(ctx, id, store.PendingContribution))
-	if err != nil {
+	if err != nil && !errors.Is(err, store.ErrChanged) { // recorded in this moment
 		return nil, fmt.Errorf("eventmetrics: read contribution of batch %s: %w", id, err)
 	}
-	if len(text) > 0 {
+	if err == nil && len(text) > 0 {
 		c, err := metrics.DecodeContribution(text, metrics.Query{Slots: true, Subjects: true, Groups: true})
 		if err == nil {
 			return c, nil
@@ -208,8 +225,41 @@ func (s *Service) contribution(ctx context.Context, id string) (metrics.Contribu
 	return s.recount(ctx, id)
 }
 
-// recount sums the stored events of a batch.
+// recount returns what a batch counts for: the sum of its events, and of those
+// that were erased and still count.
 func (s *Service) recount(ctx context.Context, id string) (metrics.Contribution, error) {
+	sum, _, err := s.recountOf(ctx, id)
+	return sum, err
+}
+
+// recountOf also returns the Batch.Erasure of which the sum is.
+func (s *Service) recountOf(ctx context.Context, id string) (metrics.Contribution, string, error) {
+	for {
+		b, err := s.store.Batch(ctx, id)
+		if err != nil {
+			return nil, "", fmt.Errorf("eventmetrics: read batch %s: %w", id, err)
+		}
+		sum, err := s.sumEvents(ctx, id)
+		var kept metrics.Contribution
+		if err == nil {
+			kept, err = s.kept(ctx, id, b.Erasure)
+		}
+		now, errNow := s.store.Batch(ctx, id)
+		if errors.Is(err, store.ErrChanged) || errNow == nil && now.Erasure != b.Erasure {
+			if ctx.Err() != nil {
+				return nil, "", ctx.Err()
+			}
+			continue // events were erased meanwhile
+		}
+		if err == nil {
+			err = errNow
+		}
+		return merged(sum, kept), b.Erasure, err
+	}
+}
+
+// sumEvents sums the stored events of a batch.
+func (s *Service) sumEvents(ctx context.Context, id string) (metrics.Contribution, error) {
 	sum := metrics.NewAggregator(&s.opts.Caps)
 	for e, err := range s.store.Events(ctx, id) {
 		if err != nil {

@@ -198,9 +198,14 @@ func (k *keeper) seal(ctx context.Context, b *store.Batch) (bool, error) {
 		if err := k.sealer.Seal(ctx, b.ID); err != nil {
 			return false, err
 		}
+		if k.reattacher != nil && b.Erasure != "" { // of no use without the events
+			if err := k.reattacher.Reattach(ctx, b.ID, keptAttachment(b.Erasure), nothing); err != nil {
+				return true, err
+			}
+		}
 	}
 	k.Sealed++
-	k.Events += b.Events
+	k.Events += b.Events - b.Erased
 	return true, nil
 }
 

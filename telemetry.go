@@ -33,6 +33,7 @@ type telemetry struct {
 	unreadable    metric.Int64Counter
 	removed       metric.Int64Counter
 	purged        metric.Int64Counter
+	erased        metric.Int64Counter
 	queryTime     metric.Float64Histogram
 	auditFindings metric.Int64Gauge
 	auditLast     metric.Int64Gauge
@@ -59,6 +60,7 @@ func newTelemetry(traces trace.TracerProvider, meters metric.MeterProvider) *tel
 		unreadable:    m.counter("eventmetrics.reprocess.unreadable", "{batch}", "Batches that could not be counted again."),
 		removed:       m.counter("eventmetrics.cleanup.removed", "{batch}", "Batches and remainders of uploads removed by cleanups, by kind."),
 		purged:        m.counter("eventmetrics.retention.purged", "{item}", "Batches, raw events, rejected rows and dead letters removed because of their age, by kind."),
+		erased:        m.counter("eventmetrics.erasure.removed", "{item}", "Raw events, rejected rows and dead letters removed by erasures, by kind."),
 		queryTime:     m.seconds("eventmetrics.query.duration", "Time of a query, by query and outcome.", 30),
 	}
 	t.auditFindings, _ = m.Int64Gauge("eventmetrics.audit.findings", metric.WithUnit("{finding}"),
