@@ -130,7 +130,7 @@ func (s *Service) kept(ctx context.Context, id, erasure string) (metrics.Contrib
 	if err != nil || len(text) == 0 {
 		return nil, err
 	}
-	c, err := metrics.DecodeContribution(text, metrics.Query{Slots: true, Subjects: true})
+	c, err := metrics.DecodeContribution(text, metrics.Query{Slots: true, Subjects: true, Groups: true})
 	if err != nil {
 		return nil, fmt.Errorf("decode kept contribution of batch %s: %w", id, err)
 	}

@@ -2,7 +2,10 @@ package httpapi_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -311,4 +314,59 @@ func TestRetentionReportsAndRemoves(t *testing.T) {
 		t.Errorf("the batch afterwards: %v", got)
 	}
 	a.do("POST", "/admin/retention?dry_run=maybe", nil).problem(t, http.StatusBadRequest, httpapi.CodeBadRequest)
+}
+
+func TestErasureAnswersWithAReceipt(t *testing.T) {
+	a := start(t, setup{})
+	id := a.count("C1,T1,started,2025-11-08T09:00:00Z\nC2,T1,started,2025-11-08T09:00:00Z\nC1,T1,started,never\n")
+	erase := func(body string) answer {
+		return a.do("POST", "/admin/erasures", strings.NewReader(body), "Content-Type", "application/json")
+	}
+	want := map[string]any{
+		"counts": "subtract", "complete": true, "subject_column": "candidate_id", "batch_count": 1.0, "changed_count": 1.0,
+		"changed_batches": []any{id}, "changed_truncated": false, "event_count": 1.0, "rejected_row_count": 1.0, "dead_letter_count": 0.0,
+		"cause_count": 0.0, "sealed_count": 0.0, "unreadable_count": 0.0, "unsettled": false,
+	}
+	for _, dryRun := range []bool{true, false} {
+		want["dry_run"] = dryRun
+		res := erase(fmt.Sprintf(`{"subject":"C1","counts":"subtract","dry_run":%v}`, dryRun))
+		got := res.json(t)
+		hash := sha256.Sum256([]byte(got["erasure_id"].(string) + "\nC1"))
+		if got["subject_hash"] != hex.EncodeToString(hash[:]) {
+			t.Errorf("the hash is not that of the subject: %s", res.body)
+		}
+		for _, one := range []string{"erasure_id", "time", "subject_hash", "what_stays"} {
+			delete(got, one)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("dry run %v: %s", dryRun, d)
+		}
+	}
+	if got := a.get("/batches/" + id).json(t); got["inserted_count"] != 2.0 || got["erased_count"] != 1.0 || got["failed_count"] != 1.0 {
+		t.Errorf("the batch afterwards: %v", got)
+	}
+	if res := a.get("/batches/" + id + "/errors"); res.status != http.StatusOK || strings.Contains(res.body, "C1,") {
+		t.Errorf("rejected rows afterwards: %d %s", res.status, res.body)
+	}
+	if res := a.get("/metrics"); !strings.Contains(res.body, `"count":1,`) && !strings.Contains(res.body, `"count":1}`) {
+		t.Errorf("metrics afterwards: %s", res.body)
+	}
+}
+
+func TestErasuresAreChecked(t *testing.T) {
+	a := start(t, setup{})
+	post := func(content, body string) answer {
+		return a.do("POST", "/admin/erasures", strings.NewReader(body), "Content-Type", content)
+	}
+	for _, body := range []string{
+		"", "{}", "[]", `{"subject":"C1"}`, `{"subject":"","counts":"keep"}`, `{"subject":"C1","counts":"both"}`, `{"subject":1,"counts":"keep"}`,
+		`{"subject":"C1","counts":"keep","dryrun":true}`, `{"subject":"C1","counts":"keep"} {}`, `{"subject":"C1`,
+	} {
+		res := post("application/json", body)
+		if res.problem(t, http.StatusBadRequest, httpapi.CodeBadRequest); strings.Contains(res.body, "C1") {
+			t.Errorf("the answer to %s names the subject: %s", body, res.body)
+		}
+	}
+	post("text/plain", `{"subject":"C1","counts":"keep"}`).problem(t, http.StatusUnsupportedMediaType, httpapi.CodeUnsupportedMedia)
+	post("application/json", `{"subject":"`+strings.Repeat("x", 70_000)+`"}`).problem(t, http.StatusRequestEntityTooLarge, httpapi.CodeTooLarge)
 }

@@ -85,6 +85,7 @@ func batchBody(r *http.Request, b *store.Batch) object {
 		"inserted_count":  b.Events,
 		"failed_count":    b.Failed,
 		"duplicate_count": b.Duplicates,
+		"erased_count":    b.Erased,
 		"created_at":      timeText(b.Created),
 		"updated_at":      timeText(b.Updated),
 		"last_error":      nil,

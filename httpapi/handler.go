@@ -173,6 +173,7 @@ func (h *Handler) routes() []route {
 		{"GET /admin/integrity", false, h.integrity, nil},
 		{"POST /admin/integrity", false, h.audit, nil},
 		{"POST /admin/retention", false, h.retain, []string{"dry_run"}},
+		{"POST /admin/erasures", false, h.erase, nil},
 	}
 }
 
