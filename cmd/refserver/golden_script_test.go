@@ -23,7 +23,7 @@ func hostileRows() string {
 // script is what is asked of every backend: the documented requests, in the
 // documented forms, with what goes wrong.
 func script() []step {
-	all := [][]step{uploads(), uploadsThatAreRefused(), processing(), queries(), groups(), batchRequests(), tolerances(), repairs(), duplicates(), adminRequests(), badRequests()}
+	all := [][]step{uploads(), uploadsThatAreRefused(), processing(), queries(), groups(), batchRequests(), tolerances(), repairs(), duplicates(), adminRequests(), erasures(), badRequests()}
 	var script []step
 	for _, part := range all {
 		script = append(script, part...)
@@ -248,6 +248,27 @@ func adminRequests() []step {
 		{about: "no audit yet", request: "GET /admin/integrity"},
 		{about: "a round of the audit", request: "POST /admin/integrity"},
 		{about: "what it found", request: "GET /admin/integrity"},
+	}
+}
+
+func erasures() []step {
+	erase := func(about, body string) step {
+		return step{about: about, request: "POST /admin/erasures", headers: []string{"Content-Type", "application/json"}, body: body}
+	}
+	return []step{
+		erase("what an erasure would remove", `{"subject":"C1","counts":"keep","dry_run":true}`),
+		erase("erase a subject and keep its counts", `{"subject":"C1","counts":"keep"}`),
+		{about: "the counts are the same", request: "GET /metrics?format=csv"},
+		erase("erase a subject and subtract its counts", `{"subject":"C2","counts":"subtract"}`),
+		{about: "its counts are gone", request: "GET /metrics?format=csv&uniques=true"},
+		{about: "the batch has fewer events", request: "GET /batches/BATCH-02"},
+		{about: "and other subjects keep their rejected rows", request: "GET /batches/BATCH-02/errors"},
+		erase("erase it again", `{"subject":"C2","counts":"subtract"}`),
+		{about: "the ledger agrees", request: "POST /admin/reprocess"},
+		erase("erase nobody", `{"subject":"","counts":"keep"}`),
+		{about: "a subject in a form", request: "POST /admin/erasures", headers: []string{"Content-Type", "text/plain"}, body: "C1"},
+		{about: "nothing is older than it is to be kept", request: "POST /admin/retention?dry_run=true"},
+		{about: "so nothing is removed", request: "POST /admin/retention"},
 	}
 }
 

@@ -92,6 +92,7 @@ func newTranscript(t *testing.T, pairs []string) *transcript {
 	c, err := load(nil, env(append([]string{
 		"ADMIN_TOKEN", "secret", "DATA_DIR", t.TempDir(), "UPLOAD_LIMIT", "60", "UPLOAD_WINDOW_SECONDS", "3600", "LOG_LEVEL", "error",
 		"AUDIT_INTERVAL_SECONDS", "0", "DIMENSIONS", "test_id,country",
+		"RETAIN_EVENTS", "90d", "RETAIN_REJECTED", "36h",
 	}, pairs...)...))
 	if err != nil {
 		t.Fatal(err)
@@ -213,6 +214,7 @@ var (
 	}{
 		{regexp.MustCompile(`"(created_at|updated_at|started_at|began_at|completed_at|as_of)":"[^"]+"`), `"$1":"TIME"`},
 		{regexp.MustCompile(`"(timestamp|uptime|duration_seconds)":[0-9.e-]+`), `"$1":NUMBER`},
+		{regexp.MustCompile(`"(subject_hash|time)":"[^"]+"`), `"$1":"TEXT"`},
 		{regexp.MustCompile(`(;t=|Retry-After: )[0-9]+`), `${1}SECONDS`},
 		{regexp.MustCompile(`try again in [0-9]+ s`), `try again in SECONDS`},
 		{regexp.MustCompile(`, after [0-9T:-]+Z`), `, after TOMORROW`},

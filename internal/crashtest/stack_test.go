@@ -37,6 +37,8 @@ func (s *stack) serve(o *eventmetrics.Options) {
 			ReprocessEvery: -1,
 			CleanupTTL:     time.Nanosecond,
 			Dimensions:     []string{"test_id"},
+			RetainEvery:    -1,
+			Retention:      eventmetrics.Retention{Rejected: time.Nanosecond, Batches: time.Nanosecond},
 		}
 	}
 	s.Service = eventmetrics.New(s.store, s.queue, o)

@@ -44,6 +44,8 @@ func scenarios() []scenario {
 		{"prune", blocksRows, preparePrune, actPrune, checkPrune},
 		{"reprocess", fewRows, prepareDrift, actReprocess, checkReprocess},
 		{"retry", fewRows, prepareDead, actRetry, checkProcess},
+		{"retain", blocksRows, prepareOld, actRetain, checkRetain},
+		{"erase", blocksRows, prepareSubject, actErase, checkErase},
 	}
 }
 
