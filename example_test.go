@@ -120,6 +120,42 @@ func ExampleOptions_beforeAccept() {
 	// 4 rejected candidate_id does not begin with C
 }
 
+func ExampleService_Retain() {
+	now := time.Date(2025, 11, 9, 0, 0, 0, 0, time.UTC)
+	service := eventmetrics.New(customstore.New(), customqueue.New(nil), &eventmetrics.Options{
+		Retention: eventmetrics.Retention{Rejected: 30 * 24 * time.Hour},
+		Now:       func() time.Time { return now },
+	})
+	ctx := context.Background()
+	if _, err := service.Upload(ctx, eventmetrics.File{Body: strings.NewReader(exampleFile)}); err != nil {
+		fmt.Println(err)
+	}
+	now = now.AddDate(0, 0, 31)
+	for _, dryRun := range []bool{true, false, true} {
+		r, err := service.Retain(ctx, dryRun)
+		fmt.Println("dry run:", dryRun, "rejected rows:", r.Rows, err)
+	}
+	// Output:
+	// dry run: true rejected rows: 1 <nil>
+	// dry run: false rejected rows: 1 <nil>
+	// dry run: true rejected rows: 0 <nil>
+}
+
+func ExampleService_Erase() {
+	service := eventmetrics.New(customstore.New(), customqueue.New(nil), nil)
+	ctx := context.Background()
+	if _, err := service.Upload(ctx, eventmetrics.File{Body: strings.NewReader(exampleFile)}); err != nil {
+		fmt.Println(err)
+	}
+	for range 2 {
+		receipt, err := service.Erase(ctx, eventmetrics.Erasure{Subject: "C1", Counts: eventmetrics.SubtractCounts})
+		fmt.Println(receipt.Events, "events erased, complete:", receipt.Complete(), err)
+	}
+	// Output:
+	// 1 events erased, complete: true <nil>
+	// 0 events erased, complete: true <nil>
+}
+
 func ExampleOptions_afterCompleted() {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()

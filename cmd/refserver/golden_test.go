@@ -212,9 +212,9 @@ var (
 		form *regexp.Regexp
 		now  string
 	}{
-		{regexp.MustCompile(`"(created_at|updated_at|started_at|began_at|completed_at|as_of)":"[^"]+"`), `"$1":"TIME"`},
+		{regexp.MustCompile(`"(created_at|updated_at|started_at|began_at|completed_at|as_of|time)":"[^"]+"`), `"$1":"TIME"`},
 		{regexp.MustCompile(`"(timestamp|uptime|duration_seconds)":[0-9.e-]+`), `"$1":NUMBER`},
-		{regexp.MustCompile(`"(subject_hash|time)":"[^"]+"`), `"$1":"TEXT"`},
+		{regexp.MustCompile(`"subject_hash":"[0-9a-f]{64}"`), `"subject_hash":"` + strings.Repeat("0", 64) + `"`},
 		{regexp.MustCompile(`(;t=|Retry-After: )[0-9]+`), `${1}SECONDS`},
 		{regexp.MustCompile(`try again in [0-9]+ s`), `try again in SECONDS`},
 		{regexp.MustCompile(`, after [0-9T:-]+Z`), `, after TOMORROW`},

@@ -115,8 +115,14 @@ func TestDashboardAndAlertsNameWhatIsExported(t *testing.T) {
 		{http.MethodPost, "/admin/reprocess", nil},
 		{http.MethodPost, "/admin/cleanup", nil},
 		{http.MethodPost, "/admin/integrity", nil},
+		{http.MethodPost, "/admin/retention", nil},
+		{http.MethodPost, "/admin/erasures", strings.NewReader(`{"subject":"nobody","counts":"keep"}`)},
 	} {
-		if status, body, err := s.do(step.method, step.path, step.body); err != nil || status >= 300 {
+		var headers []string
+		if step.path == "/admin/erasures" {
+			headers = []string{"Content-Type", "application/json"}
+		}
+		if status, body, err := s.do(step.method, step.path, step.body, headers...); err != nil || status >= 300 {
 			t.Fatalf("%s %s: %d %s %v", step.method, step.path, status, body, err)
 		}
 	}

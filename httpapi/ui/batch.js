@@ -39,6 +39,7 @@ function page(b) {
       line('Batch', h('code', null, b.batch_id)),
       line('Accepted rows', number(b.inserted_count)), line('Rejected rows', number(b.failed_count)),
       b.duplicate_count ? line('Duplicate rows', `${number(b.duplicate_count)}, left out`) : null,
+      b.erased_count ? line('Erased since', `${number(b.erased_count)} of the accepted rows`) : null,
       b.repairs ? line('Repairs', batchLink(b.repairs)) : null,
       b.failed_count ? line('Still open', openRows(b)) : null,
       line('Uploaded', moment(b.created_at)), line('Last change', moment(b.updated_at)),
