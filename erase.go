@@ -118,7 +118,7 @@ func (s *Service) erase(ctx context.Context, e Erasure) (ErasureReceipt, error) 
 	}
 	hash := sha256.Sum256([]byte(r.ID + "\n" + e.Subject))
 	r.SubjectHash = hex.EncodeToString(hash[:])
-	x := &eraser{s: s, subject: e.Subject, r: &r}
+	x := &eraser{s: s, subject: e.Subject, r: &r, seen: map[string]struct{}{}}
 	var erases, reattaches, amends bool
 	x.store, erases = store.As[store.Eraser](s.store)
 	x.attach, reattaches = store.As[store.Reattacher](s.store)
@@ -135,6 +135,9 @@ type eraser struct {
 	subject string
 	r       *ErasureReceipt
 
+	// seen are the batches that were looked at and may be listed again.
+	seen map[string]struct{}
+
 	store  store.Eraser
 	attach store.Reattacher
 	ledger store.Amender
@@ -144,35 +147,35 @@ func (x *eraser) run(ctx context.Context) error {
 	if err := x.discardDead(ctx); err != nil {
 		return err
 	}
-	since := time.Time{}
-	for range maxPasses {
-		start := x.s.now()
-		changed, err := x.pass(ctx, since)
+	recent := x.s.now().Add(-passSlack)
+	for pass := range maxPasses {
+		changed, err := x.pass(ctx, pass == 0, recent)
 		if err != nil || x.r.DryRun || !changed {
 			return err
 		}
-		since = start.Add(-passSlack)
 	}
 	x.r.Unsettled = true
 	return nil
 }
 
-// pass looks at all batches that were changed since a moment, such as those of
-// uploads that ended after the pass before had gone by. It reports whether one
-// of them had to be changed.
-func (x *eraser) pass(ctx context.Context, since time.Time) (changed bool, _ error) {
-	x.r.Unreadable = 0
+// pass looks at all batches the first time, and then at those that were not
+// there before: an upload that was under way may end at a place of the list that
+// the pass before had gone by. It reports whether one of them had to be changed.
+func (x *eraser) pass(ctx context.Context, first bool, recent time.Time) (changed bool, _ error) {
 	for b, err := range x.s.eachBatch(ctx, store.BatchQuery{}) {
 		if err != nil {
 			return changed, err
 		}
-		if b.Updated.Before(since) {
+		_, known := x.seen[b.ID]
+		isRecent := !b.Updated.Before(recent)
+		if known || !first && !isRecent {
 			continue
 		}
-		if since.IsZero() {
-			x.r.Batches++
+		if isRecent {
+			x.seen[b.ID] = struct{}{}
 		}
-		some, err := x.batch(ctx, b, since.IsZero())
+		x.r.Batches++
+		some, err := x.batch(ctx, b)
 		if ctx.Err() != nil {
 			return changed, ctx.Err()
 		}
@@ -191,11 +194,9 @@ func (x *eraser) pass(ctx context.Context, since time.Time) (changed bool, _ err
 }
 
 // batch erases the subject from one batch and reports whether it was there.
-func (x *eraser) batch(ctx context.Context, b *store.Batch, first bool) (changed bool, _ error) {
+func (x *eraser) batch(ctx context.Context, b *store.Batch) (changed bool, _ error) {
 	if b.Sealed {
-		if first {
-			x.r.Sealed++
-		}
+		x.r.Sealed++
 	} else {
 		n, err := x.events(ctx, b.ID)
 		if errors.Is(err, store.ErrPurged) { // sealed meanwhile

@@ -36,33 +36,31 @@ func (x *eraser) eventsOnce(ctx context.Context, id string) (int64, error) {
 		return 0, err
 	}
 	n := gone.Events()
-	if x.r.DryRun {
+	if x.r.DryRun || n == 0 && b.Erasure == "" {
 		return n, nil
-	}
-	if n == 0 {
-		return 0, x.s.settle(ctx, x.ledger, id)
 	}
 	kept, err := x.s.kept(ctx, id, b.Erasure)
 	if err != nil {
 		return 0, err
 	}
-	if err := x.keep(ctx, id, kept, gone); err != nil {
+	if n == 0 {
+		return 0, x.s.settle(ctx, x.ledger, id, merged(rest, kept), b.Erasure)
+	}
+	counts := kept
+	if x.r.Counts == KeepCounts {
+		counts = merged(kept, gone)
+	}
+	if err := x.keep(ctx, id, counts); err != nil {
 		return 0, err
 	}
 	n, err = x.store.Erase(ctx, id, store.Erasure{ID: x.r.ID, After: b.Erasure, Field: x.s.opts.Subject, Value: x.subject})
 	if err != nil {
 		return 0, err
 	}
-	if x.r.Counts == SubtractCounts { // before anybody could seal the batch and keep the recount from being made
-		err = ignore(x.ledger.Amend(ctx, id, merged(rest, kept)), store.ErrNotFound)
+	if err := x.s.settle(ctx, x.ledger, id, merged(rest, counts), x.r.ID); err != nil {
+		return n, err
 	}
-	if err == nil {
-		err = x.dropKept(ctx, id, b.Erasure, kept)
-	}
-	if err == nil {
-		err = ignore(x.s.settle(ctx, x.ledger, id), store.ErrPurged)
-	}
-	return n, err
+	return n, x.dropKept(ctx, id, b.Erasure, kept)
 }
 
 // sums adds up the events of a batch that stay, and those that go.
@@ -85,10 +83,7 @@ func (x *eraser) sums(ctx context.Context, id string) (rest, gone metrics.Contri
 }
 
 // keep stores what is to count beside the events, for when they are erased.
-func (x *eraser) keep(ctx context.Context, id string, kept, gone metrics.Contribution) error {
-	if x.r.Counts == KeepCounts {
-		kept = merged(kept, gone)
-	}
+func (x *eraser) keep(ctx context.Context, id string, kept metrics.Contribution) error {
 	if len(kept) == 0 {
 		return nil
 	}
@@ -137,26 +132,25 @@ func (s *Service) kept(ctx context.Context, id, erasure string) (metrics.Contrib
 	return c, nil
 }
 
-// settle makes the ledger have what a batch counts for, if events of it were
-// erased and it is recorded. It starts again where another erasure comes in
-// between, so that the last one is in the ledger.
-func (s *Service) settle(ctx context.Context, ledger store.Amender, id string) error {
-	for last := ""; ; {
-		b, err := s.store.Batch(ctx, id)
-		if err != nil || b.Erasure == last {
-			return err
+// settle makes the ledger have the sum of a batch as of an erasure, if the batch
+// is recorded. Where another erasure has come in between, it counts again, so
+// that the last one is in the ledger.
+func (s *Service) settle(ctx context.Context, ledger store.Amender, id string, sum metrics.Contribution, erasure string) error {
+	for {
+		drift, err := compare(ctx, ledger, id, sum)
+		if err == nil && drift != nil {
+			err = ignore(ledger.Amend(ctx, id, sum), store.ErrNotFound)
 		}
-		sum, erasure, err := s.recountOf(ctx, id)
 		if err != nil {
+			return fmt.Errorf("eventmetrics: amend batch %s: %w", id, err)
+		}
+		b, err := s.store.Batch(ctx, id)
+		if err != nil || b.Erasure == erasure {
 			return err
 		}
-		if drift, err := compare(ctx, ledger, id, sum); err != nil {
-			return err
-		} else if drift != nil {
-			if err := ignore(ledger.Amend(ctx, id, sum), store.ErrNotFound); err != nil {
-				return fmt.Errorf("eventmetrics: amend batch %s: %w", id, err)
-			}
+		sum, erasure, err = s.recountOf(ctx, id)
+		if err != nil {
+			return ignore(err, store.ErrPurged) // sealed after it was compared with the ledger
 		}
-		last = erasure
 	}
 }

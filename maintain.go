@@ -121,11 +121,8 @@ func (s *Service) reprocess(ctx context.Context, ledger store.Amender, b *store.
 	if err := s.amend(ctx, ledger, b.ID, want, r); err != nil || r.Amended+r.Filled == changed {
 		return err
 	}
-	now, err := s.store.Batch(ctx, b.ID)
-	if err == nil && now.Erasure != erasure { // its ledger was right, and what was put there is not
-		err = s.settle(ctx, ledger, b.ID)
-	}
-	return ignore(err, store.ErrNotFound, store.ErrPurged)
+	// Where events were erased meanwhile, what was put into the ledger is old.
+	return ignore(s.settle(ctx, ledger, b.ID, want, erasure), store.ErrNotFound)
 }
 
 // countAgain counts a batch again for a report, unless its events are gone. It

@@ -205,7 +205,15 @@ func (s *Service) settleErased(ctx context.Context, id string) error {
 	if !ok {
 		return nil
 	}
-	return ignore(s.settle(ctx, ledger, id), store.ErrPurged)
+	b, err := s.store.Batch(ctx, id)
+	if err != nil || b.Erasure == "" {
+		return err
+	}
+	sum, erasure, err := s.recountOf(ctx, id)
+	if err != nil {
+		return ignore(err, store.ErrPurged)
+	}
+	return s.settle(ctx, ledger, id, sum, erasure)
 }
 
 // contribution returns the sum that was made during the upload, or sums the
