@@ -254,7 +254,7 @@ func TestErasureLawOnSQLite(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer st.Close() //nolint:errcheck // the test is over
+		defer st.Close()
 		erasureLaw(t, rt, func() store.Store { return st })
 	})
 }

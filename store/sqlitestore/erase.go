@@ -11,9 +11,10 @@ import (
 	"github.com/eventmetrics/eventmetrics/store/sqlitestore/internal/columnar"
 )
 
-// Erase implements [store.Eraser]. Blocks without such an event are copied,
-// the others written anew, all under another source in short transactions; the
-// last one makes that the batch's. What a crash leaves of it is for Prune.
+// Erase implements [store.Eraser]. Blocks before the first such event are
+// copied, and those from there on written anew, since blocks build on the
+// dictionaries of those before: all under another source in short transactions,
+// of which the last makes that the batch's. What a crash leaves is for Prune.
 func (s *Store) Erase(ctx context.Context, id string, e store.Erasure) (int64, error) {
 	n, err := s.erase(ctx, id, &e)
 	if errors.Is(err, store.ErrChanged) { // by another erasure
@@ -31,7 +32,7 @@ func (s *Store) erase(ctx context.Context, id string, e *store.Erasure) (int64, 
 		return 0, err
 	}
 	c := &copier{s: s, from: b, e: e, blocks: blocks{encoder: columnar.NewEncoder()}, buffer: columnar.NewBuffer()}
-	if err := c.search(ctx); err != nil || len(c.hits) == 0 {
+	if err := c.search(ctx); err != nil || c.erased == 0 {
 		return 0, err
 	}
 	err = c.copyAll(ctx)
@@ -61,8 +62,8 @@ type copier struct {
 	s      *Store
 	from   batchRow
 	e      *store.Erasure
-	hits   map[int64]bool // the blocks that have such events
 	erased int64
+	first  int64 // block that has such an event
 
 	name    string // of the remainder, while it is one
 	source  int64
@@ -71,17 +72,19 @@ type copier struct {
 	decoder columnar.Decoder
 }
 
-// search finds the blocks that have an event to be erased.
+// search counts the events to be erased.
 func (c *copier) search(ctx context.Context) error {
-	c.hits = map[int64]bool{}
+	var d columnar.Decoder
 	for no := range c.from.blocks {
-		if err := c.s.readBlock(ctx, &c.decoder, &c.from, no); err != nil {
+		if err := c.s.readBlock(ctx, &d, &c.from, no); err != nil {
 			return err
 		}
-		for e := (metrics.Event{}); c.decoder.Next(&e); {
-			if e.Field(c.e.Field) == c.e.Value {
-				c.hits[no] = true
-				c.erased++
+		for e := (metrics.Event{}); d.Next(&e); {
+			if e.Field(c.e.Field) != c.e.Value {
+				continue
+			}
+			if c.erased++; c.erased == 1 {
+				c.first = no
 			}
 		}
 		if err := ctx.Err(); err != nil {
@@ -114,13 +117,13 @@ func (c *copier) copyBlock(ctx context.Context, no int64) error {
 	if err != nil {
 		return err
 	}
-	if !c.hits[no] {
+	if err := c.decoder.Decode(data); err != nil {
+		return err
+	}
+	if no < c.first {
 		c.blocks.pending = append(c.blocks.pending, data...)
 		c.blocks.ends = append(c.blocks.ends, len(c.blocks.pending))
 		return nil
-	}
-	if err := c.decoder.Decode(data); err != nil {
-		return err
 	}
 	for e := (metrics.Event{}); c.decoder.Next(&e); {
 		if e.Field(c.e.Field) != c.e.Value {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
@@ -72,12 +73,29 @@ func eraseRemoves(c *check) {
 	if len(rest) != 0 {
 		c.Fatalf("the check left %d events", len(rest))
 	}
+	c.eraseRare(er)
 	c.ledgerIs("after Erase", mine, mine)
 	if got := c.attachment(id, "rejected"); got != "row 3" {
 		c.Errorf("Attachment after Erase: got %q", got)
 	}
 	if d := diffEvents(someEvents(100), c.events(other)); d != "" {
 		c.Errorf("Events of a batch that was not erased from: %s", d)
+	}
+}
+
+// eraseRare erases values that a few events at distant places have, among values
+// that come again everywhere.
+func (c *check) eraseRare(er store.Eraser) {
+	c.Helper()
+	rng := c.random()
+	events := someEvents(c.scaled(50_000))
+	for i := range events {
+		name := fmt.Sprintf("name %x", rng.Uint64N(20_000)*0x9e3779b97f4a7c15)
+		events[i].Fields = []metrics.Field{{Name: "candidate_id", Value: name}}
+	}
+	id := c.upload(upload{events: events}).ID
+	for _, at := range []int{len(events) / 2, 0, len(events) - 1} {
+		events = c.erase(er, id, events, "candidate_id", events[min(at, len(events)-1)].Field("candidate_id"))
 	}
 }
 
@@ -170,7 +188,7 @@ func eraseRace(c *check) {
 		var all sync.WaitGroup
 		for i := range ns {
 			all.Go(func() {
-				ns[i], errs[i] = er.Erase(c.Context(), id, store.Erasure{ID: fmt.Sprint(i), Field: "test_id", Value: fmt.Sprintf("t-%d", i)})
+				ns[i], errs[i] = er.Erase(c.Context(), id, store.Erasure{ID: strconv.Itoa(i), Field: "test_id", Value: fmt.Sprintf("t-%d", i)})
 			})
 		}
 		all.Wait()
@@ -183,7 +201,7 @@ func eraseRace(c *check) {
 				continue
 			}
 			succeeded++
-			if b := c.batch(id); b.Erasure != fmt.Sprint(i) || b.Erased != ns[i] {
+			if b := c.batch(id); b.Erasure != strconv.Itoa(i) || b.Erased != ns[i] {
 				c.Errorf("Erase returned %d and nil, and the batch has %d of %q", ns[i], b.Erased, b.Erasure)
 			}
 			if d := diffEvents(without(someEvents(10), "test_id", fmt.Sprintf("t-%d", i)), c.events(id)); d != "" {
