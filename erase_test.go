@@ -392,9 +392,6 @@ func TestErasureClearsTexts(t *testing.T) {
 	defer stop()
 	ended := make(chan error, 1)
 	texts := map[string]string{}
-	go func() {
-		ended <- q.Consume(ctx, func(_ context.Context, job queue.Job) error { return errors.New(texts[job.ID]) })
-	}()
 	const subject = "candidate-4711-of-north"
 	for _, text := range []string{"row of candidate-4711-of-north, odd", "value candidate-4711-o… is odd", "of candidate-4711-of-northern", "no word of anybody"} {
 		b := r.upload(t, day(1))
@@ -403,6 +400,9 @@ func TestErasureClearsTexts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	go func() {
+		ended <- q.Consume(ctx, func(_ context.Context, job queue.Job) error { return errors.New(texts[job.ID]) })
+	}()
 	poll(t, func() []queue.DeadJob {
 		dead, err := q.Dead(t.Context(), queue.DeadQuery{})
 		if err != nil || len(dead) < 4 {
