@@ -126,7 +126,8 @@ func (s *Service) erase(ctx context.Context, e Erasure) (ErasureReceipt, error) 
 	if !erases || !reattaches || !amends {
 		return r, ErrUnsupported
 	}
-	return r, x.run(ctx)
+	err := x.run(ctx)
+	return r, err
 }
 
 // eraser erases one subject.
@@ -202,11 +203,10 @@ func (x *eraser) batch(ctx context.Context, b *store.Batch) (changed bool, _ err
 		if errors.Is(err, store.ErrPurged) { // sealed meanwhile
 			err = nil
 		}
-		if err != nil {
-			return false, err
-		}
 		x.r.Events += n
-		changed = n > 0
+		if changed = n > 0; err != nil {
+			return changed, err
+		}
 	}
 	n, err := x.rows(ctx, b)
 	if err != nil {

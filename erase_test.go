@@ -310,7 +310,7 @@ func TestErasureThatWasCutOffIsEnded(t *testing.T) {
 			model.send(t, without(rows, "C1"), true)
 			st.armed = true
 			r, err := m.Erase(t.Context(), eventmetrics.Erasure{Subject: "C1", Counts: eventmetrics.SubtractCounts})
-			if err != nil || r.Unreadable != 1 || r.Complete() {
+			if err != nil || r.Unreadable != 1 || r.Events != 2 || r.Complete() {
 				t.Fatalf("the first time: %+v, %v; want an unreadable batch", r, err)
 			}
 			if err := end(m); err != nil {
