@@ -57,7 +57,7 @@ func (c *check) erase(er store.Eraser, id string, events []metrics.Event, field,
 
 func eraseRemoves(c *check) {
 	er := need[store.Eraser](c)
-	events := someEvents(c.scaled(50_000))
+	events := someEvents(c.scaled(25_000))
 	id := c.upload(upload{events: events, attach: map[string]string{"rejected": "row 3"}}).ID
 	other := c.upload(upload{events: someEvents(100)}).ID
 	mine := c.someContribution(20)
@@ -130,7 +130,7 @@ func eraseStatuses(c *check) {
 
 func eraseWhileRead(c *check) {
 	er := need[store.Eraser](c)
-	events := someEvents(c.scaled(50_000))
+	events := someEvents(c.scaled(25_000))
 	for _, after := range []int{1, len(events) / 2, len(events)} {
 		id := c.upload(upload{events: events}).ID
 		var got []metrics.Event
