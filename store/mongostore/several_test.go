@@ -96,6 +96,16 @@ func (s *several) Owners(ctx context.Context, prints []store.Fingerprint) ([]str
 
 func (s *several) Seal(ctx context.Context, id string) error { return s.next().Seal(ctx, id) }
 
+func (s *several) Forget(ctx context.Context, id string) error { return s.next().Forget(ctx, id) }
+
+func (s *several) Reattach(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
+	return s.next().Reattach(ctx, id, name, content)
+}
+
+func (s *several) Erase(ctx context.Context, id string, e store.Erasure) (int64, error) {
+	return s.next().Erase(ctx, id, e)
+}
+
 func (s *several) Ping(ctx context.Context) error {
 	var errs []error
 	for _, st := range s.stores {
