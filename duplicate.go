@@ -45,7 +45,7 @@ func (s *Service) claimFile(ctx context.Context, d store.Deduper, id string, f *
 }
 
 // answerEarlier answers a file whose content an earlier batch has.
-func (s *Service) answerEarlier(ctx context.Context, f *File, id, digest string) (Receipt, error) {
+func (s *Service) answerEarlier(ctx context.Context, d store.Deduper, f *File, id, digest string) (Receipt, error) {
 	if f.IdempotencyKey != "" { // it may be that of another process with the same key
 		b, err := s.batchOfKey(ctx, f.IdempotencyKey)
 		if err != nil {
@@ -56,8 +56,8 @@ func (s *Service) answerEarlier(ctx context.Context, f *File, id, digest string)
 		}
 	}
 	b, err := s.store.Batch(ctx, id)
-	if errors.Is(err, store.ErrNotFound) { // deleted in this moment
-		return Receipt{}, ErrInFlight
+	if errors.Is(err, store.ErrNotFound) {
+		return s.answerForgotten(ctx, d, f, id, digest)
 	}
 	if err != nil {
 		return Receipt{}, fmt.Errorf("eventmetrics: read batch %s: %w", id, err)
@@ -65,6 +65,19 @@ func (s *Service) answerEarlier(ctx context.Context, f *File, id, digest string)
 	r, err := s.receiptOf(ctx, &b)
 	r.DuplicateOf = id
 	return r, err
+}
+
+// answerForgotten answers a file whose batch is not there: it was forgotten, and
+// counts for ever, or was deleted in this moment. Errors: ErrInFlight.
+func (s *Service) answerForgotten(ctx context.Context, d store.Deduper, f *File, id, digest string) (Receipt, error) {
+	owners, err := d.Owners(ctx, filePrint(digest, f.Schema))
+	if err != nil {
+		return Receipt{}, fmt.Errorf("eventmetrics: look for content: %w", err)
+	}
+	if owners[0] != id {
+		return Receipt{}, ErrInFlight
+	}
+	return Receipt{Batch: store.Batch{ID: id, SHA256: digest, Status: store.Completed, Sealed: true}, DuplicateOf: id}, nil
 }
 
 // foresee returns a claim that changes nothing: a dry run's.

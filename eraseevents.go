@@ -137,8 +137,8 @@ func (s *Service) kept(ctx context.Context, id, erasure string) (metrics.Contrib
 // that the last one is in the ledger.
 func (s *Service) settle(ctx context.Context, ledger store.Amender, id string, sum metrics.Contribution, erasure string) error {
 	for {
-		drift, err := compare(ctx, ledger, id, sum)
-		if err == nil && drift != nil {
+		found, err := s.compare(ctx, ledger, id, sum)
+		if err == nil && (found.drift != nil || found.missing) {
 			err = ignore(ledger.Amend(ctx, id, sum), store.ErrNotFound)
 		}
 		if err != nil {

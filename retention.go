@@ -215,7 +215,8 @@ func (s *Service) drift(ctx context.Context, ledger store.Amender, b *store.Batc
 	if err != nil {
 		return nil, err
 	}
-	return compare(ctx, ledger, b.ID, want)
+	found, err := s.compare(ctx, ledger, b.ID, want)
+	return found.drift, err
 }
 
 func (k *keeper) forget(ctx context.Context, b *store.Batch) error {

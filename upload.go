@@ -177,7 +177,7 @@ func (s *Service) upload(ctx context.Context, f File) (Receipt, error) {
 		return Receipt{}, err
 	}
 	if earlier != "" {
-		return s.answerEarlier(ctx, &f, earlier, b.SHA256)
+		return s.answerEarlier(ctx, deduper, &f, earlier, b.SHA256)
 	}
 	stored, err := w.Commit(ctx, b)
 	if errors.Is(err, store.ErrKeyTaken) {

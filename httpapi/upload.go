@@ -95,6 +95,9 @@ const slotWait = 2 * time.Second
 // processUploaded puts a batch in line and waits for it if it is asked to. A
 // batch that is past that already, because it is an earlier one, stays.
 func (h *Handler) processUploaded(r *http.Request, b store.Batch, wait time.Duration) (store.Batch, error) {
+	if b.Status == store.Completed { // it may even be forgotten
+		return b, nil
+	}
 	err := h.svc.Process(r.Context(), b.ID)
 	if err != nil && !errors.Is(err, store.ErrConflict) {
 		return b, err

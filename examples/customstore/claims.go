@@ -33,7 +33,7 @@ func (s *Store) Claim(ctx context.Context, id string, prints []store.Fingerprint
 			delete(s.open, owner)
 		case unfinished && owner != id:
 			return nil, fmt.Errorf("customstore: claim for %q: %w", id, store.ErrClaimed)
-		case unfinished || s.batches[owner] != nil:
+		case unfinished || s.holds(owner):
 			answers[i] = owner
 			continue
 		}
@@ -51,9 +51,16 @@ func (s *Store) Owners(ctx context.Context, prints []store.Fingerprint) ([]strin
 	}
 	owners := make([]string, len(prints))
 	for i, p := range prints {
-		if id := s.claims[p]; s.batches[id] != nil {
+		if id := s.claims[p]; s.holds(id) {
 			owners[i] = id
 		}
 	}
 	return owners, nil
+}
+
+// holds reports whether a batch is there, or was forgotten, and so counts
+// without being there.
+func (s *Store) holds(id string) bool {
+	_, counts := s.ledger[id]
+	return counts || s.batches[id] != nil
 }

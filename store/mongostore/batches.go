@@ -22,6 +22,10 @@ const (
 	// statusRemoved is that of a remainder that was pruned. Its Writer may be
 	// alive and add to it, so that a later Prune looks again.
 	statusRemoved store.Status = "removed"
+	// statusForgetting is that of a forgotten batch of which parts may be left;
+	// statusForgotten that of one of which there is nothing but fingerprints.
+	statusForgetting store.Status = "forgetting"
+	statusForgotten  store.Status = "forgotten"
 )
 
 // batchDoc is the document of a batch.

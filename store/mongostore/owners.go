@@ -67,8 +67,11 @@ func (s *Store) judge(ctx context.Context, docs []printDoc, known map[string]str
 type verdict func(context.Context, *batchDoc) (string, error)
 
 func (s *Store) judgeBatch(ctx context.Context, d *batchDoc, unfinished verdict) (string, error) {
-	if d.Status == statusUploading {
+	switch d.Status {
+	case statusUploading:
 		return unfinished(ctx, d)
+	case statusForgetting, statusForgotten: // its rows count for ever
+		return d.ID, nil
 	}
 	if !d.visible() {
 		return "", nil

@@ -2,6 +2,7 @@ package mongostore
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -42,17 +43,18 @@ func (s *Store) clear(ctx context.Context, d *batchDoc) error {
 	if err := s.clearParts(ctx, d); err != nil {
 		return err
 	}
+	if err := s.removePrints(ctx, d.ID); err != nil {
+		return err
+	}
 	return s.remove(ctx, s.batches, eq("_id", d.ID))
 }
 
+// clearParts deletes what belongs to a batch but its fingerprints.
 func (s *Store) clearParts(ctx context.Context, d *batchDoc) error {
 	if err := s.remove(ctx, s.events, eq("batch_id", d.ID)); err != nil {
 		return err
 	}
 	if err := s.remove(ctx, s.attachments, eq("_id", eq("$gte", d.ID+"/", "$lt", d.ID+"0"))); err != nil {
-		return err
-	}
-	if err := s.removePrints(ctx, d.ID); err != nil {
 		return err
 	}
 	return s.remove(ctx, s.keys, eq("batch_id", d.ID)) // also that of a Commit that got no further
@@ -79,7 +81,7 @@ func (s *Store) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, er
 		err = s.sweep(ctx, q.Before)
 	}
 	if err == nil && !q.DryRun {
-		err = s.sweepBehind(ctx)
+		err = errors.Join(s.sweepBehind(ctx), s.sweepForgotten(ctx))
 	}
 	return p, wrap(err, "prune")
 }
@@ -125,7 +127,7 @@ func (s *Store) pruneRemainders(ctx context.Context, q *store.PruneQuery, p *sto
 	}
 	return s.takeOld(ctx, statusUploading, "updated_at", q.Before, func(d *batchDoc) error {
 		p.Remainders++
-		if err := s.clearParts(ctx, d); err != nil {
+		if err := errors.Join(s.clearParts(ctx, d), s.removePrints(ctx, d.ID)); err != nil {
 			return err
 		}
 		_, err := s.update(ctx, s.batches, eq("_id", d.ID), eq("$set", eq("status", statusRemoved, "updated_at", s.now())))

@@ -38,10 +38,9 @@ type asOfReader struct {
 
 func (r *asOfReader) read(ctx context.Context, tx *sql.Tx) error {
 	from, to := daysOf(&r.q)
-	// CROSS JOIN keeps SQLite from sorting the shares, which are in order.
 	rows, err := tx.QueryContext(ctx, `SELECT day, counts, CASE WHEN ? THEN subjects END, CASE WHEN ? THEN `+shareGroups+` END
-		FROM ledger CROSS JOIN batches ON id = batch_id
-		WHERE day BETWEEN ? AND ? AND recorded <= ? ORDER BY day`, r.q.Subjects, r.q.Groups, from, to, r.q.AsOf.UnixMilli())
+		FROM ledger WHERE day BETWEEN ? AND ? AND coalesce((SELECT recorded FROM batches WHERE id = batch_id),
+			(SELECT recorded FROM forgotten WHERE id = batch_id)) <= ? ORDER BY day`, r.q.Subjects, r.q.Groups, from, to, r.q.AsOf.UnixMilli())
 	if err != nil {
 		return err
 	}

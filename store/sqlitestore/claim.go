@@ -97,9 +97,10 @@ func unowned(sorted []store.Fingerprint, owners []string, seq int64) []claim {
 	return claims
 }
 
-// visible returns the id of a batch, if it is visible.
+// visible returns the id of a batch, if it is visible or was forgotten: its rows
+// count then, and for ever.
 func visible(ctx context.Context, l *levels, seq int64) (id string, err error) {
-	err = l.tx.QueryRowContext(ctx, "SELECT id FROM batches WHERE seq = ?", seq).Scan(&id)
+	err = l.tx.QueryRowContext(ctx, "SELECT id FROM batches WHERE seq = ?1 UNION ALL SELECT id FROM forgotten WHERE seq = ?1", seq).Scan(&id)
 	if isNoRows(err) {
 		err = nil
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // Forget implements [store.Forgetter]. The ledger knows the batch by its id, so
-// that nothing there changes.
+// that nothing there changes; what is still to be known is in forgotten.
 func (s *Store) Forget(ctx context.Context, id string) error {
 	var gone batchRow
 	err := s.update(ctx, synced, func(tx *sql.Tx) error {
@@ -19,7 +19,9 @@ func (s *Store) Forget(ctx context.Context, id string) error {
 		if b.Status != store.Completed || !b.Sealed {
 			return store.ErrConflict
 		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM batches WHERE seq = ?", b.seq); err != nil {
+		_, err = tx.ExecContext(ctx, `INSERT INTO forgotten(seq, id, recorded) SELECT seq, id, recorded FROM batches WHERE seq = ?1;
+			DELETE FROM batches WHERE seq = ?1`, b.seq)
+		if err != nil {
 			return err
 		}
 		gone = b

@@ -27,8 +27,8 @@ const (
 // batch whose recorded is null has no contribution. Unsealed counts, for each
 // day, the batches that have a share in it and are not sealed. Each row of
 // prints has fingerprints, up to last, and the numbers of their batches; those
-// of a batch that is gone are void. Until they are removed its number is in
-// freed.
+// of a batch that is gone, and not in forgotten, are void. Until they are removed
+// its number is in freed.
 const schema = `
 CREATE TABLE remainders (
 	seq      INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -104,6 +104,11 @@ CREATE TABLE levels (
 );
 CREATE TABLE freed (
 	seq INTEGER PRIMARY KEY
+);
+CREATE TABLE forgotten (
+	seq      INTEGER PRIMARY KEY,
+	id       TEXT NOT NULL UNIQUE,
+	recorded INTEGER
 );
 CREATE TABLE unsealed (
 	day     INTEGER PRIMARY KEY,

@@ -16,6 +16,7 @@ func asOfRules() []rule {
 		{"AsOf is the sum of what was recorded until then", asOf, asOfSums},
 		{"AsOf keeps what else the query asks for", asOf, asOfFilters},
 		{"AsOf does not bring a deleted batch back", asOf + " A batch that was deleted is in no sum.", asOfForgets},
+		{"AsOf counts forgotten batches", asOf + " That a batch was forgotten changes no sum.", asOfForgotten},
 		{"Amender: Amend keeps the moment of a contribution", "Store.Record: the store notes the moment of its own clock, which Amend keeps.", asOfCorrects},
 	}
 }
@@ -79,6 +80,19 @@ func asOfFilters(c *check) {
 		q.AsOf = at
 		c.dailyIs(fmt.Sprintf("with %+v", q), q, all...)
 	}
+}
+
+func asOfForgotten(c *check) {
+	f := need[store.Forgetter](c)
+	early, late := c.someContribution(20), c.someContribution(30)
+	ids := []string{c.sealed(early)}
+	at := moment()
+	ids = append(ids, c.sealed(late))
+	for _, id := range ids {
+		c.must(f.Forget(c.Context(), id), "Forget")
+	}
+	c.asOfIs("as of between two batches that were forgotten since", at, early)
+	c.asOfIs("as of now", moment(), early, late)
 }
 
 func asOfForgets(c *check) {

@@ -16,7 +16,33 @@ import (
 func brokenForgetters() []broken {
 	keeps, unknown := "Forgetter: Forget removes a batch and keeps its counts", "Forgetter: nothing changes the counts of a forgotten batch"
 	conflict, survives := "Forgetter: only a sealed batch is forgotten", "Forgetter: counts of a forgotten batch survive a lost process"
+	prints := "Forgetter: a forgotten batch keeps its fingerprints"
 	return []broken{
+		{"does not say who had a fingerprint", prints, "said to be of", func(p *patched) {
+			p.owners = func(ctx context.Context, all []store.Fingerprint) ([]string, error) {
+				owners, err := p.Store.Owners(ctx, all)
+				for i, id := range owners {
+					if _, gone := p.Store.Batch(ctx, id); gone != nil {
+						owners[i] = ""
+					}
+				}
+				return owners, err
+			}
+		}},
+		{"gives away what a forgotten batch had", prints, "said to be of", func(p *patched) {
+			p.claim = func(ctx context.Context, id string, all []store.Fingerprint) ([]string, error) {
+				_, err := p.Store.Claim(ctx, id, all)
+				return make([]string, len(all)), err
+			}
+		}},
+		{"has no past of forgotten batches", "AsOf counts forgotten batches", "as of between", func(p *patched) {
+			p.daily = func(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
+				if !q.AsOf.IsZero() {
+					q.From = metrics.DayOf(q.AsOf) + 1000
+				}
+				return p.Store.Daily(ctx, q)
+			}
+		}},
 		{"forgets the counts too", keeps, "Daily after Forget", func(p *patched) { p.forget = p.Store.DeleteBatch }},
 		{"forgets nothing", keeps, "after Forget", func(p *patched) {
 			p.forget = func(context.Context, string) error { return nil }

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"time"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -13,6 +14,7 @@ func forgetterRules() []rule {
 	return []rule{
 		{"Forgetter: Forget removes a batch and keeps its counts", forgets, forgetKeepsCounts},
 		{"Forgetter: nothing changes the counts of a forgotten batch", forgets, forgottenIsUnknown},
+		{"Forgetter: a forgotten batch keeps its fingerprints", "Forgetter.Forget: the batch keeps its fingerprints, so that rows that count for ever do not count again.", forgottenHasPrints},
 		{"Forgetter: only a sealed batch is forgotten", "Forgetter.Forget: ErrNotFound; ErrConflict when the batch is not completed or not sealed.", forgetConflict},
 		{"Forgetter: counts of a forgotten batch survive a lost process", forgets, forgottenSurvives},
 	}
@@ -26,6 +28,35 @@ func (c *check) sealed(contribution metrics.Contribution) string {
 	c.move(id, store.Completed, "")
 	c.must(need[store.Sealer](c).Seal(c.Context(), id), "Seal")
 	return id
+}
+
+func forgottenHasPrints(c *check) {
+	f, d := need[store.Forgetter](c), need[store.Deduper](c)
+	id := c.id()
+	w := c.begin(id)
+	prints := []store.Fingerprint{{1}, {2}}
+	_, err := d.Claim(c.Context(), id, prints)
+	c.must(err, "Claim")
+	_, err = w.Commit(c.Context(), store.Batch{ID: id, Created: moment()})
+	c.must(err, "Commit")
+	c.must(c.st.Record(c.Context(), id, c.someContribution(3)), "Record")
+	c.move(id, store.Completed, "")
+	c.must(need[store.Sealer](c).Seal(c.Context(), id), "Seal")
+	c.must(f.Forget(c.Context(), id), "Forget")
+	_, err = c.st.Prune(c.Context(), store.PruneQuery{Before: moment().Add(time.Hour)})
+	c.must(err, "Prune")
+	owners, err := d.Owners(c.Context(), prints)
+	c.must(err, "Owners")
+	other := c.id()
+	begun := c.begin(other)
+	claimed, err := d.Claim(c.Context(), other, prints)
+	c.must(err, "Claim by another batch")
+	c.must(begun.Abort(c.Context()), "Abort")
+	for i := range prints {
+		if owners[i] != id || claimed[i] != id {
+			c.Errorf("a fingerprint of %s, which was forgotten, is said to be of %q and %q", id, owners[i], claimed[i])
+		}
+	}
 }
 
 func forgetKeepsCounts(c *check) {
