@@ -127,7 +127,7 @@ func TestADryRunForetellsTheMetrics(t *testing.T) {
 				fmt.Fprintf(&text, "C1,T1,type %d,2025-11-%02dT09:00:00Z\n", n%5, 1+n/5)
 			}
 			content := text.String()
-			dry, err := r.DryRun(t.Context(), eventmetrics.File{Body: strings.NewReader(content)})
+			dry, err := r.DryRun(t.Context(), eventmetrics.File{Body: strings.NewReader(content), AllowDuplicate: true})
 			if err != nil {
 				rt.Fatal(err)
 			}

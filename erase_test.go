@@ -88,7 +88,7 @@ func newMill(t *testing.T, st store.Store) *mill {
 
 func (m *mill) send(t *testing.T, rows []sent, process bool) string {
 	t.Helper()
-	r, err := m.Upload(t.Context(), eventmetrics.File{Body: strings.NewReader(fileOf(rows))})
+	r, err := m.Upload(t.Context(), eventmetrics.File{Body: strings.NewReader(fileOf(rows)), AllowDuplicate: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,7 +61,7 @@ func (r *rig) start(t *testing.T) {
 
 func (r *rig) upload(t *testing.T, content string) store.Batch {
 	t.Helper()
-	receipt, err := r.Upload(t.Context(), eventmetrics.File{Name: "events.csv", Body: strings.NewReader(content)})
+	receipt, err := r.Upload(t.Context(), eventmetrics.File{Name: "events.csv", Body: strings.NewReader(content), AllowDuplicate: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -142,7 +142,7 @@ func TestSampleFilesAgainstTheServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	send := func(key string) string {
-		status, body, err := s.do(http.MethodPost, "/uploads?process=true", bytes.NewReader(sample), "Idempotency-Key", key)
+		status, body, err := s.do(http.MethodPost, "/uploads?process=true&on_duplicate=allow", bytes.NewReader(sample), "Idempotency-Key", key)
 		if err != nil || status != http.StatusCreated {
 			t.Fatalf("upload: %d %s %v", status, body, err)
 		}

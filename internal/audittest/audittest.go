@@ -84,7 +84,7 @@ func change(ctx context.Context, svc *eventmetrics.Service, st store.Store, work
 	for row := range 20 {
 		fmt.Fprintf(&content, "C%d,T,type-%d,2025-11-%02dT%02d:00:00Z\n", row*(i+1), row%3, 1+(i+row/7)%4, row%24)
 	}
-	receipt, err := svc.Upload(ctx, eventmetrics.File{Body: strings.NewReader(content.String())})
+	receipt, err := svc.Upload(ctx, eventmetrics.File{Body: strings.NewReader(content.String()), AllowDuplicate: true})
 	if err != nil {
 		return err
 	}
