@@ -27,7 +27,7 @@ const (
 	CodeMethodNotAllowed    Code = "method_not_allowed"
 	CodeTimeout             Code = "timeout"
 	CodeConflict            Code = "conflict"
-	CodeGone             Code = "gone"
+	CodeGone                Code = "gone"
 	CodeInFlight            Code = "in_flight"
 	CodeTooLarge            Code = "too_large"
 	CodeTooManyDistinctRows Code = "too_many_distinct_rows"

@@ -102,8 +102,11 @@ func (s *Sketch) Clone() *Sketch {
 }
 
 // Equal reports whether both sketches are of sets that no sketch can tell
-// apart.
+// apart; nil equals nil only.
 func (s *Sketch) Equal(other *Sketch) bool {
+	if s == nil || other == nil {
+		return s == other
+	}
 	if s.dense == nil || other.dense == nil {
 		return s.dense == nil && other.dense == nil && slices.Equal(s.sparse, other.sparse)
 	}

@@ -42,7 +42,7 @@ func TestAsOfEveryMoment(t *testing.T) {
 				}
 			}
 			var got metrics.Contribution
-			for d, err := range st.Daily(t.Context(), metrics.Query{Slots: true, Subjects: true, AsOf: asOf}) {
+			for d, err := range st.Daily(t.Context(), metrics.Query{Slots: true, Subjects: true, Groups: true, AsOf: asOf}) {
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -35,7 +35,7 @@ func TestAuditFindsASumThatWasTamperedWith(t *testing.T) {
 		t.Fatal(err)
 	}
 	var n int64
-	for _, d := range right {
+	for _, d := range right.Totals() {
 		if d.Day == day {
 			n += d.Count
 		}

@@ -31,7 +31,7 @@ func opened(t testing.TB, uri string) *mongostore.Store {
 func TestStoreKeepsTheRules(t *testing.T) {
 	uris := map[store.Store]string{}
 	storetest.Run(t, storetest.Harness{
-		Scale: 0.1, // the test server sorts in memory
+		Scale: 0.05, // the test server sorts in memory
 		Open: func(t *testing.T) store.Store {
 			uri := testenv.Mongo(t)
 			st := opened(t, uri)
