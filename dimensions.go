@@ -1,6 +1,7 @@
 package eventmetrics
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,16 +10,18 @@ import (
 )
 
 // validateDimensions checks that Dimensions are at most three, all different,
-// and neither the event id, the event type nor the time of Schema; nor may they
-// have the names that answers have for other things.
+// and neither the event id, the event type nor the time of Schema; nor the
+// subject, which has far too many values, and whose names no erasure could take
+// out of the metrics; nor may they have the names that answers have for other
+// things.
 func (o *Options) validateDimensions() error {
 	schema := o.Schema.WithDefaults()
 	if len(o.Dimensions) > metrics.MaxDimensions {
 		return fmt.Errorf("eventmetrics: Options.Dimensions: there are %d, at most %d are possible", len(o.Dimensions), metrics.MaxDimensions)
 	}
 	taken := []string{
-		"", schema.EventID, schema.EventType, schema.Time,
-		"date", "event_type", "count", "uniques", "previous_count", "previous_uniques", "finality",
+		"", schema.EventID, schema.EventType, schema.Time, cmp.Or(o.Subject, defaultSubject),
+		"date", "event_type", "count", "uniques", "previous_count", "previous_uniques", "finality", "as_of",
 	}
 	for _, name := range o.Dimensions {
 		if slices.ContainsFunc(taken, func(other string) bool { return strings.EqualFold(name, other) }) {

@@ -176,7 +176,7 @@ func TestReprocessFindsWrongGroupsAndLeavesThoseNobodyAskedFor(t *testing.T) {
 func TestDimensionsAreChecked(t *testing.T) {
 	for name, dimensions := range map[string][]string{
 		"four": {"a", "b", "c", "d"}, "twice": {"a", "b", "A"}, "empty": {""}, "type": {"event_type"},
-		"time": {"timestamp"}, "id": {"event_id"}, "a name of an answer": {"count"},
+		"time": {"timestamp"}, "id": {"event_id"}, "a name of an answer": {"count"}, "subject": {"Candidate_ID"}, "a moment": {"as_of"},
 	} {
 		if err := (&eventmetrics.Options{Dimensions: dimensions}).Validate(); err == nil {
 			t.Errorf("%s: %q are valid", name, dimensions)

@@ -27,9 +27,9 @@ type Options struct {
 	// and filtered; by default none. Rows of a file that lacks one have "" there.
 	// What was recorded before a column was a dimension is broken down by the
 	// next reprocess, but for sealed batches. All Services of a store should
-	// have the same ones. None may be the event id, the event type or the time of
-	// Schema, or date, event_type, count, uniques, previous_count,
-	// previous_uniques or finality, which answers have for other things.
+	// have the same ones. None may be the Subject, the event id, the event type or the
+	// time of Schema, or date, event_type, count, uniques, previous_count,
+	// previous_uniques, finality or as_of, which answers have for other things.
 	Dimensions []string
 	// Limits bound a file.
 	Limits ingest.Limits
@@ -103,12 +103,15 @@ type Options struct {
 	Now func() time.Time
 }
 
+// defaultSubject is the default of Options.Subject.
+const defaultSubject = "candidate_id"
+
 func (o *Options) withDefaults() Options {
 	var d Options
 	if o != nil {
 		d = *o
 	}
-	setDefault(&d.Subject, "candidate_id")
+	setDefault(&d.Subject, defaultSubject)
 	d.Schema, d.Limits = d.Schema.WithDefaults(), d.Limits.WithDefaults()
 	d.MaxUploadBytes = max(d.MaxUploadBytes, 0)
 	setDefault(&d.MaxUploadBytes, 1<<30)

@@ -82,6 +82,7 @@ func parseErasure(w http.ResponseWriter, r *http.Request) (eventmetrics.Erasure,
 func whatStays(r *eventmetrics.ErasureReceipt) []object {
 	stays := []object{
 		{"what": "sketches", "why": "they hold parts of hashes, no values"},
+		{"what": "fingerprints", "why": "they are hashes of rows, so that what is sent again does not come back"},
 		{"what": "forgotten_batches", "why": "only their counts are left, which name nobody"},
 		{"what": "file_names", "why": "they and idempotency keys are the words of the sender"},
 	}
