@@ -115,6 +115,20 @@ func Merge(contributions ...Contribution) Contribution {
 	return sum
 }
 
+// Add returns the sum of c and another contribution. Unlike Merge it uses the
+// memory of c, for those who add up many.
+func (c Contribution) Add(other Contribution) Contribution {
+	for i := range other {
+		at, found := slices.BinarySearchFunc(c, other[i], func(x, y Daily) int { return x.Compare(&y) })
+		if found {
+			c[at].Merge(&other[i])
+		} else {
+			c = slices.Insert(c, at, other[i].Clone())
+		}
+	}
+	return c
+}
+
 func merge2(a, b Contribution) Contribution {
 	out := make(Contribution, 0, max(len(a), len(b)))
 	for len(a) > 0 && len(b) > 0 {

@@ -74,6 +74,9 @@ func TestAggregateOfConcatenationIsMergeOfAggregates(t *testing.T) {
 		by := dimensions().Draw(t, "dimensions")
 		whole := aggregateBy(t, by, slices.Concat(a, b)...)
 		merged := metrics.Merge(aggregateBy(t, by, a...), aggregateBy(t, by, b...))
+		if d := diff(merged, aggregateBy(t, by, a...).Add(aggregateBy(t, by, b...))); d != "" {
+			t.Fatalf("Add differs from Merge: %s", d)
+		}
 		if d := diff(whole, merged); d != "" {
 			t.Fatal(d)
 		}

@@ -73,7 +73,7 @@ func (s *Store) tryDaysAsOf(ctx context.Context, q *metrics.Query) (metrics.Cont
 			}
 		}
 		for _, share := range shares {
-			sum = addTo(sum, share)
+			sum = sum.Add(share)
 		}
 		return nil
 	})
@@ -88,19 +88,6 @@ func (s *Store) tryDaysAsOf(ctx context.Context, q *metrics.Query) (metrics.Cont
 		return nil, errMoved
 	}
 	return sum, nil
-}
-
-// addTo adds a share to a sum of the same days, which it changes.
-func addTo(sum, share metrics.Contribution) metrics.Contribution {
-	for i := range share {
-		at, ok := slices.BinarySearchFunc(sum, share[i], func(a, b metrics.Daily) int { return a.Compare(&b) })
-		if ok {
-			sum[at].Merge(&share[i])
-		} else {
-			sum = slices.Insert(sum, at, share[i].Clone())
-		}
-	}
-	return sum
 }
 
 // choice is which revision counts of each batch that has a share.

@@ -63,7 +63,7 @@ func (r *asOfReader) read(ctx context.Context, tx *sql.Tx) error {
 		if err != nil {
 			return fmt.Errorf("ledger of %v: %w", day, err)
 		}
-		sum = addShare(sum, share)
+		sum = sum.Add(share)
 	}
 	if err := rows.Err(); err != nil {
 		return err

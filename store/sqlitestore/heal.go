@@ -112,7 +112,7 @@ func mergeSubjects(ctx context.Context, tx *sql.Tx, day metrics.Day, types []str
 		if err != nil {
 			return nil, err
 		}
-		sum = addShare(sum, share)
+		sum = sum.Add(share)
 	}
 	return sum, rows.Err()
 }

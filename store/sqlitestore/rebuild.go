@@ -50,7 +50,7 @@ func rebuildDay(ctx context.Context, tx *sql.Tx, day metrics.Day) error {
 		if err != nil {
 			return fmt.Errorf("ledger of %v: %w", day, err)
 		}
-		d.sum = addShare(d.sum, share)
+		d.sum = d.sum.Add(share)
 	}
 	if err := rows.Err(); err != nil {
 		return err

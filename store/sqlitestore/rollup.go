@@ -37,21 +37,8 @@ func addToDay(ctx context.Context, tx *sql.Tx, day metrics.Day, share metrics.Co
 	if err != nil {
 		return err
 	}
-	d.sum = addShare(d.sum, share)
+	d.sum = d.sum.Add(share)
 	return writeDay(ctx, tx, day, &d)
-}
-
-// addShare adds a share to a sum, whose memory it may use.
-func addShare(sum, share metrics.Contribution) metrics.Contribution {
-	for i := range share {
-		at, ok := slices.BinarySearchFunc(sum, share[i], func(a, b metrics.Daily) int { return a.Compare(&b) })
-		if ok {
-			sum[at].Merge(&share[i])
-		} else {
-			sum = slices.Insert(sum, at, share[i].Clone())
-		}
-	}
-	return sum
 }
 
 // takeFromDay subtracts the counts of a share from the sums of its day. What
