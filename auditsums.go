@@ -211,6 +211,7 @@ func (s *Service) compareDay(ctx context.Context, day metrics.Day) (*WrongDay, e
 // all else.
 type daySums struct{ counts, all metrics.Contribution }
 
+// withAll asks for all that the ledger knows, countsOnly for totals.
 var (
 	countsOnly = metrics.Query{}
 	withAll    = metrics.Query{Slots: true, Subjects: true, Groups: true}

@@ -145,7 +145,12 @@ type eraser struct {
 }
 
 func (x *eraser) run(ctx context.Context) error {
-	if err := x.discardDead(ctx); err != nil {
+	var err error
+	// No queue can change the text of a dead letter. Their batches stay failed.
+	x.r.DeadLetters, err = x.s.discardDead(ctx, x.r.DryRun, "named an erased subject", func(job *queue.DeadJob) bool {
+		return x.named(job.Err)
+	})
+	if err != nil {
 		return err
 	}
 	recent := x.s.now().Add(-passSlack)
@@ -228,31 +233,5 @@ func (x *eraser) batch(ctx context.Context, b *store.Batch) (changed bool, _ err
 
 // erasedText replaces a text that named the subject.
 const erasedText = "erased"
-
-// discardDead discards the dead letters that name the subject; no queue can
-// change a text. Their batches are marked failed first, and stay so.
-func (x *eraser) discardDead(ctx context.Context) error {
-	if !x.r.DryRun {
-		if err := x.s.failDead(ctx); err != nil {
-			return err
-		}
-	}
-	for job, err := range x.s.eachDead(ctx) {
-		if err != nil {
-			return err
-		}
-		if !x.named(job.Err) {
-			continue
-		}
-		if !x.r.DryRun {
-			err := x.s.queue.Discard(ctx, job.Key(), "named an erased subject")
-			if ignore(err, queue.ErrNotFound, queue.ErrNotDead) != nil {
-				return fmt.Errorf("discard dead job: %w", err)
-			}
-		}
-		x.r.DeadLetters++
-	}
-	return nil
-}
 
 func (x *eraser) named(text string) bool { return names(text, x.subject) }

@@ -65,8 +65,7 @@ func (x *eraser) eventsOnce(ctx context.Context, id string) (int64, error) {
 
 // sums adds up the events of a batch that stay, and those that go.
 func (x *eraser) sums(ctx context.Context, id string) (rest, gone metrics.Contribution, _ error) {
-	caps := x.s.opts.Caps
-	stay, leave := metrics.NewAggregator(&caps), metrics.NewAggregator(&caps)
+	stay, leave := metrics.NewAggregator(&x.s.opts.Caps), metrics.NewAggregator(&x.s.opts.Caps)
 	for e, err := range x.s.store.Events(ctx, id) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("read events of batch %s: %w", id, err)
@@ -125,7 +124,7 @@ func (s *Service) kept(ctx context.Context, id, erasure string) (metrics.Contrib
 	if err != nil || len(text) == 0 {
 		return nil, err
 	}
-	c, err := metrics.DecodeContribution(text, metrics.Query{Slots: true, Subjects: true, Groups: true})
+	c, err := metrics.DecodeContribution(text, withAll)
 	if err != nil {
 		return nil, fmt.Errorf("decode kept contribution of batch %s: %w", id, err)
 	}

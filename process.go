@@ -224,7 +224,7 @@ func (s *Service) contribution(ctx context.Context, id string) (metrics.Contribu
 		return nil, fmt.Errorf("eventmetrics: read contribution of batch %s: %w", id, err)
 	}
 	if err == nil && len(text) > 0 {
-		c, err := metrics.DecodeContribution(text, metrics.Query{Slots: true, Subjects: true, Groups: true})
+		c, err := metrics.DecodeContribution(text, withAll)
 		if err == nil {
 			return c, nil
 		}
@@ -335,20 +335,17 @@ func (s *Service) RetryDead(ctx context.Context, key string) error {
 // A job that dies again meanwhile is not tried a second time.
 func (s *Service) RetryAllDead(ctx context.Context) (int64, error) {
 	var retried int64
-	for cursor := ""; ; {
-		dead, err := s.queue.Dead(ctx, queue.DeadQuery{Cursor: cursor, Limit: 1000})
-		if err != nil || len(dead) == 0 {
+	for job, err := range s.eachDead(ctx) {
+		if err != nil {
 			return retried, err
 		}
-		for i := range dead {
-			cursor = dead[i].Cursor
-			err := s.RetryDead(ctx, dead[i].Key())
-			switch {
-			case err == nil:
-				retried++
-			case ignore(err, queue.ErrNotFound, queue.ErrNotDead) != nil:
-				return retried, err
-			}
+		err := s.RetryDead(ctx, job.Key())
+		switch {
+		case err == nil:
+			retried++
+		case ignore(err, queue.ErrNotFound, queue.ErrNotDead) != nil:
+			return retried, err
 		}
 	}
+	return retried, nil
 }

@@ -29,25 +29,20 @@ func (s *Service) Reconcile(ctx context.Context) error {
 
 // failDead marks the batches of dead jobs failed.
 func (s *Service) failDead(ctx context.Context) error {
-	for cursor := ""; ; {
-		dead, err := s.queue.Dead(ctx, queue.DeadQuery{Cursor: cursor, Limit: 1000})
+	for job, err := range s.eachDead(ctx) {
 		if err != nil {
-			return fmt.Errorf("eventmetrics: list dead jobs: %w", err)
+			return fmt.Errorf("eventmetrics: %w", err)
 		}
-		for _, job := range dead {
-			if cursor = job.Cursor; job.Kind != kindProcess {
-				continue
-			}
-			alive := []store.Status{store.Uploaded, store.Queued, store.Processing}
-			err := s.store.SetStatus(ctx, job.ID, alive, store.Failed, clip(job.Err, maxCause))
-			if err := ignore(err, store.ErrConflict, store.ErrNotFound); err != nil {
-				return fmt.Errorf("eventmetrics: mark batch %s failed: %w", job.ID, err)
-			}
+		if job.Kind != kindProcess {
+			continue
 		}
-		if len(dead) == 0 {
-			return nil
+		alive := []store.Status{store.Uploaded, store.Queued, store.Processing}
+		err := s.store.SetStatus(ctx, job.ID, alive, store.Failed, clip(job.Err, maxCause))
+		if err := ignore(err, store.ErrConflict, store.ErrNotFound); err != nil {
+			return fmt.Errorf("eventmetrics: mark batch %s failed: %w", job.ID, err)
 		}
 	}
+	return nil
 }
 
 // enqueueLost enqueues the jobs of batches that should have one.

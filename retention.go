@@ -2,7 +2,6 @@ package eventmetrics
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -127,31 +126,11 @@ func (k *keeper) retain(ctx context.Context) error {
 	if k.keep.Dead <= 0 {
 		return nil
 	}
-	return k.discardDead(ctx)
-}
-
-// eachBatch yields the batches that q selects, page by page. A Batch is valid
-// until the next.
-func (s *Service) eachBatch(ctx context.Context, q store.BatchQuery) iter.Seq2[*store.Batch, error] {
-	return func(yield func(*store.Batch, error) bool) {
-		q.Limit = store.MaxLimit
-		for {
-			page, err := s.store.Batches(ctx, q)
-			if err != nil {
-				yield(nil, fmt.Errorf("list batches: %w", err))
-				return
-			}
-			for i := range page {
-				q.After = page[i].ID
-				if !yield(&page[i], nil) {
-					return
-				}
-			}
-			if len(page) == 0 {
-				return
-			}
-		}
-	}
+	var err error
+	k.Dead, err = k.s.discardDead(ctx, k.dryRun, "older than dead letters are kept", func(job *queue.DeadJob) bool {
+		return k.old(job.Died, k.keep.Dead)
+	})
+	return err
 }
 
 // old reports whether something from a moment has outlived a period.
@@ -255,55 +234,4 @@ func isThere(chunks iter.Seq2[[]byte, error]) (bool, error) {
 		return err == nil, err
 	}
 	return false, nil
-}
-
-// discardDead discards old dead letters. Their batches are marked failed first:
-// the dead job is what would have told the reconciler.
-func (k *keeper) discardDead(ctx context.Context) error {
-	if !k.dryRun {
-		if err := k.s.failDead(ctx); err != nil {
-			return err
-		}
-	}
-	for job, err := range k.s.eachDead(ctx) {
-		if err != nil {
-			return err
-		}
-		if !k.old(job.Died, k.keep.Dead) {
-			continue
-		}
-		if !k.dryRun {
-			err := k.s.queue.Discard(ctx, job.Key(), "older than dead letters are kept")
-			if errors.Is(err, queue.ErrNotFound) || errors.Is(err, queue.ErrNotDead) {
-				continue // retried or discarded meanwhile
-			}
-			if err != nil {
-				return fmt.Errorf("discard dead job: %w", err)
-			}
-		}
-		k.Dead++
-	}
-	return nil
-}
-
-// eachDead yields the dead letters, page by page.
-func (s *Service) eachDead(ctx context.Context) iter.Seq2[*queue.DeadJob, error] {
-	return func(yield func(*queue.DeadJob, error) bool) {
-		for cursor := ""; ; {
-			page, err := s.queue.Dead(ctx, queue.DeadQuery{Cursor: cursor, Limit: 1000})
-			if err != nil {
-				yield(nil, fmt.Errorf("list dead jobs: %w", err))
-				return
-			}
-			for i := range page {
-				cursor = page[i].Cursor
-				if !yield(&page[i], nil) {
-					return
-				}
-			}
-			if len(page) == 0 {
-				return
-			}
-		}
-	}
 }
