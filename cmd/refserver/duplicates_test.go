@@ -13,17 +13,12 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
-
-	"github.com/eventmetrics/eventmetrics/internal/testenv"
 )
 
 // TestRowsCountOnceOnEveryBackend splits rows into files that keep equal ones
 // together, and has clients send all of them several times, at a time.
 func TestRowsCountOnceOnEveryBackend(t *testing.T) {
-	for name, pairs := range map[string][]string{
-		"embedded":          nil,
-		"MongoDB and Redis": {"MONGO_URI", testenv.Mongo(t), "REDIS_URL", testenv.Redis(t).URL},
-	} {
+	for name, pairs := range backendPairs(t) {
 		t.Run(name, func(t *testing.T) {
 			s := &resender{transcript: newTranscript(t, append(pairs, "UPLOAD_LIMIT", "0"))}
 			seed := rand.Uint64()
@@ -123,7 +118,7 @@ func (s *resender) check(want map[string]int) {
 	}
 }
 
-func (s *resender) ask(method, path, body string) (status int, text string) {
+func (s *transcript) ask(method, path, body string) (status int, text string) {
 	req, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, strings.NewReader(body))
 	if err != nil {
 		s.t.Error(err)
