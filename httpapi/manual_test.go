@@ -1,0 +1,117 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestTheAnswersOfTheManualAreGiven asks for what docs/http.md shows. It may
+// leave out members, and the last elements of lists; ids and times of the server
+// are other ones.
+func TestTheAnswersOfTheManualAreGiven(t *testing.T) {
+	text, err := os.ReadFile("../docs/http.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sample, err := os.ReadFile("../cmd/refserver/testdata/events.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	upload := func(path, content string) func(*api) answer {
+		return func(a *api) answer { return a.csv(path, content) }
+	}
+	query := func(path string) func(*api) answer {
+		return func(a *api) answer { return a.get(path) }
+	}
+	const day8, day9 = "C1,T1,test_started,2025-11-08T09:00:00Z\n", "C1,T1,test_started,2025-11-09T09:00:00Z\n"
+	for _, tc := range []struct {
+		behind string // of the manual
+		counts []string
+		ask    func(*api) answer
+	}{
+		{"`readings`, and nothing is stored", nil, upload("/uploads", header+"C1,T1,test_started,03/04/2025\n")},
+		{"201, with `Location`:", nil, upload("/uploads?file_name=events.csv", string(sample))},
+		{"max_error_ratio=0.05\"\n", nil, upload("/uploads?max_error_ratio=0.05", string(sample))},
+		{"dry_run=true\"\n", []string{day8}, upload("/uploads?dry_run=true", string(sample))},
+		{"| `columns` |", []string{day8}, query("/metrics")},
+		{"### compare", []string{strings.Repeat("C1,T1,test_ended,2025-11-08T09:00:00Z\n", 2), strings.Repeat(day9, 3)}, query("/metrics?date=2025-11-09&compare=previous_period")},
+		{"### as_of", []string{day8}, func(a *api) answer {
+			return a.get("/metrics?date=2025-11-08&as_of=" + time.Now().UTC().Format(time.RFC3339Nano))
+		}},
+		{"`repaired_by` has the newest 100", nil, func(a *api) answer { return a.mendTwo(string(sample)) }},
+		{"## GET /metrics/explain", []string{day8}, query("/metrics/explain?date=2025-11-08&event_type=test_started")},
+	} {
+		t.Run(strings.Trim(tc.behind, "#\n "), func(t *testing.T) {
+			a := start(t, setup{})
+			for _, rows := range tc.counts {
+				a.count(rows)
+			}
+			_, behind, found := strings.Cut(string(text), tc.behind)
+			if !found {
+				t.Fatal("the manual has no such place")
+			}
+			shown := block(t, behind, "json")
+			if !strings.HasPrefix(shown, "{") {
+				shown = "{" + shown + "}"
+			}
+			var want map[string]any
+			if err := json.Unmarshal([]byte(shown), &want); err != nil {
+				t.Fatal(err)
+			}
+			res := tc.ask(a)
+			if status, there := want["status"].(float64); there && int(status) != res.status {
+				t.Errorf("status %d", res.status)
+			}
+			for _, differs := range shows(want, res.json(t), "") {
+				t.Error(differs)
+			}
+		})
+	}
+}
+
+// mendTwo uploads a file, two of its rejected rows again, and asks for its batch.
+func (a *api) mendTwo(sample string) answer {
+	a.t.Helper()
+	first, _ := a.csv("/uploads?process=true", sample, "Prefer", "wait=30").json(a.t)["batch_id"].(string)
+	repair := a.get("/batches/" + first + "/errors").body
+	mended := strings.Replace(strings.Replace(repair, "\n,T1002", "\nC102,T1002", 1), "T1002,,", "T1002,test_abandoned,", 1)
+	a.csv("/uploads?process=true&file_name=mended.csv&repairs="+first, mended, "Prefer", "wait=30")
+	return a.get("/batches/" + first)
+}
+
+// moving are UUIDs, shortened ones of the manual too, and times of the server,
+// which have milliseconds.
+var moving = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|019ab4a[0-9]-…|[0-9-]{10}T[0-9:]{8}\.[0-9]{3}Z`)
+
+// shows lists in what an answer differs from what is shown of it.
+func shows(want, got any, place string) (differs []string) {
+	switch want := want.(type) {
+	case map[string]any:
+		got, _ := got.(map[string]any)
+		for name, value := range want {
+			if _, there := got[name]; !there {
+				differs = append(differs, place+"."+name+" is missing")
+				continue
+			}
+			differs = append(differs, shows(value, got[name], place+"."+name)...)
+		}
+	case []any:
+		got, _ := got.([]any)
+		if len(got) < len(want) {
+			return []string{fmt.Sprintf("%s has %d elements, shown are %d", place, len(got), len(want))}
+		}
+		for i := range want {
+			differs = append(differs, shows(want[i], got[i], fmt.Sprintf("%s[%d]", place, i))...)
+		}
+	default:
+		if w, g := fmt.Sprint(want), fmt.Sprint(got); moving.ReplaceAllString(w, "") != moving.ReplaceAllString(g, "") {
+			differs = append(differs, fmt.Sprintf("%s is %s, shown is %s", place, g, w))
+		}
+	}
+	return differs
+}
