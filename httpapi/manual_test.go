@@ -6,8 +6,11 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/eventmetrics/eventmetrics"
 )
 
 // TestTheAnswersOfTheManualAreGiven asks for what docs/http.md shows. It may
@@ -22,6 +25,7 @@ func TestTheAnswersOfTheManualAreGiven(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var ahead atomic.Int64 // of the clock
 	upload := func(path, content string) func(*api) answer {
 		return func(a *api) answer { return a.csv(path, content) }
 	}
@@ -44,10 +48,19 @@ func TestTheAnswersOfTheManualAreGiven(t *testing.T) {
 			return a.get("/metrics?date=2025-11-08&as_of=" + time.Now().UTC().Format(time.RFC3339Nano))
 		}},
 		{"`repaired_by` has the newest 100", nil, func(a *api) answer { return a.mendTwo(string(sample)) }},
+		{"A dry run of retention", nil, func(a *api) answer {
+			a.csv("/uploads", string(sample))
+			ahead.Store(int64(48 * time.Hour))
+			return a.do("POST", "/admin/retention?dry_run=true", nil)
+		}},
 		{"## GET /metrics/explain", []string{day8}, query("/metrics/explain?date=2025-11-08&event_type=test_started")},
 	} {
 		t.Run(strings.Trim(tc.behind, "#\n "), func(t *testing.T) {
-			a := start(t, setup{})
+			ahead.Store(0)
+			a := start(t, setup{service: eventmetrics.Options{
+				Retention: eventmetrics.Retention{Rejected: 36 * time.Hour}, RetainEvery: -1,
+				Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) },
+			}})
 			for _, rows := range tc.counts {
 				a.count(rows)
 			}
