@@ -62,10 +62,3 @@ func (s *Service) checkDimensions(series *metrics.Series) error {
 	}
 	return nil
 }
-
-// lacksDimensions reports whether a contribution has not the breakdown that
-// the sum of its events has.
-func lacksDimensions(ledger, events metrics.Contribution) bool {
-	want, there := events.Groups(), ledger.Groups()
-	return len(want) > 0 && (len(there) == 0 || !want[0].Group.SameDimensions(there[0].Group))
-}

@@ -2,66 +2,12 @@ package eventmetrics
 
 import (
 	"errors"
-	"fmt"
-	"strings"
-
-	"github.com/eventmetrics/eventmetrics/ingest"
 )
 
 // Errors of a Service. It also passes on store.ErrNotFound, store.ErrConflict
 // and ingest's *HeaderError,
 // *AmbiguousTimeError and *RuleError.
 var (
-	// ErrNoRows means that a file has no data row.
-	ErrNoRows = errors.New("eventmetrics: no rows")
-	// ErrTooLarge means that a file has more bytes than Options.MaxUploadBytes.
-	ErrTooLarge = errors.New("eventmetrics: file too large")
-	// ErrInFlight means that an upload with the same idempotency key, content
-	// or rows is still being worked on.
-	ErrInFlight = errors.New("eventmetrics: upload with this idempotency key, content or rows in flight")
-	// ErrKeyReused means that the idempotency key belongs to another content.
-	ErrKeyReused = errors.New("eventmetrics: idempotency key used with another content")
-	// ErrNoOriginal means that there is no batch with the id File.Repairs.
-	ErrNoOriginal = errors.New("eventmetrics: no such batch to repair")
 	// ErrFuture means that a series is asked for as of a moment to come.
 	ErrFuture = errors.New("eventmetrics: as of a moment in the future")
-	// ErrBadErasure means that an Erasure names no subject, or neither
-	// KeepCounts nor SubtractCounts.
-	ErrBadErasure = errors.New("eventmetrics: erasure without a subject, or without a word on its counts")
-	// ErrRowsPurged means that the rejected rows of a batch were removed, since
-	// they were older than Options.Retention allows.
-	ErrRowsPurged = errors.New("eventmetrics: rejected rows purged")
-	// ErrUnsupported means that the store lacks the ability that is needed.
-	ErrUnsupported = errors.New("eventmetrics: not supported by this store")
 )
-
-// UnknownSchemaError means that there is no schema of a name.
-type UnknownSchemaError struct {
-	Name string
-	// Known are the names that there are, sorted.
-	Known []string
-}
-
-// Error cites the name and lists those that there are.
-func (e *UnknownSchemaError) Error() string {
-	if len(e.Known) == 0 {
-		return fmt.Sprintf("eventmetrics: unknown schema %.40q; there are none by name", e.Name)
-	}
-	return fmt.Sprintf("eventmetrics: unknown schema %.40q; there are %s", e.Name, strings.Join(e.Known, ", "))
-}
-
-// RejectedError means that no row of a file was accepted. Nothing was stored.
-type RejectedError struct {
-	// Failed is the number of rejected rows.
-	Failed int64
-	// Errors are the first of them.
-	Errors []ingest.RowError
-}
-
-// Error counts the rows and cites the first.
-func (e *RejectedError) Error() string {
-	if len(e.Errors) == 0 {
-		return fmt.Sprintf("eventmetrics: no valid row among %d", e.Failed)
-	}
-	return fmt.Sprintf("eventmetrics: no valid row among %d, the first: %s", e.Failed, &e.Errors[0])
-}

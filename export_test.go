@@ -1,7 +1,9 @@
 package eventmetrics
 
+import "github.com/eventmetrics/eventmetrics/internal/worker"
+
 // Origin and WithOrigin write and read queue.Job.Origin.
 var (
-	Origin     = origin
-	WithOrigin = withOrigin
+	Origin     = worker.Origin
+	WithOrigin = worker.WithOrigin
 )

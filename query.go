@@ -2,6 +2,7 @@ package eventmetrics
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -46,7 +47,11 @@ func (s *Service) Answer(ctx context.Context, series metrics.Series) (Answer, er
 	}
 	ctx, done := s.observeQuery(ctx, "series")
 	a, err := s.answer(ctx, &series)
-	done(ignore(err, metrics.ErrTooManyBuckets))
+	fault := err
+	if errors.Is(err, metrics.ErrTooManyBuckets) {
+		fault = nil
+	}
+	done(fault)
 	return a, err
 }
 

@@ -4,25 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
+	"github.com/eventmetrics/eventmetrics/internal/worker"
 	"github.com/eventmetrics/eventmetrics/queue"
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// The scheduled jobs; their ids are their ticks.
-const (
-	kindCleanup   = "cleanup"
-	kindRetain    = "retain"
-	kindReprocess = "reprocess"
-)
-
 // Run does the work of the queue and what is scheduled: it processes batches,
 // reconciles, audits, cleans up, applies Options.Retention and reprocesses. It
-// blocks until ctx ends, lets the
-// running jobs finish as [queue.Queue].Consume does, and returns nil; it
-// returns an error if the queue cannot go on, or that of Options.Validate. Every process may call it: of
+// blocks until ctx ends, lets the running jobs finish as
+// [queue.Queue].Consume does, and returns nil; it returns an error if the queue
+// cannot go on, or that of Options.Validate. Every process may call it: of
 // scheduled work the queue admits one job a tick, whoever enqueues it.
 func (s *Service) Run(ctx context.Context) error {
 	if err := s.opts.Validate(); err != nil {
@@ -32,52 +27,65 @@ func (s *Service) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer stop()
-	running.Go(func() { s.every(ctx, s.opts.ReconcileEvery, s.reconcileTick) })
+	jobs := s.scheduled()
+	for kind, j := range jobs {
+		if j.every > 0 {
+			running.Go(func() { s.every(ctx, j.every, s.enqueue(kind)) })
+		}
+	}
+	running.Go(func() {
+		s.every(ctx, s.opts.ReconcileEvery, func(ctx context.Context, _ time.Time) error { return s.Reconcile(ctx) })
+	})
 	running.Go(func() { s.audits(ctx) })
-	running.Go(func() { s.schedule(ctx, kindCleanup, s.opts.CleanupEvery) })
-	if s.opts.Retention.any() {
-		running.Go(func() { s.schedule(ctx, kindRetain, s.opts.RetainEvery) })
-	}
-	if _, ok := store.As[store.Amender](s.store); ok { // else each job would die
-		running.Go(func() { s.schedule(ctx, kindReprocess, s.opts.ReprocessEvery) })
-	}
-	if err := s.queue.Consume(ctx, s.work); err != nil {
+	err := s.queue.Consume(ctx, func(ctx context.Context, job queue.Job) error {
+		ctx = worker.WithOrigin(ctx, job.Origin)
+		if j, ok := jobs[job.Kind]; ok {
+			return j.run(ctx)
+		}
+		if job.Kind == worker.KindProcess {
+			return s.worker.Handle(ctx, job)
+		}
+		return queue.Permanent(fmt.Errorf("eventmetrics: unknown kind of job %q", job.Kind))
+	})
+	if err != nil {
 		return fmt.Errorf("eventmetrics: consume jobs: %w", err)
 	}
 	return nil
 }
 
-// work does one job.
-func (s *Service) work(ctx context.Context, job queue.Job) error {
-	ctx = withOrigin(ctx, job.Origin)
-	switch job.Kind {
-	case kindProcess:
-		return s.processBatch(ctx, job)
-	case kindCleanup:
-		_, err := s.Cleanup(ctx, false)
-		return err
-	case kindRetain:
-		_, err := s.Retain(ctx, false)
-		if errors.Is(err, ErrUnsupported) {
-			err = queue.Permanent(err)
-		}
-		return err
-	case kindReprocess:
-		_, err := s.Reprocess(ctx)
-		return err
-	}
-	return queue.Permanent(fmt.Errorf("eventmetrics: unknown kind of job %q", job.Kind))
+// scheduledJob is work that is done once a tick, by whichever process takes it.
+type scheduledJob struct {
+	every time.Duration
+	run   func(context.Context) error
 }
 
-// schedule enqueues the job of each tick, and at the start that of the tick
-// gone by, in case nobody was there to do it.
-func (s *Service) schedule(ctx context.Context, kind string, period time.Duration) {
-	if period <= 0 {
-		return
+// scheduled are the scheduled jobs by their kind.
+func (s *Service) scheduled() map[string]scheduledJob {
+	jobs := map[string]scheduledJob{
+		"cleanup": {s.opts.CleanupEvery, func(ctx context.Context) error { _, err := s.Cleanup(ctx, false); return err }},
+		"retain": {s.opts.RetainEvery, func(ctx context.Context) error {
+			_, err := s.Retain(ctx, false)
+			if errors.Is(err, ErrUnsupported) {
+				err = queue.Permanent(err)
+			}
+			return err
+		}},
+		"reprocess": {s.opts.ReprocessEvery, func(ctx context.Context) error { _, err := s.Reprocess(ctx); return err }},
 	}
-	s.every(ctx, period, func(ctx context.Context, tick time.Time) error {
+	if !s.opts.Retention.Any() {
+		jobs["retain"] = scheduledJob{run: jobs["retain"].run}
+	}
+	if _, ok := store.As[store.Amender](s.store); !ok { // else each job would die
+		jobs["reprocess"] = scheduledJob{run: jobs["reprocess"].run}
+	}
+	return jobs
+}
+
+// enqueue returns what enqueues the job of a tick.
+func (s *Service) enqueue(kind string) func(context.Context, time.Time) error {
+	return func(ctx context.Context, tick time.Time) error {
 		return s.queue.Enqueue(ctx, queue.Job{Kind: kind, ID: tick.Format("20060102T150405.000Z")})
-	})
+	}
 }
 
 // every calls f at once and at each multiple of period, until ctx ends. An
@@ -99,12 +107,39 @@ func (s *Service) every(ctx context.Context, period time.Duration, f func(contex
 	}
 }
 
-// ignore returns err unless it is one of those.
-func ignore(err error, those ...error) error {
-	for _, target := range those {
-		if errors.Is(err, target) {
-			return nil
+// Cleanup removes the batches that nobody asked to process within
+// Options.CleanupTTL and the remainders of broken uploads of that age. With
+// dryRun it only counts them. It is safe to repeat.
+func (s *Service) Cleanup(ctx context.Context, dryRun bool) (store.Pruned, error) {
+	ctx, done := s.observeCleanup(ctx, dryRun)
+	pruned, err := s.store.Prune(ctx, store.PruneQuery{
+		Before: s.now().Add(-s.opts.CleanupTTL),
+		DryRun: dryRun,
+	})
+	done(pruned, err)
+	if err != nil {
+		return pruned, fmt.Errorf("eventmetrics: clean up: %w", err)
+	}
+	s.logger.InfoContext(ctx, "cleaned up", "batches", pruned.Batches, "events", pruned.Events,
+		"remainders", pruned.Remainders, "dry_run", dryRun)
+	return pruned, nil
+}
+
+// audits makes rounds until ctx ends, the first one after a random part of the
+// time between them. It is no job: a round that fails is made up for by the
+// next.
+func (s *Service) audits(ctx context.Context) {
+	if s.opts.AuditEvery <= 0 {
+		return
+	}
+	for wait := rand.N(s.opts.AuditEvery); ; wait = s.opts.AuditEvery {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		if _, err := s.ledger.Audit(ctx); err != nil && ctx.Err() == nil {
+			s.logger.WarnContext(ctx, "audit broken off until the next", "err", err)
 		}
 	}
-	return err
 }

@@ -25,6 +25,8 @@ var (
 	// serve, for as long as the store tried. Nothing is known about the change;
 	// the call may be repeated later.
 	ErrUnavailable = errors.New("store: database unavailable")
+	// ErrUnsupported means that the store lacks the ability that is needed.
+	ErrUnsupported = errors.New("eventmetrics: not supported by this store")
 )
 
 // Status is the place of a batch in its life:

@@ -1,0 +1,20 @@
+// Package clip shortens texts.
+package clip
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Text returns at most about limit bytes of s as valid UTF-8 that shares no
+// memory with s.
+func Text(s string, limit int) string {
+	if len(s) > limit {
+		cut := limit
+		for cut > limit-utf8.UTFMax && !utf8.RuneStart(s[cut]) {
+			cut--
+		}
+		s = s[:cut] + "…"
+	}
+	return strings.Clone(strings.ToValidUTF8(s, "\uFFFD"))
+}

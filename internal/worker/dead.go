@@ -1,0 +1,99 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/eventmetrics/eventmetrics/queue"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// RetryDead takes a job out of the dead letters and puts it in line again,
+// with its batch. Errors: queue.ErrNotFound, queue.ErrNotDead.
+func (s *Worker) RetryDead(ctx context.Context, key string) error {
+	job, err := queue.ParseKey(key)
+	if err != nil {
+		return queue.ErrNotFound
+	}
+	if err := s.queue.Retry(ctx, key); err != nil {
+		return err
+	}
+	if job.Kind != KindProcess {
+		return nil
+	}
+	err = s.store.SetStatus(ctx, job.ID, []store.Status{store.Failed}, store.Queued, "")
+	return ignore(err, store.ErrConflict, store.ErrNotFound)
+}
+
+// RetryAllDead does so with all dead letters and returns how many there were.
+// A job that dies again meanwhile is not tried a second time.
+func (s *Worker) RetryAllDead(ctx context.Context) (int64, error) {
+	var retried int64
+	for job, err := range queue.AllDead(ctx, s.queue) {
+		if err != nil {
+			return retried, err
+		}
+		err := s.RetryDead(ctx, job.Key())
+		switch {
+		case err == nil:
+			retried++
+		case ignore(err, queue.ErrNotFound, queue.ErrNotDead) != nil:
+			return retried, err
+		}
+	}
+	return retried, nil
+}
+
+// DeleteBatch removes a batch with its events, its share in the metrics and
+// its dead job. Errors: store.ErrNotFound; store.ErrConflict while the batch
+// is processing.
+func (s *Worker) DeleteBatch(ctx context.Context, id string) error {
+	b, err := s.store.Batch(ctx, id)
+	if err != nil {
+		return err
+	}
+	if b.Status == store.Processing {
+		return store.ErrConflict
+	}
+	if err := s.store.DeleteBatch(ctx, id); err != nil {
+		return err
+	}
+	s.logger.InfoContext(ctx, "batch deleted", "batch", id, "events", b.Events)
+	err = s.queue.Discard(ctx, processJob(ctx, id).Key(), "batch deleted")
+	if err != nil && !errors.Is(err, queue.ErrNotFound) && !errors.Is(err, queue.ErrNotDead) {
+		// The batch is gone all the same; its job finds nothing and ends.
+		s.logger.WarnContext(ctx, "dead job of deleted batch left", "batch", id, "err", err)
+	}
+	return nil
+}
+
+// DiscardDead discards the dead letters that match, or counts them. Their
+// batches are marked failed first: the dead job is what would have told the
+// reconciler.
+func (s *Worker) DiscardDead(ctx context.Context, dryRun bool, reason string, match func(*queue.DeadJob) bool) (n int64, _ error) {
+	if !dryRun {
+		if err := s.failDead(ctx); err != nil {
+			return 0, err
+		}
+	}
+	for job, err := range queue.AllDead(ctx, s.queue) {
+		if err != nil {
+			return n, err
+		}
+		if !match(job) {
+			continue
+		}
+		if !dryRun {
+			err := s.queue.Discard(ctx, job.Key(), reason)
+			if errors.Is(err, queue.ErrNotFound) || errors.Is(err, queue.ErrNotDead) {
+				continue // retried or discarded meanwhile
+			}
+			if err != nil {
+				return n, fmt.Errorf("discard dead job: %w", err)
+			}
+		}
+		n++
+	}
+	return n, nil
+}

@@ -1,0 +1,68 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/eventmetrics/eventmetrics/internal/clip"
+	"github.com/eventmetrics/eventmetrics/queue"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// maxCause is the length to which causes are cut: fit for a list.
+const maxCause = 500
+
+// Reconcile brings batches and jobs together again after a crash between two
+// steps: it marks the batches of dead jobs failed, and enqueues jobs for the
+// batches that have waited or been processing for a while. It is safe to
+// repeat, at any time: the queue admits no second job for a batch.
+func (s *Worker) Reconcile(ctx context.Context) error {
+	if err := s.failDead(ctx); err != nil {
+		return err
+	}
+	return s.enqueueLost(ctx)
+}
+
+// failDead marks the batches of dead jobs failed.
+func (s *Worker) failDead(ctx context.Context) error {
+	for job, err := range queue.AllDead(ctx, s.queue) {
+		if err != nil {
+			return fmt.Errorf("eventmetrics: %w", err)
+		}
+		if job.Kind != KindProcess {
+			continue
+		}
+		alive := []store.Status{store.Uploaded, store.Queued, store.Processing}
+		err := s.store.SetStatus(ctx, job.ID, alive, store.Failed, clip.Text(job.Err, maxCause))
+		if err := ignore(err, store.ErrConflict, store.ErrNotFound); err != nil {
+			return fmt.Errorf("eventmetrics: mark batch %s failed: %w", job.ID, err)
+		}
+	}
+	return nil
+}
+
+// enqueueLost enqueues the jobs of batches that should have one.
+func (s *Worker) enqueueLost(ctx context.Context) error {
+	q := store.BatchQuery{
+		Statuses:      []store.Status{store.Queued, store.Processing},
+		UpdatedBefore: s.now().Add(-s.opts.ReconcileEvery),
+		Limit:         store.MaxLimit,
+	}
+	for {
+		batches, err := s.store.Batches(ctx, q)
+		if err != nil {
+			return fmt.Errorf("eventmetrics: list unfinished batches: %w", err)
+		}
+		if len(batches) == 0 {
+			return nil
+		}
+		jobs := make([]queue.Job, len(batches))
+		for i := range batches {
+			jobs[i] = processJob(ctx, batches[i].ID)
+		}
+		if err := s.queue.Enqueue(ctx, jobs...); err != nil {
+			return fmt.Errorf("eventmetrics: enqueue unfinished batches: %w", err)
+		}
+		q.After = batches[len(batches)-1].ID
+	}
+}

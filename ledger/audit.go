@@ -1,0 +1,231 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/internal/clip"
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// What a round does at most. A batch is counted to its end. Half may be spent
+// on what was wrong before.
+const (
+	auditBatches = 100
+	auditEvents  = 1_000_000
+	auditDays    = 10
+)
+
+// walk goes around a circle of keys, from a random place on.
+type walk[K cmp.Ordered] struct {
+	Pass
+	start, at K
+	wrapped   bool
+}
+
+// begin starts a pass at a place.
+func (w *walk[K]) begin(now time.Time, at K) {
+	w.Began, w.Seen = now, 0
+	w.start, w.at, w.wrapped = at, at, false
+}
+
+// complete ends a pass and starts the next at the same place.
+func (w *walk[K]) complete(now time.Time) {
+	w.Complete++
+	w.Ended, w.Saw = now, w.Seen
+	w.begin(now, w.start)
+}
+
+func (s *Ledger) auditRound(ctx context.Context, r *Round) error {
+	if ledger, ok := store.As[store.Amender](s.store); ok {
+		if err := s.auditKnown(ctx, ledger, r); err != nil {
+			return err
+		}
+		if err := s.auditNext(ctx, ledger, r); err != nil {
+			return err
+		}
+	}
+	return s.auditSums(ctx, r)
+}
+
+func (r *Round) isFull(part int64) bool {
+	return r.Batches >= auditBatches/part || r.Events >= auditEvents/part
+}
+
+// auditKnown looks again at batches that something was wrong with.
+func (s *Ledger) auditKnown(ctx context.Context, ledger store.Amender, r *Round) error {
+	s.audit.mu.Lock()
+	known := append(s.audit.drifts.some(auditBatches/4), s.audit.unreadable.some(auditBatches/4)...)
+	s.audit.mu.Unlock()
+	for _, id := range known {
+		if r.isFull(2) {
+			return nil
+		}
+		b, err := s.store.Batch(ctx, id)
+		if errors.Is(err, store.ErrNotFound) {
+			s.audit.acquit(id)
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("eventmetrics: audit batch %s: %w", id, err)
+		}
+		if err := s.auditBatch(ctx, ledger, &b, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// auditNext looks at the batches that come next, from the newer to the older,
+// and then at the newest again.
+func (s *Ledger) auditNext(ctx context.Context, ledger store.Amender, r *Round) error {
+	w := &s.audit.batches
+	if w.Began.IsZero() {
+		s.audit.set(func() { w.begin(s.now(), randomID(s.now())) })
+	}
+	for !r.isFull(1) {
+		q := store.BatchQuery{Statuses: []store.Status{store.Completed}, After: w.at, Limit: auditBatches}
+		batches, err := s.store.Batches(ctx, q)
+		if err != nil {
+			return fmt.Errorf("eventmetrics: list completed batches: %w", err)
+		}
+		for i := range batches {
+			if w.wrapped && batches[i].ID < w.start {
+				batches = batches[:i]
+				break
+			}
+			if err := s.auditBatch(ctx, ledger, &batches[i], r); err != nil {
+				return err
+			}
+			s.audit.set(func() {
+				w.at = batches[i].ID
+				w.Seen++
+			})
+			if r.isFull(1) {
+				return nil
+			}
+		}
+		if len(batches) > 0 {
+			continue
+		}
+		if w.wrapped {
+			s.audit.set(func() { w.complete(s.now()) })
+			return nil
+		}
+		s.audit.set(func() { w.at, w.wrapped = "", true })
+	}
+	return nil
+}
+
+// randomID returns an id of a random age of up to a year, most often a small
+// one, so that processes begin at different places.
+func randomID(now time.Time) string {
+	const year = 365 * 24 * time.Hour
+	return store.NewID(now.Add(-time.Duration(math.Pow(float64(year), rand.Float64()))))
+}
+
+// auditBatch looks at one batch. What is wrong with it is no error, unless the
+// store is away.
+func (s *Ledger) auditBatch(ctx context.Context, ledger store.Amender, b *store.Batch, r *Round) error {
+	r.Batches++
+	drift, err := s.driftOf(ctx, ledger, b, r)
+	switch {
+	case err == nil && drift == nil:
+		s.audit.acquit(b.ID)
+	case err == nil:
+		s.audit.set(func() {
+			s.audit.unreadable.drop(b.ID)
+			if s.audit.drifts.put(b.ID, *drift) {
+				s.logger.ErrorContext(ctx, "ledger drifted", "batch", b.ID, "cause", drift.Cause, "ledger", drift.Ledger, "events", drift.Events)
+			}
+		})
+	case ctx.Err() != nil || errors.Is(err, store.ErrUnavailable):
+		return err
+	default:
+		s.audit.set(func() {
+			if s.audit.unreadable.put(b.ID, Unreadable{b.ID, clip.Text(err.Error(), 500)}) {
+				s.logger.ErrorContext(ctx, "batch not audited", "batch", b.ID, "err", err)
+			}
+		})
+	}
+	return nil
+}
+
+func (a *audit) set(f func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f()
+}
+
+// acquit forgets what was wrong with a batch.
+func (a *audit) acquit(id string) {
+	a.set(func() {
+		a.drifts.drop(id)
+		a.unreadable.drop(id)
+	})
+}
+
+// driftOf compares the entry of a batch with its events, or with their number
+// if they are gone. The batch may be sealed, amended or deleted meanwhile: it
+// has only drifted if it does so twice, and is still there as it was.
+func (s *Ledger) driftOf(ctx context.Context, ledger store.Amender, b *store.Batch, r *Round) (*Drift, error) {
+	var want metrics.Contribution
+	var err error
+	sealed := b.Sealed
+	if !sealed {
+		want, err = s.recount(ctx, b.ID)
+	}
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, nil //nolint:nilnil // deleted: nothing is wrong
+	case errors.Is(err, store.ErrPurged):
+		sealed = true
+	case err != nil:
+		return nil, err
+	}
+	if sealed {
+		r.Sealed++
+	}
+	r.Events += want.Events()
+	for look := 1; ; look++ {
+		var drift *Drift
+		if sealed {
+			drift, err = compareSealed(ctx, ledger, b)
+		} else {
+			var found comparison // what lacks dimensions is no drift
+			found, err = s.compare(ctx, ledger, b.ID, want)
+			drift = found.drift
+		}
+		if drift == nil || err != nil {
+			return nil, err
+		}
+		now, err := s.store.Batch(ctx, b.ID)
+		if errors.Is(err, store.ErrNotFound) || err == nil && now.Sealed != sealed {
+			return nil, nil //nolint:nilnil // another pass will look at it as it is now
+		}
+		if look == 2 || err != nil {
+			return drift, err
+		}
+	}
+}
+
+// compareSealed returns the difference between what the ledger has for a
+// batch and the number of its events, or nil if there is none.
+func compareSealed(ctx context.Context, ledger store.Amender, b *store.Batch) (*Drift, error) {
+	have, err := ledger.Contribution(ctx, b.ID)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return &Drift{BatchID: b.ID, Events: b.Events, Cause: missingInLedger}, nil
+	case err != nil:
+		return nil, fmt.Errorf("eventmetrics: read contribution of batch %s: %w", b.ID, err)
+	case have.Events() < b.Events-b.Erased || have.Events() > b.Events: // erasures may have subtracted
+		return &Drift{BatchID: b.ID, Ledger: have.Events(), Events: b.Events, Cause: differentCount}, nil
+	}
+	return nil, nil //nolint:nilnil // no difference is an answer here, not an error
+}

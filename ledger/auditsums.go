@@ -1,0 +1,283 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/internal/clip"
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// endOfTime is a moment as of which a query sums the ledger itself, and all of
+// it.
+var endOfTime = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+
+// repairSums compares the sums of all days with the ledger, and has the store
+// make them anew if some are wrong.
+func (s *Ledger) repairSums(ctx context.Context, r *Report) error {
+	for at := metrics.Day(0); ; {
+		day, err := s.nextDay(ctx, at)
+		if err != nil {
+			return err
+		}
+		if day == 0 {
+			break
+		}
+		at = max(at, day) + 1
+		wrong, err := s.wrongDay(ctx, day)
+		if err != nil {
+			return err
+		}
+		if wrong != nil && len(r.WrongDays) < maxDrifts {
+			r.WrongDays = append(r.WrongDays, *wrong)
+		}
+	}
+	sums, ok := store.As[store.Rebuilder](s.store)
+	if len(r.WrongDays) == 0 || !ok {
+		return nil
+	}
+	err := sums.Rebuild(ctx)
+	if damaged(ctx, err) { // the ledger itself: trying again would not help
+		s.logger.ErrorContext(ctx, "sums not made anew", "err", err)
+		return nil
+	}
+	r.Rebuilt = err == nil
+	return err
+}
+
+// damaged reports whether an error is there to stay: it is not that of a store
+// that is away, or of a caller that is.
+func damaged(ctx context.Context, err error) bool {
+	return err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrUnavailable)
+}
+
+// auditSums compares the sums of days with the ledger: of those that were
+// wrong before, and of those that come next, and then of the first again.
+func (s *Ledger) auditSums(ctx context.Context, r *Round) error {
+	s.audit.mu.Lock()
+	known := s.audit.wrongDays.some(auditDays / 2)
+	s.audit.mu.Unlock()
+	for _, day := range known {
+		if err := s.auditDay(ctx, day, r); err != nil {
+			return err
+		}
+	}
+	w := &s.audit.days
+	if w.Began.IsZero() {
+		s.audit.set(func() { w.begin(s.now(), metrics.DayOf(s.now())-metrics.Day(rand.IntN(365))) })
+	}
+	for r.Days < auditDays {
+		day, err := s.nextDay(ctx, w.at)
+		if err != nil {
+			return err
+		}
+		if w.wrapped && (day == 0 || day >= w.start) {
+			s.audit.set(func() { w.complete(s.now()) })
+			return nil
+		}
+		if day == 0 {
+			s.audit.set(func() { w.at, w.wrapped = 0, true })
+			continue
+		}
+		if err := s.auditDay(ctx, day, r); err != nil {
+			return err
+		}
+		s.audit.set(func() {
+			w.at = day + 1
+			w.Seen++
+		})
+	}
+	return nil
+}
+
+// nextDay returns the first day from one on that the sums have, or the ledger,
+// or 0. It asks for a month first, which is quicker. A day that cannot be read
+// is somewhere in the month whose first day it returns then.
+func (s *Ledger) nextDay(ctx context.Context, from metrics.Day) (metrics.Day, error) {
+	const month = 31
+	for last := metrics.DayOf(s.now()) + 366; ; from += month {
+		day, err := s.nextIn(ctx, from, from+month-1)
+		if damaged(ctx, err) && from <= last {
+			return from, nil
+		}
+		if day != 0 || err != nil {
+			return day, err
+		}
+		day, err = s.nextIn(ctx, from+month, 0)
+		if !damaged(ctx, err) || from > last {
+			return day, err
+		}
+	}
+}
+
+// nextIn returns the first day of some that the sums have, or the ledger, or 0.
+// Of the ledger it reads no more than what the sums do not have.
+func (s *Ledger) nextIn(ctx context.Context, from, to metrics.Day) (metrics.Day, error) {
+	day, err := s.firstDay(ctx, metrics.Query{From: from, To: to})
+	if err != nil {
+		return 0, err
+	}
+	if day != 0 {
+		to = day - 1
+	}
+	missing, err := s.firstDay(ctx, metrics.Query{From: from, To: to, AsOf: endOfTime})
+	if missing != 0 || err != nil {
+		return missing, err
+	}
+	return day, nil
+}
+
+// firstDay returns the first day of an answer, or 0.
+func (s *Ledger) firstDay(ctx context.Context, q metrics.Query) (metrics.Day, error) {
+	if q.To != 0 && q.To < q.From {
+		return 0, nil
+	}
+	for d, err := range s.store.Daily(ctx, q) {
+		if err != nil {
+			return 0, fmt.Errorf("eventmetrics: find the next day to audit: %w", err)
+		}
+		return d.Day, nil
+	}
+	return 0, nil
+}
+
+// auditDay looks at one day. That it is wrong is no error.
+func (s *Ledger) auditDay(ctx context.Context, day metrics.Day, r *Round) error {
+	r.Days++
+	wrong, err := s.wrongDay(ctx, day)
+	if err != nil {
+		return err
+	}
+	s.audit.set(func() {
+		if wrong == nil {
+			s.audit.wrongDays.drop(day)
+		} else if s.audit.wrongDays.put(day, *wrong) {
+			s.logger.ErrorContext(ctx, "sum of a day is not that of the ledger", "day", day, "ledger", wrong.Ledger, "sum", wrong.Sum, "err", wrong.Err)
+		}
+	})
+	return nil
+}
+
+// wrongDay compares the sums of a day with the ledger; nil means that nothing
+// is wrong.
+func (s *Ledger) wrongDay(ctx context.Context, day metrics.Day) (*WrongDay, error) {
+	wrong, err := s.compareDay(ctx, day)
+	if damaged(ctx, err) {
+		return &WrongDay{Day: day, Err: clip.Text(err.Error(), 500)}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("eventmetrics: compare %v with the ledger: %w", day, err)
+	}
+	return wrong, nil
+}
+
+// compareDay does it. Both may be changed meanwhile: the sums are only wrong if
+// they are so in three looks, the same each time, while the ledger is the same
+// before and after. A day that never holds still is left to the next round.
+func (s *Ledger) compareDay(ctx context.Context, day metrics.Day) (*WrongDay, error) {
+	const looks, tries = 3, 10
+	var last daySums
+	for agreed, try := 0, 0; try < tries; try++ {
+		ledger, err := s.dayOf(ctx, day, withAll, endOfTime)
+		if err != nil {
+			return nil, err
+		}
+		sums, err := s.sumsOf(ctx, day)
+		if err != nil || sums.equal(sumsOf(ledger)) {
+			return nil, err
+		}
+		after, err := s.dayOf(ctx, day, withAll, endOfTime)
+		switch {
+		case err != nil:
+			return nil, err
+		case !equal(ledger, after) || agreed > 0 && !last.equal(sums):
+			agreed = 0
+			continue
+		}
+		last = sums
+		if agreed++; agreed == looks {
+			return describe(day, sumsOf(ledger), sums), nil
+		}
+	}
+	return nil, nil //nolint:nilnil // nothing that could be said
+}
+
+// daySums are the answers about a day: stores may keep the counts apart from
+// all else.
+type daySums struct{ counts, all metrics.Contribution }
+
+// withAll asks for all that the ledger knows, countsOnly for totals.
+var (
+	countsOnly = metrics.Query{}
+	withAll    = metrics.Query{Slots: true, Subjects: true, Groups: true}
+)
+
+// sumsOf returns what the answers should be.
+func sumsOf(ledger metrics.Contribution) daySums {
+	counts := slices.Clone(ledger.Totals())
+	for i := range counts {
+		countsOnly.Trim(&counts[i])
+	}
+	return daySums{counts, ledger}
+}
+
+func (d daySums) equal(other daySums) bool {
+	return equal(d.counts, other.counts) && equal(d.all, other.all)
+}
+
+// sumsOf reads what the answers are.
+func (s *Ledger) sumsOf(ctx context.Context, day metrics.Day) (daySums, error) {
+	counts, err := s.dayOf(ctx, day, countsOnly, time.Time{})
+	if err != nil {
+		return daySums{}, err
+	}
+	all, err := s.dayOf(ctx, day, withAll, time.Time{})
+	return daySums{counts, all}, err
+}
+
+// dayOf reads a day; with a moment from the ledger, else as queries are
+// answered.
+func (s *Ledger) dayOf(ctx context.Context, day metrics.Day, q metrics.Query, asOf time.Time) (metrics.Contribution, error) {
+	q.From, q.To, q.AsOf = day, day, asOf
+	return collect(s.store.Daily(ctx, q))
+}
+
+func collect(dailies iter.Seq2[metrics.Daily, error]) (metrics.Contribution, error) {
+	var all metrics.Contribution
+	for d, err := range dailies {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, d)
+	}
+	return all, nil
+}
+
+// describe says in what the sums of a day differ from the ledger.
+func describe(day metrics.Day, ledger, sums daySums) *WrongDay {
+	want, got := ledger.all, sums.all
+	if equal(want, got) {
+		want, got = ledger.counts, sums.counts
+	}
+	w := &WrongDay{Day: day, Ledger: want.Events(), Sum: got.Events()}
+	for l, d := range pairs(want, got) {
+		same := causeOf(l, d) == ""
+		if l == nil {
+			l = d
+		}
+		if n := len(w.Types); same || n > 0 && w.Types[n-1] == l.Type {
+			continue
+		}
+		if w.Truncated = len(w.Types) == maxCells; w.Truncated {
+			break
+		}
+		w.Types = append(w.Types, l.Type)
+	}
+	return w
+}

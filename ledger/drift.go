@@ -1,0 +1,180 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// Drift is a difference between a batch's events and the ledger.
+type Drift struct {
+	BatchID string
+	// Ledger is the number of events that the ledger had, Events the number
+	// that the batch has.
+	Ledger, Events int64
+	// Cause is the first in [DriftCauses] that a day and event type of the
+	// batch has.
+	Cause DriftCause
+	// Cells are the first 20 days and event types that differ. Truncated means
+	// that there are more.
+	Cells     []CellDrift
+	Truncated bool
+}
+
+// CellDrift is a difference in one day and event type of a batch.
+type CellDrift struct {
+	Day            metrics.Day
+	Type           string
+	Ledger, Events int64
+	Cause          DriftCause
+}
+
+// DriftCause says in what the ledger and the events differ.
+type DriftCause string
+
+// DriftCauses returns the causes: missing_in_ledger and extra_in_ledger (a day
+// and event type that only the events have, or only the ledger), and where
+// both have it different_count, different_times (in other quarter hours),
+// subjects_only (the count and its times agree, the sketch of the subjects does
+// not), and different_groups (only the breakdown by the same dimensions
+// differs). That a batch is not broken down by Options.Dimensions is no drift:
+// see Report.Filled.
+func DriftCauses() []DriftCause {
+	return []DriftCause{missingInLedger, extraInLedger, differentCount, differentTimes, subjectsOnly, differentGroups}
+}
+
+const (
+	missingInLedger DriftCause = "missing_in_ledger"
+	extraInLedger   DriftCause = "extra_in_ledger"
+	differentCount  DriftCause = "different_count"
+	differentTimes  DriftCause = "different_times"
+	subjectsOnly    DriftCause = "subjects_only"
+	differentGroups DriftCause = "different_groups"
+)
+
+const maxCells = 20
+
+// comparison is what a batch's ledger is beside the sum of its events.
+type comparison struct {
+	drift   *Drift // nil if there is none
+	missing bool   // it is not broken down by the dimensions
+}
+
+// compare compares what the ledger has for a batch with the sum of its events.
+func (s *Ledger) compare(ctx context.Context, ledger store.Amender, id string, want metrics.Contribution) (comparison, error) {
+	have, err := ledger.Contribution(ctx, id)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return comparison{}, fmt.Errorf("eventmetrics: read contribution of batch %s: %w", id, err)
+	}
+	missing := err == nil && lacksDimensions(have, want)
+	if missing || len(s.opts.Dimensions) == 0 { // a breakdown that is not asked for may stay
+		have, want = have.Totals(), want.Totals()
+	}
+	if err == nil && equal(have, want) {
+		return comparison{missing: missing}, nil
+	}
+	return comparison{difference(id, have, want), missing}, nil
+}
+
+func difference(id string, ledger, events metrics.Contribution) *Drift {
+	d := &Drift{BatchID: id, Ledger: ledger.Events(), Events: events.Events(), Cause: missingInLedger}
+	gravest := len(DriftCauses())
+	groups := differentCells(ledger.Groups(), events.Groups())
+	for l, e := range pairs(ledger.Totals(), events.Totals()) {
+		c := CellDrift{Cause: causeOf(l, e)}
+		if l != nil {
+			c.Day, c.Type, c.Ledger = l.Day, l.Type, l.Count
+		}
+		if e != nil {
+			c.Day, c.Type, c.Events = e.Day, e.Type, e.Count
+		}
+		if c.Cause == "" && groups[cellKey{c.Day, c.Type}] {
+			c.Cause = differentGroups
+		}
+		if c.Cause == "" {
+			continue
+		}
+		if rank := slices.Index(DriftCauses(), c.Cause); rank < gravest {
+			gravest, d.Cause = rank, c.Cause
+		}
+		if len(d.Cells) == maxCells {
+			d.Truncated = true
+			continue
+		}
+		d.Cells = append(d.Cells, c)
+	}
+	return d
+}
+
+// cellKey is a day and event type.
+type cellKey struct {
+	day       metrics.Day
+	eventType string
+}
+
+// differentCells returns the days and event types whose groups differ.
+func differentCells(ledger, events metrics.Contribution) map[cellKey]bool {
+	cells := map[cellKey]bool{}
+	for l, e := range pairs(ledger, events) {
+		if causeOf(l, e) == "" {
+			continue
+		}
+		if l == nil {
+			l = e
+		}
+		cells[cellKey{l.Day, l.Type}] = true
+	}
+	return cells
+}
+
+func causeOf(ledger, events *metrics.Daily) DriftCause {
+	switch {
+	case ledger == nil:
+		return missingInLedger
+	case events == nil:
+		return extraInLedger
+	case ledger.Count != events.Count:
+		return differentCount
+	case !ledger.Slots.Equal(events.Slots):
+		return differentTimes
+	case !equal(metrics.Contribution{*ledger}, metrics.Contribution{*events}):
+		return subjectsOnly
+	}
+	return ""
+}
+
+// pairs yields the Dailies of two contributions in their order, with nil
+// for the one that has none.
+func pairs(a, b metrics.Contribution) iter.Seq2[*metrics.Daily, *metrics.Daily] {
+	return func(yield func(x, y *metrics.Daily) bool) {
+		for len(a)+len(b) > 0 {
+			var x, y *metrics.Daily
+			order := len(b) - len(a) // whichever is left
+			if len(a) > 0 && len(b) > 0 {
+				order = a[0].Compare(&b[0])
+			}
+			if order <= 0 {
+				x, a = &a[0], a[1:]
+			}
+			if order >= 0 {
+				y, b = &b[0], b[1:]
+			}
+			if !yield(x, y) {
+				return
+			}
+		}
+	}
+}
+
+// equal compares encodings, which are equal for equal contributions.
+func equal(a, b metrics.Contribution) bool {
+	x, errX := a.AppendBinary(nil)
+	y, errY := b.AppendBinary(nil)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
+}

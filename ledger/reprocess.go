@@ -1,0 +1,185 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// Report is the result of a reprocess.
+type Report struct {
+	// Batches and Events were read again.
+	Batches, Events int64
+	// Sealed batches were left alone, because their raw events are gone.
+	Sealed int64
+	// Unreadable batches could not be counted again; the log says why.
+	Unreadable int64
+	// Drifted is the number of batches whose events did not sum to what the
+	// ledger had.
+	Drifted int64
+	// Amended is the number of drifted batches that the ledger has right now.
+	Amended int64
+	// Filled is the number of batches that were not broken down by
+	// Options.Dimensions and are now. That is no drift.
+	Filled int64
+	// Unfilled is the number of sealed batches that are not, and cannot be.
+	Unfilled int64
+	// Drifts are the first 100 of them.
+	Drifts []Drift
+	// WrongDays are the first 100 days whose sum was not that of the ledger.
+	WrongDays []WrongDay
+	// Rebuilt means that the store has made its sums anew, because there were
+	// some.
+	Rebuilt bool
+}
+
+const maxDrifts = 100
+
+// Reprocess reads the events of every completed batch again, compares their
+// sum with the ledger, and puts the ledger right where the store is a
+// [store.Amender]. Then it compares the sums of all days with the ledger, and
+// has them made anew if some are wrong and the store is a [store.Rebuilder]. It is safe to repeat and to run beside everything else.
+// Errors: store.ErrUnsupported if the store cannot show its ledger.
+func (s *Ledger) Reprocess(ctx context.Context) (Report, error) {
+	ledger, ok := store.As[store.Amender](s.store)
+	if !ok {
+		return Report{}, fmt.Errorf("eventmetrics: reprocess: %w", store.ErrUnsupported)
+	}
+	ctx, done := s.observeReprocess(ctx)
+	var r Report
+	err := s.reprocessAll(ctx, ledger, &r)
+	if err == nil {
+		err = s.repairSums(ctx, &r)
+	}
+	done(&r, err)
+	if err == nil {
+		s.reportDrift(ctx, &r)
+	}
+	return r, err
+}
+
+func (s *Ledger) reprocessAll(ctx context.Context, ledger store.Amender, r *Report) error {
+	for b, err := range store.All(ctx, s.store, store.BatchQuery{Statuses: []store.Status{store.Completed}}) {
+		if err != nil {
+			return fmt.Errorf("eventmetrics: reprocess: %w", err)
+		}
+		err := s.reprocess(ctx, ledger, b, r)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil { // must not keep the others from being counted
+			r.Unreadable++
+			s.logger.ErrorContext(ctx, "batch not recounted", "batch", b.ID, "err", err)
+		}
+	}
+	return nil
+}
+
+func (s *Ledger) reportDrift(ctx context.Context, r *Report) {
+	attrs := []any{
+		"batches", r.Batches, "events", r.Events, "sealed", r.Sealed, "unreadable", r.Unreadable, "drifted", r.Drifted, "amended", r.Amended,
+		"filled", r.Filled, "unfilled", r.Unfilled, "wrong_days", len(r.WrongDays), "rebuilt", r.Rebuilt,
+	}
+	if r.Drifted > 0 || r.Unreadable > 0 || len(r.WrongDays) > 0 {
+		s.logger.ErrorContext(ctx, "ledger drifted or unread, or sums wrong", attrs...)
+		return
+	}
+	s.logger.InfoContext(ctx, "ledger agrees", attrs...)
+}
+
+func (s *Ledger) reprocess(ctx context.Context, ledger store.Amender, b *store.Batch, r *Report) error {
+	want, erasure, open, err := s.countAgain(ctx, b, r)
+	if err == nil && !open {
+		return s.noteUnfilled(ctx, ledger, b.ID, r)
+	}
+	if err != nil {
+		return err
+	}
+	changed := r.Amended + r.Filled
+	if err := s.amend(ctx, ledger, b.ID, want, r); err != nil || r.Amended+r.Filled == changed {
+		return err
+	}
+	// Where events were erased meanwhile, what was put into the ledger is old.
+	return ignore(s.Settle(ctx, ledger, b.ID, want, erasure), store.ErrNotFound)
+}
+
+// countAgain counts a batch again for a report, unless its events are gone. It
+// also returns the Batch.Erasure of which the sum is.
+func (s *Ledger) countAgain(ctx context.Context, b *store.Batch, r *Report) (sum metrics.Contribution, erasure string, open bool, _ error) {
+	if b.Sealed {
+		r.Sealed++
+		return nil, "", false, nil
+	}
+	sum, erasure, err := s.Recount(ctx, b.ID)
+	switch {
+	case errors.Is(err, store.ErrPurged):
+		r.Sealed++
+		return nil, "", false, nil
+	case errors.Is(err, store.ErrNotFound): // deleted meanwhile
+		return nil, "", false, nil
+	case err != nil:
+		return nil, "", false, err
+	}
+	r.Batches++
+	r.Events += sum.Events()
+	return sum, erasure, true, nil
+}
+
+func (s *Ledger) amend(ctx context.Context, ledger store.Amender, id string, want metrics.Contribution, r *Report) error {
+	found, err := s.compare(ctx, ledger, id, want)
+	if err != nil || found.drift == nil && !found.missing {
+		return err
+	}
+	err = ledger.Amend(ctx, id, want)
+	if errors.Is(err, store.ErrNotFound) { // the contribution is missing, or the batch was deleted meanwhile
+		err = s.store.Record(ctx, id, want)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("eventmetrics: amend batch %s: %w", id, err)
+	}
+	if found.missing {
+		r.Filled++
+	}
+	if found.drift != nil {
+		r.Amended++
+		r.add(found.drift)
+	}
+	return nil
+}
+
+// noteUnfilled counts a batch whose events are gone, if it is not broken down
+// by the dimensions.
+func (s *Ledger) noteUnfilled(ctx context.Context, ledger store.Amender, id string, r *Report) error {
+	if len(s.opts.Dimensions) == 0 {
+		return nil
+	}
+	c, err := ledger.Contribution(ctx, id)
+	if errors.Is(err, store.ErrNotFound) { // deleted meanwhile
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("eventmetrics: read contribution of batch %s: %w", id, err)
+	}
+	fields := make([]metrics.Field, len(s.opts.Dimensions))
+	for i, name := range slices.Sorted(slices.Values(s.opts.Dimensions)) {
+		fields[i].Name = name
+	}
+	if lacksDimensions(c, metrics.Contribution{{Group: metrics.NewGroup(fields...)}}) && c.Events() > 0 {
+		r.Unfilled++
+	}
+	return nil
+}
+
+func (r *Report) add(d *Drift) {
+	r.Drifted++
+	if len(r.Drifts) < maxDrifts {
+		r.Drifts = append(r.Drifts, *d)
+	}
+}

@@ -1,0 +1,101 @@
+package retention
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/eventmetrics/eventmetrics/ledger"
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// events erases the subject's events from a batch and returns their number. It
+// sums the batch before, since afterwards nobody could tell what the subject's
+// part was, and puts the ledger right where an earlier erasure was cut off.
+func (x *eraser) events(ctx context.Context, id string) (int64, error) {
+	for {
+		n, err := x.eventsOnce(ctx, id)
+		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrChanged) || ctx.Err() != nil {
+			return n, err
+		}
+	}
+}
+
+func (x *eraser) eventsOnce(ctx context.Context, id string) (int64, error) {
+	b, err := x.s.store.Batch(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	rest, gone, err := x.sums(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	n := gone.Events()
+	if x.r.DryRun || n == 0 && b.Erasure == "" {
+		return n, nil
+	}
+	kept, err := x.s.ledger.Kept(ctx, id, b.Erasure)
+	if err != nil {
+		return 0, err
+	}
+	if n == 0 {
+		return 0, x.s.ledger.Settle(ctx, x.amender, id, ledger.Merged(rest, kept), b.Erasure)
+	}
+	counts := kept
+	if x.r.Counts == KeepCounts {
+		counts = ledger.Merged(kept, gone)
+	}
+	if err := x.keep(ctx, id, counts); err != nil {
+		return 0, err
+	}
+	n, err = x.store.Erase(ctx, id, store.Erasure{ID: x.r.ID, After: b.Erasure, Field: x.s.opts.Subject, Value: x.subject})
+	if err != nil {
+		return 0, err
+	}
+	if err := x.s.ledger.Settle(ctx, x.amender, id, ledger.Merged(rest, counts), x.r.ID); err != nil {
+		return n, err
+	}
+	return n, x.dropKept(ctx, id, b.Erasure, kept)
+}
+
+// sums adds up the events of a batch that stay, and those that go.
+func (x *eraser) sums(ctx context.Context, id string) (rest, gone metrics.Contribution, _ error) {
+	stay, leave := metrics.NewAggregator(&x.s.opts.Caps), metrics.NewAggregator(&x.s.opts.Caps)
+	for e, err := range x.s.store.Events(ctx, id) {
+		if err != nil {
+			return nil, nil, fmt.Errorf("read events of batch %s: %w", id, err)
+		}
+		sum := stay
+		if e.Field(x.s.opts.Subject) == x.subject {
+			sum = leave
+		}
+		if err := sum.Add(&e); err != nil {
+			return nil, nil, fmt.Errorf("sum batch %s: %w", id, err)
+		}
+	}
+	return stay.Contribution(), leave.Contribution(), nil
+}
+
+// keep stores what is to count beside the events, for when they are erased.
+func (x *eraser) keep(ctx context.Context, id string, kept metrics.Contribution) error {
+	if len(kept) == 0 {
+		return nil
+	}
+	text, err := kept.AppendBinary(nil)
+	if err != nil {
+		return fmt.Errorf("encode contribution: %w", err)
+	}
+	return x.attach.Reattach(ctx, id, ledger.KeptAttachment(x.r.ID), one(text))
+}
+
+func (x *eraser) dropKept(ctx context.Context, id, erasure string, kept metrics.Contribution) error {
+	if len(kept) == 0 || erasure == x.r.ID {
+		return nil
+	}
+	return x.attach.Reattach(ctx, id, ledger.KeptAttachment(erasure), nothing)
+}
+
+func one(chunk []byte) func(func([]byte, error) bool) {
+	return func(yield func([]byte, error) bool) { yield(chunk, nil) }
+}

@@ -1,0 +1,39 @@
+package retention
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/eventmetrics/eventmetrics/internal/telemetry"
+)
+
+// observeRetain starts a span. The function that it returns ends it and
+// measures.
+func (s *Keeper) observeRetain(ctx context.Context, dryRun bool) (context.Context, func(*Result, error)) {
+	ctx, span := s.tel.Start(ctx, "retain")
+	return ctx, func(r *Result, err error) {
+		if !dryRun {
+			for kind, n := range map[string]int64{"batch": r.Forgotten, "event": r.Events, "row": r.Rows, "dead_letter": r.Dead} {
+				s.tel.Purged.Add(ctx, n, metric.WithAttributes(attribute.String("kind", kind)))
+			}
+		}
+		telemetry.End(span, telemetry.OutcomeOf(err), telemetry.FaultOf(err))
+	}
+}
+
+// observeErase starts a span, which does not name the subject. The function
+// that it returns ends it and measures.
+func (s *Keeper) observeErase(ctx context.Context, dryRun bool) (context.Context, func(*ErasureReceipt, error)) {
+	ctx, span := s.tel.Start(ctx, "erase")
+	return ctx, func(r *ErasureReceipt, err error) {
+		span.SetAttributes(attribute.String("eventmetrics.erasure.id", r.ID))
+		if !dryRun {
+			for kind, n := range map[string]int64{"event": r.Events, "row": r.Rows, "dead_letter": r.DeadLetters} {
+				s.tel.Erased.Add(ctx, n, metric.WithAttributes(attribute.String("kind", kind)))
+			}
+		}
+		telemetry.End(span, telemetry.OutcomeOf(err), telemetry.FaultOf(err))
+	}
+}

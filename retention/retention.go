@@ -1,0 +1,273 @@
+// Package retention removes what is not to be kept: what is old, and what is
+// of a person.
+package retention
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/internal/telemetry"
+	"github.com/eventmetrics/eventmetrics/ledger"
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/queue"
+	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/upload"
+)
+
+// Options are what a Keeper needs to know.
+type Options struct {
+	Policy    Policy
+	Subject   string
+	Caps      metrics.AggregatorOptions
+	Logger    *slog.Logger
+	Telemetry *telemetry.Telemetry
+	Now       func() time.Time
+	// DiscardDead discards the dead letters that match, or counts them.
+	DiscardDead func(ctx context.Context, dryRun bool, reason string, match func(*queue.DeadJob) bool) (int64, error)
+}
+
+// Keeper removes what is not to be kept. It is safe for concurrent use.
+type Keeper struct {
+	store  store.Store
+	ledger *ledger.Ledger
+	opts   Options
+	logger *slog.Logger
+	tel    *telemetry.Telemetry
+}
+
+// New returns a Keeper of st.
+func New(st store.Store, l *ledger.Ledger, o Options) *Keeper {
+	return &Keeper{store: st, ledger: l, opts: o, logger: o.Logger, tel: o.Telemetry}
+}
+
+func (s *Keeper) now() time.Time { return s.opts.Now().UTC().Truncate(time.Millisecond) }
+
+// Policy says how long data is kept. A period that is not greater than 0
+// means for ever. Ages count from Batch.Created, the time of the upload: it is
+// the one that its sender knows, and no retry makes a batch younger.
+type Policy struct {
+	// Events is for the raw events of completed batches.
+	Events time.Duration
+	// Rejected is for the rejected rows of every batch and their reasons.
+	Rejected time.Duration
+	// Batches is for completed batches as a whole: their events, rejected rows
+	// and description. Their counts stay in the metrics.
+	Batches time.Duration
+	// Dead is for dead letters; their age counts from DeadJob.Died.
+	Dead time.Duration
+}
+
+func (r *Policy) Any() bool {
+	return r.Events > 0 || r.Rejected > 0 || r.Batches > 0 || r.Dead > 0
+}
+
+// Result is the result of a Retain.
+type Result struct {
+	// Sealed is the number of batches whose raw events were purged, Events the
+	// number of these.
+	Sealed, Events int64
+	// Cleared is the number of batches whose rejected rows were removed, Rows
+	// the number of rows that they had rejected.
+	Cleared, Rows int64
+	// Forgotten is the number of batches that were removed as a whole.
+	Forgotten int64
+	// Dead is the number of dead letters that were discarded.
+	Dead int64
+	// Drifted is the number of batches that were old enough and kept, because
+	// their events do not sum to what the ledger has: once the events are
+	// gone, nobody could tell. Drifts are the first 100 of them. A Reprocess
+	// puts them right.
+	Drifted int64
+	Drifts  []ledger.Drift
+	// Unreadable batches could not be looked at; the log says why.
+	Unreadable int64
+}
+
+// Retain removes what is older than Options.Retention allows. With dryRun it
+// counts the same and removes nothing. Before the raw events of a batch are
+// purged, they are summed a last time and compared with the ledger, in a dry
+// run too. It is safe to repeat, to run beside everything else, and to break
+// off. Errors: store.ErrUnsupported if the store cannot do what is asked for.
+func (s *Keeper) Retain(ctx context.Context, dryRun bool) (Result, error) {
+	ctx, done := s.observeRetain(ctx, dryRun)
+	k, err := s.newRun(dryRun)
+	if err == nil {
+		err = k.retain(ctx)
+	}
+	done(&k.Result, err)
+	if err != nil {
+		return k.Result, fmt.Errorf("eventmetrics: retain: %w", err)
+	}
+	s.reportRetained(ctx, &k.Result, dryRun)
+	return k.Result, nil
+}
+
+func (s *Keeper) reportRetained(ctx context.Context, r *Result, dryRun bool) {
+	attrs := []any{
+		"sealed", r.Sealed, "events", r.Events, "cleared", r.Cleared, "rows", r.Rows, "forgotten", r.Forgotten, "dead", r.Dead,
+		"drifted", r.Drifted, "unreadable", r.Unreadable, "dry_run", dryRun,
+	}
+	if r.Drifted > 0 || r.Unreadable > 0 {
+		s.logger.ErrorContext(ctx, "old batches kept", attrs...)
+		return
+	}
+	s.logger.InfoContext(ctx, "retention applied", attrs...)
+}
+
+// run applies a Policy once.
+type run struct {
+	Result
+	s      *Keeper
+	keep   Policy
+	now    time.Time
+	dryRun bool
+
+	sealer     store.Sealer
+	forgetter  store.Forgetter
+	reattacher store.Reattacher
+}
+
+func (s *Keeper) newRun(dryRun bool) (*run, error) {
+	k := &run{s: s, keep: s.opts.Policy, now: s.now(), dryRun: dryRun}
+	var seals, forgets, reattaches bool
+	k.sealer, seals = store.As[store.Sealer](s.store)
+	k.forgetter, forgets = store.As[store.Forgetter](s.store)
+	k.reattacher, reattaches = store.As[store.Reattacher](s.store)
+	if (k.keep.Events > 0 || k.keep.Batches > 0) && !seals || k.keep.Batches > 0 && !forgets || k.keep.Rejected > 0 && !reattaches {
+		return k, store.ErrUnsupported
+	}
+	return k, nil
+}
+
+func (k *run) retain(ctx context.Context) error {
+	if k.keep.Events > 0 || k.keep.Rejected > 0 || k.keep.Batches > 0 {
+		for b, err := range store.All(ctx, k.s.store, store.BatchQuery{}) {
+			if err != nil {
+				return err
+			}
+			err := k.retainBatch(ctx, b)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if ignore(err, store.ErrNotFound) != nil { // must not keep the others from being looked at
+				k.Unreadable++
+				k.s.logger.ErrorContext(ctx, "batch not retained as configured", "batch", b.ID, "err", err)
+			}
+		}
+	}
+	if k.keep.Dead <= 0 {
+		return nil
+	}
+	var err error
+	k.Dead, err = k.s.opts.DiscardDead(ctx, k.dryRun, "older than dead letters are kept", func(job *queue.DeadJob) bool {
+		return k.old(job.Died, k.keep.Dead)
+	})
+	return err
+}
+
+// old reports whether something from a moment has outlived a period.
+func (k *run) old(from time.Time, period time.Duration) bool {
+	return period > 0 && k.now.Sub(from) > period
+}
+
+func (k *run) retainBatch(ctx context.Context, b *store.Batch) error {
+	forget := b.Status == store.Completed && k.old(b.Created, k.keep.Batches)
+	if forget || b.Status == store.Completed && k.old(b.Created, k.keep.Events) {
+		sealed, err := k.seal(ctx, b)
+		if err != nil {
+			return err
+		}
+		forget = forget && sealed
+	}
+	if forget {
+		return k.forget(ctx, b)
+	}
+	if b.Failed > 0 && k.old(b.Created, k.keep.Rejected) {
+		return k.clear(ctx, b)
+	}
+	return nil
+}
+
+// seal purges the events of a batch and reports whether they are gone.
+func (k *run) seal(ctx context.Context, b *store.Batch) (bool, error) {
+	if b.Sealed {
+		return true, nil
+	}
+	if ledger, ok := store.As[store.Amender](k.s.store); ok {
+		drift, err := k.s.ledger.DriftOf(ctx, ledger, b)
+		if err != nil {
+			return false, err
+		}
+		if drift != nil {
+			if k.Drifted++; len(k.Drifts) < 100 {
+				k.Drifts = append(k.Drifts, *drift)
+			}
+			return false, nil
+		}
+	}
+	if !k.dryRun {
+		if err := k.sealer.Seal(ctx, b.ID); err != nil {
+			return false, err
+		}
+		if k.reattacher != nil && b.Erasure != "" { // of no use without the events
+			if err := k.reattacher.Reattach(ctx, b.ID, ledger.KeptAttachment(b.Erasure), nothing); err != nil {
+				return true, err
+			}
+		}
+	}
+	k.Sealed++
+	k.Events += b.Events - b.Erased
+	return true, nil
+}
+
+func (k *run) forget(ctx context.Context, b *store.Batch) error {
+	if !k.dryRun {
+		if err := k.forgetter.Forget(ctx, b.ID); err != nil {
+			return err
+		}
+	}
+	k.Forgotten++
+	return nil
+}
+
+// clear removes the rejected rows of a batch: the repair file last, which tells
+// the next time that this one was broken off.
+func (k *run) clear(ctx context.Context, b *store.Batch) error {
+	kept, err := isThere(k.s.store.Attachment(ctx, b.ID, upload.RepairAttachment))
+	if err != nil || !kept {
+		return err
+	}
+	if !k.dryRun {
+		for _, name := range []string{upload.ErrorsAttachment, upload.WarningsAttachment, upload.RepairAttachment} {
+			if err := k.reattacher.Reattach(ctx, b.ID, name, nothing); err != nil {
+				return fmt.Errorf("remove %s: %w", name, err)
+			}
+		}
+	}
+	k.Cleared++
+	k.Rows += b.Failed
+	return nil
+}
+
+func nothing(func([]byte, error) bool) {}
+
+func isThere(chunks iter.Seq2[[]byte, error]) (bool, error) {
+	for _, err := range chunks {
+		return err == nil, err
+	}
+	return false, nil
+}
+
+// ignore returns err unless it is one of those.
+func ignore(err error, those ...error) error {
+	for _, target := range those {
+		if errors.Is(err, target) {
+			return nil
+		}
+	}
+	return err
+}

@@ -1,0 +1,54 @@
+package upload
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"hash"
+	"io"
+)
+
+// body reads an upload, counts and hashes its bytes, and stops at the limit or
+// when ctx ends.
+type body struct {
+	check func() error
+	r     io.Reader
+	left  int64
+	n     int64 // bytes read
+	hash  hash.Hash
+	err   error // what was wrong with it, if anything
+}
+
+func newBody(ctx context.Context, r io.Reader, limit int64) *body {
+	return &body{check: ctx.Err, r: r, left: limit, hash: sha256.New()}
+}
+
+// Read implements io.Reader. Errors: ErrTooLarge.
+func (b *body) Read(p []byte) (int, error) {
+	if err := b.check(); err != nil {
+		return 0, err
+	}
+	if int64(len(p)) > b.left+1 { // one more, to tell full from too large
+		p = p[:b.left+1]
+	}
+	n, err := b.r.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		n, err = 0, ErrTooLarge
+	}
+	b.n += int64(n)
+	_, _ = b.hash.Write(p[:n])
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.err = err
+	}
+	return n, err
+}
+
+// brokenError means that a body could not be read to its end.
+type brokenError struct{ err error }
+
+func (e *brokenError) Error() string { return "eventmetrics: read upload: " + e.err.Error() }
+func (e *brokenError) Unwrap() error { return e.err }
+
+// digest returns the SHA-256 of what was read, in hex.
+func (b *body) digest() string { return hex.EncodeToString(b.hash.Sum(nil)) }

@@ -1,0 +1,193 @@
+package upload
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/ingest"
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// Dedupe says which rows of a file are duplicates: rows that another batch, or
+// an earlier row of the file, has. They are counted, and otherwise left out.
+type Dedupe string
+
+const (
+	// DedupeNone takes every row.
+	DedupeNone Dedupe = ""
+	// DedupeEventID takes each event id once, whatever else is in the row. The
+	// file must have the column Schema.EventID, and a row without a value in it
+	// is rejected.
+	DedupeEventID Dedupe = "event_id"
+	// DedupeOccurrence takes the k-th of the equal rows of a file if no other
+	// batch has a k-th such row: what is sent again adds nothing, in whichever
+	// file, and a row that a file repeats counts as often as in the file that
+	// repeats it most. Rows are equal if type, moment, event id and all other
+	// values are, whatever the order of the columns and the form of the time
+	// stamp; an empty value is as good as none.
+	DedupeOccurrence Dedupe = "occurrence"
+)
+
+// The tags keep fingerprints of different meaning apart. They are stored.
+const (
+	tagEventID    = "eventmetrics event id 1\n"
+	tagRow        = "eventmetrics row 1\n"
+	tagOccurrence = "eventmetrics occurrence 1\n"
+	tagFile       = "eventmetrics file 1\n"
+)
+
+const (
+	// gatherRows is the number of rows whose fingerprints are claimed together.
+	gatherRows = 64 << 10
+	// gatherBytes and gatherFields bound what such rows take in memory:
+	// fewer of them are gathered if they are long or have many columns.
+	gatherBytes  = 8 << 20
+	gatherFields = 8 * gatherRows
+	// gatherTime is the time after which those that are there are claimed: a
+	// Writer without a call for two minutes may lose its claims.
+	gatherTime = 20 * time.Second
+)
+
+// claim returns who has the fingerprints, "" for those that nobody else has.
+type claim func(ctx context.Context, prints []store.Fingerprint) ([]string, error)
+
+// sieve leaves duplicates out.
+type sieve struct {
+	rows    rowPrinter
+	claim   claim
+	sum     *metrics.Aggregator // of those that it keeps
+	dropped int64
+}
+
+// newSieve returns the sieve that a file asks for, nil if it is none.
+func (s *Uploader) newSieve(d Dedupe, claim claim) (*sieve, error) {
+	switch d {
+	case DedupeNone:
+		return nil, nil //nolint:nilnil // no sieve keeps all
+	case DedupeEventID, DedupeOccurrence:
+		return &sieve{
+			rows:  rowPrinter{mode: d, seen: occurrences{limit: s.opts.MaxDedupeRows}},
+			claim: claim, sum: metrics.NewAggregator(&s.opts.Caps),
+		}, nil
+	}
+	return nil, fmt.Errorf("eventmetrics: unknown Dedupe %.40q", string(d))
+}
+
+// mark makes the fingerprints of the last n rows of a chunk. Errors:
+// *DedupeLimitError.
+func (v *sieve) mark(c *chunk, n int) error {
+	for i := c.n - n; i < c.n; i++ {
+		print, err := v.rows.print(&c.events[i])
+		if err != nil {
+			return err
+		}
+		c.prints = append(c.prints, print)
+	}
+	return nil
+}
+
+// keep leaves in a chunk the rows that are no duplicates. Errors: ErrInFlight.
+func (v *sieve) keep(ctx context.Context, c *chunk) error {
+	owners, err := v.claim(ctx, c.prints)
+	if errors.Is(err, store.ErrClaimed) {
+		return ErrInFlight
+	}
+	if err != nil {
+		return fmt.Errorf("eventmetrics: claim rows: %w", err)
+	}
+	kept := 0
+	for i := range c.events[:c.n] {
+		if owners[i] != "" {
+			continue
+		}
+		if err := v.sum.Add(&c.events[i]); err != nil {
+			return fmt.Errorf("eventmetrics: sum row %d: %w", c.events[i].Row, err)
+		}
+		c.events[kept] = c.events[i]
+		kept++
+	}
+	v.dropped += int64(c.n - kept)
+	c.n = kept
+	return nil
+}
+
+// schema returns a schema with what the Dedupe needs.
+func (d Dedupe) schema(schema ingest.Schema) ingest.Schema {
+	if d == DedupeEventID {
+		schema.Required = append(slices.Clone(schema.Required), schema.EventID)
+	}
+	return schema
+}
+
+// rowPrinter makes the fingerprints of the rows of one file, in their order.
+type rowPrinter struct {
+	mode  Dedupe
+	seen  occurrences
+	text  []byte
+	names []string // of the fields of the row before
+	order []int    // of those names, sorted
+}
+
+// print returns the fingerprint of the next row. Errors: *DedupeLimitError.
+func (p *rowPrinter) print(e *metrics.Event) (store.Fingerprint, error) {
+	if p.mode == DedupeEventID {
+		p.text = append(append(p.text[:0], tagEventID...), e.ID...)
+		return fingerprint(p.text), nil
+	}
+	row := p.content(e)
+	k, err := p.seen.add(row)
+	if err != nil {
+		return store.Fingerprint{}, err
+	}
+	p.text = append(append(p.text[:0], tagOccurrence...), row[:]...)
+	return fingerprint(binary.BigEndian.AppendUint64(p.text, uint64(k))), nil
+}
+
+// content returns the fingerprint of what a row says.
+func (p *rowPrinter) content(e *metrics.Event) store.Fingerprint {
+	b := append(p.text[:0], tagRow...)
+	b = appendText(b, e.Type)
+	b = binary.BigEndian.AppendUint64(b, uint64(e.Time.Unix()))
+	b = binary.BigEndian.AppendUint32(b, uint32(e.Time.Nanosecond()))
+	b = appendText(b, e.ID)
+	for _, i := range p.sorted(e.Fields) {
+		if f := &e.Fields[i]; f.Value != "" {
+			b = appendText(appendText(b, f.Name), f.Value)
+		}
+	}
+	p.text = b
+	return fingerprint(b)
+}
+
+// sorted returns the places of the fields in the order of their names, which
+// are those of the row before nearly always.
+func (p *rowPrinter) sorted(fields []metrics.Field) []int {
+	same := slices.EqualFunc(fields, p.names, func(f metrics.Field, name string) bool { return f.Name == name })
+	if same {
+		return p.order
+	}
+	p.names, p.order = p.names[:0], p.order[:0]
+	for i := range fields {
+		p.names = append(p.names, fields[i].Name)
+		p.order = append(p.order, i)
+	}
+	slices.SortFunc(p.order, func(a, b int) int { return strings.Compare(p.names[a], p.names[b]) })
+	return p.order
+}
+
+// appendText appends the length and the bytes of a text.
+func appendText(b []byte, text string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
+}
+
+func fingerprint(text []byte) store.Fingerprint {
+	sum := sha256.Sum256(text)
+	return store.Fingerprint(sum[:16])
+}

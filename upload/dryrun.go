@@ -1,0 +1,161 @@
+package upload
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/eventmetrics/eventmetrics/ingest"
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// maxChanges is the number of changes that a Preview lists.
+const maxChanges = 1000
+
+// Preview tells what an upload would do.
+type Preview struct {
+	// Events, Failed and Duplicates are the numbers of rows that would be
+	// accepted, rejected, and left out by File.Dedupe.
+	Events, Failed, Duplicates int64
+	// DuplicateOf is the id of the batch that Upload would answer with, because
+	// it has the same content; then nothing would change. Else it is "".
+	DuplicateOf string
+	// Errors are the reasons for the latter, the most frequent first, at most
+	// Options.MaxErrors of them. MoreErrors means that there are others.
+	Errors     []ErrorGroup
+	MoreErrors bool
+	// Changes are what processing the batch would change in the metrics,
+	// ascending by day, then type: the first 1,000 of AllChanges.
+	Changes    []Change
+	AllChanges int
+}
+
+// ErrorGroup has the rejected rows of one code and column.
+type ErrorGroup struct {
+	Code   ingest.Code
+	Column string
+	Count  int64
+	// First is the first of them, with its values shortened.
+	First ingest.RowError
+}
+
+// Change is a count of the ledger before and after.
+type Change struct {
+	Day           metrics.Day
+	Type          string
+	Before, After int64
+}
+
+// DryRun reads a file as [Service.Upload] does and stores nothing: it tells
+// what Upload would answer, and what would change in the metrics if the batch
+// was processed now. Batches that are not processed yet are not in Before. An
+// idempotency key is neither looked for nor taken, and unfinished uploads with
+// the same rows or content are not seen. With DedupeEventID the ids of the file
+// are remembered as the rows of DedupeOccurrence are. Errors: those of Upload,
+// but for ErrInFlight and those of a key.
+func (s *Uploader) DryRun(ctx context.Context, f File) (Preview, error) {
+	ctx, done := s.observeUpload(ctx)
+	p, err := s.preview(ctx, f)
+	done(nil, err)
+	return p, err
+}
+
+func (s *Uploader) preview(ctx context.Context, f File) (Preview, error) {
+	if err := s.checkRepairs(ctx, f.Repairs); err != nil {
+		return Preview{}, err
+	}
+	deduper, err := s.deduper(&f)
+	if err != nil {
+		return Preview{}, err
+	}
+	body := newBody(ctx, f.Body, s.opts.MaxUploadBytes)
+	defer func() { s.tel.UploadBytes.Add(ctx, body.n) }()
+	sum, err := s.pour(ctx, f, body, nowhere{}, s.foresee(deduper, f.Dedupe))
+	if err != nil {
+		return Preview{}, err
+	}
+	p := Preview{
+		Events: sum.events, Failed: sum.failed, Duplicates: sum.duplicates,
+		Errors: sum.reasons.sorted(), MoreErrors: sum.reasons.more,
+	}
+	if p.DuplicateOf, err = s.foreseeFile(ctx, deduper, &f, body.digest()); err != nil || p.DuplicateOf != "" {
+		return p, err
+	}
+	totals := sum.contribution.Totals()
+	p.AllChanges = len(totals)
+	p.Changes, err = s.changes(ctx, totals[:min(len(totals), maxChanges)])
+	return p, err
+}
+
+// changes compares the ledger with what it would be with c, which has totals
+// only.
+func (s *Uploader) changes(ctx context.Context, c metrics.Contribution) ([]Change, error) {
+	if len(c) == 0 {
+		return nil, nil
+	}
+	changes := make([]Change, len(c))
+	types := map[string]struct{}{}
+	for i := range c {
+		types[c[i].Type] = struct{}{}
+		changes[i] = Change{Day: c[i].Day, Type: c[i].Type, After: c[i].Count}
+	}
+	q := metrics.Query{From: c[0].Day, To: c[len(c)-1].Day, Types: slices.Sorted(maps.Keys(types))}
+	for d, err := range s.store.Daily(ctx, q) {
+		if err != nil {
+			return nil, fmt.Errorf("eventmetrics: read ledger: %w", err)
+		}
+		i, found := slices.BinarySearchFunc(c, d, func(a, b metrics.Daily) int { return a.Compare(&b) })
+		if found {
+			changes[i].Before = d.Count
+			changes[i].After += d.Count
+		}
+	}
+	return changes, nil
+}
+
+// nowhere takes events and keeps none.
+type nowhere struct{ store.Writer }
+
+func (nowhere) Write(context.Context, []metrics.Event) error { return nil }
+
+func (nowhere) Attach(context.Context, string, []byte) error { return nil }
+
+// reason is why rows were rejected.
+type reason struct {
+	code   ingest.Code
+	column string
+}
+
+// reasons counts rejected rows by their reason. It keeps no more than most of
+// these: a hostile file has a column of its own in each row.
+type reasons struct {
+	most   int
+	groups []ErrorGroup
+	places map[reason]int
+	more   bool
+}
+
+func (r *reasons) add(e *ingest.RowError) {
+	why := reason{e.Code, e.Column}
+	i, known := r.places[why]
+	if !known && len(r.groups) == r.most {
+		r.more = true
+		return
+	}
+	if !known {
+		i = len(r.groups)
+		r.places[why] = i
+		r.groups = append(r.groups, ErrorGroup{Code: e.Code, Column: e.Column, First: echo(e)})
+	}
+	r.groups[i].Count++
+}
+
+// sorted returns the groups, the most frequent first, else in the order of
+// their first rows.
+func (r *reasons) sorted() []ErrorGroup {
+	slices.SortStableFunc(r.groups, func(a, b ErrorGroup) int { return cmp.Compare(b.Count, a.Count) })
+	return r.groups
+}
