@@ -38,7 +38,7 @@ build:
 	CGO_ENABLED=0 $(GO) build ./...
 
 deps:
-	@./internal/testenv/install.sh
+	@./internal/test/testenv/install.sh
 
 tools: $(BIN)/golangci-lint $(BIN)/mongotestd
 $(BIN)/golangci-lint: internal/tools/go.mod internal/tools/go.sum

@@ -13,21 +13,21 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/examples/customqueue"
-	"github.com/eventmetrics/eventmetrics/examples/customstore"
-	"github.com/eventmetrics/eventmetrics/internal/audittest"
+	"github.com/eventmetrics/eventmetrics/internal/test/audittest"
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
 // newQuiet returns a rig that processes, and does nothing else by itself.
 func newQuiet(t *testing.T, st store.Store) *rig {
 	t.Helper()
-	memory := customstore.New()
+	memory := memstore.New()
 	if st == nil {
 		st = memory
 	}
-	q := customqueue.New(nil)
+	q := memqueue.New(nil)
 	r := &rig{eventmetrics.New(st, q, &eventmetrics.Options{AuditEvery: -1, ReprocessEvery: -1, CleanupEvery: -1, ReconcileEvery: -1}), memory, q}
 	r.start(t)
 	return r
@@ -43,7 +43,7 @@ func (r *rig) audited(t *testing.T) eventmetrics.Integrity {
 }
 
 func TestAuditsRaiseNoFalseAlarm(t *testing.T) {
-	audittest.Beside(t, customstore.New(), 40)
+	audittest.Beside(t, memstore.New(), 40)
 }
 
 func TestAPassFindsAnEntryThatWasTamperedWith(t *testing.T) {
@@ -135,7 +135,7 @@ func TestAuditOfSealedBatches(t *testing.T) {
 
 // spoilt is a store of which some answers are others.
 type spoilt struct {
-	*customstore.Store
+	*memstore.Store
 	events       func(id string) error
 	contribution func(id string)
 	daily        func(q metrics.Query, all metrics.Contribution) metrics.Contribution
@@ -173,7 +173,7 @@ func (s *spoilt) Daily(ctx context.Context, q metrics.Query) iter.Seq2[metrics.D
 }
 
 func TestBatchThatCannotBeReadIsAFinding(t *testing.T) {
-	st := &spoilt{Store: customstore.New()}
+	st := &spoilt{Store: memstore.New()}
 	r := newQuiet(t, st)
 	id := r.upload(t, day(1)).ID
 	r.process(t, id)
@@ -193,12 +193,12 @@ func TestBatchThatCannotBeReadIsAFinding(t *testing.T) {
 }
 
 func TestBatchThatChangesMeanwhileIsNoFinding(t *testing.T) {
-	for name, change := range map[string]func(ctx context.Context, st *customstore.Store, id string) error{
-		"deleted": func(ctx context.Context, st *customstore.Store, id string) error { return st.DeleteBatch(ctx, id) },
-		"sealed":  func(ctx context.Context, st *customstore.Store, id string) error { return st.Seal(ctx, id) },
+	for name, change := range map[string]func(ctx context.Context, st *memstore.Store, id string) error{
+		"deleted": func(ctx context.Context, st *memstore.Store, id string) error { return st.DeleteBatch(ctx, id) },
+		"sealed":  func(ctx context.Context, st *memstore.Store, id string) error { return st.Seal(ctx, id) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			st := &spoilt{Store: customstore.New()}
+			st := &spoilt{Store: memstore.New()}
 			r := newQuiet(t, st)
 			id := r.upload(t, day(2)).ID
 			r.process(t, id)
@@ -214,7 +214,7 @@ func TestBatchThatChangesMeanwhileIsNoFinding(t *testing.T) {
 		})
 	}
 	t.Run("put right", func(t *testing.T) {
-		st := &spoilt{Store: customstore.New()}
+		st := &spoilt{Store: memstore.New()}
 		r := newQuiet(t, st)
 		id := r.upload(t, day(2)).ID
 		r.process(t, id)
@@ -276,7 +276,7 @@ func TestWrongSumsCountOnlyIfTheyStay(t *testing.T) {
 		}, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			st := &spoilt{Store: customstore.New()}
+			st := &spoilt{Store: memstore.New()}
 			r := newQuiet(t, st)
 			r.process(t, r.upload(t, day(2)).ID)
 			var look int64
@@ -295,7 +295,7 @@ func TestWrongSumsCountOnlyIfTheyStay(t *testing.T) {
 }
 
 func TestAuditSaysWhatItCannotCheck(t *testing.T) {
-	bare := struct{ store.Store }{customstore.New()}
+	bare := struct{ store.Store }{memstore.New()}
 	r := newQuiet(t, bare)
 	r.process(t, r.upload(t, day(2)).ID)
 	all := r.audited(t)
@@ -305,7 +305,7 @@ func TestAuditSaysWhatItCannotCheck(t *testing.T) {
 }
 
 func TestRunMakesRounds(t *testing.T) {
-	r := rig{store: customstore.New(), queue: customqueue.New(nil)}
+	r := rig{store: memstore.New(), queue: memqueue.New(nil)}
 	r.Service = eventmetrics.New(r.store, r.queue, &eventmetrics.Options{AuditEvery: time.Millisecond})
 	r.start(t)
 	tick := time.NewTicker(time.Millisecond)
@@ -318,7 +318,7 @@ func TestRunMakesRounds(t *testing.T) {
 }
 
 func TestRoundIsOneAtATime(t *testing.T) {
-	st := &spoilt{Store: customstore.New()}
+	st := &spoilt{Store: memstore.New()}
 	r := newQuiet(t, st)
 	r.process(t, r.upload(t, day(2)).ID)
 	inside, let := make(chan struct{}), make(chan struct{})

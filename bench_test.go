@@ -20,11 +20,11 @@ import (
 	"time"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/examples/customqueue"
 	"github.com/eventmetrics/eventmetrics/httpapi"
 	"github.com/eventmetrics/eventmetrics/ingest"
-	"github.com/eventmetrics/eventmetrics/internal/gen"
+	"github.com/eventmetrics/eventmetrics/internal/test/eventgen"
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/sqlitestore"
 )
@@ -46,7 +46,7 @@ func benchFile(b *testing.B) string {
 		b.Fatal(err)
 	}
 	defer f.Close()
-	if _, err := gen.Write(f, &gen.Options{Rows: benchRows(), Days: 30, Types: benchTypes(), Candidates: 100_000}); err != nil {
+	if _, err := eventgen.Write(f, &eventgen.Options{Rows: benchRows(), Days: 30, Types: benchTypes(), Candidates: 100_000}); err != nil {
 		b.Fatal(err)
 	}
 	return path
@@ -68,7 +68,7 @@ func openBench(b *testing.B) (*eventmetrics.Service, *sqlitestore.Store, string)
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = st.Close() })
-	return eventmetrics.New(st, customqueue.New(nil), &eventmetrics.Options{MaxUploadBytes: 1 << 40}), st, path
+	return eventmetrics.New(st, memqueue.New(nil), &eventmetrics.Options{MaxUploadBytes: 1 << 40}), st, path
 }
 
 // reportRows reports the rate, and its ratio to that of the peer if there is

@@ -15,9 +15,9 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/examples/customstore"
 	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/memstore"
 	"github.com/eventmetrics/eventmetrics/store/sqlitestore"
 )
 
@@ -181,7 +181,7 @@ func (l *law) hold() {
 
 func TestAFileCountsOnceHoweverItIsSent(t *testing.T) {
 	for name, open := range map[string]func(t *testing.T) store.Store{
-		"memory": func(*testing.T) store.Store { return customstore.New() },
+		"memory": func(*testing.T) store.Store { return memstore.New() },
 		"sqlite": func(t *testing.T) store.Store {
 			st, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "events.db"), nil)
 			if err != nil {

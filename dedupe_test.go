@@ -11,10 +11,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/examples/customqueue"
-	"github.com/eventmetrics/eventmetrics/examples/customstore"
 	"github.com/eventmetrics/eventmetrics/ingest"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
 // send uploads a file; change says how it differs from a plain one.
@@ -156,7 +156,7 @@ func TestTooManyDistinctRowsAreRefused(t *testing.T) {
 
 func TestADryRunCountsDuplicates(t *testing.T) {
 	const header = "event_id,candidate_id,test_id,event_type,timestamp\n"
-	p := &printing{Store: customstore.New()}
+	p := &printing{Store: memstore.New()}
 	r := newRig(t, p, true)
 	r.process(t, r.send(t, header+"1,C1,T1,a,2025-11-08\n", func(f *eventmetrics.File) { f.Dedupe = eventmetrics.DedupeEventID }).Batch.ID)
 	r.process(t, r.send(t, header+"1,C1,T1,a,2025-11-08\n2,C1,T1,a,2025-11-09\n", byOccurrence).Batch.ID)
@@ -180,7 +180,7 @@ func TestADryRunCountsDuplicates(t *testing.T) {
 }
 
 func TestRowsOfAnUnfinishedUploadAreInFlight(t *testing.T) {
-	p := &printing{Store: customstore.New()}
+	p := &printing{Store: memstore.New()}
 	r := newRig(t, p, false)
 	const header = "event_id,candidate_id,test_id,event_type,timestamp\n"
 	first := r.send(t, header+"1,C1,T1,a,2025-11-08\n", byID)
@@ -259,7 +259,7 @@ func TestTheSameContentIsAnsweredWithItsBatch(t *testing.T) {
 type plain struct{ store.Store }
 
 func TestAStoreWithoutTheAbilityTakesEveryFile(t *testing.T) {
-	r := newRig(t, plain{customstore.New()}, false)
+	r := newRig(t, plain{memstore.New()}, false)
 	for range 2 {
 		if receipt := r.send(t, day(3), nil); receipt.DuplicateOf != "" {
 			t.Errorf("got %+v", receipt)
@@ -280,7 +280,7 @@ func TestAStoreWithoutTheAbilityTakesEveryFile(t *testing.T) {
 
 // printing notes the fingerprints that are claimed.
 type printing struct {
-	*customstore.Store
+	*memstore.Store
 	seen []store.Fingerprint
 }
 
@@ -291,7 +291,7 @@ func (p *printing) Claim(ctx context.Context, id string, prints []store.Fingerpr
 
 // TestFingerprintsAreForEver holds them against those that databases have.
 func TestFingerprintsAreForEver(t *testing.T) {
-	p := &printing{Store: customstore.New()}
+	p := &printing{Store: memstore.New()}
 	r := newRig(t, p, false)
 	row := "7,C1,T1,a,2025-11-08T09:00:00.000000001Z,x\n"
 	r.send(t, "event_id,candidate_id,test_id,event_type,timestamp,note\n"+row, byID)
@@ -310,7 +310,7 @@ func TestFingerprintsAreForEver(t *testing.T) {
 }
 
 func ExampleFile_dedupe() {
-	service := eventmetrics.New(customstore.New(), customqueue.New(nil), nil)
+	service := eventmetrics.New(memstore.New(), memqueue.New(nil), nil)
 	monday := "candidate_id,test_id,event_type,timestamp\n" +
 		"C1,T1,started,2025-11-10T09:00:00Z\n" +
 		"C1,T1,clicked,2025-11-10T09:01:00Z\n" +

@@ -14,16 +14,16 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/examples/customqueue"
-	"github.com/eventmetrics/eventmetrics/examples/customstore"
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
 // dimensional returns a Service with dimensions on a store.
 func dimensional(st store.Store, dimensions ...string) *rig {
-	s := eventmetrics.New(st, customqueue.New(nil), &eventmetrics.Options{Dimensions: dimensions})
-	memory, _ := st.(*customstore.Store)
+	s := eventmetrics.New(st, memqueue.New(nil), &eventmetrics.Options{Dimensions: dimensions})
+	memory, _ := st.(*memstore.Store)
 	return &rig{Service: s, store: memory}
 }
 
@@ -66,7 +66,7 @@ func TestReprocessIsAsIfDimensionsHadAlwaysBeen(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		files := rapid.SliceOfN(file, 1, 5).Draw(rt, "files")
 		last := rapid.SampledFrom(configurations[1:]).Draw(rt, "dimensions")
-		always, changed := dimensional(customstore.New(), last...), customstore.New()
+		always, changed := dimensional(memstore.New(), last...), memstore.New()
 		foreign := int64(0)
 		for _, content := range files {
 			by := rapid.SampledFrom(configurations).Draw(rt, "earlier")
@@ -100,7 +100,7 @@ func TestReprocessIsAsIfDimensionsHadAlwaysBeen(t *testing.T) {
 }
 
 func TestWhatIsNotBrokenDownIsSaid(t *testing.T) {
-	st := customstore.New()
+	st := memstore.New()
 	dimensional(st).complete(t, header+"C1,T1,a,2025-11-08T09:00:00Z\nC2,T2,a,2025-11-08T09:00:00Z\n")
 	dimensional(st, "test_id").complete(t, header+"C1,T1,a,2025-11-08T10:00:00Z\n")
 	r := dimensional(st, "test_id")
@@ -116,7 +116,7 @@ func TestWhatIsNotBrokenDownIsSaid(t *testing.T) {
 }
 
 func TestFillingIsNoErrorAndSealedBatchesStay(t *testing.T) {
-	st := customstore.New()
+	st := memstore.New()
 	old := dimensional(st)
 	sealed := old.complete(t, header+"C1,T1,a,2025-11-08T09:00:00Z\n")
 	old.complete(t, header+"C1,T2,a,2025-11-08T09:00:00Z\n")
@@ -124,7 +124,7 @@ func TestFillingIsNoErrorAndSealedBatchesStay(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	s := eventmetrics.New(st, customqueue.New(nil), &eventmetrics.Options{
+	s := eventmetrics.New(st, memqueue.New(nil), &eventmetrics.Options{
 		Dimensions: []string{"test_id"}, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	for _, want := range []eventmetrics.Report{
@@ -150,7 +150,7 @@ func TestFillingIsNoErrorAndSealedBatchesStay(t *testing.T) {
 }
 
 func TestReprocessFindsWrongGroupsAndLeavesThoseNobodyAskedFor(t *testing.T) {
-	r := dimensional(customstore.New(), "test_id")
+	r := dimensional(memstore.New(), "test_id")
 	id := r.complete(t, header+"C1,T1,a,2025-11-08T09:00:00Z\nC1,T1,b,2025-11-08T09:00:00Z\n")
 	right := ledgerOf(t, r.store, id)
 	wrong := metrics.Merge(right)
@@ -181,11 +181,11 @@ func TestDimensionsAreChecked(t *testing.T) {
 		if err := (&eventmetrics.Options{Dimensions: dimensions}).Validate(); err == nil {
 			t.Errorf("%s: %q are valid", name, dimensions)
 		}
-		if err := dimensional(customstore.New(), dimensions...).Run(t.Context()); err == nil {
+		if err := dimensional(memstore.New(), dimensions...).Run(t.Context()); err == nil {
 			t.Errorf("%s: Run takes %q", name, dimensions)
 		}
 	}
-	r := dimensional(customstore.New(), "test_id", "place", "device")
+	r := dimensional(memstore.New(), "test_id", "place", "device")
 	var unknown *eventmetrics.UnknownDimensionError
 	_, err := r.Series(t.Context(), metrics.Series{GroupBy: []string{"test_id", "tset_id"}})
 	if !errors.As(err, &unknown) || err.Error() != `eventmetrics: unknown dimension "tset_id"; there are test_id, place, device` {

@@ -71,7 +71,7 @@ func TestADryRunTellsWhatWouldHappenAndWritesNothing(t *testing.T) {
 			{Code: ingest.MissingValue, Column: "candidate_id", Count: 1, First: ingest.RowError{Row: 7, Line: 8}},
 			{Code: ingest.MissingValue, Column: "test_id", Count: 1, First: ingest.RowError{Row: 10, Line: 11}},
 		},
-		Changes:    []eventmetrics.Change{{dayOf("2025-11-08"), "started", 40, 45}, {dayOf("2025-11-09"), "ended", 0, 1}},
+		Changes:    []eventmetrics.Change{{Day: dayOf("2025-11-08"), Type: "started", Before: 40, After: 45}, {Day: dayOf("2025-11-09"), Type: "ended", After: 1}},
 		AllChanges: 2,
 	}
 	short := cmpopts.IgnoreFields(ingest.RowError{}, "Column", "Code", "Message", "Record")

@@ -17,12 +17,12 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/examples/customqueue"
-	"github.com/eventmetrics/eventmetrics/examples/customstore"
 	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/queue"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/memstore"
 	"github.com/eventmetrics/eventmetrics/store/sqlitestore"
 )
 
@@ -66,13 +66,13 @@ func fileOf(rows []sent) string {
 type mill struct {
 	*eventmetrics.Service
 	store store.Store
-	queue *customqueue.Queue
+	queue *memqueue.Queue
 	close func()
 }
 
 func newMill(t *testing.T, st store.Store) *mill {
 	t.Helper()
-	q := customqueue.New(&customqueue.Options{Retry: queue.Retry{Base: time.Millisecond}})
+	q := memqueue.New(&memqueue.Options{Retry: queue.Retry{Base: time.Millisecond}})
 	m := &mill{eventmetrics.New(st, q, &eventmetrics.Options{ReconcileEvery: -1, CleanupEvery: -1, ReprocessEvery: -1}), st, q, nil}
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -174,7 +174,7 @@ func without(rows []sent, subject string) []sent {
 }
 
 func erasureLaw(t *testing.T, rt *rapid.T, open func() store.Store) {
-	m, model := newMill(t, open()), newMill(t, customstore.New())
+	m, model := newMill(t, open()), newMill(t, memstore.New())
 	defer m.close()
 	defer model.close()
 	counts := rapid.SampledFrom([]eventmetrics.ErasedCounts{eventmetrics.KeepCounts, eventmetrics.SubtractCounts})
@@ -241,7 +241,7 @@ func erasureLaw(t *testing.T, rt *rapid.T, open func() store.Store) {
 }
 
 func TestErasureLaw(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) { erasureLaw(t, rt, func() store.Store { return customstore.New() }) })
+	rapid.Check(t, func(rt *rapid.T) { erasureLaw(t, rt, func() store.Store { return memstore.New() }) })
 }
 
 func TestErasureLawOnSQLite(t *testing.T) {
@@ -260,13 +260,13 @@ func TestErasureLawOnSQLite(t *testing.T) {
 }
 
 func TestErasureIsChecked(t *testing.T) {
-	s := eventmetrics.New(customstore.New(), customqueue.New(nil), nil)
+	s := eventmetrics.New(memstore.New(), memqueue.New(nil), nil)
 	for _, e := range []eventmetrics.Erasure{{}, {Subject: "C1"}, {Counts: eventmetrics.KeepCounts}, {Subject: "C1", Counts: "both"}} {
 		if _, err := s.Erase(t.Context(), e); !errors.Is(err, eventmetrics.ErrBadErasure) {
 			t.Errorf("%+v: %v, want ErrBadErasure", e, err)
 		}
 	}
-	plain := eventmetrics.New(struct{ store.Store }{customstore.New()}, customqueue.New(nil), nil)
+	plain := eventmetrics.New(struct{ store.Store }{memstore.New()}, memqueue.New(nil), nil)
 	if _, err := plain.Erase(t.Context(), eventmetrics.Erasure{Subject: "C1", Counts: eventmetrics.KeepCounts}); !errors.Is(err, eventmetrics.ErrUnsupported) {
 		t.Errorf("on a store that cannot: %v, want ErrUnsupported", err)
 	}
@@ -275,7 +275,7 @@ func TestErasureIsChecked(t *testing.T) {
 // crashed fails the first Amend after an Erase, as if the process was lost
 // between.
 type crashed struct {
-	*customstore.Store
+	*memstore.Store
 	armed bool
 }
 
@@ -301,8 +301,8 @@ func TestErasureThatWasCutOffIsEnded(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			st := &crashed{Store: customstore.New()}
-			m, model := newMill(t, st), newMill(t, customstore.New())
+			st := &crashed{Store: memstore.New()}
+			m, model := newMill(t, st), newMill(t, memstore.New())
 			defer m.close()
 			defer model.close()
 			rows := []sent{{"C1", "a", 1, false}, {"C2", "a", 2, false}, {"C1", "b", 3, false}}
@@ -325,7 +325,7 @@ func TestErasureThatWasCutOffIsEnded(t *testing.T) {
 
 // meddling calls a function before a Record, or after an Erase.
 type meddling struct {
-	*customstore.Store
+	*memstore.Store
 	beforeRecord, afterErase func()
 }
 
@@ -347,8 +347,8 @@ func (s *meddling) Erase(ctx context.Context, id string, e store.Erasure) (int64
 }
 
 func TestErasureBesideAWorker(t *testing.T) {
-	st := &meddling{Store: customstore.New()}
-	m, model := newMill(t, st), newMill(t, customstore.New())
+	st := &meddling{Store: memstore.New()}
+	m, model := newMill(t, st), newMill(t, memstore.New())
 	defer m.close()
 	defer model.close()
 	rows := []sent{{"C1", "a", 1, false}, {"C2", "a", 2, false}}
@@ -366,7 +366,7 @@ func TestErasureBesideAWorker(t *testing.T) {
 }
 
 func TestErasureFindsUploadsThatEndMeanwhile(t *testing.T) {
-	st := &meddling{Store: customstore.New()}
+	st := &meddling{Store: memstore.New()}
 	m := newMill(t, st)
 	defer m.close()
 	rows := []sent{{"C1", "a", 1, false}, {"C2", "a", 2, false}}
@@ -383,9 +383,9 @@ func TestErasureFindsUploadsThatEndMeanwhile(t *testing.T) {
 }
 
 func TestErasureClearsTexts(t *testing.T) {
-	st := customstore.New()
+	st := memstore.New()
 	var log bytes.Buffer
-	q := customqueue.New(&customqueue.Options{Retry: queue.Retry{MaxAttempts: 1}})
+	q := memqueue.New(&memqueue.Options{Retry: queue.Retry{MaxAttempts: 1}})
 	s := eventmetrics.New(st, q, &eventmetrics.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	r := &rig{s, st, q}
 	ctx, stop := context.WithCancel(t.Context())

@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/examples/customqueue"
-	"github.com/eventmetrics/eventmetrics/examples/customstore"
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
 const exampleFile = `candidate_id,test_id,event_type,timestamp
@@ -25,7 +25,7 @@ C3,T1,started,yesterday
 func Example() {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	service := eventmetrics.New(customstore.New(), customqueue.New(nil), nil)
+	service := eventmetrics.New(memstore.New(), memqueue.New(nil), nil)
 	done := make(chan error)
 	go func() { done <- service.Run(ctx) }()
 
@@ -62,7 +62,7 @@ func Example() {
 func ExampleService_Answer() {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	service := eventmetrics.New(customstore.New(), customqueue.New(nil), &eventmetrics.Options{
+	service := eventmetrics.New(memstore.New(), memqueue.New(nil), &eventmetrics.Options{
 		Dimensions: []string{"test_id", "country"},
 	})
 	done := make(chan error)
@@ -103,7 +103,7 @@ func ExampleService_Answer() {
 }
 
 func ExampleOptions_beforeAccept() {
-	service := eventmetrics.New(customstore.New(), customqueue.New(nil), &eventmetrics.Options{
+	service := eventmetrics.New(memstore.New(), memqueue.New(nil), &eventmetrics.Options{
 		BeforeAccept: func(_ context.Context, e *metrics.Event) error {
 			if !strings.HasPrefix(e.Field("candidate_id"), "C") {
 				return errors.New("candidate_id does not begin with C")
@@ -122,7 +122,7 @@ func ExampleOptions_beforeAccept() {
 
 func ExampleService_Retain() {
 	now := time.Date(2025, 11, 9, 0, 0, 0, 0, time.UTC)
-	service := eventmetrics.New(customstore.New(), customqueue.New(nil), &eventmetrics.Options{
+	service := eventmetrics.New(memstore.New(), memqueue.New(nil), &eventmetrics.Options{
 		Retention: eventmetrics.Retention{Rejected: 30 * 24 * time.Hour},
 		Now:       func() time.Time { return now },
 	})
@@ -142,7 +142,7 @@ func ExampleService_Retain() {
 }
 
 func ExampleService_Erase() {
-	service := eventmetrics.New(customstore.New(), customqueue.New(nil), nil)
+	service := eventmetrics.New(memstore.New(), memqueue.New(nil), nil)
 	ctx := context.Background()
 	if _, err := service.Upload(ctx, eventmetrics.File{Body: strings.NewReader(exampleFile)}); err != nil {
 		fmt.Println(err)
@@ -160,7 +160,7 @@ func ExampleOptions_afterCompleted() {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	told := make(chan store.Batch, 1)
-	service := eventmetrics.New(customstore.New(), customqueue.New(nil), &eventmetrics.Options{
+	service := eventmetrics.New(memstore.New(), memqueue.New(nil), &eventmetrics.Options{
 		AfterCompleted: func(_ context.Context, b store.Batch) {
 			select {
 			case told <- b:
@@ -195,7 +195,7 @@ func ExampleWithRequestID() {
 		}
 		return a
 	}}))
-	service := eventmetrics.New(customstore.New(), customqueue.New(nil), &eventmetrics.Options{Logger: logger})
+	service := eventmetrics.New(memstore.New(), memqueue.New(nil), &eventmetrics.Options{Logger: logger})
 	ctx := eventmetrics.WithRequestID(context.Background(), "req-1")
 	if _, err := service.Upload(ctx, eventmetrics.File{Body: strings.NewReader(exampleFile)}); err != nil {
 		fmt.Println(err)
@@ -207,8 +207,8 @@ func ExampleWithRequestID() {
 func ExampleService_Audit() {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	st := customstore.New()
-	service := eventmetrics.New(st, customqueue.New(nil), nil)
+	st := memstore.New()
+	service := eventmetrics.New(st, memqueue.New(nil), nil)
 	done := make(chan error)
 	go func() { done <- service.Run(ctx) }() // makes a round each ten minutes
 
@@ -236,7 +236,7 @@ func ExampleService_Audit() {
 func ExampleService_Answer_asOf() {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	service := eventmetrics.New(customstore.New(), customqueue.New(nil), nil)
+	service := eventmetrics.New(memstore.New(), memqueue.New(nil), nil)
 	done := make(chan error)
 	go func() { done <- service.Run(ctx) }()
 

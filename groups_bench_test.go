@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/examples/customqueue"
 	"github.com/eventmetrics/eventmetrics/httpapi"
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 	"github.com/eventmetrics/eventmetrics/store/sqlitestore"
 )
 
@@ -30,7 +30,7 @@ func BenchmarkDimensions(b *testing.B) {
 				b.Fatal(err)
 			}
 			b.Cleanup(func() { _ = st.Close() })
-			return eventmetrics.New(st, customqueue.New(nil), &eventmetrics.Options{Dimensions: dimensions}), st
+			return eventmetrics.New(st, memqueue.New(nil), &eventmetrics.Options{Dimensions: dimensions}), st
 		}
 		b.Run(fmt.Sprint("dimensions=", len(dimensions), "/upload"), func(b *testing.B) {
 			for b.Loop() {

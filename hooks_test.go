@@ -12,24 +12,24 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/examples/customqueue"
-	"github.com/eventmetrics/eventmetrics/examples/customstore"
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/queue"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
 // hooked returns a rig with these options.
 func hooked(t *testing.T, st store.Store, opts eventmetrics.Options) *rig {
 	t.Helper()
-	q := customqueue.New(&customqueue.Options{Retry: queue.Retry{Base: time.Millisecond}})
+	q := memqueue.New(&memqueue.Options{Retry: queue.Retry{Base: time.Millisecond}})
 	return &rig{Service: eventmetrics.New(st, q, &opts), queue: q}
 }
 
 func TestBeforeAcceptRejectsRows(t *testing.T) {
 	type key struct{}
 	var asked []string
-	r := hooked(t, customstore.New(), eventmetrics.Options{BeforeAccept: func(ctx context.Context, e *metrics.Event) error {
+	r := hooked(t, memstore.New(), eventmetrics.Options{BeforeAccept: func(ctx context.Context, e *metrics.Event) error {
 		asked = append(asked, fmt.Sprintln(e.Row, e.Field("candidate_id"), e.Type, ctx.Value(key{})))
 		if e.Row == 2 {
 			return fmt.Errorf("not this one: %w", metrics.ErrTooManyDays) // whose own code is another
@@ -55,7 +55,7 @@ func TestBeforeAcceptRejectsRows(t *testing.T) {
 }
 
 func TestAPanicOfBeforeAcceptEndsTheUpload(t *testing.T) {
-	r := hooked(t, customstore.New(), eventmetrics.Options{BeforeAccept: func(context.Context, *metrics.Event) error { panic("hook") }})
+	r := hooked(t, memstore.New(), eventmetrics.Options{BeforeAccept: func(context.Context, *metrics.Event) error { panic("hook") }})
 	_, err := r.Upload(t.Context(), eventmetrics.File{Body: strings.NewReader(day(1))})
 	if err == nil || !strings.Contains(err.Error(), "panic: hook") {
 		t.Errorf("Upload returned %v", err)
@@ -67,7 +67,7 @@ func TestAPanicOfBeforeAcceptEndsTheUpload(t *testing.T) {
 
 func TestAfterCompletedIsToldOfCompletedBatches(t *testing.T) {
 	told := make(chan store.Batch, 10)
-	r := hooked(t, customstore.New(), eventmetrics.Options{AfterCompleted: func(_ context.Context, b store.Batch) {
+	r := hooked(t, memstore.New(), eventmetrics.Options{AfterCompleted: func(_ context.Context, b store.Batch) {
 		told <- b
 		if b.Events == 2 {
 			panic("hook")
@@ -141,7 +141,7 @@ func TestAfterCompletedIsNotLostWithAnAttempt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			told := make(chan string, 10)
-			r := hooked(t, &forgetful{Store: customstore.New(), lose: lose}, eventmetrics.Options{
+			r := hooked(t, &forgetful{Store: memstore.New(), lose: lose}, eventmetrics.Options{
 				AfterCompleted: func(_ context.Context, b store.Batch) { told <- b.ID },
 			})
 			id := r.upload(t, day(1)).ID
@@ -157,9 +157,9 @@ func TestAfterCompletedIsNotLostWithAnAttempt(t *testing.T) {
 }
 
 func TestAfterCompletedCutOffByAShutdownIsMadeAgain(t *testing.T) {
-	q := customqueue.New(&customqueue.Options{DrainTimeout: -1})
+	q := memqueue.New(&memqueue.Options{DrainTimeout: -1})
 	calls := make(chan context.Context, 10)
-	s := eventmetrics.New(customstore.New(), q, &eventmetrics.Options{AfterCompleted: func(ctx context.Context, _ store.Batch) {
+	s := eventmetrics.New(memstore.New(), q, &eventmetrics.Options{AfterCompleted: func(ctx context.Context, _ store.Batch) {
 		calls <- ctx
 		if len(calls) == 1 {
 			<-ctx.Done() // as slow as it may be

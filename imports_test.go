@@ -68,7 +68,7 @@ func TestBackendsKeepToThemselves(t *testing.T) {
 	for _, tc := range []struct{ pkg, may string }{
 		{"/store/sqlitestore", "modernc.org/sqlite"},
 		{"/queue/riverqueue", "modernc.org/sqlite github.com/riverqueue/river"},
-		{"/ratelimit/memorylimiter", "github.com/ulule/limiter"},
+		{"/ratelimit/memlimiter", "github.com/ulule/limiter"},
 		{"/store/mongostore", "go.mongodb.org github.com/klauspost/compress"},
 		{"/queue/redisqueue", "github.com/redis"},
 		{"/ratelimit/redislimiter", "github.com/ulule/limiter github.com/redis"},

@@ -11,11 +11,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/examples/customqueue"
-	"github.com/eventmetrics/eventmetrics/examples/customstore"
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/queue"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
 func TestSecondFileOnADayAdds(t *testing.T) {
@@ -85,7 +85,7 @@ func (f *flaky) set(fail int) {
 }
 
 func TestBatchSurvivesTwoFailures(t *testing.T) {
-	r := newRig(t, &flaky{Store: customstore.New(), fail: 2}, true)
+	r := newRig(t, &flaky{Store: memstore.New(), fail: 2}, true)
 	if b := r.process(t, r.upload(t, day(5)).ID); b.Status != store.Completed {
 		t.Errorf("batch is %s: %s", b.Status, b.Cause)
 	}
@@ -95,7 +95,7 @@ func TestBatchSurvivesTwoFailures(t *testing.T) {
 }
 
 func TestAnOutageOfTheStoreCostsNoAttempt(t *testing.T) {
-	st := &flaky{Store: customstore.New(), fail: 4, err: store.ErrUnavailable} // one more than there are attempts
+	st := &flaky{Store: memstore.New(), fail: 4, err: store.ErrUnavailable} // one more than there are attempts
 	r := newRig(t, st, true)
 	if b := r.process(t, r.upload(t, day(5)).ID); b.Status != store.Completed {
 		t.Errorf("batch is %s: %s", b.Status, b.Cause)
@@ -106,7 +106,7 @@ func TestAnOutageOfTheStoreCostsNoAttempt(t *testing.T) {
 }
 
 func TestFailedBatchIsADeadLetterAndCanBeProcessedAgain(t *testing.T) {
-	st := &flaky{Store: customstore.New(), fail: -1}
+	st := &flaky{Store: memstore.New(), fail: -1}
 	r := newRig(t, st, true)
 	b := r.process(t, r.upload(t, day(5)).ID)
 	if b.Status != store.Failed || !strings.Contains(b.Cause, errFlaky.Error()) {
@@ -216,8 +216,8 @@ func TestReprocessRightsTheLedger(t *testing.T) {
 }
 
 func TestCleanupSparesWhatIsInLine(t *testing.T) {
-	memory := customstore.New()
-	s := eventmetrics.New(memory, customqueue.New(nil), &eventmetrics.Options{CleanupTTL: time.Nanosecond})
+	memory := memstore.New()
+	s := eventmetrics.New(memory, memqueue.New(nil), &eventmetrics.Options{CleanupTTL: time.Nanosecond})
 	r := &rig{Service: s, store: memory}
 	idle, queued := r.upload(t, day(3)), r.upload(t, day(4))
 	if err := r.Process(t.Context(), queued.ID); err != nil {

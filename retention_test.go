@@ -12,11 +12,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/examples/customqueue"
-	"github.com/eventmetrics/eventmetrics/examples/customstore"
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/queue"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
 // clock is a time that tests move on.
@@ -42,8 +42,8 @@ func (c *clock) pass(d time.Duration) {
 func newOldRig(t *testing.T, keep eventmetrics.Retention) (*rig, *clock) {
 	t.Helper()
 	c := &clock{now: time.Date(2025, 11, 8, 12, 0, 0, 0, time.UTC)}
-	memory := customstore.New()
-	q := customqueue.New(&customqueue.Options{Retry: queue.Retry{Base: time.Millisecond}})
+	memory := memstore.New()
+	q := memqueue.New(&memqueue.Options{Retry: queue.Retry{Base: time.Millisecond}})
 	s := eventmetrics.New(memory, q, &eventmetrics.Options{Retention: keep, Now: c.Now, CleanupEvery: -1, ReprocessEvery: -1})
 	r := &rig{s, memory, q}
 	r.start(t)
@@ -191,8 +191,8 @@ func TestRetentionForgetsBatches(t *testing.T) {
 
 func TestRetentionDiscardsDeadLetters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // for the clock of the queue
-		q := customqueue.New(&customqueue.Options{Retry: queue.Retry{MaxAttempts: 1}})
-		s := eventmetrics.New(customstore.New(), q, &eventmetrics.Options{
+		q := memqueue.New(&memqueue.Options{Retry: queue.Retry{MaxAttempts: 1}})
+		s := eventmetrics.New(memstore.New(), q, &eventmetrics.Options{
 			Retention: eventmetrics.Retention{Dead: time.Hour}, RetainEvery: -1, ReconcileEvery: -1, CleanupEvery: -1, ReprocessEvery: -1,
 		})
 		r := &rig{Service: s, queue: q}
@@ -224,14 +224,14 @@ func TestRetentionDiscardsDeadLetters(t *testing.T) {
 }
 
 func TestRetentionNeedsAStoreThatCan(t *testing.T) {
-	plain := struct{ store.Store }{customstore.New()}
+	plain := struct{ store.Store }{memstore.New()}
 	for _, keep := range []eventmetrics.Retention{{Events: 1}, {Rejected: 1}, {Batches: 1}} {
-		s := eventmetrics.New(plain, customqueue.New(nil), &eventmetrics.Options{Retention: keep})
+		s := eventmetrics.New(plain, memqueue.New(nil), &eventmetrics.Options{Retention: keep})
 		if _, err := s.Retain(t.Context(), true); !errors.Is(err, eventmetrics.ErrUnsupported) {
 			t.Errorf("%+v: %v, want ErrUnsupported", keep, err)
 		}
 	}
-	s := eventmetrics.New(plain, customqueue.New(nil), nil)
+	s := eventmetrics.New(plain, memqueue.New(nil), nil)
 	if got, err := s.Retain(t.Context(), false); err != nil || !cmp.Equal(got, eventmetrics.Retained{}) {
 		t.Errorf("without periods: %+v, %v", got, err)
 	}
@@ -242,7 +242,7 @@ func TestRetentionIsScheduled(t *testing.T) {
 	b := r.upload(t, day(2))
 	r.process(t, b.ID)
 	c.pass(2 * time.Hour)
-	s := eventmetrics.New(r.store, customqueue.New(nil), &eventmetrics.Options{Retention: eventmetrics.Retention{Events: time.Hour}, Now: c.Now})
+	s := eventmetrics.New(r.store, memqueue.New(nil), &eventmetrics.Options{Retention: eventmetrics.Retention{Events: time.Hour}, Now: c.Now})
 	(&rig{s, r.store, nil}).start(t) // does the tick gone by at its start
 	poll(t, func() []store.Batch {
 		if b, err := r.Batch(t.Context(), b.ID); err != nil || !b.Sealed {

@@ -8,11 +8,11 @@ import (
 	"time"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/examples/customqueue"
-	"github.com/eventmetrics/eventmetrics/examples/customstore"
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/queue"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
 const header = "candidate_id,test_id,event_type,timestamp\n"
@@ -30,16 +30,16 @@ func day(n int) string {
 type rig struct {
 	*eventmetrics.Service
 	store store.Store
-	queue *customqueue.Queue
+	queue *memqueue.Queue
 }
 
 // newRig returns a Service on memory whose jobs are tried again at once. Its
 // workers run until the test ends, if work is true.
 func newRig(t *testing.T, st store.Store, work bool) *rig {
 	if st == nil {
-		st = customstore.New()
+		st = memstore.New()
 	}
-	q := customqueue.New(&customqueue.Options{Retry: queue.Retry{Base: time.Millisecond}})
+	q := memqueue.New(&memqueue.Options{Retry: queue.Retry{Base: time.Millisecond}})
 	r := &rig{eventmetrics.New(st, q, &eventmetrics.Options{ReconcileEvery: 20 * time.Millisecond}), st, q}
 	if work {
 		r.start(t)

@@ -22,11 +22,11 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/examples/customqueue"
-	"github.com/eventmetrics/eventmetrics/examples/customstore"
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/queue"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
 // watched is a rig whose telemetry is kept in memory.
@@ -42,11 +42,11 @@ func newWatched(t *testing.T, st store.Store) *watched {
 	w := &watched{spans: tracetest.NewSpanRecorder(), reader: sdkmetric.NewManualReader()}
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(w.spans))
 	w.tracer = provider.Tracer("test")
-	memory := customstore.New()
+	memory := memstore.New()
 	if st == nil {
 		st = memory
 	}
-	q := customqueue.New(&customqueue.Options{Retry: queue.Retry{Base: time.Millisecond}})
+	q := memqueue.New(&memqueue.Options{Retry: queue.Retry{Base: time.Millisecond}})
 	w.rig = &rig{eventmetrics.New(st, q, &eventmetrics.Options{
 		CleanupEvery: -1, ReprocessEvery: -1, AuditEvery: -1, MaxUploadBytes: 10_000,
 		TracerProvider: provider, MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(w.reader)),
@@ -160,7 +160,7 @@ func (a attacher) Attach(ctx context.Context, name string, chunk []byte) error {
 
 func TestWithoutTracingNoTraceIsStoredOrRead(t *testing.T) {
 	for _, traced := range []bool{false, true} {
-		a := &attachments{Store: customstore.New(), names: map[string]bool{}}
+		a := &attachments{Store: memstore.New(), names: map[string]bool{}}
 		r := newRig(t, a, true)
 		if traced {
 			r = newWatched(t, a).rig

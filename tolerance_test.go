@@ -12,10 +12,10 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/examples/customqueue"
-	"github.com/eventmetrics/eventmetrics/examples/customstore"
 	"github.com/eventmetrics/eventmetrics/ingest"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
 const badRow = "C1,T1,a,never\n"
@@ -125,7 +125,7 @@ func TestAFileIsStoredIffItsTolerancesHold(t *testing.T) {
 		holds := (numerator == 0 || failed*denominator <= numerator*len(rows)) &&
 			(most == 0 || failed <= max(most, 0)) && (!strict || failed == 0)
 
-		s := eventmetrics.New(customstore.New(), customqueue.New(nil), nil)
+		s := eventmetrics.New(memstore.New(), memqueue.New(nil), nil)
 		receipt, err := s.Upload(t.Context(), eventmetrics.File{Body: strings.NewReader(content.String()), Tolerance: limits})
 		refused, crossed := errors.AsType[*eventmetrics.ToleranceError](err)
 		_, empty := errors.AsType[*eventmetrics.RejectedError](err)

@@ -8,14 +8,14 @@ import (
 	"strings"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/examples/customqueue"
-	"github.com/eventmetrics/eventmetrics/examples/customstore"
 	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
+	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
 func ExampleService_DryRun() {
-	service := eventmetrics.New(customstore.New(), customqueue.New(nil), nil)
+	service := eventmetrics.New(memstore.New(), memqueue.New(nil), nil)
 	preview, err := service.DryRun(context.Background(), eventmetrics.File{Body: strings.NewReader(exampleFile)})
 	fmt.Println(preview.Events, preview.Failed, err)
 	for _, c := range preview.Changes {
@@ -31,7 +31,7 @@ func ExampleService_DryRun() {
 }
 
 func ExampleTolerance() {
-	service := eventmetrics.New(customstore.New(), customqueue.New(nil), nil)
+	service := eventmetrics.New(memstore.New(), memqueue.New(nil), nil)
 	for _, tolerance := range []eventmetrics.Tolerance{{MaxErrors: 1}, {MaxErrorRatio: 0.1}, {Strict: true}} {
 		_, err := service.Upload(context.Background(), eventmetrics.File{Body: strings.NewReader(exampleFile), Tolerance: tolerance, AllowDuplicate: true})
 		var refused *eventmetrics.ToleranceError
@@ -45,7 +45,7 @@ func ExampleTolerance() {
 
 func ExampleService_RepairsOf() {
 	ctx := context.Background()
-	service := eventmetrics.New(customstore.New(), customqueue.New(nil), nil)
+	service := eventmetrics.New(memstore.New(), memqueue.New(nil), nil)
 	receipt, err := service.Upload(ctx, eventmetrics.File{Body: strings.NewReader(exampleFile)})
 	if err != nil {
 		fmt.Println(err)
@@ -72,7 +72,7 @@ func ExampleService_RepairsOf() {
 // The day or the month may come first in dates such as 03/04/2025.
 func ExampleFile_dateOrder() {
 	const file = "candidate_id,test_id,event_type,timestamp\nC1,T1,started,03/04/2025\n"
-	service := eventmetrics.New(customstore.New(), customqueue.New(nil), nil)
+	service := eventmetrics.New(memstore.New(), memqueue.New(nil), nil)
 	for _, order := range []ingest.DateOrder{ingest.FindOrder, ingest.DayFirst} {
 		receipt, err := service.Upload(context.Background(), eventmetrics.File{Body: strings.NewReader(file), DateOrder: order})
 		var ambiguous *ingest.AmbiguousTimeError
@@ -84,7 +84,7 @@ func ExampleFile_dateOrder() {
 }
 
 func ExampleOptions_schemas() {
-	service := eventmetrics.New(customstore.New(), customqueue.New(nil), &eventmetrics.Options{
+	service := eventmetrics.New(memstore.New(), memqueue.New(nil), &eventmetrics.Options{
 		Schemas: map[string]ingest.Schema{"visits": {
 			EventType: "kind", Time: "at", Required: []string{"page"},
 			Rules: []ingest.Rule{
@@ -108,7 +108,7 @@ func ExampleOptions_schemas() {
 
 func ExampleService_Series() {
 	ctx := context.Background()
-	service := eventmetrics.New(customstore.New(), customqueue.New(nil), nil)
+	service := eventmetrics.New(memstore.New(), memqueue.New(nil), nil)
 	receipt, err := service.Upload(ctx, eventmetrics.File{Body: strings.NewReader(exampleFile)})
 	if err != nil {
 		fmt.Println(err)

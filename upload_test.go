@@ -14,10 +14,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/examples/customqueue"
-	"github.com/eventmetrics/eventmetrics/examples/customstore"
 	"github.com/eventmetrics/eventmetrics/ingest"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
 func TestSampleFileCountsAsItSays(t *testing.T) {
@@ -96,8 +96,8 @@ func TestFilesThatAreRefusedLeaveNothing(t *testing.T) {
 		{"a file above the limit", strings.NewReader(day(100_000)), is(eventmetrics.ErrTooLarge)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			st := customstore.New()
-			s := eventmetrics.New(st, customqueue.New(nil), &eventmetrics.Options{MaxUploadBytes: 1 << 20})
+			st := memstore.New()
+			s := eventmetrics.New(st, memqueue.New(nil), &eventmetrics.Options{MaxUploadBytes: 1 << 20})
 			_, err := s.Upload(t.Context(), eventmetrics.File{Body: tc.body})
 			if !tc.want(err) {
 				t.Errorf("got %v", err)
@@ -120,7 +120,7 @@ func is(target error) func(error) bool {
 
 func TestFileOfTheGreatestSizeIsTaken(t *testing.T) {
 	content := day(10)
-	s := eventmetrics.New(customstore.New(), customqueue.New(nil), &eventmetrics.Options{MaxUploadBytes: int64(len(content))})
+	s := eventmetrics.New(memstore.New(), memqueue.New(nil), &eventmetrics.Options{MaxUploadBytes: int64(len(content))})
 	if _, err := s.Upload(t.Context(), eventmetrics.File{Body: strings.NewReader(content)}); err != nil {
 		t.Error(err)
 	}
@@ -247,7 +247,7 @@ func TestHostileNamesAreCountedLikeOthers(t *testing.T) {
 }
 
 func TestRepairFileHasABound(t *testing.T) {
-	s := eventmetrics.New(customstore.New(), customqueue.New(nil), &eventmetrics.Options{MaxRepairBytes: 1000})
+	s := eventmetrics.New(memstore.New(), memqueue.New(nil), &eventmetrics.Options{MaxRepairBytes: 1000})
 	content := day(1) + strings.Repeat("C1,T1,a,never\n", 50_000)
 	receipt, err := s.Upload(t.Context(), eventmetrics.File{Body: strings.NewReader(content)})
 	if err != nil || receipt.Batch.Failed != 50_000 {

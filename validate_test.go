@@ -6,10 +6,10 @@ import (
 	"testing"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/examples/customqueue"
-	"github.com/eventmetrics/eventmetrics/examples/customstore"
 	"github.com/eventmetrics/eventmetrics/httpapi"
 	"github.com/eventmetrics/eventmetrics/ingest"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
+	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
 func TestOptionsThatMakeNoSenseAreRefused(t *testing.T) {
@@ -18,7 +18,7 @@ func TestOptionsThatMakeNoSenseAreRefused(t *testing.T) {
 		"Schema":            {Schema: bad},
 		`Schemas["visits"]`: {Schemas: map[string]ingest.Schema{"visits": bad, "other": {}}},
 	} {
-		service := eventmetrics.New(customstore.New(), customqueue.New(nil), opts)
+		service := eventmetrics.New(memstore.New(), memqueue.New(nil), opts)
 		_, ofAPI := httpapi.New(service, &httpapi.Options{Authorize: httpapi.AllowAll})
 		for who, err := range map[string]error{"Validate": opts.Validate(), "Run": service.Run(t.Context()), "httpapi.New": ofAPI} {
 			var rule *ingest.RuleError

@@ -9,9 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/examples/customstore"
 	"github.com/eventmetrics/eventmetrics/httpapi"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
 // valuesOf returns some members of an answer.
@@ -87,7 +87,7 @@ func TestAFileThatIsThereIsAnsweredWithItsBatch(t *testing.T) {
 }
 
 // contested is a store whose every fingerprint another upload has.
-type contested struct{ *customstore.Store }
+type contested struct{ *memstore.Store }
 
 func (contested) Claim(context.Context, string, []store.Fingerprint) ([]string, error) {
 	return nil, store.ErrClaimed
@@ -97,7 +97,7 @@ func (contested) Claim(context.Context, string, []store.Fingerprint) ([]string, 
 type plain struct{ store.Store }
 
 func TestDuplicatesThatAreRefused(t *testing.T) {
-	a := start(t, setup{store: contested{customstore.New()}})
+	a := start(t, setup{store: contested{memstore.New()}})
 	for _, query := range []string{"", "?dedupe=occurrence"} {
 		res := a.csv("/uploads"+query, header+day8)
 		res.problem(t, http.StatusConflict, httpapi.CodeInFlight)
@@ -110,6 +110,6 @@ func TestDuplicatesThatAreRefused(t *testing.T) {
 	if body["limit_value"] != 1.0 {
 		t.Errorf("got %v", body)
 	}
-	a = start(t, setup{store: plain{customstore.New()}})
+	a = start(t, setup{store: plain{memstore.New()}})
 	a.csv("/uploads?dedupe=occurrence", header+day8).problem(t, http.StatusNotImplemented, httpapi.CodeUnsupported)
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/examples/customqueue"
-	"github.com/eventmetrics/eventmetrics/examples/customstore"
 	"github.com/eventmetrics/eventmetrics/httpapi"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
+	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
 // live is a handler in a bubble of synctest, where time passes at once.
@@ -29,7 +29,7 @@ type live struct {
 
 func newLive(t *testing.T) *live {
 	t.Helper()
-	l := &live{t: t, service: eventmetrics.New(customstore.New(), customqueue.New(nil), nil)}
+	l := &live{t: t, service: eventmetrics.New(memstore.New(), memqueue.New(nil), nil)}
 	var err error
 	if l.handler, err = httpapi.New(l.service, &httpapi.Options{Token: token}); err != nil {
 		t.Fatal(err)

@@ -10,12 +10,12 @@ import (
 	"testing"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/examples/customqueue"
-	"github.com/eventmetrics/eventmetrics/examples/customstore"
 	"github.com/eventmetrics/eventmetrics/httpapi"
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/queue"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
 // sick is a store and a queue that fail at everything.
@@ -133,7 +133,7 @@ func TestConflicts(t *testing.T) {
 
 // gate is a store that holds new batches back.
 type gate struct {
-	*customstore.Store
+	*memstore.Store
 	begun, open chan struct{}
 }
 
@@ -144,8 +144,8 @@ func (g *gate) Begin(ctx context.Context, id string) (store.Writer, error) {
 }
 
 func TestSameKeyAtTheSameTimeIsRefused(t *testing.T) {
-	g := &gate{customstore.New(), make(chan struct{}, 2), make(chan struct{})}
-	api, err := httpapi.New(eventmetrics.New(g, customqueue.New(nil), nil), &httpapi.Options{Authorize: httpapi.AllowAll})
+	g := &gate{memstore.New(), make(chan struct{}, 2), make(chan struct{})}
+	api, err := httpapi.New(eventmetrics.New(g, memqueue.New(nil), nil), &httpapi.Options{Authorize: httpapi.AllowAll})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/examples/customqueue"
-	"github.com/eventmetrics/eventmetrics/examples/customstore"
 	"github.com/eventmetrics/eventmetrics/httpapi"
 	"github.com/eventmetrics/eventmetrics/queue"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
+	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
 func TestBodyThatNeverComesHoldsNoConnection(t *testing.T) {
@@ -56,7 +56,7 @@ type fullQueue struct{ queue.Queue }
 func (fullQueue) Enqueue(context.Context, ...queue.Job) error { return errors.New("disk full") }
 
 func TestStoredBatchIsNamedWhateverBecomesOfItsJob(t *testing.T) {
-	service := eventmetrics.New(customstore.New(), fullQueue{customqueue.New(nil)}, nil)
+	service := eventmetrics.New(memstore.New(), fullQueue{memqueue.New(nil)}, nil)
 	api, err := httpapi.New(service, &httpapi.Options{Authorize: httpapi.AllowAll})
 	if err != nil {
 		t.Fatal(err)

@@ -16,11 +16,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/examples/customqueue"
-	"github.com/eventmetrics/eventmetrics/examples/customstore"
 	"github.com/eventmetrics/eventmetrics/httpapi"
 	"github.com/eventmetrics/eventmetrics/queue"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
 const (
@@ -34,7 +34,7 @@ type api struct {
 	url     string
 	handler *httpapi.Handler
 	service *eventmetrics.Service
-	store   *customstore.Store
+	store   *memstore.Store
 }
 
 type setup struct {
@@ -49,10 +49,10 @@ func start(t *testing.T, s setup) *api {
 	t.Helper()
 	a := &api{t: t}
 	if s.store == nil {
-		s.store = customstore.New()
+		s.store = memstore.New()
 	}
-	a.store, _ = s.store.(*customstore.Store)
-	q := customqueue.New(&customqueue.Options{Retry: queue.Retry{Base: time.Millisecond}})
+	a.store, _ = s.store.(*memstore.Store)
+	q := memqueue.New(&memqueue.Options{Retry: queue.Retry{Base: time.Millisecond}})
 	a.service = eventmetrics.New(s.store, q, &s.service)
 	if s.api.Token == "" && s.api.Authorize == nil {
 		s.api.Token = token

@@ -16,10 +16,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/examples/customqueue"
-	"github.com/eventmetrics/eventmetrics/examples/customstore"
 	"github.com/eventmetrics/eventmetrics/httpapi"
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
+	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
 func TestIntegritySaysWhatTheAuditsFound(t *testing.T) {
@@ -60,7 +60,7 @@ func TestIntegritySaysWhatTheAuditsFound(t *testing.T) {
 
 // wrongStore answers with other sums than its ledger has, or with an error.
 type wrongStore struct {
-	*customstore.Store
+	*memstore.Store
 	err error
 }
 
@@ -78,8 +78,8 @@ func (s *wrongStore) Daily(ctx context.Context, q metrics.Query) iter.Seq2[metri
 }
 
 func TestIntegrityNamesDaysWhoseSumIsWrong(t *testing.T) {
-	st := &wrongStore{Store: customstore.New()}
-	service := eventmetrics.New(st, customqueue.New(nil), &eventmetrics.Options{AuditEvery: -1})
+	st := &wrongStore{Store: memstore.New()}
+	service := eventmetrics.New(st, memqueue.New(nil), &eventmetrics.Options{AuditEvery: -1})
 	handler, err := httpapi.New(service, &httpapi.Options{Token: token})
 	if err != nil {
 		t.Fatal(err)

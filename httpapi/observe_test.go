@@ -20,7 +20,7 @@ import (
 
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/httpapi"
-	"github.com/eventmetrics/eventmetrics/internal/syncbuf"
+	"github.com/eventmetrics/eventmetrics/internal/test/syncbuf"
 )
 
 // requestIDs returns the request ids of the lines of a log by message.

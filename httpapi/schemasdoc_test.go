@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/eventmetrics/eventmetrics/internal/schemafile"
+	"github.com/eventmetrics/eventmetrics/ingest"
 )
 
 func TestTheErasureOfTheManualIsOne(t *testing.T) {
@@ -51,7 +51,7 @@ func TestTheSchemasOfTheManualAreRead(t *testing.T) {
 	if found == nil {
 		t.Fatal("there are none")
 	}
-	schemas, err := schemafile.Parse(found[1])
+	schemas, err := ingest.ParseSchemas(found[1])
 	if err != nil || len(schemas["visits"].Rules) != 3 {
 		t.Errorf("got %v, %v", schemas, err)
 	}

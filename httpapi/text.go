@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/eventmetrics/eventmetrics/internal/table"
+	"github.com/eventmetrics/eventmetrics/internal/text/texttable"
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
@@ -14,7 +14,7 @@ const defaultColumns = 80
 
 // encodeText draws a table with a row for each event type.
 func encodeText(a *answer) []byte {
-	t := table.Table{Uniques: a.Uniques, Compared: a.compares()}
+	t := texttable.Table{Uniques: a.Uniques, Compared: a.compares()}
 	var finalities []metrics.Finality
 	for group := range byStart(a.buckets) {
 		t.Dates = append(t.Dates, dateText(a, group[0].Start))
@@ -41,8 +41,8 @@ func encodeText(a *answer) []byte {
 }
 
 // textRows collects the buckets of each type and group.
-func textRows(a *answer, points int) []table.Row {
-	var rows []table.Row
+func textRows(a *answer, points int) []texttable.Row {
+	var rows []texttable.Row
 	var sums []*metrics.Bucket // of all points
 	place := map[string]int{}
 	point := -1
@@ -55,7 +55,7 @@ func textRows(a *answer, points int) []table.Row {
 			if !known {
 				at = len(rows)
 				place[name] = at
-				rows = append(rows, table.Row{Name: name, Counts: make([]int64, points)})
+				rows = append(rows, texttable.Row{Name: name, Counts: make([]int64, points)})
 				sums = append(sums, &metrics.Bucket{Subjects: &metrics.Sketch{}, PreviousSubjects: &metrics.Sketch{}})
 			}
 			rows[at].Counts[point] = b.Count

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventmetrics/eventmetrics/httpapi"
-	"github.com/eventmetrics/eventmetrics/ratelimit/memorylimiter"
+	"github.com/eventmetrics/eventmetrics/ratelimit/memlimiter"
 )
 
 const bad8 = ",T1,started,2025-11-08\nC1,T1,started,never\nC2,T1,started,never\n"
@@ -55,7 +55,7 @@ func TestUploadsWithTooManyErrorsAreRefused(t *testing.T) {
 }
 
 func TestADryRunStoresNothingAndCountsForTheLimit(t *testing.T) {
-	limiter, err := memorylimiter.New(&memorylimiter.Options{Limit: 2, Window: time.Hour})
+	limiter, err := memlimiter.New(&memlimiter.Options{Limit: 2, Window: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}

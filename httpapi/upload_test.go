@@ -16,7 +16,7 @@ import (
 
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/httpapi"
-	"github.com/eventmetrics/eventmetrics/ratelimit/memorylimiter"
+	"github.com/eventmetrics/eventmetrics/ratelimit/memlimiter"
 )
 
 func gzipped(content string) string {
@@ -154,7 +154,7 @@ func TestIdempotencyKey(t *testing.T) {
 }
 
 func TestUploadsAreLimitedByClient(t *testing.T) {
-	limiter, err := memorylimiter.New(&memorylimiter.Options{Limit: 1, Window: time.Hour})
+	limiter, err := memlimiter.New(&memlimiter.Options{Limit: 1, Window: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}

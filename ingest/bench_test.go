@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/ingest"
-	"github.com/eventmetrics/eventmetrics/internal/gen"
+	"github.com/eventmetrics/eventmetrics/internal/test/eventgen"
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
@@ -18,7 +18,7 @@ const benchRows = 1_000_000
 // benchInput makes rows over 30 days and five event types.
 func benchInput(b *testing.B, quoted float64) []byte {
 	var buf bytes.Buffer
-	if _, err := gen.Write(&buf, &gen.Options{Rows: benchRows, Days: 30, Quoted: quoted}); err != nil {
+	if _, err := eventgen.Write(&buf, &eventgen.Options{Rows: benchRows, Days: 30, Quoted: quoted}); err != nil {
 		b.Fatal(err)
 	}
 	return buf.Bytes()

@@ -10,14 +10,14 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eventmetrics/eventmetrics/ingest"
-	"github.com/eventmetrics/eventmetrics/internal/gen"
+	"github.com/eventmetrics/eventmetrics/internal/test/eventgen"
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
 func TestPiecesAndPathDoNotMatter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var b bytes.Buffer
-		_, err := gen.Write(&b, &gen.Options{
+		_, err := eventgen.Write(&b, &eventgen.Options{
 			Seed: rapid.Uint64().Draw(t, "seed"), Rows: 200, Days: 9,
 			Quoted: rapid.Float64Range(0, 1).Draw(t, "quoted"), Broken: rapid.Float64Range(0, 0.5).Draw(t, "broken"),
 		})
@@ -30,7 +30,7 @@ func TestPiecesAndPathDoNotMatter(t *testing.T) {
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "inserts") {
 			i := rapid.IntRange(0, len(input)).Draw(t, "place")
-			if i > len(gen.Header)+1 {
+			if i > len(eventgen.Header)+1 {
 				input = input[:i] + messy().Draw(t, "mess") + input[i:]
 			}
 		}

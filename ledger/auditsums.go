@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/eventmetrics/eventmetrics/internal/clip"
+	"github.com/eventmetrics/eventmetrics/internal/text/clip"
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
 )

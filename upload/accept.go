@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"github.com/eventmetrics/eventmetrics/internal/clip"
+	"github.com/eventmetrics/eventmetrics/internal/text/clip"
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 

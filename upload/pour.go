@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/ingest"
-	"github.com/eventmetrics/eventmetrics/internal/clip"
+	"github.com/eventmetrics/eventmetrics/internal/text/clip"
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
 )

@@ -10,9 +10,9 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/eventmetrics/eventmetrics"
+	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/backends"
+	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/metricsserver"
 	"github.com/eventmetrics/eventmetrics/httpapi"
-	"github.com/eventmetrics/eventmetrics/internal/ops"
-	"github.com/eventmetrics/eventmetrics/internal/wiring"
 	"github.com/eventmetrics/eventmetrics/ratelimit"
 )
 
@@ -21,8 +21,8 @@ type app struct {
 	config    *config
 	logger    *slog.Logger
 	generated bool // the token was made here
-	backends  *wiring.Backends
-	ops       *ops.Ops // nil if nobody is to see
+	backends  *backends.Backends
+	ops       *metricsserver.Ops // nil if nobody is to see
 	service   *eventmetrics.Service
 	api       *httpapi.Handler
 }
@@ -43,7 +43,7 @@ func open(ctx context.Context, c *config) (_ *app, err error) {
 	}
 	var meters metric.MeterProvider
 	if c.opsAddr != "" {
-		if a.ops, err = ops.New(a.backends.Store, a.backends.Queue); err != nil {
+		if a.ops, err = metricsserver.New(a.backends.Store, a.backends.Queue); err != nil {
 			return nil, err
 		}
 		meters = a.ops.MeterProvider()
@@ -77,8 +77,8 @@ func open(ctx context.Context, c *config) (_ *app, err error) {
 	return a, err
 }
 
-func (c *config) openBackends(ctx context.Context, logger *slog.Logger) (*wiring.Backends, error) {
-	return wiring.Open(ctx, &wiring.Options{
+func (c *config) openBackends(ctx context.Context, logger *slog.Logger) (*backends.Backends, error) {
+	return backends.Open(ctx, &backends.Options{
 		MongoURI: c.mongoURI,
 		RedisURL: c.redisURL,
 		DataDir:  c.dataDir,

@@ -11,9 +11,8 @@ import (
 	"time"
 
 	"github.com/eventmetrics/eventmetrics"
+	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/settings"
 	"github.com/eventmetrics/eventmetrics/ingest"
-	"github.com/eventmetrics/eventmetrics/internal/schemafile"
-	"github.com/eventmetrics/eventmetrics/internal/settings"
 	"github.com/eventmetrics/eventmetrics/ratelimit"
 	"github.com/eventmetrics/eventmetrics/store/mongostore"
 )
@@ -109,7 +108,7 @@ func (c *config) readSchemas(file string) error {
 	if err != nil {
 		return err
 	}
-	c.schemas, err = schemafile.Parse(text)
+	c.schemas, err = ingest.ParseSchemas(text)
 	return err
 }
 

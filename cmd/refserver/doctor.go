@@ -7,20 +7,20 @@ import (
 	"net"
 	"strconv"
 
-	"github.com/eventmetrics/eventmetrics/internal/doctor"
-	"github.com/eventmetrics/eventmetrics/internal/terminal"
+	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/cli"
+	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/doctor"
 )
 
 // examine checks what the server would be told, and what that names.
-func examine(ctx context.Context, t *terminal.Terminal, args []string) error {
+func examine(ctx context.Context, t *cli.Terminal, args []string) error {
 	c, err := load(args, t.Getenv)
 	if errors.Is(err, flag.ErrHelp) {
 		return err
 	}
 	if err != nil {
-		return terminal.Doctor(ctx, t, err, nil)
+		return cli.Doctor(ctx, t, err, nil)
 	}
-	return terminal.Doctor(ctx, t, nil, &doctor.Options{
+	return cli.Doctor(ctx, t, nil, &doctor.Options{
 		MongoURI: c.mongoURI, RedisURL: c.redisURL, DataDir: c.dataDir,
 		Address: net.JoinHostPort(c.host, strconv.Itoa(c.port)), OpsAddress: c.opsAddr,
 		Token: c.token, MaxUploadBytes: c.maxUploadBytes,

@@ -14,8 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/eventmetrics/eventmetrics/internal/testenv"
-	"github.com/eventmetrics/eventmetrics/internal/wiring"
+	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/backends"
+	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 
@@ -84,7 +84,7 @@ func TestDoctorMakesNothing(t *testing.T) {
 func TestDoctorLooksAtFilesThatNobodyUses(t *testing.T) {
 	t.Chdir(t.TempDir())
 	dir := t.TempDir()
-	b, err := wiring.Open(t.Context(), &wiring.Options{DataDir: dir, Workers: 1})
+	b, err := backends.Open(t.Context(), &backends.Options{DataDir: dir, Workers: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/eventmetrics/eventmetrics/internal/legacy"
-	"github.com/eventmetrics/eventmetrics/internal/settings"
-	"github.com/eventmetrics/eventmetrics/internal/terminal"
+	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/cli"
+	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/legacy"
+	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/settings"
 	"github.com/eventmetrics/eventmetrics/store/mongostore"
 )
 
@@ -37,7 +37,7 @@ func loadImport(args []string, getenv func(string) string) (*importConfig, error
 }
 
 // importLegacy brings over the data of the original service.
-func importLegacy(ctx context.Context, t *terminal.Terminal, args []string) error {
+func importLegacy(ctx context.Context, t *cli.Terminal, args []string) error {
 	c, err := loadImport(args, t.Getenv)
 	if err != nil {
 		return misconfigured(err)

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eventmetrics/eventmetrics/internal/testenv"
+	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
 )
 
 const aged = header + "C1,T1,aged,2025-12-11T09:00:00Z\nC2,T1,aged,2025-12-11T09:00:00Z\nC1,T2,aged,2025-12-12T09:00:00Z\nC3,T2,aged,never\n"

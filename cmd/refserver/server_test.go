@@ -21,7 +21,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/eventmetrics/eventmetrics/internal/gen"
+	"github.com/eventmetrics/eventmetrics/internal/test/eventgen"
 )
 
 // TestMain runs the server instead of the tests in a child process.
@@ -265,7 +265,7 @@ func TestKillDuringUploadAndProcessing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	oracle, err := gen.Write(f, &gen.Options{Rows: rows, Days: 2, Types: []string{"a"}, Broken: 0.01})
+	oracle, err := eventgen.Write(f, &eventgen.Options{Rows: rows, Days: 2, Types: []string{"a"}, Broken: 0.01})
 	if err != nil {
 		t.Fatal(err)
 	}

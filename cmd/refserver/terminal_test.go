@@ -16,13 +16,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/eventmetrics/eventmetrics/internal/syncbuf"
-	"github.com/eventmetrics/eventmetrics/internal/terminal"
+	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/cli"
+	"github.com/eventmetrics/eventmetrics/internal/test/syncbuf"
 )
 
 // quiet is a terminal without a screen, with these environment variables.
-func quiet(out io.Writer, pairs ...string) *terminal.Terminal {
-	return &terminal.Terminal{Out: out, Err: io.Discard, Getenv: env(pairs...)}
+func quiet(out io.Writer, pairs ...string) *cli.Terminal {
+	return &cli.Terminal{Out: out, Err: io.Discard, Getenv: env(pairs...)}
 }
 
 // person types commands against the server at url.
@@ -40,7 +40,7 @@ func (p *person) run(args ...string) error {
 }
 
 func (p *person) runUntil(ctx context.Context, args ...string) error {
-	return run(ctx, &terminal.Terminal{
+	return run(ctx, &cli.Terminal{
 		In: p.in, Out: &p.out, Err: &p.err, Getenv: env("REFSERVER_URL", p.url, "ADMIN_TOKEN", "secret"),
 		Columns: func(io.Writer) int { return p.columns },
 	}, args)

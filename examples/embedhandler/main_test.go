@@ -8,12 +8,12 @@ import (
 	"strings"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/examples/customqueue"
-	"github.com/eventmetrics/eventmetrics/examples/customstore"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
+	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
 func Example() {
-	service := eventmetrics.New(customstore.New(), customqueue.New(nil), nil)
+	service := eventmetrics.New(memstore.New(), memqueue.New(nil), nil)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); _ = service.Run(ctx) }()

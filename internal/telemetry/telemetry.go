@@ -12,7 +12,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/eventmetrics/eventmetrics/internal/clip"
+	"github.com/eventmetrics/eventmetrics/internal/text/clip"
 	"github.com/eventmetrics/eventmetrics/store"
 )
 

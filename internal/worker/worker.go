@@ -8,8 +8,8 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/eventmetrics/eventmetrics/internal/clip"
 	"github.com/eventmetrics/eventmetrics/internal/telemetry"
+	"github.com/eventmetrics/eventmetrics/internal/text/clip"
 	"github.com/eventmetrics/eventmetrics/ledger"
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/queue"

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eventmetrics/eventmetrics/examples/customqueue"
 	"github.com/eventmetrics/eventmetrics/queue"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 )
 
 // recorder stands in for a *testing.T and keeps what a check says.
@@ -61,7 +61,7 @@ func observe(t *testing.T, c check, h Harness) []string {
 }
 
 func sound(s Settings) queue.Queue {
-	return customqueue.New(&customqueue.Options{
+	return memqueue.New(&memqueue.Options{
 		Workers:      s.Workers,
 		Retry:        s.Retry,
 		DrainTimeout: s.DrainTimeout,

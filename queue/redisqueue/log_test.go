@@ -4,7 +4,7 @@ import (
 	"log/slog"
 	"strings"
 
-	"github.com/eventmetrics/eventmetrics/internal/syncbuf"
+	"github.com/eventmetrics/eventmetrics/internal/test/syncbuf"
 )
 
 // lines is a log that goroutines share.

@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/eventmetrics/eventmetrics/internal/testenv"
+	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 

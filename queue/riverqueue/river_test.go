@@ -14,7 +14,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"go.uber.org/goleak"
 
-	"github.com/eventmetrics/eventmetrics/internal/syncbuf"
+	"github.com/eventmetrics/eventmetrics/internal/test/syncbuf"
 	"github.com/eventmetrics/eventmetrics/queue"
 	"github.com/eventmetrics/eventmetrics/queue/riverqueue"
 )

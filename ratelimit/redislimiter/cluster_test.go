@@ -10,7 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/eventmetrics/eventmetrics/internal/testenv"
+	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
 	"github.com/eventmetrics/eventmetrics/ratelimit"
 	"github.com/eventmetrics/eventmetrics/ratelimit/ratelimittest"
 	"github.com/eventmetrics/eventmetrics/ratelimit/redislimiter"

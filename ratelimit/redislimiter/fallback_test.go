@@ -10,9 +10,9 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/eventmetrics/eventmetrics/internal/testenv"
+	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
 	"github.com/eventmetrics/eventmetrics/ratelimit"
-	"github.com/eventmetrics/eventmetrics/ratelimit/memorylimiter"
+	"github.com/eventmetrics/eventmetrics/ratelimit/memlimiter"
 	"github.com/eventmetrics/eventmetrics/ratelimit/redislimiter"
 )
 
@@ -38,7 +38,7 @@ type fallback struct {
 
 func newFallback(t testing.TB, url string, pause time.Duration) *fallback {
 	t.Helper()
-	memory, err := memorylimiter.New(&memorylimiter.Options{Limit: local, Window: time.Hour})
+	memory, err := memlimiter.New(&memlimiter.Options{Limit: local, Window: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,9 +16,9 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
-	"github.com/eventmetrics/eventmetrics/internal/testenv"
+	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
 	"github.com/eventmetrics/eventmetrics/ratelimit"
-	"github.com/eventmetrics/eventmetrics/ratelimit/memorylimiter"
+	"github.com/eventmetrics/eventmetrics/ratelimit/memlimiter"
 	"github.com/eventmetrics/eventmetrics/ratelimit/ratelimittest"
 	"github.com/eventmetrics/eventmetrics/ratelimit/redislimiter"
 )
@@ -38,7 +38,7 @@ func ExampleOpen() {
 		panic(err)
 	}
 	defer shared.Close()
-	local, err := memorylimiter.New(&memorylimiter.Options{Limit: opts.Limit, Window: opts.Window})
+	local, err := memlimiter.New(&memlimiter.Options{Limit: opts.Limit, Window: opts.Window})
 	if err != nil {
 		panic(err)
 	}

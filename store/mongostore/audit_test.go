@@ -8,10 +8,10 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/examples/customqueue"
-	"github.com/eventmetrics/eventmetrics/internal/audittest"
-	"github.com/eventmetrics/eventmetrics/internal/testenv"
+	"github.com/eventmetrics/eventmetrics/internal/test/audittest"
+	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 )
 
 func TestAuditsRaiseNoFalseAlarm(t *testing.T) {
@@ -30,7 +30,7 @@ func TestAuditFindsASumThatWasTamperedWith(t *testing.T) {
 		t.Fatal(err)
 	}
 	fresh := opened(t, uri) // the other one has the day in memory
-	all, err := eventmetrics.New(fresh, customqueue.New(nil), nil).Audit(t.Context())
+	all, err := eventmetrics.New(fresh, memqueue.New(nil), nil).Audit(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,11 +44,11 @@ func TestAuditFindsASumThatWasTamperedWith(t *testing.T) {
 	if d := cmp.Diff(want, all.WrongDays); d != "" || all.OK {
 		t.Errorf("ok %t, %s", all.OK, d)
 	}
-	report, err := eventmetrics.New(fresh, customqueue.New(nil), nil).Reprocess(t.Context())
+	report, err := eventmetrics.New(fresh, memqueue.New(nil), nil).Reprocess(t.Context())
 	if d := cmp.Diff(want, report.WrongDays); d != "" || err != nil || !report.Rebuilt {
 		t.Errorf("Reprocess: rebuilt %t, %v, %s", report.Rebuilt, err, d)
 	}
-	if all, err = eventmetrics.New(fresh, customqueue.New(nil), nil).Audit(t.Context()); err != nil || !all.OK {
+	if all, err = eventmetrics.New(fresh, memqueue.New(nil), nil).Audit(t.Context()); err != nil || !all.OK {
 		t.Errorf("after Reprocess: ok %t, %v", all.OK, err)
 	}
 	dailyIs(t, fresh, metrics.Merge(right))

@@ -24,8 +24,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventmetrics/eventmetrics/ingest"
-	"github.com/eventmetrics/eventmetrics/internal/gen"
-	"github.com/eventmetrics/eventmetrics/internal/testenv"
+	"github.com/eventmetrics/eventmetrics/internal/test/eventgen"
+	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/mongostore"
@@ -45,7 +45,7 @@ const (
 func benchFile(tb testing.TB) []byte {
 	tb.Helper()
 	var file bytes.Buffer
-	if _, err := gen.Write(&file, &gen.Options{Rows: benchRows, Days: 30}); err != nil {
+	if _, err := eventgen.Write(&file, &eventgen.Options{Rows: benchRows, Days: 30}); err != nil {
 		tb.Fatal(err)
 	}
 	return file.Bytes()

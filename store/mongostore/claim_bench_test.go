@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eventmetrics/eventmetrics/internal/testenv"
+	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/mongostore"
 )

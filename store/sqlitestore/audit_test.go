@@ -8,9 +8,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/examples/customqueue"
-	"github.com/eventmetrics/eventmetrics/internal/audittest"
+	"github.com/eventmetrics/eventmetrics/internal/test/audittest"
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 )
 
 func TestAuditsRaiseNoFalseAlarm(t *testing.T) {
@@ -59,7 +59,7 @@ func TestAuditFindsSumsThatWereTamperedWith(t *testing.T) {
 			if _, err := db.ExecContext(t.Context(), "UPDATE "+tc.table+" SET "+tc.column+" = ? WHERE day = ?", part, day); err != nil {
 				t.Fatal(err)
 			}
-			svc := eventmetrics.New(st, customqueue.New(nil), nil)
+			svc := eventmetrics.New(st, memqueue.New(nil), nil)
 			all, err := svc.Audit(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -90,11 +90,11 @@ func TestAuditFindsADayThatTheSumsLack(t *testing.T) {
 		t.Fatal(err)
 	}
 	execute(t, db, "DELETE FROM days WHERE day = 20001; DELETE FROM details WHERE day = 20001")
-	all, err := eventmetrics.New(st, customqueue.New(nil), nil).Audit(t.Context())
+	all, err := eventmetrics.New(st, memqueue.New(nil), nil).Audit(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := eventmetrics.New(st, customqueue.New(nil), nil).Reprocess(t.Context())
+	report, err := eventmetrics.New(st, memqueue.New(nil), nil).Reprocess(t.Context())
 	if d := cmp.Diff(all.WrongDays, report.WrongDays); d != "" || err != nil || !report.Rebuilt {
 		t.Errorf("Reprocess: rebuilt %t, %v, %s", report.Rebuilt, err, d)
 	}
@@ -126,7 +126,7 @@ func TestAuditGoesOnBehindWhatCannotBeRead(t *testing.T) {
 				}
 			}
 			execute(t, db, tc.damage)
-			svc := eventmetrics.New(st, customqueue.New(nil), nil)
+			svc := eventmetrics.New(st, memqueue.New(nil), nil)
 			pass := func() eventmetrics.Integrity {
 				for before := svc.Integrity().Days.Complete; ; {
 					all, err := svc.Audit(t.Context())

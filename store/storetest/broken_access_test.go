@@ -7,9 +7,9 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"github.com/eventmetrics/eventmetrics/examples/customstore"
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
 func brokenIterators() []broken {
@@ -210,7 +210,7 @@ func brokenReopens() []broken {
 	ledger := "the ledger survives the process"
 	return []broken{
 		{"loses everything with the process", "what was committed survives the process", "batch not found", func(p *patched) {
-			p.reopen = func() store.Store { return customstore.New() }
+			p.reopen = func() store.Store { return memstore.New() }
 		}},
 		{"loses the cause of a failure with the process", "what was committed survives the process", "Cause: want", func(p *patched) {
 			p.reopen = func() store.Store {

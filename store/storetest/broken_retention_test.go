@@ -8,9 +8,9 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/eventmetrics/eventmetrics/examples/customstore"
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
 func brokenForgetters() []broken {
@@ -69,7 +69,7 @@ func brokenForgetters() []broken {
 			}
 		}},
 		{"loses the counts of forgotten batches with the process", survives, "loss of the process", func(p *patched) {
-			p.reopen = func() store.Store { return customstore.New() }
+			p.reopen = func() store.Store { return memstore.New() }
 		}},
 	}
 }

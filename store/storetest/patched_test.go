@@ -7,14 +7,14 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/eventmetrics/eventmetrics/examples/customstore"
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
 // patched is a sound store of which single methods are replaced.
 type patched struct {
-	*customstore.Store
+	*memstore.Store
 	writer       func(ctx context.Context, id string, w *patchedWriter) error
 	batch        func(ctx context.Context, id string) (store.Batch, error)
 	batches      func(ctx context.Context, q store.BatchQuery) ([]store.Batch, error)
@@ -41,7 +41,7 @@ type patched struct {
 }
 
 func newPatched() *patched {
-	st := customstore.New()
+	st := memstore.New()
 	return &patched{
 		Store:        st,
 		batch:        st.Batch,

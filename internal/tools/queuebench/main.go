@@ -17,7 +17,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/eventmetrics/eventmetrics/internal/testenv"
+	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
 )
 
 // backend is a queue under test. A job is a number.

@@ -1,0 +1,86 @@
+package metricsserver
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/eventmetrics/eventmetrics/queue"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// patience is how long a scrape waits for a backend: less than Prometheus
+// waits for the scrape.
+const patience = 4 * time.Second
+
+// upDesc describes whether a backend answers. That one does not is a number,
+// not an error: all other metrics are there during an outage.
+func upDesc(backend string) *prometheus.Desc {
+	return prometheus.NewDesc("eventmetrics_backend_up", "Whether the backend answers.", nil, prometheus.Labels{"backend": backend})
+}
+
+func up(desc *prometheus.Desc, err error) prometheus.Metric {
+	value := 1.0
+	if err != nil {
+		value = 0
+	}
+	return prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value)
+}
+
+// queueCollector reads the numbers of the queue when it is asked for them.
+type queueCollector struct {
+	queue            queue.Queue
+	jobs, oldest, up *prometheus.Desc
+}
+
+func newQueueCollector(q queue.Queue) queueCollector {
+	return queueCollector{
+		queue:  q,
+		jobs:   prometheus.NewDesc("eventmetrics_queue_jobs", "Jobs of the queue by state.", []string{"state"}, nil),
+		oldest: prometheus.NewDesc("eventmetrics_queue_oldest_waiting_seconds", "Age of the job that has waited longest.", nil, nil),
+		up:     upDesc("queue"),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c queueCollector) Describe(out chan<- *prometheus.Desc) {
+	out <- c.jobs
+	out <- c.oldest
+	out <- c.up
+}
+
+// Collect implements prometheus.Collector.
+func (c queueCollector) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	stats, err := c.queue.Stats(ctx)
+	out <- up(c.up, err)
+	if err != nil {
+		return
+	}
+	for state, n := range map[string]int64{
+		"waiting": stats.Waiting, "delayed": stats.Delayed, "running": stats.Running, "dead": stats.Dead,
+	} {
+		out <- prometheus.MustNewConstMetric(c.jobs, prometheus.GaugeValue, float64(n), state)
+	}
+	out <- prometheus.MustNewConstMetric(c.oldest, prometheus.GaugeValue, stats.OldestWaiting.Seconds())
+}
+
+// storeCollector asks the store whether it is there.
+type storeCollector struct {
+	store store.Pinger
+	up    *prometheus.Desc
+}
+
+func newStoreCollector(p store.Pinger) storeCollector { return storeCollector{p, upDesc("store")} }
+
+// Describe implements prometheus.Collector.
+func (c storeCollector) Describe(out chan<- *prometheus.Desc) { out <- c.up }
+
+// Collect implements prometheus.Collector.
+func (c storeCollector) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	out <- up(c.up, c.store.Ping(ctx))
+}

@@ -1,0 +1,109 @@
+// Package audittest shows that audits raise no false alarm, whatever the store
+// and whatever goes on beside them.
+package audittest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics"
+	"github.com/eventmetrics/eventmetrics/queue"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// Beside makes rounds of audits while batches are uploaded, processed, sealed
+// and deleted, and reprocessed, n times on each of some goroutines, and
+// reports whatever the audits find. The store must be a [store.Sealer].
+func Beside(t *testing.T, st store.Store, n int) {
+	t.Helper()
+	q := memqueue.New(&memqueue.Options{Retry: queue.Retry{Base: time.Millisecond}})
+	svc := eventmetrics.New(st, q, &eventmetrics.Options{AuditEvery: -1, ReprocessEvery: -1, CleanupEvery: -1})
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var workers sync.WaitGroup
+	defer workers.Wait()
+	workers.Go(func() {
+		if err := svc.Run(ctx); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	var changes sync.WaitGroup
+	for worker := range 3 {
+		changes.Go(func() {
+			for i := range n {
+				if err := change(t.Context(), svc, st, worker, i); err != nil {
+					t.Errorf("change %d of %d: %v", i, worker, err)
+					return
+				}
+			}
+		})
+	}
+	over := make(chan struct{})
+	go func() {
+		changes.Wait()
+		close(over)
+	}()
+	rounds(t, svc, over)
+	stop()
+}
+
+// rounds makes rounds until over, and one more.
+func rounds(t *testing.T, svc *eventmetrics.Service, over <-chan struct{}) {
+	for last := false; !last; {
+		select {
+		case <-over:
+			last = true
+		default:
+		}
+		all, err := svc.Audit(t.Context())
+		if err != nil && !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("Audit: %v", err)
+		}
+		if !all.OK {
+			t.Errorf("a false alarm in round %d: %+v %+v %+v", all.Rounds, all.Drifts, all.Unreadable, all.WrongDays)
+			<-over
+			return
+		}
+		if last {
+			t.Logf("%d rounds looked at %d batches and %d days", all.Rounds, all.Total.Batches, all.Total.Days)
+		}
+	}
+}
+
+// change uploads and processes a batch on one of a few days, and then does
+// something else to it.
+func change(ctx context.Context, svc *eventmetrics.Service, st store.Store, worker, i int) error {
+	var content strings.Builder
+	content.WriteString("candidate_id,test_id,event_type,timestamp\n")
+	for row := range 20 {
+		fmt.Fprintf(&content, "C%d,T,type-%d,2025-11-%02dT%02d:00:00Z\n", row*(i+1), row%3, 1+(i+row/7)%4, row%24)
+	}
+	receipt, err := svc.Upload(ctx, eventmetrics.File{Body: strings.NewReader(content.String()), AllowDuplicate: true})
+	if err != nil {
+		return err
+	}
+	id := receipt.Batch.ID
+	if err := svc.Process(ctx, id); err != nil {
+		return err
+	}
+	if _, err := svc.Wait(ctx, id); err != nil {
+		return err
+	}
+	switch (worker + i) % 4 {
+	case 0:
+		sealer, _ := store.As[store.Sealer](st)
+		return sealer.Seal(ctx, id)
+	case 1:
+		return nil
+	case 2:
+		_, err := svc.Reprocess(ctx)
+		return err
+	}
+	return svc.DeleteBatch(ctx, id)
+}

@@ -1,0 +1,112 @@
+package memlimiter
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ulule/limiter/v3/drivers/store/memory"
+)
+
+// keyring holds the counters of all keys in two generations. A key that is
+// asked for is in the young one. When that is full, or a window has passed, it
+// becomes the old one, and the old one is dropped whole. A counter in it was
+// last used more than a window ago, unless the keyring was full.
+//
+// The library's own cleaner is not used: its goroutine ends only when the
+// garbage collector finds the cache unused, it lets the cache grow without
+// bound between runs, and a request that meets it can lose its count.
+type keyring struct {
+	room   int64 // keys per generation
+	window time.Duration
+
+	mu         sync.RWMutex // held for writing by turn
+	young, old *memory.CacheWrapper
+	turned     time.Time
+	size       atomic.Int64 // keys in young
+}
+
+func (k *keyring) init(room int64, window time.Duration) {
+	k.room, k.window = room, window
+	k.young, k.old = newCache(), newCache()
+	k.turned = time.Now()
+}
+
+// newCache returns a cache without a cleaner.
+func newCache() *memory.CacheWrapper { return memory.NewCache(0) }
+
+// count adds a request to key and returns the number in its window, and the
+// time until that ends.
+func (k *keyring) count(key string) (n int64, left time.Duration) {
+	k.mu.RLock()
+	if k.isDue() {
+		k.mu.RUnlock()
+		k.turn()
+		k.mu.RLock()
+	}
+	defer k.mu.RUnlock()
+	n, left = k.increment(k.counter(key))
+	if left > k.window {
+		// The clock was set back. Without this, the key would be counted in
+		// the old window until the clock is where it was.
+		k.young.Store(key, &memory.Counter{})
+		n, left = k.increment(k.counter(key))
+	}
+	return n, min(max(1, left), k.window)
+}
+
+// increment asks for a window that ends one nanosecond early, because the
+// library counts the instant of the end to the window, so that a client that
+// waits as told would come too early.
+func (k *keyring) increment(c *memory.Counter) (int64, time.Duration) {
+	n, last := c.Increment(1, time.Now().Add(k.window).UnixNano()-1)
+	return n, time.Duration(last + 1 - time.Now().UnixNano())
+}
+
+// counter returns the counter of key, from now on in the young generation.
+func (k *keyring) counter(key string) *memory.Counter {
+	if c, ok := k.young.Load(key); ok {
+		return c
+	}
+	c, ok := k.old.Load(key)
+	if !ok {
+		c = &memory.Counter{}
+	}
+	c, loaded := k.young.LoadOrStore(key, c)
+	if !loaded {
+		k.size.Add(1)
+	}
+	return c
+}
+
+// isDue reports whether it is time for turn. The caller holds mu.
+func (k *keyring) isDue() bool {
+	return k.size.Load() >= k.room || time.Since(k.turned) >= k.window
+}
+
+// turn makes the young generation the old one.
+func (k *keyring) turn() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.isDue() {
+		return // another goroutine was first
+	}
+	k.old, k.young = k.young, newCache()
+	k.turned = time.Now()
+	k.size.Store(0)
+}
+
+// maxKey is the length of the longest key that is stored as it is, in bytes.
+const maxKey = 64
+
+// shorten bounds what a key takes. No key that is stored as it is looks like a
+// shortened one, which has more than maxKey bytes.
+func shorten(key string) string {
+	if len(key) <= maxKey {
+		return key
+	}
+	sum := sha256.Sum256([]byte(key))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
