@@ -14,7 +14,7 @@ type (
 	Preview            = upload.Preview
 	ErrorGroup         = upload.ErrorGroup
 	Change             = upload.Change
-	Repairs            = upload.Repairs
+	RepairStatus       = upload.RepairStatus
 	Tolerance          = upload.Tolerance
 	ToleranceError     = upload.ToleranceError
 	RejectedError      = upload.RejectedError
@@ -31,7 +31,7 @@ type (
 	Unreadable         = ledger.Unreadable
 	WrongDay           = ledger.WrongDay
 	Retention          = retention.Policy
-	Retained           = retention.Result
+	RetentionReport    = retention.Report
 	Erasure            = retention.Erasure
 	ErasedCounts       = retention.ErasedCounts
 	ErasureReceipt     = retention.ErasureReceipt

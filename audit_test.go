@@ -118,7 +118,7 @@ func TestAuditOfSealedBatches(t *testing.T) {
 		if !ok {
 			t.Fatal("the store is no Sealer")
 		}
-		if err := sealer.Seal(t.Context(), id); err != nil {
+		if err := sealer.PurgeEvents(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
 		ids = append(ids, id)
@@ -138,7 +138,7 @@ type spoilt struct {
 	*memstore.Store
 	events       func(id string) error
 	contribution func(id string)
-	daily        func(q metrics.Query, all metrics.Contribution) metrics.Contribution
+	daily        func(q metrics.Filter, all metrics.Contribution) metrics.Contribution
 }
 
 func (s *spoilt) Events(ctx context.Context, id string) iter.Seq2[metrics.Event, error] {
@@ -155,13 +155,13 @@ func (s *spoilt) Contribution(ctx context.Context, id string) (metrics.Contribut
 	return s.Store.Contribution(ctx, id)
 }
 
-func (s *spoilt) Daily(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
+func (s *spoilt) DayCounts(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
 	if s.daily == nil {
-		return s.Store.Daily(ctx, q)
+		return s.Store.DayCounts(ctx, q)
 	}
-	return func(yield func(metrics.Daily, error) bool) {
+	return func(yield func(metrics.DayCount, error) bool) {
 		var all metrics.Contribution
-		for d := range s.Store.Daily(ctx, q) {
+		for d := range s.Store.DayCounts(ctx, q) {
 			all = append(all, d)
 		}
 		for _, d := range s.daily(q, all) {
@@ -195,7 +195,7 @@ func TestBatchThatCannotBeReadIsAFinding(t *testing.T) {
 func TestBatchThatChangesMeanwhileIsNoFinding(t *testing.T) {
 	for name, change := range map[string]func(ctx context.Context, st *memstore.Store, id string) error{
 		"deleted": func(ctx context.Context, st *memstore.Store, id string) error { return st.DeleteBatch(ctx, id) },
-		"sealed":  func(ctx context.Context, st *memstore.Store, id string) error { return st.Seal(ctx, id) },
+		"sealed":  func(ctx context.Context, st *memstore.Store, id string) error { return st.PurgeEvents(ctx, id) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			st := &spoilt{Store: memstore.New()}
@@ -241,34 +241,34 @@ func TestWrongSumsCountOnlyIfTheyStay(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		name  string
-		spoil func(look int64, q metrics.Query, all metrics.Contribution) metrics.Contribution
+		spoil func(look int64, q metrics.Filter, all metrics.Contribution) metrics.Contribution
 		wrong bool
 	}{
-		{"always", func(_ int64, q metrics.Query, all metrics.Contribution) metrics.Contribution {
+		{"always", func(_ int64, q metrics.Filter, all metrics.Contribution) metrics.Contribution {
 			if q.AsOf.IsZero() {
 				return more(all, 1)
 			}
 			return all
 		}, true},
-		{"only the counts that are asked for alone", func(_ int64, q metrics.Query, all metrics.Contribution) metrics.Contribution {
+		{"only the counts that are asked for alone", func(_ int64, q metrics.Filter, all metrics.Contribution) metrics.Contribution {
 			if q.AsOf.IsZero() && !q.Slots {
 				return more(all, 1)
 			}
 			return all
 		}, true},
-		{"another each time", func(look int64, q metrics.Query, all metrics.Contribution) metrics.Contribution {
+		{"another each time", func(look int64, q metrics.Filter, all metrics.Contribution) metrics.Contribution {
 			if q.AsOf.IsZero() {
 				return more(all, look)
 			}
 			return all
 		}, false},
-		{"while the ledger changes", func(look int64, q metrics.Query, all metrics.Contribution) metrics.Contribution {
+		{"while the ledger changes", func(look int64, q metrics.Filter, all metrics.Contribution) metrics.Contribution {
 			if q.AsOf.IsZero() {
 				return more(all, 1_000)
 			}
 			return more(all, look)
 		}, false},
-		{"at first", func(look int64, q metrics.Query, all metrics.Contribution) metrics.Contribution {
+		{"at first", func(look int64, q metrics.Filter, all metrics.Contribution) metrics.Contribution {
 			if q.AsOf.IsZero() && look < 10 {
 				return more(all, 1)
 			}
@@ -280,7 +280,7 @@ func TestWrongSumsCountOnlyIfTheyStay(t *testing.T) {
 			r := newQuiet(t, st)
 			r.process(t, r.upload(t, day(2)).ID)
 			var look int64
-			st.daily = func(q metrics.Query, all metrics.Contribution) metrics.Contribution {
+			st.daily = func(q metrics.Filter, all metrics.Contribution) metrics.Contribution {
 				if look++; look <= 2 { // to find the day
 					return all
 				}

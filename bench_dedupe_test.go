@@ -57,7 +57,7 @@ func BenchmarkDedupe(all *testing.B) {
 					}
 					receipt, err := service.Upload(b.Context(), eventmetrics.File{Body: f, Dedupe: d, AllowDuplicate: true})
 					_ = f.Close()
-					if again := state == "again" && d != eventmetrics.DedupeNone; err != nil || again != (receipt.Batch.Duplicates == benchRows()) {
+					if again := state == "again" && d != eventmetrics.DedupeNone; err != nil || again != (receipt.Batch.DuplicateRows == benchRows()) {
 						b.Fatalf("%+v, %v", receipt.Batch, err)
 					}
 				}

@@ -213,8 +213,8 @@ func uploadFile(b *testing.B, service *eventmetrics.Service, path string) string
 	}
 	defer f.Close()
 	receipt, err := service.Upload(b.Context(), eventmetrics.File{Name: "events.csv", Body: f, AllowDuplicate: true})
-	if err != nil || receipt.Batch.Events != benchRows() {
-		b.Fatalf("%d events, %v", receipt.Batch.Events, err)
+	if err != nil || receipt.Batch.AcceptedRows != benchRows() {
+		b.Fatalf("%d events, %v", receipt.Batch.AcceptedRows, err)
 	}
 	return receipt.Batch.ID
 }

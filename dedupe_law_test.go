@@ -159,8 +159,8 @@ func (l *law) hold() {
 	l.check("all was sent")
 	gone := map[string]int{}
 	for k, i := range order {
-		if b := &receipts[k].Batch; b.Events+b.Duplicates != int64(len(l.files[i].rows)) {
-			l.t.Fatalf("file %d of %d rows has %d events and %d duplicates", i, len(l.files[i].rows), b.Events, b.Duplicates)
+		if b := &receipts[k].Batch; b.AcceptedRows+b.DuplicateRows != int64(len(l.files[i].rows)) {
+			l.t.Fatalf("file %d of %d rows has %d events and %d duplicates", i, len(l.files[i].rows), b.AcceptedRows, b.DuplicateRows)
 		}
 		if rapid.Bool().Draw(l.t, "delete") {
 			gone[receipts[k].Batch.ID] = i

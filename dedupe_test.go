@@ -46,7 +46,9 @@ var (
 )
 
 // numbers are accepted, rejected and duplicate rows.
-func numbers(b store.Batch) [3]int64 { return [3]int64{b.Events, b.Failed, b.Duplicates} }
+func numbers(b store.Batch) [3]int64 {
+	return [3]int64{b.AcceptedRows, b.RejectedRows, b.DuplicateRows}
+}
 
 func TestRowsOfAnIDAreTakenOnce(t *testing.T) {
 	const header = "event_id,candidate_id,test_id,event_type,timestamp\n"
@@ -109,7 +111,7 @@ func TestABatchOfDuplicatesAloneIsABatch(t *testing.T) {
 		t.Errorf("%s, duplicate of %q", d, receipt.DuplicateOf)
 	}
 	if b := r.process(t, receipt.Batch.ID); b.Status != store.Completed {
-		t.Errorf("it is %s: %s", b.Status, b.Cause)
+		t.Errorf("it is %s: %s", b.Status, b.LastError)
 	}
 	if d := cmp.Diff([]string{"2025-11-08 started 3"}, r.counts(t)); d != "" {
 		t.Error(d)
@@ -201,7 +203,7 @@ func TestRowsOfAnUnfinishedUploadAreInFlight(t *testing.T) {
 		}
 	}
 	allowed := r.send(t, header+"1,C1,T1,a,2025-11-08\n", func(f *eventmetrics.File) { f.AllowDuplicate = true })
-	if allowed.Batch.Events != 1 {
+	if allowed.Batch.AcceptedRows != 1 {
 		t.Errorf("allowed: %+v", allowed)
 	}
 	if err := w.Abort(t.Context()); err != nil {
@@ -218,7 +220,7 @@ func TestTheSameContentIsAnsweredWithItsBatch(t *testing.T) {
 	for name, change := range map[string]func(*eventmetrics.File){
 		"as before": nil, "without duplicate rows": byOccurrence,
 		"with a key":  func(f *eventmetrics.File) { f.IdempotencyKey = "k" },
-		"as a repair": func(f *eventmetrics.File) { f.Repairs = first.Batch.ID },
+		"as a repair": func(f *eventmetrics.File) { f.RepairOf = first.Batch.ID },
 	} {
 		again := r.send(t, content, change)
 		if again.DuplicateOf != first.Batch.ID {
@@ -244,13 +246,13 @@ func TestTheSameContentIsAnsweredWithItsBatch(t *testing.T) {
 		t.Error("under another schema it is a duplicate")
 	}
 	allowed := r.send(t, content, func(f *eventmetrics.File) { f.AllowDuplicate = true })
-	if allowed.DuplicateOf != "" || allowed.Batch.ID == first.Batch.ID || allowed.Batch.Events != 3 {
+	if allowed.DuplicateOf != "" || allowed.Batch.ID == first.Batch.ID || allowed.Batch.AcceptedRows != 3 {
 		t.Errorf("allowed: %+v", allowed)
 	}
 	if err := r.DeleteBatch(t.Context(), first.Batch.ID); err != nil {
 		t.Fatal(err)
 	}
-	if again := r.send(t, content, byOccurrence); again.DuplicateOf != "" || again.Batch.Duplicates != 0 {
+	if again := r.send(t, content, byOccurrence); again.DuplicateOf != "" || again.Batch.DuplicateRows != 0 {
 		t.Errorf("after its deletion: %+v", again)
 	}
 }
@@ -319,7 +321,7 @@ func ExampleFile_dedupe() {
 		receipt, err := service.Upload(context.Background(), eventmetrics.File{
 			Body: strings.NewReader(content), Dedupe: eventmetrics.DedupeOccurrence,
 		})
-		fmt.Println(receipt.Batch.Events, "new,", receipt.Batch.Duplicates, "there already", err)
+		fmt.Println(receipt.Batch.AcceptedRows, "new,", receipt.Batch.DuplicateRows, "there already", err)
 	}
 	// Output:
 	// 3 new, 0 there already <nil>

@@ -120,7 +120,7 @@ func TestFillingIsNoErrorAndSealedBatchesStay(t *testing.T) {
 	old := dimensional(st)
 	sealed := old.complete(t, header+"C1,T1,a,2025-11-08T09:00:00Z\n")
 	old.complete(t, header+"C1,T2,a,2025-11-08T09:00:00Z\n")
-	if err := st.Seal(t.Context(), sealed); err != nil {
+	if err := st.PurgeEvents(t.Context(), sealed); err != nil {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer

@@ -58,7 +58,7 @@ func TestADryRunTellsWhatWouldHappenAndWritesNothing(t *testing.T) {
 	dry := eventmetrics.New(readOnly{r.store, t}, r.queue, nil)
 	f := eventmetrics.File{
 		Body:           strings.NewReader(day(5) + "C1,T1,ended,2025-11-09\n,T1,a,2025-11-08\n" + badRow + badRow + "C1,,a,2025-11-08\n" + badRow),
-		IdempotencyKey: "k", Repairs: id, Tolerance: eventmetrics.Tolerance{MaxErrors: 5},
+		IdempotencyKey: "k", RepairOf: id, Tolerance: eventmetrics.Tolerance{MaxErrors: 5},
 	}
 	got, err := dry.DryRun(t.Context(), f)
 	if err != nil {
@@ -104,7 +104,7 @@ func TestADryRunIsRefusedAsTheUploadWouldBe(t *testing.T) {
 		{"no valid row", header + badRow, eventmetrics.File{}},
 		{"too many errors", day(1) + badRow, eventmetrics.File{Tolerance: eventmetrics.Tolerance{Strict: true}}},
 		{"too large", day(100), eventmetrics.File{}},
-		{"nothing repaired", day(1), eventmetrics.File{Repairs: "0199d2f8-0000-7000-8000-000000000000"}},
+		{"nothing repaired", day(1), eventmetrics.File{RepairOf: "0199d2f8-0000-7000-8000-000000000000"}},
 	} {
 		tc.file.Body = strings.NewReader(tc.content)
 		_, got := dry.DryRun(t.Context(), tc.file)

@@ -104,7 +104,7 @@ func (m *mill) process(t *testing.T, id string) {
 		t.Fatal(err)
 	}
 	if b, err := m.Wait(t.Context(), id); err != nil || b.Status != store.Completed {
-		t.Fatalf("batch is %s (%s), %v", b.Status, b.Cause, err)
+		t.Fatalf("batch is %s (%s), %v", b.Status, b.LastError, err)
 	}
 }
 
@@ -112,7 +112,7 @@ func (m *mill) process(t *testing.T, id string) {
 func (m *mill) measured(t *testing.T) []byte {
 	t.Helper()
 	var all metrics.Contribution
-	for d, err := range m.store.Daily(t.Context(), metrics.Query{Slots: true, Subjects: true}) {
+	for d, err := range m.store.DayCounts(t.Context(), metrics.Filter{Slots: true, Subjects: true}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -137,7 +137,7 @@ func (m *mill) traces(t *testing.T, id, subject string) (found []string) {
 		}
 	}
 	var repair bytes.Buffer
-	for chunk, err := range m.Repair(t.Context(), id) {
+	for chunk, err := range m.RepairFile(t.Context(), id) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -430,7 +430,7 @@ func TestErasureClearsTexts(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, b := range batches {
-		left = append(left, string(b.Status)+" "+b.Cause)
+		left = append(left, string(b.Status)+" "+b.LastError)
 	}
 	slices.Sort(left)
 	want := []string{"failed erased", "failed erased", "failed no word of anybody", "failed of candidate-4711-of-northern", "no word of anybody", "of candidate-4711-of-northern"}

@@ -34,7 +34,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(receipt.Batch.Events, "accepted,", receipt.Batch.Failed, "rejected: line", receipt.Errors[0].Line, receipt.Errors[0].Code)
+	fmt.Println(receipt.Batch.AcceptedRows, "accepted,", receipt.Batch.RejectedRows, "rejected: line", receipt.Errors[0].Line, receipt.Errors[0].Code)
 	if err := service.Process(ctx, receipt.Batch.ID); err != nil {
 		fmt.Println(err)
 		return
@@ -113,14 +113,14 @@ func ExampleOptions_beforeAccept() {
 	})
 	file := exampleFile + "X4,T1,started,2025-11-08T19:00:00Z\n"
 	receipt, err := service.Upload(context.Background(), eventmetrics.File{Body: strings.NewReader(file)})
-	fmt.Println(receipt.Batch.Events, "accepted", err)
+	fmt.Println(receipt.Batch.AcceptedRows, "accepted", err)
 	fmt.Println(receipt.Errors[1].Row, receipt.Errors[1].Code, receipt.Errors[1].Message)
 	// Output:
 	// 2 accepted <nil>
 	// 4 rejected candidate_id does not begin with C
 }
 
-func ExampleService_Retain() {
+func ExampleService_ApplyRetention() {
 	now := time.Date(2025, 11, 9, 0, 0, 0, 0, time.UTC)
 	service := eventmetrics.New(memstore.New(), memqueue.New(nil), &eventmetrics.Options{
 		Retention: eventmetrics.Retention{Rejected: 30 * 24 * time.Hour},
@@ -132,7 +132,7 @@ func ExampleService_Retain() {
 	}
 	now = now.AddDate(0, 0, 31)
 	for _, dryRun := range []bool{true, false, true} {
-		r, err := service.Retain(ctx, dryRun)
+		r, err := service.ApplyRetention(ctx, dryRun)
 		fmt.Println("dry run:", dryRun, "rejected rows:", r.Rows, err)
 	}
 	// Output:
@@ -180,7 +180,7 @@ func ExampleOptions_afterCompleted() {
 		return
 	}
 	b := <-told
-	fmt.Println(b.FileName, b.Status, b.Events)
+	fmt.Println(b.FileName, b.Status, b.AcceptedRows)
 	stop()
 	fmt.Println(<-done)
 	// Output:

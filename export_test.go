@@ -2,8 +2,8 @@ package eventmetrics
 
 import "github.com/eventmetrics/eventmetrics/internal/worker"
 
-// Origin and WithOrigin write and read queue.Job.Origin.
+// Origin and WithOrigin write and read queue.Job.Metadata.
 var (
-	Origin     = worker.Origin
-	WithOrigin = worker.WithOrigin
+	Metadata     = worker.Metadata
+	WithMetadata = worker.WithMetadata
 )

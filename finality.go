@@ -59,7 +59,7 @@ func (st *standing) look(ctx context.Context, series *metrics.Series) error {
 	}
 	for i := range asked {
 		q := asked[i].Query()
-		days, err := st.seals.Unsealed(ctx, q.From, q.To)
+		days, err := st.seals.UnpurgedDays(ctx, q.From, q.To)
 		if err != nil {
 			return err
 		}

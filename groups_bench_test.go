@@ -72,7 +72,7 @@ func pendingOf(b *testing.B, st *sqlitestore.Store, id string) metrics.Contribut
 		}
 		text = append(text, chunk...)
 	}
-	c, err := metrics.DecodeContribution(text, metrics.Query{Slots: true, Subjects: true, Groups: true})
+	c, err := metrics.DecodeContribution(text, metrics.Filter{Slots: true, Subjects: true, Groups: true})
 	if err != nil {
 		b.Fatal(err)
 	}

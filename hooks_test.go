@@ -69,7 +69,7 @@ func TestAfterCompletedIsToldOfCompletedBatches(t *testing.T) {
 	told := make(chan store.Batch, 10)
 	r := hooked(t, memstore.New(), eventmetrics.Options{AfterCompleted: func(_ context.Context, b store.Batch) {
 		told <- b
-		if b.Events == 2 {
+		if b.AcceptedRows == 2 {
 			panic("hook")
 		}
 	}})
@@ -77,9 +77,9 @@ func TestAfterCompletedIsToldOfCompletedBatches(t *testing.T) {
 	for n := 1; n <= 3; n++ {
 		id := r.upload(t, day(n)).ID
 		if b := r.process(t, id); b.Status != store.Completed {
-			t.Errorf("batch of %d events is %s: %s", n, b.Status, b.Cause)
+			t.Errorf("batch of %d events is %s: %s", n, b.Status, b.LastError)
 		}
-		if b := <-told; b.ID != id || b.Status != store.Completed || b.Events != int64(n) {
+		if b := <-told; b.ID != id || b.Status != store.Completed || b.AcceptedRows != int64(n) {
 			t.Errorf("told of %+v", b)
 		}
 	}
@@ -181,6 +181,6 @@ func TestAfterCompletedCutOffByAShutdownIsMadeAgain(t *testing.T) {
 	r.start(t)
 	poll(t, func() []int { return make([]int, len(calls)-1) })
 	if b := r.finish(t, id); b.Status != store.Completed {
-		t.Errorf("batch is %s: %s", b.Status, b.Cause)
+		t.Errorf("batch is %s: %s", b.Status, b.LastError)
 	}
 }

@@ -46,7 +46,7 @@ func (s *Service) observeCleanup(ctx context.Context, dryRun bool) (context.Cont
 	return ctx, func(p store.Pruned, err error) {
 		if !dryRun {
 			s.tel.Removed.Add(ctx, p.Batches, metric.WithAttributes(attribute.String("kind", "batch")))
-			s.tel.Removed.Add(ctx, p.Remainders, metric.WithAttributes(attribute.String("kind", "remainder")))
+			s.tel.Removed.Add(ctx, p.Unfinished, metric.WithAttributes(attribute.String("kind", "remainder")))
 		}
 		telemetry.End(span, telemetry.OutcomeOf(err), telemetry.FaultOf(err))
 	}

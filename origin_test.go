@@ -34,11 +34,11 @@ func TestOriginComesBack(t *testing.T) {
 		"an id that is not ASCII": {eventmetrics.WithRequestID(inTrace(t.Context()), "é"), parent},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := eventmetrics.Origin(tc.ctx)
+			got := eventmetrics.Metadata(tc.ctx)
 			if got != tc.want {
 				t.Fatalf("origin is %q, want %q", got, tc.want)
 			}
-			if again := eventmetrics.Origin(eventmetrics.WithOrigin(t.Context(), got)); again != got {
+			if again := eventmetrics.Metadata(eventmetrics.WithMetadata(t.Context(), got)); again != got {
 				t.Errorf("%q comes back as %q", got, again)
 			}
 		})
@@ -50,11 +50,11 @@ func TestOriginOfOthersIsHarmless(t *testing.T) {
 	piece := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"t=", "r=", " ", parent, parent + "-more", "t=00-", "abc"}))
 	rapid.Check(t, func(rt *rapid.T) {
 		s := strings.Join(rapid.SliceOfN(piece, 0, 5).Draw(rt, "origin"), "")
-		again := eventmetrics.Origin(eventmetrics.WithOrigin(t.Context(), s))
-		if err := (queue.Job{Kind: "test", ID: "1", Origin: again}).Validate(); err != nil {
+		again := eventmetrics.Metadata(eventmetrics.WithMetadata(t.Context(), s))
+		if err := (queue.Job{Kind: "test", ID: "1", Metadata: again}).Validate(); err != nil {
 			rt.Errorf("%q becomes %q: %v", s, again, err)
 		}
-		if third := eventmetrics.Origin(eventmetrics.WithOrigin(t.Context(), again)); third != again {
+		if third := eventmetrics.Metadata(eventmetrics.WithMetadata(t.Context(), again)); third != again {
 			rt.Errorf("%q becomes %q, then %q", s, again, third)
 		}
 	})

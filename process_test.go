@@ -87,7 +87,7 @@ func (f *flaky) set(fail int) {
 func TestBatchSurvivesTwoFailures(t *testing.T) {
 	r := newRig(t, &flaky{Store: memstore.New(), fail: 2}, true)
 	if b := r.process(t, r.upload(t, day(5)).ID); b.Status != store.Completed {
-		t.Errorf("batch is %s: %s", b.Status, b.Cause)
+		t.Errorf("batch is %s: %s", b.Status, b.LastError)
 	}
 	if d := cmp.Diff([]string{"2025-11-08 started 5"}, r.counts(t)); d != "" {
 		t.Error(d)
@@ -98,7 +98,7 @@ func TestAnOutageOfTheStoreCostsNoAttempt(t *testing.T) {
 	st := &flaky{Store: memstore.New(), fail: 4, err: store.ErrUnavailable} // one more than there are attempts
 	r := newRig(t, st, true)
 	if b := r.process(t, r.upload(t, day(5)).ID); b.Status != store.Completed {
-		t.Errorf("batch is %s: %s", b.Status, b.Cause)
+		t.Errorf("batch is %s: %s", b.Status, b.LastError)
 	}
 	if d := cmp.Diff([]string{"2025-11-08 started 5"}, r.counts(t)); d != "" {
 		t.Error(d)
@@ -109,13 +109,13 @@ func TestFailedBatchIsADeadLetterAndCanBeProcessedAgain(t *testing.T) {
 	st := &flaky{Store: memstore.New(), fail: -1}
 	r := newRig(t, st, true)
 	b := r.process(t, r.upload(t, day(5)).ID)
-	if b.Status != store.Failed || !strings.Contains(b.Cause, errFlaky.Error()) {
-		t.Fatalf("batch is %s: %q, want failed with the cause", b.Status, b.Cause)
+	if b.Status != store.Failed || !strings.Contains(b.LastError, errFlaky.Error()) {
+		t.Fatalf("batch is %s: %q, want failed with the cause", b.Status, b.LastError)
 	}
 	st.set(0)
 	again := r.process(t, b.ID) // at once, whether the queue has buried the job yet or not
 	if again.Status != store.Completed {
-		t.Fatalf("batch is %s: %s", again.Status, again.Cause)
+		t.Fatalf("batch is %s: %s", again.Status, again.LastError)
 	}
 	if d := cmp.Diff([]string{"2025-11-08 started 5"}, r.counts(t)); d != "" {
 		t.Error(d)
@@ -154,7 +154,7 @@ func TestReconcileFindsWhatACrashLeft(t *testing.T) {
 	r.start(t)
 	for _, b := range []store.Batch{lost, interrupted} {
 		if b := r.finish(t, b.ID); b.Status != store.Completed {
-			t.Errorf("batch is %s: %s", b.Status, b.Cause)
+			t.Errorf("batch is %s: %s", b.Status, b.LastError)
 		}
 	}
 	if d := cmp.Diff([]string{"2025-11-08 started 3"}, r.counts(t)); d != "" {

@@ -60,12 +60,12 @@ func (s *Service) answer(ctx context.Context, series *metrics.Series) (Answer, e
 	if err != nil {
 		return Answer{}, err
 	}
-	var before iter.Seq2[metrics.Daily, error]
+	var before iter.Seq2[metrics.DayCount, error]
 	if series.Compare != "" {
 		previous := series.Previous()
-		before = s.store.Daily(ctx, previous.Query())
+		before = s.store.DayCounts(ctx, previous.Query())
 	}
-	a, err := series.Answer(s.store.Daily(ctx, series.Query()), before)
+	a, err := series.Answer(s.store.DayCounts(ctx, series.Query()), before)
 	if err != nil {
 		return Answer{}, err
 	}

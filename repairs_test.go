@@ -16,22 +16,22 @@ func TestRepairsAreCountedAtTheirParent(t *testing.T) {
 	r := newRig(t, nil, false)
 	send := func(content, repairs string) store.Batch {
 		t.Helper()
-		receipt, err := r.Upload(t.Context(), eventmetrics.File{Body: strings.NewReader(content), Repairs: repairs})
+		receipt, err := r.Upload(t.Context(), eventmetrics.File{Body: strings.NewReader(content), RepairOf: repairs})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if receipt.Batch.Repairs != repairs {
-			t.Errorf("the batch repairs %q, want %q", receipt.Batch.Repairs, repairs)
+		if receipt.Batch.RepairOf != repairs {
+			t.Errorf("the batch repairs %q, want %q", receipt.Batch.RepairOf, repairs)
 		}
 		return receipt.Batch
 	}
 	open := func(b store.Batch) int64 {
 		t.Helper()
-		repairs, err := r.RepairsOf(t.Context(), b.ID)
+		repairs, err := r.RepairStatus(t.Context(), b.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return repairs.Open(b.Failed)
+		return repairs.Open(b.RejectedRows)
 	}
 	first := send(day(2)+strings.Repeat(badRow, 4), "")
 	repair := send(day(1)+strings.Repeat(badRow, 3), first.ID)
@@ -46,8 +46,8 @@ func TestRepairsAreCountedAtTheirParent(t *testing.T) {
 	if got := open(first); got != 0 {
 		t.Errorf("open are %d, want 0 and not less", got)
 	}
-	repairs, err := r.RepairsOf(t.Context(), first.ID)
-	want := eventmetrics.Repairs{Newest: []store.Batch{other, repair}, Batches: 2, Events: 10}
+	repairs, err := r.RepairStatus(t.Context(), first.ID)
+	want := eventmetrics.RepairStatus{Newest: []store.Batch{other, repair}, Batches: 2, AcceptedRows: 10}
 	slices.SortFunc(want.Newest, func(a, b store.Batch) int { return strings.Compare(b.ID, a.ID) }) // both may be of one millisecond
 	if d := cmp.Diff(want, repairs); d != "" || err != nil {
 		t.Errorf("%v: %s", err, d)
@@ -65,14 +65,14 @@ func TestAllRepairsCountAndTheNewestAreListed(t *testing.T) {
 	first := r.upload(t, day(1)+badRow)
 	const n = store.MaxLimit + 5
 	for range n {
-		f := eventmetrics.File{Body: strings.NewReader(day(2)), Repairs: first.ID, AllowDuplicate: true}
+		f := eventmetrics.File{Body: strings.NewReader(day(2)), RepairOf: first.ID, AllowDuplicate: true}
 		if _, err := r.Upload(t.Context(), f); err != nil {
 			t.Fatal(err)
 		}
 	}
-	got, err := r.RepairsOf(t.Context(), first.ID)
-	if err != nil || got.Batches != n || got.Events != 2*n || len(got.Newest) != 100 {
-		t.Errorf("%d batches with %d events, %d listed, %v", got.Batches, got.Events, len(got.Newest), err)
+	got, err := r.RepairStatus(t.Context(), first.ID)
+	if err != nil || got.Batches != n || got.AcceptedRows != 2*n || len(got.Newest) != 100 {
+		t.Errorf("%d batches with %d events, %d listed, %v", got.Batches, got.AcceptedRows, len(got.Newest), err)
 	}
 }
 
@@ -83,7 +83,7 @@ func TestOnlyWhatIsThereCanBeRepaired(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, id := range []string{first.ID, "0199d2f8-0000-7000-8000-000000000000", "../x", strings.Repeat("x", 100_000)} {
-		_, err := r.Upload(t.Context(), eventmetrics.File{Body: strings.NewReader(day(1)), Repairs: id})
+		_, err := r.Upload(t.Context(), eventmetrics.File{Body: strings.NewReader(day(1)), RepairOf: id})
 		if !errors.Is(err, eventmetrics.ErrNoOriginal) || errors.Is(err, store.ErrNotFound) || len(err.Error()) > 200 {
 			t.Errorf("%.50q: %v", id, err)
 		}

@@ -52,15 +52,15 @@ func newOldRig(t *testing.T, keep eventmetrics.Retention) (*rig, *clock) {
 
 // retain checks that a dry run tells what happens, and that nothing is left to
 // be done then.
-func (r *rig) retain(t *testing.T, want eventmetrics.Retained) {
+func (r *rig) retain(t *testing.T, want eventmetrics.RetentionReport) {
 	t.Helper()
 	again := want
 	again.Sealed, again.Events, again.Cleared, again.Rows, again.Forgotten, again.Dead = 0, 0, 0, 0, 0, 0
 	for _, run := range []struct {
 		dry  bool
-		want eventmetrics.Retained
+		want eventmetrics.RetentionReport
 	}{{true, want}, {true, want}, {false, want}, {false, again}} {
-		got, err := r.Retain(t.Context(), run.dry)
+		got, err := r.ApplyRetention(t.Context(), run.dry)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +81,7 @@ func (r *rig) eventsError(t *testing.T, id string) error {
 func (r *rig) repair(t *testing.T, id string) (string, error) {
 	t.Helper()
 	var all strings.Builder
-	for chunk, err := range r.Repair(t.Context(), id) {
+	for chunk, err := range r.RepairFile(t.Context(), id) {
 		if err != nil {
 			return all.String(), err
 		}
@@ -97,12 +97,12 @@ func TestRetentionPurgesEventsAndKeepsTheirCounts(t *testing.T) {
 	old, waiting := r.upload(t, oneRejected), r.upload(t, day(5))
 	r.process(t, old.ID)
 	c.pass(24 * time.Hour)
-	r.retain(t, eventmetrics.Retained{})
+	r.retain(t, eventmetrics.RetentionReport{})
 	c.pass(time.Millisecond)
 	young := r.upload(t, day(3))
 	r.process(t, young.ID)
-	r.retain(t, eventmetrics.Retained{Sealed: 1, Events: 1})
-	if err := r.eventsError(t, old.ID); !errors.Is(err, store.ErrPurged) {
+	r.retain(t, eventmetrics.RetentionReport{Sealed: 1, Events: 1})
+	if err := r.eventsError(t, old.ID); !errors.Is(err, store.ErrEventsPurged) {
 		t.Errorf("events of the old batch: %v, want ErrPurged", err)
 	}
 	for _, id := range []string{young.ID, waiting.ID} {
@@ -129,7 +129,7 @@ func TestRetentionDoesNotPurgeTheEventsOfADriftedBatch(t *testing.T) {
 	want := ledgerOf(t, r.store, b.ID)
 	tamper(t, r.store, b.ID, metrics.Merge(want, want))
 	c.pass(2 * time.Hour)
-	got, err := r.Retain(t.Context(), false)
+	got, err := r.ApplyRetention(t.Context(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestRetentionDoesNotPurgeTheEventsOfADriftedBatch(t *testing.T) {
 	if _, err := r.Reprocess(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r.retain(t, eventmetrics.Retained{Sealed: 1, Events: 3, Forgotten: 1})
+	r.retain(t, eventmetrics.RetentionReport{Sealed: 1, Events: 3, Forgotten: 1})
 	if d := cmp.Diff([]string{"2025-11-08 started 3"}, r.counts(t)); d != "" {
 		t.Error(d)
 	}
@@ -150,12 +150,12 @@ func TestRetentionRemovesRejectedRows(t *testing.T) {
 	completed, uploaded, clean := r.upload(t, oneRejected), r.upload(t, oneRejected), r.upload(t, day(1))
 	r.process(t, completed.ID)
 	c.pass(2 * time.Hour)
-	r.retain(t, eventmetrics.Retained{Cleared: 2, Rows: 2})
+	r.retain(t, eventmetrics.RetentionReport{Cleared: 2, Rows: 2})
 	for _, id := range []string{completed.ID, uploaded.ID} {
 		if text, err := r.repair(t, id); text != "" || !errors.Is(err, eventmetrics.ErrRowsPurged) {
 			t.Errorf("repair file: %q, %v, want ErrRowsPurged", text, err)
 		}
-		if b, err := r.Batch(t.Context(), id); err != nil || b.Failed != 1 {
+		if b, err := r.Batch(t.Context(), id); err != nil || b.RejectedRows != 1 {
 			t.Errorf("the batch does not tell of its rejected row: %+v, %v", b, err)
 		}
 	}
@@ -173,7 +173,7 @@ func TestRetentionForgetsBatches(t *testing.T) {
 	b := r.upload(t, oneRejected)
 	r.process(t, b.ID)
 	c.pass(2 * time.Hour)
-	r.retain(t, eventmetrics.Retained{Sealed: 1, Events: 1, Forgotten: 1})
+	r.retain(t, eventmetrics.RetentionReport{Sealed: 1, Events: 1, Forgotten: 1})
 	if _, err := r.Batch(t.Context(), b.ID); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("forgotten batch: %v, want ErrNotFound", err)
 	}
@@ -206,11 +206,11 @@ func TestRetentionDiscardsDeadLetters(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(30 * time.Minute)
-		r.retain(t, eventmetrics.Retained{})
+		r.retain(t, eventmetrics.RetentionReport{})
 		time.Sleep(time.Hour)
-		r.retain(t, eventmetrics.Retained{Dead: 1})
+		r.retain(t, eventmetrics.RetentionReport{Dead: 1})
 		after, err := r.Batch(t.Context(), b.ID)
-		if err != nil || after.Status != store.Failed || after.Cause != "it broke" {
+		if err != nil || after.Status != store.Failed || after.LastError != "it broke" {
 			t.Errorf("batch of the discarded job: %+v, %v", after, err)
 		}
 		if stats, err := q.Stats(t.Context()); err != nil || stats.Dead != 0 {
@@ -227,12 +227,12 @@ func TestRetentionNeedsAStoreThatCan(t *testing.T) {
 	plain := struct{ store.Store }{memstore.New()}
 	for _, keep := range []eventmetrics.Retention{{Events: 1}, {Rejected: 1}, {Batches: 1}} {
 		s := eventmetrics.New(plain, memqueue.New(nil), &eventmetrics.Options{Retention: keep})
-		if _, err := s.Retain(t.Context(), true); !errors.Is(err, eventmetrics.ErrUnsupported) {
+		if _, err := s.ApplyRetention(t.Context(), true); !errors.Is(err, eventmetrics.ErrUnsupported) {
 			t.Errorf("%+v: %v, want ErrUnsupported", keep, err)
 		}
 	}
 	s := eventmetrics.New(plain, memqueue.New(nil), nil)
-	if got, err := s.Retain(t.Context(), false); err != nil || !cmp.Equal(got, eventmetrics.Retained{}) {
+	if got, err := s.ApplyRetention(t.Context(), false); err != nil || !cmp.Equal(got, eventmetrics.RetentionReport{}) {
 		t.Errorf("without periods: %+v, %v", got, err)
 	}
 }
@@ -245,7 +245,7 @@ func TestRetentionIsScheduled(t *testing.T) {
 	s := eventmetrics.New(r.store, memqueue.New(nil), &eventmetrics.Options{Retention: eventmetrics.Retention{Events: time.Hour}, Now: c.Now})
 	(&rig{s, r.store, nil}).start(t) // does the tick gone by at its start
 	poll(t, func() []store.Batch {
-		if b, err := r.Batch(t.Context(), b.ID); err != nil || !b.Sealed {
+		if b, err := r.Batch(t.Context(), b.ID); err != nil || !b.EventsPurged {
 			return nil
 		}
 		return []store.Batch{b}

@@ -38,7 +38,7 @@ func (s *Service) Run(ctx context.Context) error {
 	})
 	running.Go(func() { s.audits(ctx) })
 	err := s.queue.Consume(ctx, func(ctx context.Context, job queue.Job) error {
-		ctx = worker.WithOrigin(ctx, job.Origin)
+		ctx = worker.WithMetadata(ctx, job.Metadata)
 		if j, ok := jobs[job.Kind]; ok {
 			return j.run(ctx)
 		}
@@ -64,7 +64,7 @@ func (s *Service) scheduled() map[string]scheduledJob {
 	jobs := map[string]scheduledJob{
 		"cleanup": {s.opts.CleanupEvery, func(ctx context.Context) error { _, err := s.Cleanup(ctx, false); return err }},
 		"retain": {s.opts.RetainEvery, func(ctx context.Context) error {
-			_, err := s.Retain(ctx, false)
+			_, err := s.ApplyRetention(ctx, false)
 			if errors.Is(err, ErrUnsupported) {
 				err = queue.Permanent(err)
 			}
@@ -121,7 +121,7 @@ func (s *Service) Cleanup(ctx context.Context, dryRun bool) (store.Pruned, error
 		return pruned, fmt.Errorf("eventmetrics: clean up: %w", err)
 	}
 	s.logger.InfoContext(ctx, "cleaned up", "batches", pruned.Batches, "events", pruned.Events,
-		"remainders", pruned.Remainders, "dry_run", dryRun)
+		"remainders", pruned.Unfinished, "dry_run", dryRun)
 	return pruned, nil
 }
 

@@ -29,7 +29,7 @@ type Service struct {
 
 	uploads *upload.Uploader
 	ledger  *ledger.Ledger
-	keeper  *retention.Keeper
+	keeper  *retention.Enforcer
 	worker  *worker.Worker
 }
 
@@ -69,14 +69,14 @@ func (s *Service) DryRun(ctx context.Context, f File) (Preview, error) {
 }
 
 // Repair returns the repair file of a batch: see [upload.Uploader.Repair].
-func (s *Service) Repair(ctx context.Context, id string) iter.Seq2[[]byte, error] {
-	return s.uploads.Repair(ctx, id)
+func (s *Service) RepairFile(ctx context.Context, id string) iter.Seq2[[]byte, error] {
+	return s.uploads.RepairFile(ctx, id)
 }
 
-// RepairsOf finds the batches that repair another: see
-// [upload.Uploader.RepairsOf].
-func (s *Service) RepairsOf(ctx context.Context, id string) (Repairs, error) {
-	return s.uploads.RepairsOf(ctx, id)
+// RepairStatus finds the batches that repair another: see
+// [upload.Uploader.RepairStatus].
+func (s *Service) RepairStatus(ctx context.Context, id string) (RepairStatus, error) {
+	return s.uploads.RepairStatus(ctx, id)
 }
 
 // Schema returns the schema of a name. Errors: *UnknownSchemaError.
@@ -95,8 +95,8 @@ func (s *Service) Audit(ctx context.Context) (Integrity, error) { return s.ledge
 func (s *Service) Integrity() Integrity { return s.ledger.Integrity() }
 
 // Retain applies Options.Retention: see [retention.Keeper.Retain].
-func (s *Service) Retain(ctx context.Context, dryRun bool) (Retained, error) {
-	return s.keeper.Retain(ctx, dryRun)
+func (s *Service) ApplyRetention(ctx context.Context, dryRun bool) (RetentionReport, error) {
+	return s.keeper.Apply(ctx, dryRun)
 }
 
 // Erase removes what is kept of a subject: see [retention.Keeper.Erase].

@@ -74,7 +74,7 @@ func (r *rig) finish(t *testing.T, id string) store.Batch {
 	defer cancel()
 	b, err := r.Wait(ctx, id)
 	if err != nil {
-		t.Fatalf("batch is %s (%s): %v", b.Status, b.Cause, err)
+		t.Fatalf("batch is %s (%s): %v", b.Status, b.LastError, err)
 	}
 	return b
 }
@@ -106,7 +106,7 @@ func (r *rig) record(ctx context.Context, id string) error {
 	if text == nil { // it has been
 		return nil
 	}
-	c, err := metrics.DecodeContribution(text, metrics.Query{Slots: true, Subjects: true, Groups: true})
+	c, err := metrics.DecodeContribution(text, metrics.Filter{Slots: true, Subjects: true, Groups: true})
 	if err != nil {
 		return err
 	}

@@ -136,7 +136,7 @@ func TestAFileIsStoredIffItsTolerancesHold(t *testing.T) {
 			rt.Fatalf("it counts %d rejected rows, not %d", refused.Failed, failed)
 		case holds && empty != (failed == len(rows)):
 			rt.Fatalf("%d of %d rows rejected: %v", failed, len(rows), err)
-		case err == nil && (receipt.Batch.Failed != int64(failed) || receipt.Batch.Events != int64(len(rows)-failed)):
+		case err == nil && (receipt.Batch.RejectedRows != int64(failed) || receipt.Batch.AcceptedRows != int64(len(rows)-failed)):
 			rt.Fatalf("stored %+v", receipt.Batch)
 		}
 		batches, err := s.Batches(t.Context(), store.BatchQuery{})

@@ -43,7 +43,7 @@ func ExampleTolerance() {
 	// true eventmetrics: 1 of 3 rows rejected, none may be (strict)
 }
 
-func ExampleService_RepairsOf() {
+func ExampleService_RepairStatus() {
 	ctx := context.Background()
 	service := eventmetrics.New(memstore.New(), memqueue.New(nil), nil)
 	receipt, err := service.Upload(ctx, eventmetrics.File{Body: strings.NewReader(exampleFile)})
@@ -52,7 +52,7 @@ func ExampleService_RepairsOf() {
 		return
 	}
 	var repair bytes.Buffer
-	for chunk, err := range service.Repair(ctx, receipt.Batch.ID) {
+	for chunk, err := range service.RepairFile(ctx, receipt.Batch.ID) {
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -60,10 +60,10 @@ func ExampleService_RepairsOf() {
 		repair.Write(chunk)
 	}
 	mended := strings.Replace(repair.String(), "yesterday", "2025-11-07", 1)
-	second, err := service.Upload(ctx, eventmetrics.File{Body: strings.NewReader(mended), Repairs: receipt.Batch.ID})
-	fmt.Println(second.Batch.Events, err)
-	repairs, err := service.RepairsOf(ctx, receipt.Batch.ID)
-	fmt.Println(repairs.Batches, "batch,", repairs.Open(receipt.Batch.Failed), "rows still open,", err)
+	second, err := service.Upload(ctx, eventmetrics.File{Body: strings.NewReader(mended), RepairOf: receipt.Batch.ID})
+	fmt.Println(second.Batch.AcceptedRows, err)
+	repairs, err := service.RepairStatus(ctx, receipt.Batch.ID)
+	fmt.Println(repairs.Batches, "batch,", repairs.Open(receipt.Batch.RejectedRows), "rows still open,", err)
 	// Output:
 	// 1 <nil>
 	// 1 batch, 0 rows still open, <nil>
@@ -76,7 +76,7 @@ func ExampleFile_dateOrder() {
 	for _, order := range []ingest.DateOrder{ingest.FindOrder, ingest.DayFirst} {
 		receipt, err := service.Upload(context.Background(), eventmetrics.File{Body: strings.NewReader(file), DateOrder: order})
 		var ambiguous *ingest.AmbiguousTimeError
-		fmt.Println(errors.As(err, &ambiguous), receipt.Batch.Events)
+		fmt.Println(errors.As(err, &ambiguous), receipt.Batch.AcceptedRows)
 	}
 	// Output:
 	// true 0
@@ -99,7 +99,7 @@ func ExampleOptions_schemas() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(receipt.Batch.Events, receipt.Errors[0].Message)
+	fmt.Println(receipt.Batch.AcceptedRows, receipt.Errors[0].Message)
 	fmt.Println(receipt.Warnings[0].Code, receipt.Warnings[0].Count)
 	// Output:
 	// 2 kind is none of view, click

@@ -31,7 +31,7 @@ func TestSampleFileCountsAsItSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if receipt.Batch.Events != 5 || receipt.Batch.Failed != 3 || receipt.Batch.Status != store.Uploaded {
+	if receipt.Batch.AcceptedRows != 5 || receipt.Batch.RejectedRows != 3 || receipt.Batch.Status != store.Uploaded {
 		t.Errorf("stored %+v, want 5 events, 3 failed, uploaded", receipt.Batch)
 	}
 	var got []string
@@ -46,7 +46,7 @@ func TestSampleFileCountsAsItSays(t *testing.T) {
 		t.Errorf("counts before processing: %v", got)
 	}
 	if b := r.process(t, receipt.Batch.ID); b.Status != store.Completed {
-		t.Fatalf("batch is %s: %s", b.Status, b.Cause)
+		t.Fatalf("batch is %s: %s", b.Status, b.LastError)
 	}
 	want = []string{
 		"2025-11-08 question_answered 1", "2025-11-08 test_abandoned 1", "2025-11-08 test_started 1",
@@ -62,7 +62,7 @@ func TestRepairFileMendedAndSentAgainAddsTheRest(t *testing.T) {
 	b := r.upload(t, day(2)+"C9,T1,=cmd(),yesterday\n")
 	r.process(t, b.ID)
 	var repair strings.Builder
-	for chunk, err := range r.Repair(t.Context(), b.ID) {
+	for chunk, err := range r.RepairFile(t.Context(), b.ID) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -137,11 +137,11 @@ func TestManyRejectedRowsAreAllInTheRepairFileAndFewInTheReceipt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if receipt.Batch.Events != 1 || receipt.Batch.Failed != bad+10 || len(receipt.Errors) != 100 {
-		t.Errorf("got %d events, %d failed, %d errors", receipt.Batch.Events, receipt.Batch.Failed, len(receipt.Errors))
+	if receipt.Batch.AcceptedRows != 1 || receipt.Batch.RejectedRows != bad+10 || len(receipt.Errors) != 100 {
+		t.Errorf("got %d events, %d failed, %d errors", receipt.Batch.AcceptedRows, receipt.Batch.RejectedRows, len(receipt.Errors))
 	}
 	var repair strings.Builder
-	for chunk, err := range r.Repair(t.Context(), receipt.Batch.ID) {
+	for chunk, err := range r.RepairFile(t.Context(), receipt.Batch.ID) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -250,11 +250,11 @@ func TestRepairFileHasABound(t *testing.T) {
 	s := eventmetrics.New(memstore.New(), memqueue.New(nil), &eventmetrics.Options{MaxRepairBytes: 1000})
 	content := day(1) + strings.Repeat("C1,T1,a,never\n", 50_000)
 	receipt, err := s.Upload(t.Context(), eventmetrics.File{Body: strings.NewReader(content)})
-	if err != nil || receipt.Batch.Failed != 50_000 {
-		t.Fatalf("%d failed, %v", receipt.Batch.Failed, err)
+	if err != nil || receipt.Batch.RejectedRows != 50_000 {
+		t.Fatalf("%d failed, %v", receipt.Batch.RejectedRows, err)
 	}
 	var repair strings.Builder
-	for chunk, err := range s.Repair(t.Context(), receipt.Batch.ID) {
+	for chunk, err := range s.RepairFile(t.Context(), receipt.Batch.ID) {
 		if err != nil {
 			t.Fatal(err)
 		}

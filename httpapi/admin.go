@@ -40,7 +40,7 @@ func (h *Handler) cleanup(w http.ResponseWriter, r *http.Request) error {
 		"dry_run":         dryRun,
 		"batch_count":     pruned.Batches,
 		"event_count":     pruned.Events,
-		"remainder_count": pruned.Remainders,
+		"remainder_count": pruned.Unfinished,
 	})
 }
 

@@ -123,7 +123,7 @@ func TestCacheControlFollowsFinality(t *testing.T) {
 			t.Errorf("%s: %s", when, d)
 		}
 	}
-	if err := a.store.Seal(t.Context(), id); err != nil {
+	if err := a.store.PurgeEvents(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
 	check("with one sealed", map[string]string{
@@ -134,7 +134,7 @@ func TestCacheControlFollowsFinality(t *testing.T) {
 		"date=2025-11-07&interval=hour&tz=Asia/Kathmandu": settled,
 	})
 	finalities("with one sealed", "date,count,finality\n2025-11-05,0,settled\n2025-11-06,1,sealed\n2025-11-07,2,settled\n2025-11-08,1,settled\n")
-	if err := a.store.Seal(t.Context(), other); err != nil {
+	if err := a.store.PurgeEvents(t.Context(), other); err != nil {
 		t.Fatal(err)
 	}
 	check("with both sealed", map[string]string{"": open, "to=2025-11-08": sealed, "date=2025-11-08&compare=previous_period": sealed})

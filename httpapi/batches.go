@@ -28,7 +28,7 @@ func (h *Handler) batches(w http.ResponseWriter, r *http.Request) error {
 		}
 		q.Statuses = append(q.Statuses, store.Status(status))
 	}
-	if q.Repairs = query.Get("repairs"); q.Repairs != "" && !isBatchID(q.Repairs) {
+	if q.RepairOf = query.Get("repairs"); q.RepairOf != "" && !isBatchID(q.RepairOf) {
 		return badRequest("repairs: want the id of a batch")
 	}
 	found, err := h.svc.Batches(r.Context(), q)
@@ -74,7 +74,7 @@ func batchBody(r *http.Request, b *store.Batch) object {
 	if b.Status == store.Uploaded || b.Status == store.Failed {
 		links["process"] = self + "/process"
 	}
-	if b.Failed > 0 {
+	if b.RejectedRows > 0 {
 		links["errors"] = self + "/errors"
 	}
 	body := object{
@@ -82,23 +82,23 @@ func batchBody(r *http.Request, b *store.Batch) object {
 		"file_name":       b.FileName,
 		"sha256":          b.SHA256,
 		"status":          b.Status,
-		"inserted_count":  b.Events,
-		"failed_count":    b.Failed,
-		"duplicate_count": b.Duplicates,
+		"inserted_count":  b.AcceptedRows,
+		"failed_count":    b.RejectedRows,
+		"duplicate_count": b.DuplicateRows,
 		"erased_count":    b.Erased,
 		"created_at":      timeText(b.Created),
 		"updated_at":      timeText(b.Updated),
 		"last_error":      nil,
 		"repairs":         nil,
-		"sealed":          b.Sealed,
+		"sealed":          b.EventsPurged,
 		"links":           links,
 	}
-	if b.Cause != "" {
-		body["last_error"] = b.Cause
+	if b.LastError != "" {
+		body["last_error"] = b.LastError
 	}
-	if b.Repairs != "" {
-		body["repairs"] = b.Repairs
-		links["repairs"] = batchURL(r, b.Repairs)
+	if b.RepairOf != "" {
+		body["repairs"] = b.RepairOf
+		links["repairs"] = batchURL(r, b.RepairOf)
 	}
 	return body
 }
@@ -173,11 +173,11 @@ func (h *Handler) repair(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if b.Failed == 0 {
+	if b.RejectedRows == 0 {
 		return problem{status: http.StatusNotFound, code: CodeNotFound, detail: "no row of this batch was rejected"}
 	}
 	sent := false
-	for chunk, err := range h.svc.Repair(r.Context(), b.ID) {
+	for chunk, err := range h.svc.RepairFile(r.Context(), b.ID) {
 		if err != nil {
 			return cutShort(sent, err)
 		}

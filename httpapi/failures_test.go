@@ -39,8 +39,8 @@ func (s sick) SetStatus(context.Context, string, []store.Status, store.Status, s
 	return s.err
 }
 func (s sick) Record(context.Context, string, metrics.Contribution) error { return s.err }
-func (s sick) Daily(context.Context, metrics.Query) iter.Seq2[metrics.Daily, error] {
-	return fails[metrics.Daily](s.err)
+func (s sick) DayCounts(context.Context, metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+	return fails[metrics.DayCount](s.err)
 }
 func (s sick) DeleteBatch(context.Context, string) error { return s.err }
 func (s sick) Prune(context.Context, store.PruneQuery) (store.Pruned, error) {

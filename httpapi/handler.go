@@ -33,7 +33,7 @@ type Options struct {
 	// Limiter limits uploads by client address; nil means no limit.
 	Limiter ratelimit.Limiter
 	// Source finds the client address; nil trusts no proxy.
-	Source *ratelimit.Source
+	Source *ratelimit.ClientIP
 
 	// MaxUploads is the number of uploads at a time, above which requests are
 	// told to come back; 0 means twice GOMAXPROCS, at least 4.
@@ -110,7 +110,7 @@ func (h *Handler) setDefaults() {
 		o.Authorize = BearerToken(o.Token)
 	}
 	if o.Source == nil {
-		o.Source = ratelimit.NewSource(nil)
+		o.Source = ratelimit.NewClientIP(nil)
 	}
 	if o.MaxUploads <= 0 {
 		o.MaxUploads = max(4, 2*runtime.GOMAXPROCS(0))

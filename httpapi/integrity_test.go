@@ -64,9 +64,9 @@ type wrongStore struct {
 	err error
 }
 
-func (s *wrongStore) Daily(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
-	return func(yield func(metrics.Daily, error) bool) {
-		for d, err := range s.Store.Daily(ctx, q) {
+func (s *wrongStore) DayCounts(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+	return func(yield func(metrics.DayCount, error) bool) {
+		for d, err := range s.Store.DayCounts(ctx, q) {
 			if q.AsOf.IsZero() {
 				d.Count, err = d.Count+1, errors.Join(err, s.err)
 			}

@@ -21,7 +21,7 @@ func (h *Handler) checkRepairs(r *http.Request, id string) error {
 // addRepairs adds to the body of a batch what was made good of its rejected
 // rows.
 func (h *Handler) addRepairs(r *http.Request, b *store.Batch, body object) error {
-	repairs, err := h.svc.RepairsOf(r.Context(), b.ID)
+	repairs, err := h.svc.RepairStatus(r.Context(), b.ID)
 	if err != nil {
 		return err
 	}
@@ -30,11 +30,11 @@ func (h *Handler) addRepairs(r *http.Request, b *store.Batch, body object) error
 		by := &repairs.Newest[i]
 		list[i] = object{
 			"batch_id": by.ID, "file_name": by.FileName, "status": by.Status, "created_at": timeText(by.Created),
-			"inserted_count": by.Events, "failed_count": by.Failed, "url": batchURL(r, by.ID),
+			"inserted_count": by.AcceptedRows, "failed_count": by.RejectedRows, "url": batchURL(r, by.ID),
 		}
 	}
 	body["repaired_by"] = list
 	body["repaired_by_truncated"] = int64(len(list)) < repairs.Batches
-	body["open_error_count"] = repairs.Open(b.Failed)
+	body["open_error_count"] = repairs.Open(b.RejectedRows)
 	return nil
 }

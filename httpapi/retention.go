@@ -13,7 +13,7 @@ func (h *Handler) retain(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	got, err := h.svc.Retain(r.Context(), dryRun)
+	got, err := h.svc.ApplyRetention(r.Context(), dryRun)
 	if err != nil {
 		return err
 	}

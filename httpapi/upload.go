@@ -50,7 +50,7 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	file.Zone, file.IdempotencyKey = want.zone, want.key
-	file.Tolerance, file.Repairs = want.tolerance, want.repairs
+	file.Tolerance, file.RepairOf = want.tolerance, want.repairs
 	file.DateOrder, file.Schema = want.order, want.schema
 	file.Dedupe, file.AllowDuplicate = want.dedupe, want.allowDuplicate
 	if want.dryRun {
@@ -167,19 +167,19 @@ func receiptBody(r *http.Request, receipt *eventmetrics.Receipt) object {
 	b := &receipt.Batch
 	body := object{
 		"batch_id":         b.ID,
-		"inserted_count":   b.Events,
-		"failed_count":     b.Failed,
-		"duplicate_count":  b.Duplicates,
+		"inserted_count":   b.AcceptedRows,
+		"failed_count":     b.RejectedRows,
+		"duplicate_count":  b.DuplicateRows,
 		"duplicate_of":     nil,
 		"errors":           rowErrors(receipt.Errors),
-		"errors_truncated": int64(len(receipt.Errors)) < b.Failed,
+		"errors_truncated": int64(len(receipt.Errors)) < b.RejectedRows,
 		"warnings":         warnings(receipt.Warnings),
 		"status":           b.Status,
 	}
 	if receipt.DuplicateOf != "" {
 		body["duplicate_of"] = receipt.DuplicateOf
 	}
-	if b.Failed > 0 {
+	if b.RejectedRows > 0 {
 		body["errors_url"] = batchURL(r, b.ID) + "/errors"
 	}
 	return body

@@ -219,5 +219,5 @@ func (w *watcher) lost(ctx context.Context, before store.Batch, oldest string) (
 
 // same reports whether nothing that may change has changed.
 func same(a, b store.Batch) bool {
-	return a.Status == b.Status && a.Cause == b.Cause && a.Updated.Equal(b.Updated) && a.Sealed == b.Sealed
+	return a.Status == b.Status && a.LastError == b.LastError && a.Updated.Equal(b.Updated) && a.EventsPurged == b.EventsPurged
 }

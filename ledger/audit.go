@@ -177,14 +177,14 @@ func (a *audit) acquit(id string) {
 func (s *Ledger) driftOf(ctx context.Context, ledger store.Amender, b *store.Batch, r *Round) (*Drift, error) {
 	var want metrics.Contribution
 	var err error
-	sealed := b.Sealed
+	sealed := b.EventsPurged
 	if !sealed {
 		want, err = s.recount(ctx, b.ID)
 	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil, nil //nolint:nilnil // deleted: nothing is wrong
-	case errors.Is(err, store.ErrPurged):
+	case errors.Is(err, store.ErrEventsPurged):
 		sealed = true
 	case err != nil:
 		return nil, err
@@ -206,7 +206,7 @@ func (s *Ledger) driftOf(ctx context.Context, ledger store.Amender, b *store.Bat
 			return nil, err
 		}
 		now, err := s.store.Batch(ctx, b.ID)
-		if errors.Is(err, store.ErrNotFound) || err == nil && now.Sealed != sealed {
+		if errors.Is(err, store.ErrNotFound) || err == nil && now.EventsPurged != sealed {
 			return nil, nil //nolint:nilnil // another pass will look at it as it is now
 		}
 		if look == 2 || err != nil {
@@ -221,11 +221,11 @@ func compareSealed(ctx context.Context, ledger store.Amender, b *store.Batch) (*
 	have, err := ledger.Contribution(ctx, b.ID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return &Drift{BatchID: b.ID, Events: b.Events, Cause: missingInLedger}, nil
+		return &Drift{BatchID: b.ID, Events: b.AcceptedRows, Cause: missingInLedger}, nil
 	case err != nil:
 		return nil, fmt.Errorf("eventmetrics: read contribution of batch %s: %w", b.ID, err)
-	case have.Events() < b.Events-b.Erased || have.Events() > b.Events: // erasures may have subtracted
-		return &Drift{BatchID: b.ID, Ledger: have.Events(), Events: b.Events, Cause: differentCount}, nil
+	case have.Events() < b.AcceptedRows-b.Erased || have.Events() > b.AcceptedRows: // erasures may have subtracted
+		return &Drift{BatchID: b.ID, Ledger: have.Events(), Events: b.AcceptedRows, Cause: differentCount}, nil
 	}
 	return nil, nil //nolint:nilnil // no difference is an answer here, not an error
 }

@@ -119,14 +119,14 @@ func (s *Ledger) nextDay(ctx context.Context, from metrics.Day) (metrics.Day, er
 // nextIn returns the first day of some that the sums have, or the ledger, or 0.
 // Of the ledger it reads no more than what the sums do not have.
 func (s *Ledger) nextIn(ctx context.Context, from, to metrics.Day) (metrics.Day, error) {
-	day, err := s.firstDay(ctx, metrics.Query{From: from, To: to})
+	day, err := s.firstDay(ctx, metrics.Filter{From: from, To: to})
 	if err != nil {
 		return 0, err
 	}
 	if day != 0 {
 		to = day - 1
 	}
-	missing, err := s.firstDay(ctx, metrics.Query{From: from, To: to, AsOf: endOfTime})
+	missing, err := s.firstDay(ctx, metrics.Filter{From: from, To: to, AsOf: endOfTime})
 	if missing != 0 || err != nil {
 		return missing, err
 	}
@@ -134,11 +134,11 @@ func (s *Ledger) nextIn(ctx context.Context, from, to metrics.Day) (metrics.Day,
 }
 
 // firstDay returns the first day of an answer, or 0.
-func (s *Ledger) firstDay(ctx context.Context, q metrics.Query) (metrics.Day, error) {
+func (s *Ledger) firstDay(ctx context.Context, q metrics.Filter) (metrics.Day, error) {
 	if q.To != 0 && q.To < q.From {
 		return 0, nil
 	}
-	for d, err := range s.store.Daily(ctx, q) {
+	for d, err := range s.store.DayCounts(ctx, q) {
 		if err != nil {
 			return 0, fmt.Errorf("eventmetrics: find the next day to audit: %w", err)
 		}
@@ -214,8 +214,8 @@ type daySums struct{ counts, all metrics.Contribution }
 
 // withAll asks for all that the ledger knows, countsOnly for totals.
 var (
-	countsOnly = metrics.Query{}
-	withAll    = metrics.Query{Slots: true, Subjects: true, Groups: true}
+	countsOnly = metrics.Filter{}
+	withAll    = metrics.Filter{Slots: true, Subjects: true, Groups: true}
 )
 
 // sumsOf returns what the answers should be.
@@ -243,12 +243,12 @@ func (s *Ledger) sumsOf(ctx context.Context, day metrics.Day) (daySums, error) {
 
 // dayOf reads a day; with a moment from the ledger, else as queries are
 // answered.
-func (s *Ledger) dayOf(ctx context.Context, day metrics.Day, q metrics.Query, asOf time.Time) (metrics.Contribution, error) {
+func (s *Ledger) dayOf(ctx context.Context, day metrics.Day, q metrics.Filter, asOf time.Time) (metrics.Contribution, error) {
 	q.From, q.To, q.AsOf = day, day, asOf
-	return collect(s.store.Daily(ctx, q))
+	return collect(s.store.DayCounts(ctx, q))
 }
 
-func collect(dailies iter.Seq2[metrics.Daily, error]) (metrics.Contribution, error) {
+func collect(dailies iter.Seq2[metrics.DayCount, error]) (metrics.Contribution, error) {
 	var all metrics.Contribution
 	for d, err := range dailies {
 		if err != nil {

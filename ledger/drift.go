@@ -133,7 +133,7 @@ func differentCells(ledger, events metrics.Contribution) map[cellKey]bool {
 	return cells
 }
 
-func causeOf(ledger, events *metrics.Daily) DriftCause {
+func causeOf(ledger, events *metrics.DayCount) DriftCause {
 	switch {
 	case ledger == nil:
 		return missingInLedger
@@ -149,12 +149,12 @@ func causeOf(ledger, events *metrics.Daily) DriftCause {
 	return ""
 }
 
-// pairs yields the Dailies of two contributions in their order, with nil
+// pairs yields the DayCounts of two contributions in their order, with nil
 // for the one that has none.
-func pairs(a, b metrics.Contribution) iter.Seq2[*metrics.Daily, *metrics.Daily] {
-	return func(yield func(x, y *metrics.Daily) bool) {
+func pairs(a, b metrics.Contribution) iter.Seq2[*metrics.DayCount, *metrics.DayCount] {
+	return func(yield func(x, y *metrics.DayCount) bool) {
 		for len(a)+len(b) > 0 {
-			var x, y *metrics.Daily
+			var x, y *metrics.DayCount
 			order := len(b) - len(a) // whichever is left
 			if len(a) > 0 && len(b) > 0 {
 				order = a[0].Compare(&b[0])

@@ -137,7 +137,7 @@ func (s *Ledger) Settle(ctx context.Context, ledger store.Amender, id string, su
 		}
 		sum, erasure, err = s.Recount(ctx, id)
 		if err != nil {
-			return ignore(err, store.ErrPurged) // sealed after it was compared with the ledger
+			return ignore(err, store.ErrEventsPurged) // sealed after it was compared with the ledger
 		}
 	}
 }

@@ -110,13 +110,13 @@ func (s *Ledger) reprocess(ctx context.Context, ledger store.Amender, b *store.B
 // countAgain counts a batch again for a report, unless its events are gone. It
 // also returns the Batch.Erasure of which the sum is.
 func (s *Ledger) countAgain(ctx context.Context, b *store.Batch, r *Report) (sum metrics.Contribution, erasure string, open bool, _ error) {
-	if b.Sealed {
+	if b.EventsPurged {
 		r.Sealed++
 		return nil, "", false, nil
 	}
 	sum, erasure, err := s.Recount(ctx, b.ID)
 	switch {
-	case errors.Is(err, store.ErrPurged):
+	case errors.Is(err, store.ErrEventsPurged):
 		r.Sealed++
 		return nil, "", false, nil
 	case errors.Is(err, store.ErrNotFound): // deleted meanwhile

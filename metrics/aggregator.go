@@ -227,12 +227,12 @@ func (a *Aggregator) Contribution() Contribution {
 			c = a.appendCell(c, day, t.name, far)
 		}
 	}
-	slices.SortFunc(c, func(x, y Daily) int { return x.Compare(&y) })
+	slices.SortFunc(c, func(x, y DayCount) int { return x.Compare(&y) })
 	return c
 }
 
 func (a *Aggregator) appendCell(c Contribution, day Day, eventType string, from *cell) Contribution {
-	d := Daily{Day: day, Type: eventType, Slots: newSlots(&from.slots), Subjects: from.subjects.Clone()}
+	d := DayCount{Day: day, Type: eventType, Slots: newSlots(&from.slots), Subjects: from.subjects.Clone()}
 	for _, n := range from.slots {
 		d.Count += n
 	}

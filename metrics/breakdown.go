@@ -108,9 +108,9 @@ func (d *dimension) numberOf(e *Event) uint16 {
 }
 
 // appendTo appends the groups of a cell.
-func (b *breakdown) appendTo(c Contribution, total *Daily, groups map[groupKey]*Slots) Contribution {
+func (b *breakdown) appendTo(c Contribution, total *DayCount, groups map[groupKey]*Slots) Contribution {
 	for _, key := range slices.SortedFunc(maps.Keys(groups), func(x, y groupKey) int { return slices.Compare(x[:], y[:]) }) {
-		d := Daily{Day: total.Day, Type: total.Type, Group: b.name(key), Slots: groups[key].Clone()}
+		d := DayCount{Day: total.Day, Type: total.Type, Group: b.name(key), Slots: groups[key].Clone()}
 		for _, n := range d.Slots.Each() {
 			d.Count += n
 		}

@@ -17,13 +17,13 @@ const (
 )
 
 // AppendBinary appends a compact encoding of the contribution: a version byte,
-// then each Daily with its day as a difference, its type, its counts by
+// then each DayCount with its day as a difference, its type, its counts by
 // quarter hour as pairs of gap and count, and its sketch. Where there are
 // groups, they and the types are written as what differs from the one before.
 // Equal contributions encode to equal bytes. Missing Slots or Subjects stay
 // missing.
 func (c Contribution) AppendBinary(b []byte) ([]byte, error) {
-	if slices.ContainsFunc(c, func(d Daily) bool { return d.Group != "" }) {
+	if slices.ContainsFunc(c, func(d DayCount) bool { return d.Group != "" }) {
 		return c.appendGroups(b), nil
 	}
 	b = append(b, totalsVersion)
@@ -37,13 +37,13 @@ func (c Contribution) AppendBinary(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-func (d *Daily) appendBody(b []byte) []byte {
+func (d *DayCount) appendBody(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(len(d.Type)))
 	b = append(b, d.Type...)
 	return d.appendParts(b)
 }
 
-func (d *Daily) appendParts(b []byte) []byte {
+func (d *DayCount) appendParts(b []byte) []byte {
 	b = binary.AppendVarint(b, d.Count)
 	b = appendSized(b, d.appendSlots)
 	return appendSized(b, d.appendSubjects)
@@ -63,7 +63,7 @@ func appendSized(b []byte, f func([]byte) []byte) []byte {
 	return b
 }
 
-func (d *Daily) appendSlots(b []byte) []byte {
+func (d *DayCount) appendSlots(b []byte) []byte {
 	if d.Slots == nil {
 		return b
 	}
@@ -76,7 +76,7 @@ func (d *Daily) appendSlots(b []byte) []byte {
 	return append(b, SlotsPerDay) // no gap is that wide: the end
 }
 
-func (d *Daily) appendSubjects(b []byte) []byte {
+func (d *DayCount) appendSubjects(b []byte) []byte {
 	if d.Subjects == nil {
 		return b
 	}
@@ -85,7 +85,7 @@ func (d *Daily) appendSubjects(b []byte) []byte {
 
 // DecodeContribution reads what AppendBinary wrote and keeps the parts that q
 // asks for. Errors: ErrCorrupt.
-func DecodeContribution(b []byte, q Query) (Contribution, error) {
+func DecodeContribution(b []byte, q Filter) (Contribution, error) {
 	r := decoder{b: b}
 	switch v := r.byte(); v {
 	case totalsVersion:
@@ -168,14 +168,14 @@ func (r *decoder) sized() []byte {
 	return p
 }
 
-func (r *decoder) daily(day Day, q *Query) Daily {
-	d := Daily{Day: day, Type: string(r.sized())}
+func (r *decoder) daily(day Day, q *Filter) DayCount {
+	d := DayCount{Day: day, Type: string(r.sized())}
 	r.parts(&d, q, q.Match(day, d.Type))
 	return d
 }
 
 // parts reads the count, and the rest if it is needed.
-func (r *decoder) parts(d *Daily, q *Query, needed bool) {
+func (r *decoder) parts(d *DayCount, q *Filter, needed bool) {
 	d.Count = r.varint()
 	slots, subjects := r.sized(), r.sized()
 	if r.err != nil || !needed {

@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// Daily is what happened on one UTC day with one event type, in all or in one
+// DayCount is what happened on one UTC day with one event type, in all or in one
 // group.
-type Daily struct {
+type DayCount struct {
 	Day  Day
 	Type string
 	// Group is empty in a total. The counts of the groups of a total that is
@@ -26,7 +26,7 @@ type Daily struct {
 
 // Compare orders by day, then by event type in byte order, then by group: a
 // total stands before its groups.
-func (d *Daily) Compare(other *Daily) int {
+func (d *DayCount) Compare(other *DayCount) int {
 	if c := cmp.Compare(d.Day, other.Day); c != 0 {
 		return c
 	}
@@ -39,7 +39,7 @@ func (d *Daily) Compare(other *Daily) int {
 // Merge adds the counts and subjects of other, whose day, type and group the
 // caller has matched. Parts that d lacks stay missing. Other is not changed and
 // shares no memory with d afterwards.
-func (d *Daily) Merge(other *Daily) {
+func (d *DayCount) Merge(other *DayCount) {
 	d.Count += other.Count
 	if d.Slots != nil && other.Slots != nil {
 		d.Slots.merge(other.Slots, 1)
@@ -51,7 +51,7 @@ func (d *Daily) Merge(other *Daily) {
 
 // Subtract takes the counts of other away again. Subjects cannot be, and stay
 // as they are. Other is not changed.
-func (d *Daily) Subtract(other *Daily) {
+func (d *DayCount) Subtract(other *DayCount) {
 	d.Count -= other.Count
 	if d.Slots != nil && other.Slots != nil {
 		d.Slots.merge(other.Slots, -1)
@@ -59,7 +59,7 @@ func (d *Daily) Subtract(other *Daily) {
 }
 
 // Clone returns a copy that shares no memory with d but its Type.
-func (d *Daily) Clone() Daily {
+func (d *DayCount) Clone() DayCount {
 	c := *d
 	if d.Slots != nil {
 		c.Slots = d.Slots.Clone()
@@ -70,11 +70,11 @@ func (d *Daily) Clone() Daily {
 	return c
 }
 
-// Contribution is what one batch adds to the daily metrics: its Dailies,
-// ascending by [Daily.Compare] without repetition, each with Slots, and the
+// Contribution is what one batch adds to the daily metrics: its DayCounts,
+// ascending by [DayCount.Compare] without repetition, each with Slots, and the
 // totals with Subjects. The metrics of several batches are the merge of their
 // contributions.
-type Contribution []Daily
+type Contribution []DayCount
 
 // Events returns the number of events in the contribution.
 func (c Contribution) Events() int64 {
@@ -93,7 +93,7 @@ func (c Contribution) Days() iter.Seq2[Day, Contribution] {
 	return func(yield func(Day, Contribution) bool) {
 		for len(c) > 0 {
 			day := c[0].Day
-			n := slices.IndexFunc(c, func(d Daily) bool { return d.Day != day })
+			n := slices.IndexFunc(c, func(d DayCount) bool { return d.Day != day })
 			if n < 0 {
 				n = len(c)
 			}
@@ -119,7 +119,7 @@ func Merge(contributions ...Contribution) Contribution {
 // memory of c, for those who add up many.
 func (c Contribution) Add(other Contribution) Contribution {
 	for i := range other {
-		at, found := slices.BinarySearchFunc(c, other[i], func(x, y Daily) int { return x.Compare(&y) })
+		at, found := slices.BinarySearchFunc(c, other[i], func(x, y DayCount) int { return x.Compare(&y) })
 		if found {
 			c[at].Merge(&other[i])
 		} else {

@@ -70,7 +70,7 @@ func (g *grouper) goBack() {
 	g.back, g.placed = true, false
 }
 
-func (g *grouper) addAll(dailies iter.Seq2[Daily, error]) error {
+func (g *grouper) addAll(dailies iter.Seq2[DayCount, error]) error {
 	for d, err := range dailies {
 		if err != nil {
 			return err
@@ -85,7 +85,7 @@ func (g *grouper) addAll(dailies iter.Seq2[Daily, error]) error {
 	return nil
 }
 
-func (g *grouper) add(d *Daily) {
+func (g *grouper) add(d *DayCount) {
 	if !g.placed || g.day != d.Day {
 		if g.slicer != nil {
 			g.slicer.flush() // into the places of its day
@@ -99,8 +99,8 @@ func (g *grouper) add(d *Daily) {
 	g.addTo(d, g.number(d.Type, 0))
 }
 
-// addTo adds a Daily to the buckets of a number.
-func (g *grouper) addTo(d *Daily, number int) {
+// addTo adds a DayCount to the buckets of a number.
+func (g *grouper) addTo(d *DayCount, number int) {
 	if g.series.needSlots() && d.Slots == nil {
 		return
 	}
@@ -192,7 +192,7 @@ func (g *grouper) start(t time.Time) time.Time {
 }
 
 // see notes when the first of all events was.
-func (g *grouper) see(d *Daily) {
+func (g *grouper) see(d *DayCount) {
 	at := d.Day.Time()
 	if g.series.needSlots() {
 		found := false

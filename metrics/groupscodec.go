@@ -3,10 +3,10 @@ package metrics
 import "encoding/binary"
 
 // appendGroups appends an encoding of totals and groups. It has no number of
-// Dailies: they go to the end.
+// DayCounts: they go to the end.
 func (c Contribution) appendGroups(b []byte) []byte {
 	b = append(b, groupsVersion)
-	var last Daily
+	var last DayCount
 	for i := range c {
 		d := &c[i]
 		b = binary.AppendVarint(b, int64(d.Day-last.Day))
@@ -31,7 +31,7 @@ func appendChanged(b []byte, last, s string) []byte {
 }
 
 // groups reads what appendGroups has written behind the version.
-func (r *decoder) groups(q Query) (Contribution, error) {
+func (r *decoder) groups(q Filter) (Contribution, error) {
 	var c Contribution
 	var day Day
 	var eventType, group changing
@@ -40,7 +40,7 @@ func (r *decoder) groups(q Query) (Contribution, error) {
 		r.changed(&eventType)
 		r.changed(&group)
 		needed := q.Match(day, eventType.string()) && (q.Groups || len(group.now) == 0)
-		d := Daily{Day: day}
+		d := DayCount{Day: day}
 		if needed {
 			d.Type, d.Group = eventType.string(), Group(group.string())
 		}

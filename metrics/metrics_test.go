@@ -105,7 +105,7 @@ func TestContributionSurvivesItsEncoding(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := metrics.DecodeContribution(b, metrics.Query{Slots: true, Subjects: true, Groups: true})
+		got, err := metrics.DecodeContribution(b, metrics.Filter{Slots: true, Subjects: true, Groups: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,7 +123,7 @@ func TestDecodingKeepsWhatTheQuerySelects(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		all := aggregateBy(t, dimensions().Draw(t, "dimensions"), events().Draw(t, "events")...)
 		b, _ := all.AppendBinary(nil)
-		q := metrics.Query{
+		q := metrics.Filter{
 			From:     metrics.Day(rapid.IntRange(0, 22000).Draw(t, "from")),
 			To:       metrics.Day(rapid.IntRange(0, 22000).Draw(t, "to")),
 			Types:    rapid.SliceOfN(rapid.SampledFrom([]string{"started", "a.b"}), 0, 2).Draw(t, "types"),
@@ -154,7 +154,7 @@ func FuzzDecodeContribution(f *testing.F) {
 	for i := range 2000 {
 		in = append(in, metrics.Event{Type: "started", Time: day, Fields: []metrics.Field{{Name: "candidate_id", Value: strconv.Itoa(i)}}})
 	}
-	all := metrics.Query{Slots: true, Subjects: true, Groups: true}
+	all := metrics.Filter{Slots: true, Subjects: true, Groups: true}
 	for _, n := range []int{0, 1, 100, 2000} {
 		for _, by := range [][]string{nil, {"candidate_id"}} {
 			b, _ := aggregateBy(f, by, in[:n]...).AppendBinary(nil)
@@ -246,8 +246,8 @@ func TestAggregatorKeepsItsCaps(t *testing.T) {
 	}
 }
 
-func seq(c metrics.Contribution, q metrics.Query) iter.Seq2[metrics.Daily, error] {
-	return func(yield func(metrics.Daily, error) bool) {
+func seq(c metrics.Contribution, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+	return func(yield func(metrics.DayCount, error) bool) {
 		for _, d := range c {
 			if !q.Select(&d) {
 				continue

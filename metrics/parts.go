@@ -7,7 +7,7 @@ import (
 
 // AppendPart appends the encoding of c with no more than the parts that q asks
 // for, for stores that keep them apart. It does not change c.
-func (c Contribution) AppendPart(b []byte, q Query) ([]byte, error) {
+func (c Contribution) AppendPart(b []byte, q Filter) ([]byte, error) {
 	trimmed := make(Contribution, 0, len(c))
 	for _, d := range c {
 		if q.Groups || d.Group == "" {
@@ -21,8 +21,8 @@ func (c Contribution) AppendPart(b []byte, q Query) ([]byte, error) {
 // Groups returns the groups of c without the totals, for stores that keep them
 // apart. It does not change c, and may return a part of it.
 func (c Contribution) Groups() Contribution {
-	isTotal := func(d Daily) bool { return d.Group == "" }
-	if !slices.ContainsFunc(c, func(d Daily) bool { return d.Group != "" }) {
+	isTotal := func(d DayCount) bool { return d.Group == "" }
+	if !slices.ContainsFunc(c, func(d DayCount) bool { return d.Group != "" }) {
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(c), isTotal)
@@ -47,7 +47,7 @@ func (c Contribution) WithGroups(groups Contribution) Contribution {
 // Totals returns the totals of c without the groups. It does not change c, and
 // may return it.
 func (c Contribution) Totals() Contribution {
-	isGroup := func(d Daily) bool { return d.Group != "" }
+	isGroup := func(d DayCount) bool { return d.Group != "" }
 	if !slices.ContainsFunc(c, isGroup) {
 		return c
 	}
@@ -57,7 +57,7 @@ func (c Contribution) Totals() Contribution {
 // JoinParts decodes what q asks for of totals of which the subjects are encoded
 // apart from the rest. If q does not ask for subjects, they are not
 // looked at. Errors: ErrCorrupt.
-func JoinParts(counts, subjects []byte, q Query) (Contribution, error) {
+func JoinParts(counts, subjects []byte, q Filter) (Contribution, error) {
 	asked := q.Subjects
 	q.Subjects = false
 	c, err := DecodeContribution(counts, q)
@@ -69,7 +69,7 @@ func JoinParts(counts, subjects []byte, q Query) (Contribution, error) {
 	if err != nil {
 		return nil, err
 	}
-	same := func(x, y Daily) bool { return x.Compare(&y) == 0 }
+	same := func(x, y DayCount) bool { return x.Compare(&y) == 0 }
 	if !slices.EqualFunc(c, sketches, same) {
 		return nil, fmt.Errorf("%w: counts and subjects differ", ErrCorrupt)
 	}
@@ -79,10 +79,10 @@ func JoinParts(counts, subjects []byte, q Query) (Contribution, error) {
 	return c, nil
 }
 
-// WithEvents returns c without the Dailies that count nothing, which are no
+// WithEvents returns c without the DayCounts that count nothing, which are no
 // part of a sum. It does not change c, and may return it.
 func (c Contribution) WithEvents() Contribution {
-	empty := func(d Daily) bool { return d.Count == 0 }
+	empty := func(d DayCount) bool { return d.Count == 0 }
 	if !slices.ContainsFunc(c, empty) {
 		return c
 	}

@@ -24,7 +24,7 @@ func twoTypes(t *testing.T) metrics.Contribution {
 	return a.Contribution()
 }
 
-func encoded(t *testing.T, c metrics.Contribution, q metrics.Query) []byte {
+func encoded(t *testing.T, c metrics.Contribution, q metrics.Filter) []byte {
 	t.Helper()
 	b, err := c.AppendPart(nil, q)
 	if err != nil {
@@ -35,8 +35,8 @@ func encoded(t *testing.T, c metrics.Contribution, q metrics.Query) []byte {
 
 func TestPartsJoinToTheWhole(t *testing.T) {
 	c := twoTypes(t)
-	counts, subjects := encoded(t, c, metrics.Query{Slots: true}), encoded(t, c, metrics.Query{Subjects: true})
-	all := metrics.Query{Slots: true, Subjects: true}
+	counts, subjects := encoded(t, c, metrics.Filter{Slots: true}), encoded(t, c, metrics.Filter{Subjects: true})
+	all := metrics.Filter{Slots: true, Subjects: true}
 	joined, err := metrics.JoinParts(counts, subjects, all)
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +44,7 @@ func TestPartsJoinToTheWhole(t *testing.T) {
 	if d := cmp.Diff(encoded(t, c, all), encoded(t, joined, all)); d != "" {
 		t.Errorf("joined parts differ from the whole: %s", d)
 	}
-	few, err := metrics.JoinParts(counts, nil, metrics.Query{Types: []string{"b"}, To: c[1].Day})
+	few, err := metrics.JoinParts(counts, nil, metrics.Filter{Types: []string{"b"}, To: c[1].Day})
 	if err != nil || len(few) != 1 || few[0].Type != "b" || few[0].Slots != nil || few[0].Subjects != nil {
 		t.Errorf("JoinParts of one day and type is %v, %v", few, err)
 	}
@@ -72,11 +72,11 @@ func TestGroupsPartAndJoin(t *testing.T) {
 
 func TestPartsOfDifferentContributionsDoNotJoin(t *testing.T) {
 	c := twoTypes(t)
-	counts := encoded(t, c, metrics.Query{Slots: true})
+	counts := encoded(t, c, metrics.Filter{Slots: true})
 	moved := metrics.Merge(c)
 	moved[2].Day++
 	for name, other := range map[string]metrics.Contribution{"fewer": c[:2], "another day": moved} {
-		_, err := metrics.JoinParts(counts, encoded(t, other, metrics.Query{Subjects: true}), metrics.Query{Subjects: true})
+		_, err := metrics.JoinParts(counts, encoded(t, other, metrics.Filter{Subjects: true}), metrics.Filter{Subjects: true})
 		if !errors.Is(err, metrics.ErrCorrupt) {
 			t.Errorf("JoinParts with the subjects of %s: %v, want ErrCorrupt", name, err)
 		}

@@ -7,7 +7,7 @@ import (
 
 // Query selects daily metrics. The zero Query selects the counts of all days
 // and event types.
-type Query struct {
+type Filter struct {
 	// From and To are the first and last UTC day, both included. Zero means
 	// no limit on that side: day 0 is 1970-01-01, before any event that ingest
 	// accepts.
@@ -27,33 +27,33 @@ type Query struct {
 }
 
 // Select reports whether d is in the answer to the query.
-func (q *Query) Select(d *Daily) bool {
+func (q *Filter) Select(d *DayCount) bool {
 	return (q.Groups || d.Group == "") && q.Match(d.Day, d.Type)
 }
 
 // Match reports whether the query selects a day and an event type.
-func (q *Query) Match(day Day, eventType string) bool {
+func (q *Filter) Match(day Day, eventType string) bool {
 	return q.MatchDay(day) && q.MatchType(eventType)
 }
 
 // MatchDay reports whether the query selects a day.
-func (q *Query) MatchDay(day Day) bool {
+func (q *Filter) MatchDay(day Day) bool {
 	return (q.From == 0 || day >= q.From) && (q.To == 0 || day <= q.To)
 }
 
 // MatchType reports whether the query selects an event type.
-func (q *Query) MatchType(eventType string) bool {
+func (q *Filter) MatchType(eventType string) bool {
 	return len(q.Types) == 0 || slices.Contains(q.Types, eventType)
 }
 
 // MatchRecorded reports whether the query selects what was recorded at a
 // moment.
-func (q *Query) MatchRecorded(at time.Time) bool {
+func (q *Filter) MatchRecorded(at time.Time) bool {
 	return q.AsOf.IsZero() || at.UnixMilli() <= q.AsOf.UnixMilli()
 }
 
 // Trim drops the parts of d that the query did not ask for.
-func (q *Query) Trim(d *Daily) {
+func (q *Filter) Trim(d *DayCount) {
 	if !q.Slots {
 		d.Slots = nil
 	}

@@ -117,8 +117,8 @@ func (s *Series) Validate() error {
 }
 
 // Query returns what a store has to be asked for the series.
-func (s *Series) Query() Query {
-	q := Query{Types: s.Types, Subjects: s.Uniques, Slots: s.needSlots(), Groups: s.sliced(), AsOf: s.AsOf}
+func (s *Series) Query() Filter {
+	q := Filter{Types: s.Types, Subjects: s.Uniques, Slots: s.needSlots(), Groups: s.sliced(), AsOf: s.AsOf}
 	from, until := s.bounds()
 	if s.From != 0 {
 		q.From = DayOf(from)
@@ -132,7 +132,7 @@ func (s *Series) Query() Query {
 // Buckets groups the answer to [Series.Query] into the buckets of the series,
 // ascending by start, then type. Errors: those of Validate, ErrTooManyBuckets,
 // and the first error of dailies.
-func (s *Series) Buckets(dailies iter.Seq2[Daily, error]) ([]Bucket, error) {
+func (s *Series) Buckets(dailies iter.Seq2[DayCount, error]) ([]Bucket, error) {
 	a, err := s.Answer(dailies, nil)
 	return a.Buckets, err
 }
@@ -140,7 +140,7 @@ func (s *Series) Buckets(dailies iter.Seq2[Daily, error]) ([]Bucket, error) {
 // Answer does what Buckets does, also for a series that compares, and tells what
 // it could not attribute: previous is the answer to the Query of
 // [Series.Previous], or nil. Errors: those of Buckets.
-func (s *Series) Answer(dailies, previous iter.Seq2[Daily, error]) (Answer, error) {
+func (s *Series) Answer(dailies, previous iter.Seq2[DayCount, error]) (Answer, error) {
 	if err := s.Validate(); err != nil {
 		return Answer{}, err
 	}

@@ -31,7 +31,7 @@ type slicer struct {
 	needed []string // dimensions of GroupBy and Where
 	wanted map[string]map[string]bool
 
-	total   Daily // the last one, less the groups that came
+	total   DayCount // the last one, less the groups that came
 	pending bool
 
 	verdicts map[Group]verdict
@@ -63,7 +63,7 @@ func newSlicer(g *grouper) *slicer {
 }
 
 // add takes a total, or one of the groups behind it.
-func (s *slicer) add(d *Daily) {
+func (s *slicer) add(d *DayCount) {
 	if d.Group == "" {
 		s.flush()
 		s.total, s.pending = d.Clone(), true
@@ -99,7 +99,7 @@ func (s *slicer) flush() {
 }
 
 // leaveOut counts events whose group is not known.
-func (s *slicer) leaveOut(d *Daily) {
+func (s *slicer) leaveOut(d *DayCount) {
 	n := &s.unattributed[0]
 	if s.g.back {
 		n = &s.unattributed[1]

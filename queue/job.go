@@ -18,8 +18,8 @@ func (j Job) Validate() error {
 	if j.ID == "" || len(j.ID) > 128 || !all(j.ID, idByte) {
 		return fmt.Errorf("%w: id %.40q", ErrInvalidJob, j.ID)
 	}
-	if len(j.Origin) > MaxOrigin || !all(j.Origin, originByte) {
-		return fmt.Errorf("%w: origin %.40q", ErrInvalidJob, j.Origin)
+	if len(j.Metadata) > MaxMetadata || !all(j.Metadata, originByte) {
+		return fmt.Errorf("%w: origin %.40q", ErrInvalidJob, j.Metadata)
 	}
 	return nil
 }

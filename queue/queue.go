@@ -79,8 +79,8 @@ type DeadLetters interface {
 // or the error is [Permanent].
 type Handler func(ctx context.Context, job Job) error
 
-// MaxOrigin is the greatest length of Job.Origin in bytes.
-const MaxOrigin = 256
+// MaxMetadata is the greatest length of Job.Metadata in bytes.
+const MaxMetadata = 256
 
 // Job names a piece of work.
 type Job struct {
@@ -95,9 +95,9 @@ type Job struct {
 	// Origin says what asked for the job, for logs and traces. It means
 	// nothing to the queue, which hands it over with the job and lists it
 	// with the dead one: that of the Enqueue that added the job, through all
-	// attempts and retries. At most MaxOrigin bytes of printable ASCII; it may
+	// attempts and retries. At most MaxMetadata bytes of printable ASCII; it may
 	// be empty.
-	Origin string
+	Metadata string
 
 	// Attempt counts from 1; the queue sets it when it hands the job over.
 	Attempt int

@@ -95,7 +95,7 @@ const (
 // not ended is not looked at.
 //
 // Errors: ErrBadErasure; store.ErrUnsupported if the store cannot erase.
-func (s *Keeper) Erase(ctx context.Context, e Erasure) (ErasureReceipt, error) {
+func (s *Enforcer) Erase(ctx context.Context, e Erasure) (ErasureReceipt, error) {
 	ctx, done := s.observeErase(ctx, e.DryRun)
 	r, err := s.erase(ctx, e)
 	done(&r, err)
@@ -114,7 +114,7 @@ func (s *Keeper) Erase(ctx context.Context, e Erasure) (ErasureReceipt, error) {
 	return r, nil
 }
 
-func (s *Keeper) erase(ctx context.Context, e Erasure) (ErasureReceipt, error) {
+func (s *Enforcer) erase(ctx context.Context, e Erasure) (ErasureReceipt, error) {
 	now := s.now()
 	r := ErasureReceipt{ID: store.NewID(now), Time: now, Counts: e.Counts, DryRun: e.DryRun}
 	if e.Subject == "" || e.Counts != KeepCounts && e.Counts != SubtractCounts {
@@ -136,7 +136,7 @@ func (s *Keeper) erase(ctx context.Context, e Erasure) (ErasureReceipt, error) {
 
 // eraser erases one subject.
 type eraser struct {
-	s       *Keeper
+	s       *Enforcer
 	subject string
 	r       *ErasureReceipt
 
@@ -205,11 +205,11 @@ func (x *eraser) pass(ctx context.Context, first bool, recent time.Time) (change
 
 // batch erases the subject from one batch and reports whether it was there.
 func (x *eraser) batch(ctx context.Context, b *store.Batch) (changed bool, _ error) {
-	if b.Sealed {
+	if b.EventsPurged {
 		x.r.Sealed++
 	} else {
 		n, err := x.events(ctx, b.ID)
-		if errors.Is(err, store.ErrPurged) { // sealed meanwhile
+		if errors.Is(err, store.ErrEventsPurged) { // sealed meanwhile
 			err = nil
 		}
 		x.r.Events += n
@@ -222,7 +222,7 @@ func (x *eraser) batch(ctx context.Context, b *store.Batch) (changed bool, _ err
 		return changed, err
 	}
 	x.r.Rows += n
-	if !x.named(b.Cause) {
+	if !x.named(b.LastError) {
 		return changed || n > 0, nil
 	}
 	if !x.r.DryRun {

@@ -86,14 +86,14 @@ func (x *eraser) keep(ctx context.Context, id string, kept metrics.Contribution)
 	if err != nil {
 		return fmt.Errorf("encode contribution: %w", err)
 	}
-	return x.attach.Reattach(ctx, id, ledger.KeptAttachment(x.r.ID), one(text))
+	return x.attach.ReplaceAttachment(ctx, id, ledger.KeptAttachment(x.r.ID), one(text))
 }
 
 func (x *eraser) dropKept(ctx context.Context, id, erasure string, kept metrics.Contribution) error {
 	if len(kept) == 0 || erasure == x.r.ID {
 		return nil
 	}
-	return x.attach.Reattach(ctx, id, ledger.KeptAttachment(erasure), nothing)
+	return x.attach.ReplaceAttachment(ctx, id, ledger.KeptAttachment(erasure), nothing)
 }
 
 func one(chunk []byte) func(func([]byte, error) bool) {

@@ -11,9 +11,9 @@ import (
 
 // observeRetain starts a span. The function that it returns ends it and
 // measures.
-func (s *Keeper) observeRetain(ctx context.Context, dryRun bool) (context.Context, func(*Result, error)) {
+func (s *Enforcer) observeRetain(ctx context.Context, dryRun bool) (context.Context, func(*Report, error)) {
 	ctx, span := s.tel.Start(ctx, "retain")
-	return ctx, func(r *Result, err error) {
+	return ctx, func(r *Report, err error) {
 		if !dryRun {
 			for kind, n := range map[string]int64{"batch": r.Forgotten, "event": r.Events, "row": r.Rows, "dead_letter": r.Dead} {
 				s.tel.Purged.Add(ctx, n, metric.WithAttributes(attribute.String("kind", kind)))
@@ -25,7 +25,7 @@ func (s *Keeper) observeRetain(ctx context.Context, dryRun bool) (context.Contex
 
 // observeErase starts a span, which does not name the subject. The function
 // that it returns ends it and measures.
-func (s *Keeper) observeErase(ctx context.Context, dryRun bool) (context.Context, func(*ErasureReceipt, error)) {
+func (s *Enforcer) observeErase(ctx context.Context, dryRun bool) (context.Context, func(*ErasureReceipt, error)) {
 	ctx, span := s.tel.Start(ctx, "erase")
 	return ctx, func(r *ErasureReceipt, err error) {
 		span.SetAttributes(attribute.String("eventmetrics.erasure.id", r.ID))

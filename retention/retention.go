@@ -31,7 +31,7 @@ type Options struct {
 }
 
 // Keeper removes what is not to be kept. It is safe for concurrent use.
-type Keeper struct {
+type Enforcer struct {
 	store  store.Store
 	ledger *ledger.Ledger
 	opts   Options
@@ -40,11 +40,11 @@ type Keeper struct {
 }
 
 // New returns a Keeper of st.
-func New(st store.Store, l *ledger.Ledger, o Options) *Keeper {
-	return &Keeper{store: st, ledger: l, opts: o, logger: o.Logger, tel: o.Telemetry}
+func New(st store.Store, l *ledger.Ledger, o Options) *Enforcer {
+	return &Enforcer{store: st, ledger: l, opts: o, logger: o.Logger, tel: o.Telemetry}
 }
 
-func (s *Keeper) now() time.Time { return s.opts.Now().UTC().Truncate(time.Millisecond) }
+func (s *Enforcer) now() time.Time { return s.opts.Now().UTC().Truncate(time.Millisecond) }
 
 // Policy says how long data is kept. A period that is not greater than 0
 // means for ever. Ages count from Batch.Created, the time of the upload: it is
@@ -66,7 +66,7 @@ func (r *Policy) Any() bool {
 }
 
 // Result is the result of a Retain.
-type Result struct {
+type Report struct {
 	// Sealed is the number of batches whose raw events were purged, Events the
 	// number of these.
 	Sealed, Events int64
@@ -92,21 +92,21 @@ type Result struct {
 // purged, they are summed a last time and compared with the ledger, in a dry
 // run too. It is safe to repeat, to run beside everything else, and to break
 // off. Errors: store.ErrUnsupported if the store cannot do what is asked for.
-func (s *Keeper) Retain(ctx context.Context, dryRun bool) (Result, error) {
+func (s *Enforcer) Apply(ctx context.Context, dryRun bool) (Report, error) {
 	ctx, done := s.observeRetain(ctx, dryRun)
 	k, err := s.newRun(dryRun)
 	if err == nil {
 		err = k.retain(ctx)
 	}
-	done(&k.Result, err)
+	done(&k.Report, err)
 	if err != nil {
-		return k.Result, fmt.Errorf("eventmetrics: retain: %w", err)
+		return k.Report, fmt.Errorf("eventmetrics: retain: %w", err)
 	}
-	s.reportRetained(ctx, &k.Result, dryRun)
-	return k.Result, nil
+	s.reportRetained(ctx, &k.Report, dryRun)
+	return k.Report, nil
 }
 
-func (s *Keeper) reportRetained(ctx context.Context, r *Result, dryRun bool) {
+func (s *Enforcer) reportRetained(ctx context.Context, r *Report, dryRun bool) {
 	attrs := []any{
 		"sealed", r.Sealed, "events", r.Events, "cleared", r.Cleared, "rows", r.Rows, "forgotten", r.Forgotten, "dead", r.Dead,
 		"drifted", r.Drifted, "unreadable", r.Unreadable, "dry_run", dryRun,
@@ -120,8 +120,8 @@ func (s *Keeper) reportRetained(ctx context.Context, r *Result, dryRun bool) {
 
 // run applies a Policy once.
 type run struct {
-	Result
-	s      *Keeper
+	Report
+	s      *Enforcer
 	keep   Policy
 	now    time.Time
 	dryRun bool
@@ -131,7 +131,7 @@ type run struct {
 	reattacher store.Reattacher
 }
 
-func (s *Keeper) newRun(dryRun bool) (*run, error) {
+func (s *Enforcer) newRun(dryRun bool) (*run, error) {
 	k := &run{s: s, keep: s.opts.Policy, now: s.now(), dryRun: dryRun}
 	var seals, forgets, reattaches bool
 	k.sealer, seals = store.As[store.Sealer](s.store)
@@ -186,7 +186,7 @@ func (k *run) retainBatch(ctx context.Context, b *store.Batch) error {
 	if forget {
 		return k.forget(ctx, b)
 	}
-	if b.Failed > 0 && k.old(b.Created, k.keep.Rejected) {
+	if b.RejectedRows > 0 && k.old(b.Created, k.keep.Rejected) {
 		return k.clear(ctx, b)
 	}
 	return nil
@@ -194,7 +194,7 @@ func (k *run) retainBatch(ctx context.Context, b *store.Batch) error {
 
 // seal purges the events of a batch and reports whether they are gone.
 func (k *run) seal(ctx context.Context, b *store.Batch) (bool, error) {
-	if b.Sealed {
+	if b.EventsPurged {
 		return true, nil
 	}
 	if ledger, ok := store.As[store.Amender](k.s.store); ok {
@@ -210,23 +210,23 @@ func (k *run) seal(ctx context.Context, b *store.Batch) (bool, error) {
 		}
 	}
 	if !k.dryRun {
-		if err := k.sealer.Seal(ctx, b.ID); err != nil {
+		if err := k.sealer.PurgeEvents(ctx, b.ID); err != nil {
 			return false, err
 		}
 		if k.reattacher != nil && b.Erasure != "" { // of no use without the events
-			if err := k.reattacher.Reattach(ctx, b.ID, ledger.KeptAttachment(b.Erasure), nothing); err != nil {
+			if err := k.reattacher.ReplaceAttachment(ctx, b.ID, ledger.KeptAttachment(b.Erasure), nothing); err != nil {
 				return true, err
 			}
 		}
 	}
 	k.Sealed++
-	k.Events += b.Events - b.Erased
+	k.Events += b.AcceptedRows - b.Erased
 	return true, nil
 }
 
 func (k *run) forget(ctx context.Context, b *store.Batch) error {
 	if !k.dryRun {
-		if err := k.forgetter.Forget(ctx, b.ID); err != nil {
+		if err := k.forgetter.Archive(ctx, b.ID); err != nil {
 			return err
 		}
 	}
@@ -243,13 +243,13 @@ func (k *run) clear(ctx context.Context, b *store.Batch) error {
 	}
 	if !k.dryRun {
 		for _, name := range []string{upload.ErrorsAttachment, upload.WarningsAttachment, upload.RepairAttachment} {
-			if err := k.reattacher.Reattach(ctx, b.ID, name, nothing); err != nil {
+			if err := k.reattacher.ReplaceAttachment(ctx, b.ID, name, nothing); err != nil {
 				return fmt.Errorf("remove %s: %w", name, err)
 			}
 		}
 	}
 	k.Cleared++
-	k.Rows += b.Failed
+	k.Rows += b.RejectedRows
 	return nil
 }
 

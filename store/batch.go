@@ -14,8 +14,8 @@ var (
 	ErrConflict = errors.New("store: batch is in another status")
 	// ErrKeyTaken means that another batch has the idempotency key.
 	ErrKeyTaken = errors.New("store: idempotency key taken")
-	// ErrPurged means that the raw events of the batch were purged.
-	ErrPurged = errors.New("store: raw events purged")
+	// ErrEventsPurged means that the raw events of the batch were purged.
+	ErrEventsPurged = errors.New("store: raw events purged")
 	// ErrChanged means that something was replaced while it was read. Whoever
 	// reads again gets the whole of what is there now.
 	ErrChanged = errors.New("store: changed while it was read")
@@ -56,30 +56,30 @@ type Batch struct {
 	// SHA256 is the lower-case hex digest of the content.
 	SHA256 string
 	// Events is the number of accepted rows, Failed the number of rejected.
-	Events, Failed int64
+	AcceptedRows, RejectedRows int64
 	// Duplicates is the number of rows that were left out because another batch
 	// or an earlier row has them.
-	Duplicates int64
+	DuplicateRows int64
 	// Erased is the number of events that were removed by erasures, Erasure
 	// the ID of the last one that removed any, or "".
 	Erased  int64
 	Erasure string
 	Status  Status
 	// Cause says why the batch has its status; the last error of a failed one.
-	Cause string
+	LastError string
 	// IdempotencyKey is the key of the request that made the batch, or "". No
 	// two batches have the same one before KeyExpires.
 	IdempotencyKey string
 	KeyExpires     time.Time
 	// Repairs is the id of the batch whose rejected rows this one makes good,
 	// or "". It stays when that one is deleted.
-	Repairs string
-	Created time.Time
+	RepairOf string
+	Created  time.Time
 	// Updated is the time of the last change of status.
 	Updated time.Time
 	// Sealed means that the raw events were purged: the contribution stands
 	// as it is.
-	Sealed bool
+	EventsPurged bool
 }
 
 // BatchQuery selects batches. The zero value selects the newest.
@@ -89,7 +89,7 @@ type BatchQuery struct {
 	// IdempotencyKey keeps the batches with this key, if not empty.
 	IdempotencyKey string
 	// Repairs keeps the batches that repair this one, if not empty.
-	Repairs string
+	RepairOf string
 	// UpdatedBefore keeps batches last changed before it, if not zero.
 	UpdatedBefore time.Time
 	// After is the keyset cursor: only batches with a smaller id follow. Empty
@@ -110,7 +110,7 @@ const (
 func (q *BatchQuery) Match(b *Batch) bool {
 	return (len(q.Statuses) == 0 || slices.Contains(q.Statuses, b.Status)) &&
 		(q.IdempotencyKey == "" || b.IdempotencyKey == q.IdempotencyKey) &&
-		(q.Repairs == "" || b.Repairs == q.Repairs) &&
+		(q.RepairOf == "" || b.RepairOf == q.RepairOf) &&
 		(q.UpdatedBefore.IsZero() || b.Updated.Before(q.UpdatedBefore)) &&
 		(q.After == "" || b.ID < q.After)
 }

@@ -22,7 +22,7 @@ func TestStatusesAreInTheOrderOfABatchsLife(t *testing.T) {
 
 func TestBatchQueryMatches(t *testing.T) {
 	at := time.Date(2025, 11, 8, 12, 0, 0, 0, time.UTC)
-	b := store.Batch{ID: "b", Status: store.Failed, IdempotencyKey: "k", Repairs: "a", Updated: at}
+	b := store.Batch{ID: "b", Status: store.Failed, IdempotencyKey: "k", RepairOf: "a", Updated: at}
 	for _, tc := range []struct {
 		name string
 		q    store.BatchQuery
@@ -34,8 +34,8 @@ func TestBatchQueryMatches(t *testing.T) {
 		{"no other status", store.BatchQuery{Statuses: []store.Status{store.Queued}}, false},
 		{"the key", store.BatchQuery{IdempotencyKey: "k"}, true},
 		{"no other key", store.BatchQuery{IdempotencyKey: "K"}, false},
-		{"what it repairs", store.BatchQuery{Repairs: "a"}, true},
-		{"nothing that repairs another", store.BatchQuery{Repairs: "b"}, false},
+		{"what it repairs", store.BatchQuery{RepairOf: "a"}, true},
+		{"nothing that repairs another", store.BatchQuery{RepairOf: "b"}, false},
 		{"what was changed before", store.BatchQuery{UpdatedBefore: at.Add(time.Millisecond)}, true},
 		{"not what was changed at that moment", store.BatchQuery{UpdatedBefore: at}, false},
 		{"what is older than the cursor", store.BatchQuery{After: "c"}, true},

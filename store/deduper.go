@@ -9,9 +9,9 @@ import (
 // compares fingerprints and knows nothing else of them.
 type Fingerprint [16]byte
 
-// ClaimPatience is how long a Writer may be silent before others may have what
+// ClaimTimeout is how long a Writer may be silent before others may have what
 // its batch has claimed.
-const ClaimPatience = 2 * time.Minute
+const ClaimTimeout = 2 * time.Minute
 
 // Deduper is a [Store] that knows which batch has a fingerprint. A fingerprint
 // is of one batch at most. It stays with its batch when that is sealed, and is
@@ -29,7 +29,7 @@ type Deduper interface {
 	// have been given after an error. The Writer may go on after ErrClaimed;
 	// after another error only Abort is of use.
 	//
-	// A Writer that has made no call for ClaimPatience may lose its batch to a
+	// A Writer that has made no call for ClaimTimeout may lose its batch to a
 	// Claim of what it has: its Commit then fails with ErrNotFound. That is
 	// how the claims of a process that was lost end. Claim counts as a call of
 	// its Writer.

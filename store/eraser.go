@@ -25,7 +25,7 @@ type Eraser interface {
 	// attachments stay as they are. Value is nowhere in the store's own notes
 	// once it has returned nil.
 	//
-	// Errors: ErrNotFound; ErrPurged when the batch is sealed; ErrConflict when
+	// Errors: ErrNotFound; ErrEventsPurged when the batch is sealed; ErrConflict when
 	// Batch.Erasure is neither e.After nor e.ID.
 	Erase(ctx context.Context, id string, e Erasure) (int64, error)
 }

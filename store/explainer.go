@@ -11,7 +11,7 @@ import (
 type Explainer interface {
 	// Explain returns the share of each batch in the count of one day and
 	// event type, ascending by batch id, without batches that have no share.
-	// The counts sum to the Count of the Daily.
+	// The counts sum to the Count of the DayCount.
 	Explain(ctx context.Context, day metrics.Day, eventType string) iter.Seq2[Share, error]
 }
 

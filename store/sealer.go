@@ -7,5 +7,5 @@ type Sealer interface {
 	// Seal purges the raw events of a completed batch and sets Sealed. Its
 	// contribution stays. Errors: ErrNotFound; ErrConflict when the batch is
 	// not completed. Sealing a sealed batch does nothing.
-	Seal(ctx context.Context, id string) error
+	PurgeEvents(ctx context.Context, id string) error
 }

@@ -9,11 +9,11 @@ import (
 // SealReader is a [Sealer] that can say which days rest on sealed batches
 // alone.
 type SealReader interface {
-	// Unsealed returns the days, ascending, from one to another, both
+	// UnpurgedDays returns the days, ascending, from one to another, both
 	// included, in which a batch has a share that is not sealed. Zero means no
-	// limit on that side, as in metrics.Query. It misses none; a day may be
+	// limit on that side, as in metrics.Filter. It misses none; a day may be
 	// listed for a while after its last such batch was sealed, amended or
 	// deleted. It is quick however many batches there are. The slice belongs
 	// to the caller.
-	Unsealed(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error)
+	UnpurgedDays(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error)
 }

@@ -48,7 +48,7 @@ type Store interface {
 
 	// Events returns the events of a batch, ascending by row, exactly as they
 	// were written. An Event and its Fields slice are valid until the next
-	// one. Errors: ErrNotFound for a batch that is unknown, ErrPurged for one
+	// one. Errors: ErrNotFound for a batch that is unknown, ErrEventsPurged for one
 	// whose events were purged, ErrChanged when some were erased meanwhile.
 	Events(ctx context.Context, id string) iter.Seq2[metrics.Event, error]
 
@@ -67,7 +67,7 @@ type Store interface {
 
 	// Record enters the contribution of a batch into the ledger, once: it
 	// returns nil and changes nothing if the ledger has one for this batch
-	// already. It is the commit point of processing: Daily shows either
+	// already. It is the commit point of processing: DayCounts shows either
 	// nothing of the contribution or all of it. The store notes with it the
 	// moment of its own clock, cut to the millisecond, for the AsOf of queries;
 	// Amend keeps that moment. It deletes the attachment PendingContribution. It does not change the status. The store does not
@@ -75,18 +75,18 @@ type Store interface {
 	// deleted, however long ago.
 	Record(ctx context.Context, id string, c metrics.Contribution) error
 
-	// Daily returns the sum of the ledger that q selects: one Daily for each
+	// DayCounts returns the sum of the ledger that q selects: one DayCount for each
 	// day and event type that has events, and one for each of its groups if q
-	// asks for them, ascending by day, then type, then group. The Dailies
+	// asks for them, ascending by day, then type, then group. The DayCounts
 	// belong to the caller. Whoever asks for totals should not pay for groups,
 	// of which there may be a thousand times as many. All of them come from one
 	// state of the ledger per day at least: no day shows a part of a batch's
 	// day. With q.AsOf the sum leaves out what was recorded later; it is then
 	// read from the contributions themselves, day by day, in bounded memory.
-	Daily(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error]
+	DayCounts(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error]
 
 	// DeleteBatch removes a batch, its events, its attachments and its
-	// contribution. Afterwards Daily is as if the batch had never been.
+	// contribution. Afterwards DayCounts is as if the batch had never been.
 	// Errors: ErrNotFound; a repeated call may return nil or ErrNotFound.
 	DeleteBatch(ctx context.Context, id string) error
 
@@ -150,5 +150,5 @@ type Pruned struct {
 	// Events is the number of events in those batches.
 	Events int64
 	// Remainders is the number of unfinished batches.
-	Remainders int64
+	Unfinished int64
 }

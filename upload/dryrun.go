@@ -64,7 +64,7 @@ func (s *Uploader) DryRun(ctx context.Context, f File) (Preview, error) {
 }
 
 func (s *Uploader) preview(ctx context.Context, f File) (Preview, error) {
-	if err := s.checkRepairs(ctx, f.Repairs); err != nil {
+	if err := s.checkRepairs(ctx, f.RepairOf); err != nil {
 		return Preview{}, err
 	}
 	deduper, err := s.deduper(&f)
@@ -102,12 +102,12 @@ func (s *Uploader) changes(ctx context.Context, c metrics.Contribution) ([]Chang
 		types[c[i].Type] = struct{}{}
 		changes[i] = Change{Day: c[i].Day, Type: c[i].Type, After: c[i].Count}
 	}
-	q := metrics.Query{From: c[0].Day, To: c[len(c)-1].Day, Types: slices.Sorted(maps.Keys(types))}
-	for d, err := range s.store.Daily(ctx, q) {
+	q := metrics.Filter{From: c[0].Day, To: c[len(c)-1].Day, Types: slices.Sorted(maps.Keys(types))}
+	for d, err := range s.store.DayCounts(ctx, q) {
 		if err != nil {
 			return nil, fmt.Errorf("eventmetrics: read ledger: %w", err)
 		}
-		i, found := slices.BinarySearchFunc(c, d, func(a, b metrics.Daily) int { return a.Compare(&b) })
+		i, found := slices.BinarySearchFunc(c, d, func(a, b metrics.DayCount) int { return a.Compare(&b) })
 		if found {
 			changes[i].Before = d.Count
 			changes[i].After += d.Count

@@ -77,7 +77,7 @@ func (s *Uploader) answerForgotten(ctx context.Context, d store.Deduper, f *File
 	if owners[0] != id {
 		return Receipt{}, ErrInFlight
 	}
-	return Receipt{Batch: store.Batch{ID: id, SHA256: digest, Status: store.Completed, Sealed: true}, DuplicateOf: id}, nil
+	return Receipt{Batch: store.Batch{ID: id, SHA256: digest, Status: store.Completed, EventsPurged: true}, DuplicateOf: id}, nil
 }
 
 // foresee returns a claim that changes nothing: a dry run's.

@@ -20,7 +20,7 @@ var (
 	ErrInFlight = errors.New("eventmetrics: upload with this idempotency key, content or rows in flight")
 	// ErrKeyReused means that the idempotency key belongs to another content.
 	ErrKeyReused = errors.New("eventmetrics: idempotency key used with another content")
-	// ErrNoOriginal means that there is no batch with the id File.Repairs.
+	// ErrNoOriginal means that there is no batch with the id File.RepairOf.
 	ErrNoOriginal = errors.New("eventmetrics: no such batch to repair")
 	// ErrRowsPurged means that the rejected rows of a batch were removed, since
 	// they were older than Options.Retention allows.

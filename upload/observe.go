@@ -25,11 +25,11 @@ func (s *Uploader) observeUpload(ctx context.Context) (context.Context, func(*Re
 		s.tel.UploadsActive.Add(ctx, -1)
 		s.tel.UploadTime.Record(ctx, telemetry.Since(start), metric.WithAttributes(telemetry.OutcomeAttr(outcome)))
 		if err == nil && r != nil {
-			span.SetAttributes(telemetry.BatchAttr(r.Batch.ID), attribute.Int64("eventmetrics.rows.accepted", r.Batch.Events),
-				attribute.Int64("eventmetrics.rows.rejected", r.Batch.Failed), attribute.Int64("eventmetrics.rows.duplicate", r.Batch.Duplicates))
+			span.SetAttributes(telemetry.BatchAttr(r.Batch.ID), attribute.Int64("eventmetrics.rows.accepted", r.Batch.AcceptedRows),
+				attribute.Int64("eventmetrics.rows.rejected", r.Batch.RejectedRows), attribute.Int64("eventmetrics.rows.duplicate", r.Batch.DuplicateRows))
 		}
 		if outcome == "stored" {
-			s.tel.Accepted.Add(ctx, r.Batch.Events)
+			s.tel.Accepted.Add(ctx, r.Batch.AcceptedRows)
 		}
 		telemetry.End(span, outcome, fault)
 	}

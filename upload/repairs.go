@@ -12,32 +12,32 @@ import (
 const maxRepairs = 100
 
 // Repairs are the batches that repair another one.
-type Repairs struct {
+type RepairStatus struct {
 	// Newest are the newest of them, newest first, at most 100.
 	Newest []store.Batch
 	// Batches is the number of all, Events that of the rows that they
 	// accepted.
-	Batches, Events int64
+	Batches, AcceptedRows int64
 }
 
 // Open returns the number of rejected rows of the batch that is repaired that
 // its repairs have not made good: its Failed without Events, at least 0.
-func (r *Repairs) Open(failed int64) int64 { return max(failed-r.Events, 0) }
+func (r *RepairStatus) Open(failed int64) int64 { return max(failed-r.AcceptedRows, 0) }
 
-// RepairsOf finds the batches that were uploaded with this id as File.Repairs
+// RepairStatus finds the batches that were uploaded with this id as File.RepairOf
 // and are still there, whatever their status. Those that repair one of them in
 // turn count for that one only. A batch that is unknown has none.
-func (s *Uploader) RepairsOf(ctx context.Context, id string) (Repairs, error) {
-	var r Repairs
-	q := store.BatchQuery{Repairs: id, Limit: store.MaxLimit}
+func (s *Uploader) RepairStatus(ctx context.Context, id string) (RepairStatus, error) {
+	var r RepairStatus
+	q := store.BatchQuery{RepairOf: id, Limit: store.MaxLimit}
 	for {
 		page, err := s.store.Batches(ctx, q)
 		if err != nil {
-			return Repairs{}, fmt.Errorf("eventmetrics: list repairs of batch %s: %w", id, err)
+			return RepairStatus{}, fmt.Errorf("eventmetrics: list repairs of batch %s: %w", id, err)
 		}
 		for i := range page {
 			r.Batches++
-			r.Events += page[i].Events
+			r.AcceptedRows += page[i].AcceptedRows
 			if len(r.Newest) < maxRepairs {
 				r.Newest = append(r.Newest, page[i])
 			}

@@ -43,8 +43,8 @@ type File struct {
 	// Tolerance says how many rejected rows are too many; by default all.
 	Tolerance Tolerance
 	// Repairs is the id of the batch whose repair file this is, mended; ""
-	// means none. See [Service.RepairsOf].
-	Repairs string
+	// means none. See [Service.RepairStatus].
+	RepairOf string
 	// Dedupe says which rows are left out because they are there already; by
 	// default none.
 	Dedupe Dedupe
@@ -129,7 +129,7 @@ func (s *Uploader) uploadOnce(ctx context.Context, f File) (Receipt, error) {
 }
 
 func (s *Uploader) upload(ctx context.Context, f File) (Receipt, error) {
-	if err := s.checkRepairs(ctx, f.Repairs); err != nil {
+	if err := s.checkRepairs(ctx, f.RepairOf); err != nil {
 		return Receipt{}, err
 	}
 	deduper, err := s.deduper(&f)
@@ -159,14 +159,14 @@ func (s *Uploader) upload(ctx context.Context, f File) (Receipt, error) {
 		return Receipt{}, fmt.Errorf("eventmetrics: store trace: %w", err)
 	}
 	b := store.Batch{
-		ID:         id,
-		FileName:   f.Name,
-		SHA256:     body.digest(),
-		Events:     sum.events,
-		Failed:     sum.failed,
-		Duplicates: sum.duplicates,
-		Created:    created,
-		Repairs:    f.Repairs,
+		ID:            id,
+		FileName:      f.Name,
+		SHA256:        body.digest(),
+		AcceptedRows:  sum.events,
+		RejectedRows:  sum.failed,
+		DuplicateRows: sum.duplicates,
+		Created:       created,
+		RepairOf:      f.RepairOf,
 	}
 	if f.IdempotencyKey != "" {
 		b.IdempotencyKey = f.IdempotencyKey
@@ -186,7 +186,7 @@ func (s *Uploader) upload(ctx context.Context, f File) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, fmt.Errorf("eventmetrics: commit batch: %w", err)
 	}
-	s.logger.InfoContext(ctx, "batch uploaded", "batch", id, "events", stored.Events, "failed", stored.Failed, "duplicates", stored.Duplicates)
+	s.logger.InfoContext(ctx, "batch uploaded", "batch", id, "events", stored.AcceptedRows, "failed", stored.RejectedRows, "duplicates", stored.DuplicateRows)
 	return Receipt{Batch: stored, Errors: sum.errors, Warnings: sum.warnings}, nil
 }
 
@@ -280,7 +280,7 @@ func (s *Uploader) land(key string) {
 // be mended and uploaded again. It is empty if no row was rejected. A chunk is valid until the next. Errors:
 // store.ErrNotFound; ErrRowsPurged when Options.Retention has removed it;
 // store.ErrChanged when that, or an erasure, happens meanwhile.
-func (s *Uploader) Repair(ctx context.Context, id string) iter.Seq2[[]byte, error] {
+func (s *Uploader) RepairFile(ctx context.Context, id string) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		some := false
 		for chunk, err := range s.store.Attachment(ctx, id, RepairAttachment) {
@@ -292,7 +292,7 @@ func (s *Uploader) Repair(ctx context.Context, id string) iter.Seq2[[]byte, erro
 			return
 		}
 		b, err := s.store.Batch(ctx, id)
-		if err == nil && b.Failed > 0 {
+		if err == nil && b.RejectedRows > 0 {
 			err = ErrRowsPurged
 		}
 		if err != nil {

@@ -67,7 +67,7 @@ func open(ctx context.Context, c *config) (_ *app, err error) {
 	a.api, err = httpapi.New(a.service, &httpapi.Options{
 		Token:        c.token,
 		Limiter:      limiter,
-		Source:       ratelimit.NewSource(c.trusted),
+		Source:       ratelimit.NewClientIP(c.trusted),
 		MaxUploads:   c.maxUploads,
 		MaxBodyBytes: c.maxUploadBytes + 1<<20, // the file and its multipart frame
 		Logger:       a.logger,

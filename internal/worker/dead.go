@@ -59,7 +59,7 @@ func (s *Worker) DeleteBatch(ctx context.Context, id string) error {
 	if err := s.store.DeleteBatch(ctx, id); err != nil {
 		return err
 	}
-	s.logger.InfoContext(ctx, "batch deleted", "batch", id, "events", b.Events)
+	s.logger.InfoContext(ctx, "batch deleted", "batch", id, "events", b.AcceptedRows)
 	err = s.queue.Discard(ctx, processJob(ctx, id).Key(), "batch deleted")
 	if err != nil && !errors.Is(err, queue.ErrNotFound) && !errors.Is(err, queue.ErrNotDead) {
 		// The batch is gone all the same; its job finds nothing and ends.

@@ -8,13 +8,13 @@ import (
 )
 
 // maxRequestID is the length to which request ids go with a job; the rest of
-// queue.MaxOrigin is for the trace.
+// queue.MaxMetadata is for the trace.
 const maxRequestID = 128
 
 // Origin returns what goes with a job of the context: the trace context in the
 // form of the W3C, and the request id. "t=00-0af7…-01 r=any text to the end";
 // each part may be absent.
-func Origin(ctx context.Context) string {
+func Metadata(ctx context.Context) string {
 	var parts []string
 	if text := telemetry.TraceParent(ctx); text != "" {
 		parts = append(parts, "t="+text)
@@ -27,7 +27,7 @@ func Origin(ctx context.Context) string {
 
 // WithOrigin returns ctx with what an origin says. What it cannot read it
 // ignores: an origin may be of another version or of other makers.
-func WithOrigin(ctx context.Context, origin string) context.Context {
+func WithMetadata(ctx context.Context, origin string) context.Context {
 	if text, ok := strings.CutPrefix(origin, "t="); ok {
 		text, origin, _ = strings.Cut(text, " ")
 		ctx = telemetry.WithTraceParent(ctx, text)

@@ -47,7 +47,7 @@ func (s *Worker) now() time.Time { return s.opts.Now().UTC().Truncate(time.Milli
 const KindProcess = "process"
 
 func processJob(ctx context.Context, id string) queue.Job {
-	return queue.Job{Kind: KindProcess, ID: id, Origin: Origin(ctx)}
+	return queue.Job{Kind: KindProcess, ID: id, Metadata: Metadata(ctx)}
 }
 
 // unfinished are the statuses from which a worker may move a batch.
@@ -242,7 +242,7 @@ func (s *Worker) settleErased(ctx context.Context, id string) error {
 	}
 	sum, erasure, err := s.ledger.Recount(ctx, id)
 	if err != nil {
-		return ignore(err, store.ErrPurged)
+		return ignore(err, store.ErrEventsPurged)
 	}
 	return s.ledger.Settle(ctx, ledger, id, sum, erasure)
 }
@@ -255,7 +255,7 @@ func (s *Worker) contribution(ctx context.Context, id string) (metrics.Contribut
 		return nil, fmt.Errorf("eventmetrics: read contribution of batch %s: %w", id, err)
 	}
 	if err == nil && len(text) > 0 {
-		c, err := metrics.DecodeContribution(text, metrics.Query{Slots: true, Subjects: true, Groups: true})
+		c, err := metrics.DecodeContribution(text, metrics.Filter{Slots: true, Subjects: true, Groups: true})
 		if err == nil {
 			return c, nil
 		}

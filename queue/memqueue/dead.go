@@ -16,7 +16,7 @@ func (q *Queue) Dead(ctx context.Context, query queue.DeadQuery) ([]queue.DeadJo
 	if query.Cursor != "" {
 		n, err := strconv.ParseInt(query.Cursor, 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("customqueue: %w: %.40q", queue.ErrBadCursor, query.Cursor)
+			return nil, fmt.Errorf("memqueue: %w: %.40q", queue.ErrBadCursor, query.Cursor)
 		}
 		before = n
 	}

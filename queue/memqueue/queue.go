@@ -101,7 +101,7 @@ func (q *Queue) Enqueue(ctx context.Context, jobs ...queue.Job) error {
 		if q.jobs[j.Key()] != nil {
 			continue
 		}
-		e := &entry{Job: queue.Job{Kind: j.Kind, ID: j.ID, RunAt: j.RunAt, Origin: j.Origin, MaxAttempts: q.opts.Retry.Attempts()}}
+		e := &entry{Job: queue.Job{Kind: j.Kind, ID: j.ID, RunAt: j.RunAt, Metadata: j.Metadata, MaxAttempts: q.opts.Retry.Attempts()}}
 		q.jobs[j.Key()] = e
 		q.wait(e, later(j.RunAt, time.Now()))
 	}

@@ -43,7 +43,7 @@ func brokenDeadLetters() []brokenQueue {
 			name: "lists dead letters without their origin", fails: []string{"a job keeps its origin through attempts, death and retry"},
 			open: onDead(func(_ queue.DeadQuery, list []queue.DeadJob) []queue.DeadJob {
 				for i := range list {
-					list[i].Origin = ""
+					list[i].Metadata = ""
 				}
 				return list
 			}),
@@ -52,7 +52,7 @@ func brokenDeadLetters() []brokenQueue {
 			name: "forgets the origin after an attempt", fails: []string{"a job keeps its origin through attempts, death and retry"},
 			open: handled(func(ctx context.Context, j queue.Job, h queue.Handler) error {
 				if j.Attempt > 1 {
-					j.Origin = ""
+					j.Metadata = ""
 				}
 				return h(ctx, j)
 			}),

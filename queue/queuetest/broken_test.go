@@ -157,14 +157,14 @@ func brokenEnqueues() []brokenQueue {
 		{name: "drops origins", fails: []string{
 			"the origin of a job is that of the Enqueue that added it",
 			"a job keeps its origin through attempts, death and retry",
-		}, open: onEnqueue(func(j *queue.Job) { j.Origin = "" })},
+		}, open: onEnqueue(func(j *queue.Job) { j.Metadata = "" })},
 		{name: "cuts origins", fails: []string{"the origin of a job is that of the Enqueue that added it"}, open: onEnqueue(func(j *queue.Job) {
-			j.Origin = j.Origin[:min(len(j.Origin), 200)]
+			j.Metadata = j.Metadata[:min(len(j.Metadata), 200)]
 		})},
 		{name: "takes the latest origin", fails: []string{"the origin of a job is that of the Enqueue that added it"}, open: latestOrigin},
 		{name: "lets any origin in", fails: []string{"an invalid job is refused and none of the call is added"}, open: onEnqueue(func(j *queue.Job) {
-			if j.Origin != "" {
-				j.Origin = "any"
+			if j.Metadata != "" {
+				j.Metadata = "any"
 			}
 		})},
 		{name: "does not see what is enqueued while it runs", fails: []string{"a job may be enqueued before and while Consume runs"}, open: deaf},
@@ -188,14 +188,14 @@ func latestOrigin(s Settings) queue.Queue {
 	f := &fake{Queue: sound(s)}
 	f.enqueue = func(ctx context.Context, jobs []queue.Job) error {
 		for _, j := range jobs {
-			latest.Store(j.Key(), j.Origin)
+			latest.Store(j.Key(), j.Metadata)
 		}
 		return f.Queue.Enqueue(ctx, jobs...)
 	}
 	f.handler = func(h queue.Handler) queue.Handler {
 		return func(ctx context.Context, j queue.Job) error {
 			origin, _ := latest.Load(j.Key())
-			j.Origin, _ = origin.(string)
+			j.Metadata, _ = origin.(string)
 			return h(ctx, j)
 		}
 	}

@@ -83,13 +83,13 @@ func invalid(e *env) {
 		{Kind: "test"},
 		{Kind: "test", ID: "with space"},
 		{Kind: "test", ID: fmt.Sprintf("%0129d", 0)},
-		{Kind: "test", ID: "1", Origin: longOrigin() + "x"},
-		{Kind: "test", ID: "1", Origin: "tab\t"},
-		{Kind: "test", ID: "1", Origin: "déjà vu"},
+		{Kind: "test", ID: "1", Metadata: longOrigin() + "x"},
+		{Kind: "test", ID: "1", Metadata: "tab\t"},
+		{Kind: "test", ID: "1", Metadata: "déjà vu"},
 	} {
 		err := q.Enqueue(e.Context(), queue.Job{Kind: "test", ID: "fine"}, bad)
 		if !errors.Is(err, queue.ErrInvalidJob) {
-			e.Errorf("Enqueue of kind %.40q, id %.40q, origin %.40q: %v; want ErrInvalidJob", bad.Kind, bad.ID, bad.Origin, err)
+			e.Errorf("Enqueue of kind %.40q, id %.40q, origin %.40q: %v; want ErrInvalidJob", bad.Kind, bad.ID, bad.Metadata, err)
 		}
 	}
 	if s := e.stats(q); s.Waiting != 0 {

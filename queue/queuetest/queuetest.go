@@ -34,13 +34,13 @@ type Harness struct {
 	Open func(t *testing.T, s Settings) queue.Queue
 	// Reopen returns a queue with what q holds, as another process would see
 	// it after the one with q was lost without a chance to clean up. Jobs that
-	// q was running are handed out again within Patience. What handlers of q
+	// q was running are handed out again within RetryFor. What handlers of q
 	// answer later changes nothing; its Consume may go on for a while. It is
 	// optional: if nil, the checks that need it are skipped.
 	Reopen func(t *testing.T, q queue.Queue, s Settings) queue.Queue
 	// DoneWindow says that Settings.DoneWindow is followed.
 	DoneWindow bool
-	// Patience is how long a check waits for what is to happen before it
+	// RetryFor is how long a check waits for what is to happen before it
 	// fails; 0 means 30 s.
 	Patience time.Duration
 }

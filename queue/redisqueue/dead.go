@@ -50,7 +50,7 @@ func deadJob(row any) (queue.DeadJob, error) {
 	if err != nil {
 		return queue.DeadJob{}, fmt.Errorf("redisqueue: read dead job: %w", err)
 	}
-	job.Origin = fields[4]
+	job.Metadata = fields[4]
 	most, message, _ := strings.Cut(fields[3], ":")
 	var died int64
 	if died, err = strconv.ParseInt(score, 10, 64); err == nil {

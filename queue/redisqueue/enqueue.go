@@ -48,8 +48,8 @@ func enqueueArgs(jobs []queue.Job) []any {
 		} else {
 			later = append(later, key, millis(j.RunAt))
 		}
-		if j.Origin != "" {
-			origins = append(origins, key, j.Origin)
+		if j.Metadata != "" {
+			origins = append(origins, key, j.Metadata)
 		}
 	}
 	args[0], args[1] = len(args)-2, len(later)/2

@@ -198,7 +198,7 @@ func (q *Queue) readTaken(v, from any, r *request) ([]*held, error) {
 		}
 		job.Attempt, job.MaxAttempts = int(attempt), q.opts.Retry.Attempts()
 		if len(origins) > 0 {
-			job.Origin = origins[i]
+			job.Metadata = origins[i]
 		}
 		taken[i] = &held{job: job, key: key, owner: r.id + "." + strconv.FormatInt(r.number, 10) + "/" + strconv.FormatInt(attempt, 10)}
 	}

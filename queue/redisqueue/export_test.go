@@ -36,7 +36,7 @@ func (l Lease) Owner() string { return l.held.owner }
 func (l Lease) Attempt() int { return l.held.job.Attempt }
 
 // Origin returns the origin of the job.
-func (l Lease) Origin() string { return l.held.job.Origin }
+func (l Lease) Origin() string { return l.held.job.Metadata }
 
 // Result is what to store about a job: complete, retry, bury or release.
 type Result struct {

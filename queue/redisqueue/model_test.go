@@ -125,7 +125,7 @@ func (m *model) enqueue(rt *rapid.T) {
 	var list []queue.Job
 	for range rapid.IntRange(1, 4).Draw(rt, "jobs") {
 		j := drawJob(rt)
-		j.Origin = rapid.SampledFrom([]string{"", "x", "y z"}).Draw(rt, "origin")
+		j.Metadata = rapid.SampledFrom([]string{"", "x", "y z"}).Draw(rt, "origin")
 		at := m.now
 		if delay := rapid.IntRange(0, 3).Draw(rt, "delay"); delay > 0 {
 			wait := time.Duration(delay)*step - 10*time.Second
@@ -133,7 +133,7 @@ func (m *model) enqueue(rt *rapid.T) {
 		}
 		list = append(list, j)
 		if m.known(j.Key()) == nil {
-			m.jobs[j.Key()] = &modelJob{State: "waiting", Origin: j.Origin, at: at}
+			m.jobs[j.Key()] = &modelJob{State: "waiting", Origin: j.Metadata, at: at}
 			if at > m.now {
 				m.jobs[j.Key()].State = "delayed"
 			}

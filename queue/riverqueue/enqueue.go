@@ -26,7 +26,7 @@ type args struct {
 
 // job is what the arguments say.
 func (a args) job(attempt, most int) queue.Job {
-	return queue.Job{Kind: a.JobKind, ID: a.ID, Origin: a.Origin, Attempt: attempt, MaxAttempts: most}
+	return queue.Job{Kind: a.JobKind, ID: a.ID, Metadata: a.Origin, Attempt: attempt, MaxAttempts: most}
 }
 
 // Kind implements [river.JobArgs].
@@ -59,7 +59,7 @@ func (q *Queue) params(jobs []queue.Job) ([]river.InsertManyParams, error) {
 			continue // River refuses a pair that is in one statement twice
 		}
 		seen[j.Key()] = true
-		a := args{JobKind: j.Kind, ID: j.ID, Origin: j.Origin}
+		a := args{JobKind: j.Kind, ID: j.ID, Origin: j.Metadata}
 		params = append(params, river.InsertManyParams{Args: a, InsertOpts: q.insertOpts(j.RunAt)})
 	}
 	return params, nil

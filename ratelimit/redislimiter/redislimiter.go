@@ -1,7 +1,7 @@
 // Package redislimiter is a [ratelimit.Limiter] that counts in Redis, for
 // several processes together, on the store of github.com/ulule/limiter/v3.
 //
-// It counts in fixed windows, as package memorylimiter does and with the same
+// It counts in fixed windows, as package memlimiter does and with the same
 // consequence at their edges: up to 2*limit-1 requests of a client get through
 // in a short time around the end of a window. Each request is one script on
 // one key, which Redis runs as a whole; the time is that of Redis, in

@@ -21,7 +21,7 @@ func (s *Store) Claim(ctx context.Context, id string, prints []store.Fingerprint
 	}
 	w, ok := s.open[id]
 	if !ok {
-		return nil, fmt.Errorf("customstore: claim for %q: %w", id, store.ErrNotFound)
+		return nil, fmt.Errorf("memstore: claim for %q: %w", id, store.ErrNotFound)
 	}
 	w.wrote = time.Now()
 	answers := make([]string, len(prints))
@@ -29,10 +29,10 @@ func (s *Store) Claim(ctx context.Context, id string, prints []store.Fingerprint
 		owner := s.claims[p]
 		other, unfinished := s.open[owner]
 		switch {
-		case unfinished && owner != id && time.Since(other.wrote) > store.ClaimPatience:
+		case unfinished && owner != id && time.Since(other.wrote) > store.ClaimTimeout:
 			delete(s.open, owner)
 		case unfinished && owner != id:
-			return nil, fmt.Errorf("customstore: claim for %q: %w", id, store.ErrClaimed)
+			return nil, fmt.Errorf("memstore: claim for %q: %w", id, store.ErrClaimed)
 		case unfinished || s.holds(owner):
 			answers[i] = owner
 			continue

@@ -32,7 +32,7 @@ func run(ctx context.Context, st store.Store) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s: %d events\n", b.Status, b.Events)
+	fmt.Printf("%s: %d events\n", b.Status, b.AcceptedRows)
 
 	sum := metrics.NewAggregator(nil)
 	for e, err := range st.Events(ctx, b.ID) {
@@ -73,7 +73,7 @@ func upload(ctx context.Context, st store.Store, id string, events []metrics.Eve
 }
 
 func show(ctx context.Context, st store.Store) error {
-	for d, err := range st.Daily(ctx, metrics.Query{}) {
+	for d, err := range st.DayCounts(ctx, metrics.Filter{}) {
 		if err != nil {
 			return err
 		}

@@ -31,7 +31,7 @@ func (s *Store) Contribution(ctx context.Context, id string) (metrics.Contributi
 	}
 	e, ok := s.ledger[id]
 	if !ok || s.batches[id] == nil {
-		return nil, fmt.Errorf("customstore: contribution of %q: %w", id, store.ErrNotFound)
+		return nil, fmt.Errorf("memstore: contribution of %q: %w", id, store.ErrNotFound)
 	}
 	return metrics.Merge(e.Contribution), nil
 }
@@ -45,7 +45,7 @@ func (s *Store) Amend(ctx context.Context, id string, c metrics.Contribution) er
 	}
 	e, ok := s.ledger[id]
 	if !ok || s.batches[id] == nil {
-		return fmt.Errorf("customstore: amend %q: %w", id, store.ErrNotFound)
+		return fmt.Errorf("memstore: amend %q: %w", id, store.ErrNotFound)
 	}
 	s.ledger[id] = entry{metrics.Merge(c), e.recorded}
 	return nil
@@ -73,7 +73,7 @@ func (s *Store) Explain(ctx context.Context, day metrics.Day, eventType string) 
 
 // Seal purges the events of a completed batch. Errors: store.ErrNotFound,
 // store.ErrConflict.
-func (s *Store) Seal(ctx context.Context, id string) error {
+func (s *Store) PurgeEvents(ctx context.Context, id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b, err := s.findLocked(ctx, id)
@@ -81,20 +81,20 @@ func (s *Store) Seal(ctx context.Context, id string) error {
 		return err
 	}
 	if b.Status != store.Completed {
-		return fmt.Errorf("customstore: seal %q, which is %s: %w", id, b.Status, store.ErrConflict)
+		return fmt.Errorf("memstore: seal %q, which is %s: %w", id, b.Status, store.ErrConflict)
 	}
-	b.events, b.Sealed = nil, true
+	b.events, b.EventsPurged = nil, true
 	return nil
 }
 
-// Unsealed returns the days in which a batch has a share that is not sealed.
-func (s *Store) Unsealed(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error) {
+// UnpurgedDays returns the days in which a batch has a share that is not sealed.
+func (s *Store) UnpurgedDays(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	q := metrics.Query{From: from, To: to}
+	q := metrics.Filter{From: from, To: to}
 	days := map[metrics.Day]bool{}
 	for id, e := range s.ledger {
-		if b := s.batches[id]; b == nil || b.Sealed { // nil: forgotten
+		if b := s.batches[id]; b == nil || b.EventsPurged { // nil: forgotten
 			continue
 		}
 		for day := range e.WithEvents().Days() {
@@ -106,24 +106,24 @@ func (s *Store) Unsealed(ctx context.Context, from, to metrics.Day) ([]metrics.D
 	return slices.Sorted(maps.Keys(days)), ctx.Err()
 }
 
-// Forget removes a sealed batch and leaves its contribution in the ledger.
+// Archive removes a sealed batch and leaves its contribution in the ledger.
 // Errors: store.ErrNotFound, store.ErrConflict.
-func (s *Store) Forget(ctx context.Context, id string) error {
+func (s *Store) Archive(ctx context.Context, id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b, err := s.findLocked(ctx, id)
 	if err != nil {
 		return err
 	}
-	if b.Status != store.Completed || !b.Sealed {
-		return fmt.Errorf("customstore: forget %q, which is %s: %w", id, b.Status, store.ErrConflict)
+	if b.Status != store.Completed || !b.EventsPurged {
+		return fmt.Errorf("memstore: forget %q, which is %s: %w", id, b.Status, store.ErrConflict)
 	}
 	delete(s.batches, id)
 	return nil
 }
 
-// Reattach replaces an attachment. Errors: store.ErrNotFound.
-func (s *Store) Reattach(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
+// ReplaceAttachment replaces an attachment. Errors: store.ErrNotFound.
+func (s *Store) ReplaceAttachment(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
 	var all []byte
 	for chunk, err := range content { // before the mutex: it may read from this store
 		if err != nil {
@@ -147,7 +147,7 @@ func (s *Store) Reattach(ctx context.Context, id, name string, content iter.Seq2
 	return nil
 }
 
-// Erase removes events of a batch. Errors: store.ErrNotFound, store.ErrPurged,
+// Erase removes events of a batch. Errors: store.ErrNotFound, store.ErrEventsPurged,
 // store.ErrConflict.
 func (s *Store) Erase(ctx context.Context, id string, e store.Erasure) (int64, error) {
 	s.mu.Lock()
@@ -156,10 +156,10 @@ func (s *Store) Erase(ctx context.Context, id string, e store.Erasure) (int64, e
 	switch {
 	case err != nil:
 		return 0, err
-	case b.Sealed:
-		return 0, fmt.Errorf("customstore: erase from %q: %w", id, store.ErrPurged)
+	case b.EventsPurged:
+		return 0, fmt.Errorf("memstore: erase from %q: %w", id, store.ErrEventsPurged)
 	case b.Erasure != e.After && b.Erasure != e.ID:
-		return 0, fmt.Errorf("customstore: erase from %q: %w", id, store.ErrConflict)
+		return 0, fmt.Errorf("memstore: erase from %q: %w", id, store.ErrConflict)
 	}
 	var rest []metrics.Event // another slice: somebody may be ranging over the old one
 	for i := range b.events {

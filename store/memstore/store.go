@@ -2,7 +2,7 @@
 // stores: the shortest code that keeps every promise of package store.
 //
 // One mutex guards a few maps. The ledger maps a batch to its contribution,
-// and Daily sums it anew each time, so that recording once, deleting and
+// and DayCount sums it anew each time, so that recording once, deleting and
 // amending are plain map operations. A store with a database keeps the same
 // things in it. The package's test runs the conformance suite.
 package memstore
@@ -78,7 +78,7 @@ func (s *Store) findLocked(ctx context.Context, id string) (*batch, error) {
 	}
 	b, ok := s.batches[id]
 	if !ok {
-		return nil, fmt.Errorf("customstore: batch %q: %w", id, store.ErrNotFound)
+		return nil, fmt.Errorf("memstore: batch %q: %w", id, store.ErrNotFound)
 	}
 	return b, nil
 }
@@ -100,12 +100,12 @@ func (s *Store) Batches(ctx context.Context, q store.BatchQuery) ([]store.Batch,
 }
 
 // Events returns the events of a batch. Errors: store.ErrNotFound,
-// store.ErrPurged.
+// store.ErrEventsPurged.
 func (s *Store) Events(ctx context.Context, id string) iter.Seq2[metrics.Event, error] {
 	return func(yield func(metrics.Event, error) bool) {
 		b, err := s.find(ctx, id)
-		if err == nil && b.Sealed {
-			err = fmt.Errorf("customstore: batch %q: %w", id, store.ErrPurged)
+		if err == nil && b.EventsPurged {
+			err = fmt.Errorf("memstore: batch %q: %w", id, store.ErrEventsPurged)
 		}
 		for _, e := range b.events {
 			if err = ctx.Err(); err != nil || !yield(e, nil) {
@@ -142,9 +142,9 @@ func (s *Store) SetStatus(ctx context.Context, id string, from []store.Status, t
 		return err
 	}
 	if !slices.Contains(from, b.Status) {
-		return fmt.Errorf("customstore: batch %q is %s: %w", id, b.Status, store.ErrConflict)
+		return fmt.Errorf("memstore: batch %q is %s: %w", id, b.Status, store.ErrConflict)
 	}
-	b.Status, b.Cause, b.Updated = to, cause, now()
+	b.Status, b.LastError, b.Updated = to, cause, now()
 	return nil
 }
 
@@ -165,9 +165,9 @@ func (s *Store) Record(ctx context.Context, id string, c metrics.Contribution) e
 	return nil
 }
 
-// Daily sums the ledger.
-func (s *Store) Daily(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
-	return func(yield func(metrics.Daily, error) bool) {
+// DayCount sums the ledger.
+func (s *Store) DayCounts(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+	return func(yield func(metrics.DayCount, error) bool) {
 		s.mu.RLock()
 		var all []metrics.Contribution
 		for _, e := range s.ledger {
@@ -179,7 +179,7 @@ func (s *Store) Daily(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Da
 		s.mu.RUnlock()
 		for _, d := range sum {
 			if err := ctx.Err(); err != nil {
-				yield(metrics.Daily{}, err)
+				yield(metrics.DayCount{}, err)
 				return
 			}
 			if !q.Select(&d) {
@@ -190,7 +190,7 @@ func (s *Store) Daily(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Da
 			}
 		}
 		if err := ctx.Err(); err != nil {
-			yield(metrics.Daily{}, err)
+			yield(metrics.DayCount{}, err)
 		}
 	}
 }
@@ -221,14 +221,14 @@ func (s *Store) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, er
 		old := b.Status == store.Uploaded && b.Created.Before(q.Before)
 		if old {
 			p.Batches++
-			p.Events += b.Events
+			p.Events += b.AcceptedRows
 		}
 		return old && !q.DryRun
 	})
 	maps.DeleteFunc(s.open, func(_ string, w *writer) bool {
 		old := w.wrote.Before(q.Before)
 		if old {
-			p.Remainders++
+			p.Unfinished++
 		}
 		return old && !q.DryRun
 	})

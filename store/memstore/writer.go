@@ -68,19 +68,19 @@ func (w *writer) Commit(ctx context.Context, b store.Batch) (store.Batch, error)
 		return store.Batch{}, err
 	}
 	if s.open[w.ID] != w {
-		return store.Batch{}, fmt.Errorf("customstore: commit %q: %w", w.ID, store.ErrNotFound)
+		return store.Batch{}, fmt.Errorf("memstore: commit %q: %w", w.ID, store.ErrNotFound)
 	}
 	for _, other := range s.batches {
 		if b.IdempotencyKey != "" && other.IdempotencyKey == b.IdempotencyKey && other.KeyExpires.After(b.Created) {
-			return store.Batch{}, fmt.Errorf("customstore: commit %q: %w", w.ID, store.ErrKeyTaken)
+			return store.Batch{}, fmt.Errorf("memstore: commit %q: %w", w.ID, store.ErrKeyTaken)
 		}
 	}
 	w.Batch = store.Batch{
 		ID: w.ID, FileName: b.FileName, SHA256: b.SHA256,
-		Events: int64(len(w.events)), Failed: b.Failed, Duplicates: b.Duplicates, Status: store.Uploaded,
+		AcceptedRows: int64(len(w.events)), RejectedRows: b.RejectedRows, DuplicateRows: b.DuplicateRows, Status: store.Uploaded,
 		IdempotencyKey: b.IdempotencyKey, KeyExpires: b.KeyExpires.UTC().Truncate(time.Millisecond),
-		Repairs: b.Repairs,
-		Created: b.Created.UTC().Truncate(time.Millisecond), Updated: now(),
+		RepairOf: b.RepairOf,
+		Created:  b.Created.UTC().Truncate(time.Millisecond), Updated: now(),
 	}
 	delete(s.open, w.ID)
 	s.batches[w.ID] = &w.batch

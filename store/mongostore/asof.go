@@ -21,7 +21,7 @@ const asOfDays = 30
 // someDaysAsOf sums the first days that q selects from the ledger, of what was
 // recorded until q.AsOf; the answer is of one state for all of them. Last is
 // the last of the days, or 0 if there are no more.
-func (s *Store) someDaysAsOf(ctx context.Context, q *metrics.Query) (part metrics.Contribution, last metrics.Day, err error) {
+func (s *Store) someDaysAsOf(ctx context.Context, q *metrics.Filter) (part metrics.Contribution, last metrics.Day, err error) {
 	first, err := s.firstShare(ctx, q)
 	if first == 0 || err != nil {
 		return nil, 0, err
@@ -45,7 +45,7 @@ func (s *Store) someDaysAsOf(ctx context.Context, q *metrics.Query) (part metric
 }
 
 // firstShare returns the first of the days of a query that has a share, or 0.
-func (s *Store) firstShare(ctx context.Context, q *metrics.Query) (metrics.Day, error) {
+func (s *Store) firstShare(ctx context.Context, q *metrics.Filter) (metrics.Day, error) {
 	opts := options.Find().SetSort(eq("date", 1)).SetLimit(1).SetProjection(eq("date", 1))
 	found, err := findAll[shareDoc](ctx, s, s.shares, dates(q.From, q.To), opts)
 	if err != nil || len(found) == 0 {
@@ -56,7 +56,7 @@ func (s *Store) firstShare(ctx context.Context, q *metrics.Query) (metrics.Day, 
 
 // tryDaysAsOf sums the shares, and then looks whether the entries are still
 // those that chose them. Errors: errMoved if they are not.
-func (s *Store) tryDaysAsOf(ctx context.Context, q *metrics.Query) (metrics.Contribution, error) {
+func (s *Store) tryDaysAsOf(ctx context.Context, q *metrics.Filter) (metrics.Contribution, error) {
 	var sum metrics.Contribution
 	before := newChoice(q.AsOf)
 	err := s.sharesByDay(ctx, q, before, func(page []shareDoc) error {
@@ -104,7 +104,7 @@ func newChoice(asOf time.Time) *choice {
 // counts reports whether a share does.
 func (ch *choice) counts(d *shareDoc) bool {
 	e := ch.entries[d.BatchID]
-	q := metrics.Query{AsOf: ch.asOf}
+	q := metrics.Filter{AsOf: ch.asOf}
 	return e != nil && e.Revision == d.Revision && q.MatchRecorded(e.Recorded)
 }
 
@@ -125,7 +125,7 @@ func (ch *choice) same(later *choice) bool {
 
 // changeOf names the change by which an entry counts, "" if it does not.
 func (ch *choice) changeOf(e *entryDoc) string {
-	q := metrics.Query{AsOf: ch.asOf}
+	q := metrics.Filter{AsOf: ch.asOf}
 	if e == nil || e.Void || !q.MatchRecorded(e.Recorded) {
 		return ""
 	}
@@ -137,7 +137,7 @@ const asOfPage = 1000
 
 // sharesByDay goes through the shares of days, ascending by day, and calls use
 // with those that count, if it is not nil. It notes the entries that it meets.
-func (s *Store) sharesByDay(ctx context.Context, q *metrics.Query, ch *choice, use func([]shareDoc) error) error {
+func (s *Store) sharesByDay(ctx context.Context, q *metrics.Filter, ch *choice, use func([]shareDoc) error) error {
 	limit := asOfPage
 	without := eq("metrics", 0)
 	if use != nil {

@@ -42,7 +42,7 @@ func TestAsOfEveryMoment(t *testing.T) {
 				}
 			}
 			var got metrics.Contribution
-			for d, err := range st.Daily(t.Context(), metrics.Query{Slots: true, Subjects: true, Groups: true, AsOf: asOf}) {
+			for d, err := range st.DayCounts(t.Context(), metrics.Filter{Slots: true, Subjects: true, Groups: true, AsOf: asOf}) {
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -85,7 +85,7 @@ func TestAsOfGoesThroughManyPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got metrics.Contribution
-	for d, err := range st.Daily(t.Context(), metrics.Query{Slots: true, Subjects: true, AsOf: time.Now().Add(time.Minute)}) {
+	for d, err := range st.DayCounts(t.Context(), metrics.Filter{Slots: true, Subjects: true, AsOf: time.Now().Add(time.Minute)}) {
 		if err != nil {
 			t.Fatal(err)
 		}

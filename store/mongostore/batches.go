@@ -64,10 +64,10 @@ func (d *batchDoc) visible() bool { return slices.Contains(store.Statuses(), d.S
 
 func (d *batchDoc) batch() store.Batch {
 	return store.Batch{
-		ID: d.ID, FileName: d.FileName, SHA256: d.SHA256, Events: d.Events, Failed: d.Failed, Duplicates: d.Duplicates,
+		ID: d.ID, FileName: d.FileName, SHA256: d.SHA256, AcceptedRows: d.Events, RejectedRows: d.Failed, DuplicateRows: d.Duplicates,
 		Erased: d.Erased, Erasure: d.Erasure,
-		Status: d.Status, Cause: d.Cause, IdempotencyKey: d.IdempotencyKey,
-		KeyExpires: fromDate(d.KeyExpires), Repairs: d.Repairs, Created: fromDate(d.Created), Updated: d.Updated.UTC(), Sealed: d.Sealed,
+		Status: d.Status, LastError: d.Cause, IdempotencyKey: d.IdempotencyKey,
+		KeyExpires: fromDate(d.KeyExpires), RepairOf: d.Repairs, Created: fromDate(d.Created), Updated: d.Updated.UTC(), EventsPurged: d.Sealed,
 	}
 }
 
@@ -160,8 +160,8 @@ func (s *Store) page(ctx context.Context, q *store.BatchQuery, limit int) ([]bat
 	if q.IdempotencyKey != "" {
 		filter = append(filter, eq("idempotency_key", q.IdempotencyKey)...)
 	}
-	if q.Repairs != "" {
-		filter = append(filter, eq("repairs", q.Repairs)...)
+	if q.RepairOf != "" {
+		filter = append(filter, eq("repairs", q.RepairOf)...)
 	}
 	if !q.UpdatedBefore.IsZero() {
 		filter = append(filter, eq("updated_at", eq("$lt", ceiling(q.UpdatedBefore)))...)
@@ -204,8 +204,8 @@ func (s *Store) SetStatus(ctx context.Context, id string, from []store.Status, t
 // commit makes the batch of a Writer visible.
 func (s *Store) commit(ctx context.Context, id string, events int64, b store.Batch) (store.Batch, error) {
 	d := batchDoc{
-		Key: id, ID: id, FileName: b.FileName, SHA256: b.SHA256, Events: events, Failed: b.Failed, Duplicates: b.Duplicates, Status: store.Uploaded,
-		IdempotencyKey: b.IdempotencyKey, Repairs: b.Repairs, Created: toDate(b.Created), Updated: s.now(),
+		Key: id, ID: id, FileName: b.FileName, SHA256: b.SHA256, Events: events, Failed: b.RejectedRows, Duplicates: b.DuplicateRows, Status: store.Uploaded,
+		IdempotencyKey: b.IdempotencyKey, Repairs: b.RepairOf, Created: toDate(b.Created), Updated: s.now(),
 	}
 	if b.IdempotencyKey != "" {
 		d.KeyExpires = toDate(b.KeyExpires)

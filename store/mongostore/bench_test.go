@@ -150,8 +150,8 @@ func uploadFile(tb testing.TB, st store.Store, id string, file []byte) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if b.Events != benchRows {
-		tb.Fatalf("stored %d events", b.Events)
+	if b.AcceptedRows != benchRows {
+		tb.Fatalf("stored %d events", b.AcceptedRows)
 	}
 }
 
@@ -314,12 +314,12 @@ func BenchmarkDaily(b *testing.B) {
 	settleAll(b, st)
 	for _, q := range []struct {
 		name  string
-		query metrics.Query
-	}{{"counts", metrics.Query{}}, {"slots", metrics.Query{Slots: true}}, {"subjects", metrics.Query{Subjects: true}}} {
+		query metrics.Filter
+	}{{"counts", metrics.Filter{}}, {"slots", metrics.Filter{Slots: true}}, {"subjects", metrics.Filter{Subjects: true}}} {
 		b.Run(q.name, func(b *testing.B) {
 			read := func() time.Duration {
 				began, cells := time.Now(), 0
-				for _, err := range st.Daily(b.Context(), q.query) {
+				for _, err := range st.DayCounts(b.Context(), q.query) {
 					if err != nil {
 						b.Fatal(err)
 					}

@@ -26,14 +26,14 @@ const (
 )
 
 // do calls f, which must be safe to repeat, until it succeeds, or fails for
-// good, or Patience or ctx has ended. Errors: store.ErrUnavailable.
+// good, or RetryFor or ctx has ended. Errors: store.ErrUnavailable.
 func (s *Store) do(ctx context.Context, f func(context.Context) error) error {
 	wait := firstPause
 	for start := time.Now(); ; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		err := bounded(ctx, min(callTimeout, s.opts.Patience), f)
+		err := bounded(ctx, min(callTimeout, s.opts.RetryFor), f)
 		switch {
 		case err == nil:
 			return nil
@@ -41,7 +41,7 @@ func (s *Store) do(ctx context.Context, f func(context.Context) error) error {
 			return fmt.Errorf("%w: %w", ctx.Err(), err)
 		case !transient(err):
 			return err
-		case time.Since(start) > s.opts.Patience:
+		case time.Since(start) > s.opts.RetryFor:
 			return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 		}
 		select {

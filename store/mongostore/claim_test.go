@@ -126,7 +126,7 @@ func TestClaimsOfASilentWriterCanBeTaken(t *testing.T) {
 	uri := testenv.Mongo(t)
 	st := openedAt(t, uri, &now)
 	lost := begun(t, st, batchID(1), three...)
-	now = now.Add(store.ClaimPatience)
+	now = now.Add(store.ClaimTimeout)
 	w := begun(t, st, batchID(2))
 	if _, err := st.Claim(t.Context(), batchID(2), three); !errors.Is(err, store.ErrClaimed) {
 		t.Fatalf("Claim: got %v, want %v", err, store.ErrClaimed)

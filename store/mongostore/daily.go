@@ -20,7 +20,7 @@ import (
 const readTries = 100
 
 // daysAtATime is the number of days that are read into memory at once.
-func daysAtATime(q *metrics.Query) int64 {
+func daysAtATime(q *metrics.Filter) int64 {
 	switch {
 	case q.Groups:
 		return 20
@@ -32,11 +32,11 @@ func daysAtATime(q *metrics.Query) int64 {
 	return 4000
 }
 
-// Daily implements [store.Store]. An answer of many days is of one state for
+// DayCount implements [store.Store]. An answer of many days is of one state for
 // as many of them as are read at once: 4,000 of counts, 400 of quarter hours,
 // 50 of subjects, 20 of groups.
-func (s *Store) Daily(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
-	return func(yield func(metrics.Daily, error) bool) {
+func (s *Store) DayCounts(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+	return func(yield func(metrics.DayCount, error) bool) {
 		some := s.someDays
 		if !q.AsOf.IsZero() {
 			some = s.someDaysAsOf
@@ -44,7 +44,7 @@ func (s *Store) Daily(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Da
 		for q, more := q, true; more; {
 			part, last, err := some(ctx, &q)
 			if err != nil {
-				yield(metrics.Daily{}, wrap(err, "read daily metrics"))
+				yield(metrics.DayCount{}, wrap(err, "read daily metrics"))
 				return
 			}
 			for i := range part {
@@ -59,7 +59,7 @@ func (s *Store) Daily(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Da
 
 // someDays reads the first days that q selects. Last is the last of them, or
 // 0 if there are no more.
-func (s *Store) someDays(ctx context.Context, q *metrics.Query) (part metrics.Contribution, last metrics.Day, err error) {
+func (s *Store) someDays(ctx context.Context, q *metrics.Filter) (part metrics.Contribution, last metrics.Day, err error) {
 	for range readTries {
 		part, last, err = s.tryDays(ctx, q)
 		if !errors.Is(err, errMoved) {
@@ -71,7 +71,7 @@ func (s *Store) someDays(ctx context.Context, q *metrics.Query) (part metrics.Co
 
 // tryDays reads the state of the rollup, then all else, then the state again.
 // Errors: errMoved if they differ.
-func (s *Store) tryDays(ctx context.Context, q *metrics.Query) (metrics.Contribution, metrics.Day, error) {
+func (s *Store) tryDays(ctx context.Context, q *metrics.Filter) (metrics.Contribution, metrics.Day, error) {
 	r, err := s.readRollup(ctx)
 	if err != nil {
 		return nil, 0, err
@@ -102,7 +102,7 @@ func (s *Store) tryDays(ctx context.Context, q *metrics.Query) (metrics.Contribu
 
 // view is a state of the ledger as far as a query asks for it.
 type view struct {
-	q       metrics.Query
+	q       metrics.Filter
 	rollup  *rollupDoc
 	changes *changes
 	days    []dayDoc
@@ -215,7 +215,7 @@ func (s *Store) settledTotals(ctx context.Context, v *view) (metrics.Contributio
 		}
 		for _, m := range d.Metrics {
 			if v.q.MatchType(m.Type) {
-				all = append(all, metrics.Daily{Day: day, Type: m.Type, Count: m.Count})
+				all = append(all, metrics.DayCount{Day: day, Type: m.Type, Count: m.Count})
 			}
 		}
 	}
@@ -255,7 +255,7 @@ func (s *Store) late(ctx context.Context, v *view) (map[metrics.Day]*change, err
 	filter := eq("revision", eq("$in", revisions))
 	q := v.q
 	err := s.eachShare(ctx, filter, q, func(d *shareDoc, c metrics.Contribution) {
-		c = slices.DeleteFunc(c, func(d metrics.Daily) bool { return !q.Match(d.Day, d.Type) })
+		c = slices.DeleteFunc(c, func(d metrics.DayCount) bool { return !q.Match(d.Day, d.Type) })
 		if len(c) == 0 {
 			return
 		}

@@ -53,5 +53,5 @@
 // Each command may be sent again after a timeout: inserts are by a key that
 // is known before, updates name what they replace, and the call in a
 // fingerprint's document tells a Claim what it has done itself. The package does so itself,
-// for as long as Options.Patience.
+// for as long as Options.RetryFor.
 package mongostore

@@ -62,7 +62,7 @@ func (s *Store) erase(ctx context.Context, id string, e *store.Erasure) (int64, 
 	case err != nil:
 		return 0, err
 	case now.Sealed:
-		return 0, store.ErrPurged
+		return 0, store.ErrEventsPurged
 	case now.Erasure != e.ID || now.Erased != d.Erased+n:
 		return 0, store.ErrConflict
 	}
@@ -72,7 +72,7 @@ func (s *Store) erase(ctx context.Context, id string, e *store.Erasure) (int64, 
 func mayErase(d *batchDoc, e *store.Erasure) error {
 	switch {
 	case d.Sealed:
-		return store.ErrPurged
+		return store.ErrEventsPurged
 	case d.Erasure != e.After && d.Erasure != e.ID:
 		return store.ErrConflict
 	}

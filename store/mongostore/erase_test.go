@@ -48,7 +48,7 @@ func TestAnErasureLeavesNoValueBehind(t *testing.T) {
 	if n, err := st.Erase(t.Context(), id, store.Erasure{ID: "one", Field: "$x", Value: "C1"}); n != 1 || err != nil {
 		t.Fatalf("Erase: %d, %v", n, err)
 	}
-	if err := st.Reattach(t.Context(), id, "errors", chunk("none")); err != nil {
+	if err := st.ReplaceAttachment(t.Context(), id, "errors", chunk("none")); err != nil {
 		t.Fatal(err)
 	}
 	for collection, want := range map[string]int64{"events": 1, "attachments": 1, "batches": 1} {

@@ -38,7 +38,7 @@ func (s *Store) yieldEvents(ctx context.Context, id string, yield func(metrics.E
 		return err
 	}
 	if d.Sealed {
-		return store.ErrPurged
+		return store.ErrEventsPurged
 	}
 	var fields []metrics.Field
 	var left int64
@@ -80,7 +80,7 @@ func (s *Store) checkWhole(ctx context.Context, d *batchDoc, got int64) error {
 	case err != nil:
 		return err
 	case now.Sealed:
-		return store.ErrPurged
+		return store.ErrEventsPurged
 	case now.Erasure != d.Erasure:
 		return store.ErrChanged
 	}

@@ -8,10 +8,10 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// Forget implements [store.Forgetter]. The batch is gone when its status says
+// Archive implements [store.Forgetter]. The batch is gone when its status says
 // so; its entry of the ledger is not void and goes on counting. Its document
 // stays, nearly empty: as long as it does, its fingerprints are not free.
-func (s *Store) Forget(ctx context.Context, id string) error {
+func (s *Store) Archive(ctx context.Context, id string) error {
 	d, err := s.read(ctx, id)
 	if err != nil {
 		return wrap(err, "forget batch %q", id)

@@ -23,7 +23,7 @@ const (
 	groupDocs = 20
 )
 
-var withGroups = metrics.Query{Slots: true, Groups: true}
+var withGroups = metrics.Filter{Slots: true, Groups: true}
 
 // groupsDoc has some groups of a share.
 type groupsDoc struct {
@@ -70,7 +70,7 @@ func encodeGroups(c metrics.Contribution) ([]bson.Binary, error) {
 
 // addGroups adds to the totals of shares what q asks for of their groups. Those
 // that are not there any more are left out: the shares are not, either.
-func (s *Store) addGroups(ctx context.Context, shares []shareDoc, totals []metrics.Contribution, q metrics.Query) error {
+func (s *Store) addGroups(ctx context.Context, shares []shareDoc, totals []metrics.Contribution, q metrics.Filter) error {
 	var keys []string
 	owner := map[string]int{}
 	groups := make([]metrics.Contribution, len(shares))
@@ -108,7 +108,7 @@ func groupDetailKey(date string, generation int64, i int) string {
 
 // readGroups reads what q asks for of the groups of days, in their order.
 // Errors: errMoved.
-func (s *Store) readGroups(ctx context.Context, days []dayDoc, q metrics.Query) (metrics.Contribution, error) {
+func (s *Store) readGroups(ctx context.Context, days []dayDoc, q metrics.Filter) (metrics.Contribution, error) {
 	q.Subjects = false
 	var keys []string
 	for i := range days {

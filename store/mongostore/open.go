@@ -21,10 +21,10 @@ import (
 
 // Options change the defaults of a Store.
 type Options struct {
-	// Patience is how long a method goes on resending while the database
+	// RetryFor is how long a method goes on resending while the database
 	// cannot be reached or answers that it cannot serve just now; 0 means
 	// 10 s. The context of the call may end it sooner.
-	Patience time.Duration
+	RetryFor time.Duration
 	// Inserters is the number of insert commands that a Writer has under way;
 	// 0 means 4.
 	Inserters int
@@ -142,7 +142,7 @@ func newStore(db *mongo.Database, opts *Options) *Store {
 	if opts != nil {
 		s.opts = *opts
 	}
-	s.opts.Patience = cmp.Or(max(s.opts.Patience, 0), 10*time.Second)
+	s.opts.RetryFor = cmp.Or(max(s.opts.RetryFor, 0), 10*time.Second)
 	s.opts.Inserters = cmp.Or(max(s.opts.Inserters, 0), 4)
 	if s.opts.Now == nil {
 		s.opts.Now = time.Now

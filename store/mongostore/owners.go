@@ -86,7 +86,7 @@ func (s *Store) judgeBatch(ctx context.Context, d *batchDoc, unfinished verdict)
 // fence takes the batch from a Writer that has long been silent. Errors:
 // store.ErrClaimed when it has not.
 func (s *Store) fence(ctx context.Context, d *batchDoc) (string, error) {
-	limit := s.now().Add(-store.ClaimPatience)
+	limit := s.now().Add(-store.ClaimTimeout)
 	if !d.Updated.Before(limit) {
 		return "", store.ErrClaimed
 	}

@@ -11,10 +11,10 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// Reattach implements [store.Reattacher]. The pieces of a version are written
+// ReplaceAttachment implements [store.Reattacher]. The pieces of a version are written
 // first; the document of the batch then names it, and the pieces that are to
 // go. A version that lost to another is written again.
-func (s *Store) Reattach(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
+func (s *Store) ReplaceAttachment(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
 	for {
 		done, err := s.reattach(ctx, id, name, content)
 		if done || err != nil {

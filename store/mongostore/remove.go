@@ -117,7 +117,7 @@ func (s *Store) pruneBatches(ctx context.Context, q *store.PruneQuery, p *store.
 // The document stays until the next time, for a Writer that is alive.
 func (s *Store) pruneRemainders(ctx context.Context, q *store.PruneQuery, p *store.Pruned) error {
 	if q.DryRun {
-		return s.countOld(ctx, statusUploading, "updated_at", q.Before, func(*batchDoc) { p.Remainders++ })
+		return s.countOld(ctx, statusUploading, "updated_at", q.Before, func(*batchDoc) { p.Unfinished++ })
 	}
 	for _, status := range []store.Status{statusRemoved, statusRemoving} {
 		err := s.takeOld(ctx, status, "updated_at", q.Before, func(d *batchDoc) error { return s.clear(ctx, d) })
@@ -126,7 +126,7 @@ func (s *Store) pruneRemainders(ctx context.Context, q *store.PruneQuery, p *sto
 		}
 	}
 	return s.takeOld(ctx, statusUploading, "updated_at", q.Before, func(d *batchDoc) error {
-		p.Remainders++
+		p.Unfinished++
 		if err := errors.Join(s.clearParts(ctx, d), s.removePrints(ctx, d.ID)); err != nil {
 			return err
 		}

@@ -200,7 +200,7 @@ var errMoved = errors.New("rollup moved on")
 
 // readDetails reads what q asks for of days, in their order, from memory where
 // it can. Errors: errMoved.
-func (s *Store) readDetails(ctx context.Context, days []dayDoc, q metrics.Query) (metrics.Contribution, error) {
+func (s *Store) readDetails(ctx context.Context, days []dayDoc, q metrics.Filter) (metrics.Contribution, error) {
 	found := map[string]*detail{}
 	for keys := range detailKeys(days) {
 		keys = slices.DeleteFunc(keys, func(key string) bool {
@@ -229,7 +229,7 @@ func (s *Store) readDetails(ctx context.Context, days []dayDoc, q metrics.Query)
 }
 
 // fetchDetails reads details from the database into found, and keeps them.
-func (s *Store) fetchDetails(ctx context.Context, keys []string, q metrics.Query, found map[string]*detail) error {
+func (s *Store) fetchDetails(ctx context.Context, keys []string, q metrics.Filter, found map[string]*detail) error {
 	if len(keys) == 0 {
 		return nil
 	}

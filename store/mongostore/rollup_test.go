@@ -23,7 +23,7 @@ import (
 
 var (
 	start = time.Date(2025, 11, 8, 0, 0, 0, 0, time.UTC)
-	all   = metrics.Query{Slots: true, Subjects: true, Groups: true}
+	all   = metrics.Filter{Slots: true, Subjects: true, Groups: true}
 )
 
 // database is a database as people see it with their own tools.
@@ -86,7 +86,7 @@ func enter(t *testing.T, st store.Store, id string, c metrics.Contribution) {
 func dailyIs(t *testing.T, st store.Store, contributions ...metrics.Contribution) {
 	t.Helper()
 	var got metrics.Contribution
-	for d, err := range st.Daily(t.Context(), all) {
+	for d, err := range st.DayCounts(t.Context(), all) {
 		if err != nil {
 			t.Fatal(err)
 		}

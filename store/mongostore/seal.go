@@ -12,7 +12,7 @@ import (
 )
 
 // Seal implements [store.Sealer].
-func (s *Store) Seal(ctx context.Context, id string) error {
+func (s *Store) PurgeEvents(ctx context.Context, id string) error {
 	sealed, err := s.update(ctx, s.batches, eq("_id", id, "status", store.Completed), eq("$set", eq("sealed", true)))
 	if err != nil {
 		return wrap(err, "seal batch %q", id)
@@ -51,9 +51,9 @@ func (s *Store) sealAmended(ctx context.Context, id string) error {
 	return s.sealShares(ctx, id)
 }
 
-// Unsealed implements [store.SealReader]. Shares that have ceased to count, or
+// UnpurgedDays implements [store.SealReader]. Shares that have ceased to count, or
 // do not yet, are taken for ones that do.
-func (s *Store) Unsealed(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error) {
+func (s *Store) UnpurgedDays(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error) {
 	var days []metrics.Day
 	err := s.do(ctx, func(ctx context.Context) error {
 		cursor, err := s.shares.Aggregate(ctx, bson.A{

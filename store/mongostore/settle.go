@@ -337,7 +337,7 @@ func (s *Store) folded(ctx context.Context, r *rollupDoc, day metrics.Day, sum m
 
 // sumDay sums the shares of a day that the rollup of an epoch has, but for
 // some batches those of the given revisions.
-func (s *Store) sumDay(ctx context.Context, day metrics.Day, epoch string, instead map[string]string, q metrics.Query) (metrics.Contribution, error) {
+func (s *Store) sumDay(ctx context.Context, day metrics.Day, epoch string, instead map[string]string, q metrics.Filter) (metrics.Contribution, error) {
 	var sum metrics.Contribution
 	var group []shareDoc
 	var parts []metrics.Contribution

@@ -62,8 +62,8 @@ func (s *several) Record(ctx context.Context, id string, c metrics.Contribution)
 	return s.next().Record(ctx, id, c)
 }
 
-func (s *several) Daily(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
-	return s.next().Daily(ctx, q)
+func (s *several) DayCounts(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+	return s.next().DayCounts(ctx, q)
 }
 
 func (s *several) DeleteBatch(ctx context.Context, id string) error {
@@ -94,12 +94,14 @@ func (s *several) Owners(ctx context.Context, prints []store.Fingerprint) ([]str
 	return s.next().Owners(ctx, prints)
 }
 
-func (s *several) Seal(ctx context.Context, id string) error { return s.next().Seal(ctx, id) }
+func (s *several) PurgeEvents(ctx context.Context, id string) error {
+	return s.next().PurgeEvents(ctx, id)
+}
 
-func (s *several) Forget(ctx context.Context, id string) error { return s.next().Forget(ctx, id) }
+func (s *several) Archive(ctx context.Context, id string) error { return s.next().Archive(ctx, id) }
 
-func (s *several) Reattach(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
-	return s.next().Reattach(ctx, id, name, content)
+func (s *several) ReplaceAttachment(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
+	return s.next().ReplaceAttachment(ctx, id, name, content)
 }
 
 func (s *several) Erase(ctx context.Context, id string, e store.Erasure) (int64, error) {
@@ -123,8 +125,8 @@ func TestSeveralStoresKeepTheRulesTogether(t *testing.T) {
 	})
 }
 
-func (s *several) Unsealed(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error) {
-	return s.next().Unsealed(ctx, from, to)
+func (s *several) UnpurgedDays(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error) {
+	return s.next().UnpurgedDays(ctx, from, to)
 }
 
 func (s *several) Rebuild(ctx context.Context) error { return s.next().Rebuild(ctx) }

@@ -50,9 +50,9 @@ func countsOf(c metrics.Contribution) []countDoc {
 
 // The parts of a contribution that are kept apart.
 var (
-	withSlots    = metrics.Query{Slots: true}
-	withSubjects = metrics.Query{Subjects: true}
-	withAll      = metrics.Query{Slots: true, Subjects: true, Groups: true}
+	withSlots    = metrics.Filter{Slots: true}
+	withSubjects = metrics.Filter{Subjects: true}
+	withAll      = metrics.Filter{Slots: true, Subjects: true, Groups: true}
 )
 
 // writeShares stores the shares of a revision and returns how many documents
@@ -161,7 +161,7 @@ const sharePage = 200
 
 // eachShare calls use with each share that a filter selects, ascending by
 // key, once, with what q asks for.
-func (s *Store) eachShare(ctx context.Context, filter bson.D, q metrics.Query, use func(*shareDoc, metrics.Contribution)) error {
+func (s *Store) eachShare(ctx context.Context, filter bson.D, q metrics.Filter, use func(*shareDoc, metrics.Contribution)) error {
 	without := eq("metrics", 0)
 	if !q.Subjects {
 		without = append(without, eq("subjects", 0)...)

@@ -15,23 +15,23 @@ const asOfHeld = 2000
 
 // dailyAsOf sums what was recorded until q.AsOf from the ledger, in which the
 // rows of a day are together. All of it comes from one state of the database.
-func (s *Store) dailyAsOf(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
-	return func(yield func(metrics.Daily, error) bool) {
+func (s *Store) dailyAsOf(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+	return func(yield func(metrics.DayCount, error) bool) {
 		r := asOfReader{q: q, yield: yield}
 		err := s.view(ctx, func(tx *sql.Tx) error { return r.read(ctx, tx) })
 		if err == nil && !r.stopped {
 			err = r.flush(ctx)
 		}
 		if err != nil && !r.stopped {
-			yield(metrics.Daily{}, wrap(ctx, err, "read daily metrics as of %v", q.AsOf))
+			yield(metrics.DayCount{}, wrap(ctx, err, "read daily metrics as of %v", q.AsOf))
 		}
 	}
 }
 
 // asOfReader holds sums that are not yielded yet.
 type asOfReader struct {
-	q       metrics.Query
-	yield   func(metrics.Daily, error) bool
+	q       metrics.Filter
+	yield   func(metrics.DayCount, error) bool
 	held    metrics.Contribution
 	stopped bool
 }

@@ -42,7 +42,7 @@ func TestAsOfEveryMoment(t *testing.T) {
 					until = append(until, all[i])
 				}
 			}
-			got := dailies(t, st, metrics.Query{Slots: true, Subjects: true, AsOf: asOf})
+			got := dailies(t, st, metrics.Filter{Slots: true, Subjects: true, AsOf: asOf})
 			if d := cmp.Diff(metrics.Merge(until...), got); d != "" {
 				t.Fatalf("as of %v: %s", asOf, d)
 			}
@@ -57,13 +57,13 @@ func TestAsOfHoldsLittleAndStopsWhenItIsTold(t *testing.T) {
 	if err := st.Record(t.Context(), "1", right); err != nil {
 		t.Fatal(err)
 	}
-	q := metrics.Query{AsOf: time.Now().Add(time.Minute)}
+	q := metrics.Filter{AsOf: time.Now().Add(time.Minute)}
 	if got := dailies(t, st, q); len(got) != 2200 || got.Events() != right.Events() {
 		t.Errorf("%d dailies of %d events, want 2200 of %d", len(got), got.Events(), right.Events())
 	}
 	for _, stop := range []int{1, 2100} {
 		n := 0
-		for _, err := range st.Daily(t.Context(), q) {
+		for _, err := range st.DayCounts(t.Context(), q) {
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -30,13 +30,13 @@ func TestAuditFindsSumsThatWereTamperedWith(t *testing.T) {
 	for _, tc := range []struct {
 		name, table, column string
 		sums                metrics.Contribution
-		part                metrics.Query
+		part                metrics.Filter
 		want                eventmetrics.WrongDay
 	}{
-		{"counts", "days", "totals", wrong[:2], metrics.Query{}, eventmetrics.WrongDay{Ledger: 90, Sum: 91, Types: []string{"event_type_1"}}},
-		{"a type that is gone", "days", "totals", right[1:2], metrics.Query{}, eventmetrics.WrongDay{Ledger: 90, Sum: 45, Types: []string{"event_type_0"}}},
-		{"quarter hours", "details", "slots", shifted[:2], metrics.Query{Slots: true}, eventmetrics.WrongDay{Ledger: 90, Sum: 90, Types: []string{"event_type_0"}}},
-		{"subjects", "details", "subjects", other[:2], metrics.Query{Subjects: true}, eventmetrics.WrongDay{Ledger: 90, Sum: 90, Types: []string{"event_type_0"}}},
+		{"counts", "days", "totals", wrong[:2], metrics.Filter{}, eventmetrics.WrongDay{Ledger: 90, Sum: 91, Types: []string{"event_type_1"}}},
+		{"a type that is gone", "days", "totals", right[1:2], metrics.Filter{}, eventmetrics.WrongDay{Ledger: 90, Sum: 45, Types: []string{"event_type_0"}}},
+		{"quarter hours", "details", "slots", shifted[:2], metrics.Filter{Slots: true}, eventmetrics.WrongDay{Ledger: 90, Sum: 90, Types: []string{"event_type_0"}}},
+		{"subjects", "details", "subjects", other[:2], metrics.Filter{Subjects: true}, eventmetrics.WrongDay{Ledger: 90, Sum: 90, Types: []string{"event_type_0"}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "events.db")
@@ -75,7 +75,7 @@ func TestAuditFindsSumsThatWereTamperedWith(t *testing.T) {
 			if all, err := svc.Audit(t.Context()); err != nil || !all.OK {
 				t.Errorf("after Reprocess: %v, %+v", err, all)
 			}
-			if d := cmp.Diff(right, dailies(t, st, metrics.Query{Slots: true, Subjects: true})); d != "" {
+			if d := cmp.Diff(right, dailies(t, st, metrics.Filter{Slots: true, Subjects: true})); d != "" {
 				t.Error(d)
 			}
 		})

@@ -17,12 +17,12 @@ func scanBatch(scan func(dest ...any) error, more ...any) (store.Batch, error) {
 	var key, repairs sql.NullString
 	var expires, created, updated int64
 	dest := []any{
-		&b.ID, &b.FileName, &b.SHA256, &b.Events, &b.Failed, &b.Duplicates, &b.Status, &b.Cause,
-		&key, &expires, &repairs, &created, &updated, &b.Sealed,
+		&b.ID, &b.FileName, &b.SHA256, &b.AcceptedRows, &b.RejectedRows, &b.DuplicateRows, &b.Status, &b.LastError,
+		&key, &expires, &repairs, &created, &updated, &b.EventsPurged,
 		&b.Erased, &b.Erasure,
 	}
 	err := scan(append(dest, more...)...)
-	b.IdempotencyKey, b.Repairs = key.String, repairs.String
+	b.IdempotencyKey, b.RepairOf = key.String, repairs.String
 	b.KeyExpires, b.Created, b.Updated = fromMillis(expires), fromMillis(created), fromMillis(updated)
 	return b, err
 }
@@ -95,8 +95,8 @@ func conditions(q *store.BatchQuery) (where string, args []any) {
 	if q.IdempotencyKey != "" {
 		add("idem_key = ?", q.IdempotencyKey)
 	}
-	if q.Repairs != "" {
-		add("repairs = ?", q.Repairs)
+	if q.RepairOf != "" {
+		add("repairs = ?", q.RepairOf)
 	}
 	if !q.UpdatedBefore.IsZero() {
 		add("updated < ?", millisUp(q.UpdatedBefore))

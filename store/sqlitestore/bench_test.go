@@ -134,13 +134,13 @@ func BenchmarkDaily(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	for _, q := range []metrics.Query{{}, {Slots: true}, {Subjects: true}} {
+	for _, q := range []metrics.Filter{{}, {Slots: true}, {Subjects: true}} {
 		b.Run(fmt.Sprintf("slots=%t/subjects=%t", q.Slots, q.Subjects), func(b *testing.B) {
 			var took []time.Duration
 			for b.Loop() {
 				start := time.Now()
 				n := 0
-				for _, err := range st.Daily(b.Context(), q) {
+				for _, err := range st.DayCounts(b.Context(), q) {
 					if err != nil {
 						b.Fatal(err)
 					}

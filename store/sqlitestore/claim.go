@@ -116,7 +116,7 @@ func (s *Store) holder(ctx context.Context, l *levels, seq int64) (string, error
 		return id, err
 	}
 	fenced, err := changed(l.tx.ExecContext(ctx, "UPDATE remainders SET batch_id = NULL, attached = 1 WHERE seq = ? AND batch_id IS NOT NULL AND touched < ?",
-		seq, s.now().Add(-store.ClaimPatience).UnixMilli()))
+		seq, s.now().Add(-store.ClaimTimeout).UnixMilli()))
 	if fenced {
 		l.freed[seq] = true
 		err = free(ctx, l.tx, seq)

@@ -47,7 +47,7 @@ func TestClaimsOfASilentWriterCanBeTaken(t *testing.T) {
 	st := openedAt(t, filepath.Join(t.TempDir(), "events.db"), &now)
 	p := store.Fingerprint{1}
 	lost := begun(t, st, "lost", p)
-	now = now.Add(store.ClaimPatience)
+	now = now.Add(store.ClaimTimeout)
 	w := begun(t, st, "b")
 	if _, err := st.Claim(t.Context(), "b", []store.Fingerprint{p}); !errors.Is(err, store.ErrClaimed) {
 		t.Fatalf("Claim: got %v, want %v", err, store.ErrClaimed)

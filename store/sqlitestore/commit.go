@@ -40,9 +40,9 @@ func (w *writer) row(b store.Batch) batchRow {
 		source: w.seq,
 		blocks: w.blocks.n + int64(len(w.blocks.ends)),
 		Batch: store.Batch{
-			ID: w.id, FileName: b.FileName, SHA256: b.SHA256, Events: w.events, Failed: b.Failed,
-			Duplicates: b.Duplicates, Status: store.Uploaded, IdempotencyKey: b.IdempotencyKey,
-			KeyExpires: cut(b.KeyExpires), Repairs: b.Repairs, Created: cut(b.Created), Updated: cut(w.st.now()),
+			ID: w.id, FileName: b.FileName, SHA256: b.SHA256, AcceptedRows: w.events, RejectedRows: b.RejectedRows,
+			DuplicateRows: b.DuplicateRows, Status: store.Uploaded, IdempotencyKey: b.IdempotencyKey,
+			KeyExpires: cut(b.KeyExpires), RepairOf: b.RepairOf, Created: cut(b.Created), Updated: cut(w.st.now()),
 		},
 	}
 }
@@ -88,8 +88,8 @@ func checkKey(ctx context.Context, tx *sql.Tx, b *store.Batch) error {
 func insertBatch(ctx context.Context, tx *sql.Tx, b *batchRow) error {
 	orNull := func(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
 	_, err := tx.ExecContext(ctx, "INSERT INTO batches("+batchColumns+", seq, blocks, recorded, source) VALUES("+marks(20)+")",
-		b.ID, b.FileName, b.SHA256, b.Events, b.Failed, b.Duplicates, string(b.Status), b.Cause, orNull(b.IdempotencyKey),
-		b.KeyExpires.UnixMilli(), orNull(b.Repairs), b.Created.UnixMilli(), b.Updated.UnixMilli(), b.Sealed,
+		b.ID, b.FileName, b.SHA256, b.AcceptedRows, b.RejectedRows, b.DuplicateRows, string(b.Status), b.LastError, orNull(b.IdempotencyKey),
+		b.KeyExpires.UnixMilli(), orNull(b.RepairOf), b.Created.UnixMilli(), b.Updated.UnixMilli(), b.EventsPurged,
 		b.Erased, b.Erasure, b.seq, b.blocks, b.recorded, b.source)
 	return err
 }

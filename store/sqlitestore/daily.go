@@ -11,32 +11,32 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// dailyHeld is the size of encoded days up to which Daily reads all of them
+// dailyHeld is the size of encoded days up to which DayCount reads all of them
 // before it yields the first, so that a slow caller holds no connection.
 const dailyHeld = 8 << 20
 
-// Daily implements [store.Store]. All of it comes from one state of the
+// DayCount implements [store.Store]. All of it comes from one state of the
 // database.
-func (s *Store) Daily(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
+func (s *Store) DayCounts(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
 	if !q.AsOf.IsZero() {
 		return s.dailyAsOf(ctx, q)
 	}
-	return func(yield func(metrics.Daily, error) bool) {
+	return func(yield func(metrics.DayCount, error) bool) {
 		r := dayReader{q: q, yield: yield}
 		err := s.view(ctx, func(tx *sql.Tx) error { return r.read(ctx, tx) })
 		if err == nil && !r.stopped {
 			err = r.flush(ctx)
 		}
 		if err != nil && !r.stopped {
-			yield(metrics.Daily{}, wrap(ctx, err, "read daily metrics"))
+			yield(metrics.DayCount{}, wrap(ctx, err, "read daily metrics"))
 		}
 	}
 }
 
 // dayReader holds days that are not yielded yet.
 type dayReader struct {
-	q       metrics.Query
-	yield   func(metrics.Daily, error) bool
+	q       metrics.Filter
+	yield   func(metrics.DayCount, error) bool
 	days    []encodedDay
 	held    int
 	stopped bool
@@ -66,7 +66,7 @@ func (r *dayReader) statement() string {
 }
 
 // daysOf returns the first and last day of a query.
-func daysOf(q *metrics.Query) (from, to int64) {
+func daysOf(q *metrics.Filter) (from, to int64) {
 	from, to = int64(math.MinInt32), int64(math.MaxInt32)
 	if q.From != 0 {
 		from = int64(q.From)
@@ -125,7 +125,7 @@ func (r *dayReader) flush(ctx context.Context) error {
 	return nil
 }
 
-func (d *encodedDay) decode(q metrics.Query) (metrics.Contribution, error) {
+func (d *encodedDay) decode(q metrics.Filter) (metrics.Contribution, error) {
 	totals, err := d.totals(q)
 	if err != nil || d.groups == nil {
 		return totals, err
@@ -134,7 +134,7 @@ func (d *encodedDay) decode(q metrics.Query) (metrics.Contribution, error) {
 	return totals.WithGroups(groups), err
 }
 
-func (d *encodedDay) totals(q metrics.Query) (metrics.Contribution, error) {
+func (d *encodedDay) totals(q metrics.Filter) (metrics.Contribution, error) {
 	if d.merged == nil {
 		return metrics.JoinParts(d.counts, d.subjects, q)
 	}
@@ -182,7 +182,7 @@ func explain(ctx context.Context, tx *sql.Tx, day metrics.Day, eventType string,
 		if err := rows.Scan(&id, &counts); err != nil {
 			return err
 		}
-		share, err := metrics.DecodeContribution(counts, metrics.Query{Types: []string{eventType}})
+		share, err := metrics.DecodeContribution(counts, metrics.Filter{Types: []string{eventType}})
 		if err != nil {
 			return fmt.Errorf("ledger of batch %q: %w", id, err)
 		}

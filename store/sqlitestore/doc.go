@@ -5,7 +5,7 @@
 // takes a few bytes an event. They are written in short transactions under a
 // batch that nobody sees; the last transaction makes it visible. The ledger
 // has a row for each batch and day, and a rollup of each day changes in the
-// same transaction, so that Daily reads one small row a day however many
+// same transaction, so that DayCount reads one small row a day however many
 // batches there are.
 //
 // # Fingerprints

@@ -49,8 +49,8 @@ func (s *Store) erase(ctx context.Context, id string, e *store.Erasure) (int64, 
 
 func mayErase(b *batchRow, e *store.Erasure) error {
 	switch {
-	case b.Sealed:
-		return store.ErrPurged
+	case b.EventsPurged:
+		return store.ErrEventsPurged
 	case b.Erasure != e.After && b.Erasure != e.ID:
 		return store.ErrConflict
 	}

@@ -25,10 +25,10 @@ func TestNothingIsLeftOfErasuresAndReplacedAttachments(t *testing.T) {
 		if n, err := st.Erase(t.Context(), "a", e); err != nil || n == 0 {
 			t.Fatalf("Erase: %d, %v", n, err)
 		}
-		if err := st.Reattach(t.Context(), "a", "kept "+e.ID, chunk("some")); err != nil {
+		if err := st.ReplaceAttachment(t.Context(), "a", "kept "+e.ID, chunk("some")); err != nil {
 			t.Fatal(err)
 		}
-		if err := st.Reattach(t.Context(), "a", "kept "+after, func(func([]byte, error) bool) {}); err != nil {
+		if err := st.ReplaceAttachment(t.Context(), "a", "kept "+after, func(func([]byte, error) bool) {}); err != nil {
 			t.Fatal(err)
 		}
 		after = e.ID
@@ -41,7 +41,7 @@ func TestNothingIsLeftOfErasuresAndReplacedAttachments(t *testing.T) {
 	if err := st.SetStatus(t.Context(), "a", store.Statuses(), store.Completed, ""); err != nil {
 		t.Fatal(err)
 	}
-	if err := st.Seal(t.Context(), "a"); err != nil {
+	if err := st.PurgeEvents(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
 	if n := query[int](t, db, "SELECT count(*) FROM blocks"); n != 0 {
@@ -51,7 +51,7 @@ func TestNothingIsLeftOfErasuresAndReplacedAttachments(t *testing.T) {
 	if _, err := st.Erase(t.Context(), "b", store.Erasure{ID: "one", Field: "test_id", Value: events[0].Field("test_id")}); err != nil {
 		t.Fatal(err)
 	}
-	if err := st.Forget(t.Context(), "a"); err != nil {
+	if err := st.Archive(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
 	if err := st.DeleteBatch(t.Context(), "b"); err != nil {

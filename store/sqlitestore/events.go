@@ -17,13 +17,13 @@ func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
 // Events implements [store.Store]. It reads block by block and holds neither a
 // connection nor a state of the database between them, so that a slow caller
 // does not keep the WAL from being reset. A batch that is deleted or sealed
-// meanwhile ends with ErrNotFound or ErrPurged, and one of which events are
+// meanwhile ends with ErrNotFound or ErrEventsPurged, and one of which events are
 // erased with ErrChanged.
 func (s *Store) Events(ctx context.Context, id string) iter.Seq2[metrics.Event, error] {
 	return func(yield func(metrics.Event, error) bool) {
 		b, err := readBatch(ctx, s.reader, id)
-		if err == nil && b.Sealed {
-			err = store.ErrPurged
+		if err == nil && b.EventsPurged {
+			err = store.ErrEventsPurged
 		}
 		if err != nil {
 			yield(metrics.Event{}, wrap(ctx, err, "read events of batch %q", id))
@@ -82,8 +82,8 @@ func (s *Store) whyNoBlock(ctx context.Context, b *batchRow, no int64) error {
 		return err
 	case now.seq != b.seq:
 		return store.ErrNotFound
-	case now.Sealed:
-		return store.ErrPurged
+	case now.EventsPurged:
+		return store.ErrEventsPurged
 	case now.source != b.source:
 		return store.ErrChanged
 	}

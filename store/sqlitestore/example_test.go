@@ -54,12 +54,12 @@ func example(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s: %d events, %s\n", b.FileName, b.Events, b.Status)
+	fmt.Printf("%s: %d events, %s\n", b.FileName, b.AcceptedRows, b.Status)
 
 	if err := st.Record(ctx, b.ID, sum.Contribution()); err != nil {
 		return err
 	}
-	for d, err := range st.Daily(ctx, metrics.Query{}) {
+	for d, err := range st.DayCounts(ctx, metrics.Filter{}) {
 		if err != nil {
 			return err
 		}

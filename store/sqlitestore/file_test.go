@@ -224,10 +224,10 @@ func TestDamagedBlocksAreErrors(t *testing.T) {
 	}
 }
 
-func dailies(t testing.TB, st store.Store, q metrics.Query) metrics.Contribution {
+func dailies(t testing.TB, st store.Store, q metrics.Filter) metrics.Contribution {
 	t.Helper()
 	var all metrics.Contribution
-	for d, err := range st.Daily(t.Context(), q) {
+	for d, err := range st.DayCounts(t.Context(), q) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -258,7 +258,7 @@ func TestSubjectsOutOfDateAreMergedFromTheLedger(t *testing.T) {
 	if n := stale(); n != 0 {
 		t.Errorf("%d days are out of date after DeleteBatch", n)
 	}
-	everything := metrics.Query{Slots: true, Subjects: true}
+	everything := metrics.Filter{Slots: true, Subjects: true}
 	if d := cmp.Diff(want, dailies(t, st, everything)); d != "" {
 		t.Fatalf("after DeleteBatch: %s", d)
 	}
@@ -266,7 +266,7 @@ func TestSubjectsOutOfDateAreMergedFromTheLedger(t *testing.T) {
 	if d := cmp.Diff(want, dailies(t, st, everything)); d != "" {
 		t.Fatalf("out of date: %s", d)
 	}
-	if got := dailies(t, st, metrics.Query{Subjects: true, Types: []string{"event_type_2"}}); len(got) != 4 {
+	if got := dailies(t, st, metrics.Filter{Subjects: true, Types: []string{"event_type_2"}}); len(got) != 4 {
 		t.Errorf("one type, out of date: got %d dailies, want 4", len(got))
 	}
 	if _, err := st.Prune(t.Context(), store.PruneQuery{Before: time.Unix(0, 0)}); err != nil {

@@ -7,16 +7,16 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// Forget implements [store.Forgetter]. The ledger knows the batch by its id, so
+// Archive implements [store.Forgetter]. The ledger knows the batch by its id, so
 // that nothing there changes; what is still to be known is in forgotten.
-func (s *Store) Forget(ctx context.Context, id string) error {
+func (s *Store) Archive(ctx context.Context, id string) error {
 	var gone batchRow
 	err := s.update(ctx, synced, func(tx *sql.Tx) error {
 		b, err := readBatch(ctx, tx, id)
 		if err != nil {
 			return err
 		}
-		if b.Status != store.Completed || !b.Sealed {
+		if b.Status != store.Completed || !b.EventsPurged {
 			return store.ErrConflict
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO forgotten(seq, id, recorded) SELECT seq, id, recorded FROM batches WHERE seq = ?1;

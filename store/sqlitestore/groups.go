@@ -8,13 +8,13 @@ import (
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
-var withGroups = metrics.Query{Slots: true, Groups: true}
+var withGroups = metrics.Filter{Slots: true, Groups: true}
 
 // shareGroups is a column of a query of the ledger: the groups of a share.
 const shareGroups = "(SELECT groups FROM ledger_groups g WHERE g.batch_id = ledger.batch_id AND g.day = ledger.day)"
 
 // joinShare decodes what q asks for of a share; groups may be empty.
-func joinShare(counts, subjects, groups []byte, q metrics.Query) (metrics.Contribution, error) {
+func joinShare(counts, subjects, groups []byte, q metrics.Filter) (metrics.Contribution, error) {
 	share, err := metrics.JoinParts(counts, subjects, q)
 	if err != nil || len(groups) == 0 {
 		return share, err

@@ -10,7 +10,7 @@ import (
 // A sketch cannot forget, so a deleted contribution leaves days whose subjects
 // are out of date. They are merged anew from the ledger, outside of the
 // transaction that made them so: this may take long, and nobody needs to wait.
-// Until then Daily merges them itself.
+// Until then DayCount merges them itself.
 
 // healTries is how often a day is merged anew that changes meanwhile.
 const healTries = 3
@@ -108,7 +108,7 @@ func mergeSubjects(ctx context.Context, tx *sql.Tx, day metrics.Day, types []str
 		if err := rows.Scan(&subjects); err != nil {
 			return nil, err
 		}
-		share, err := metrics.DecodeContribution(subjects, metrics.Query{Types: types, Subjects: true})
+		share, err := metrics.DecodeContribution(subjects, metrics.Filter{Types: types, Subjects: true})
 		if err != nil {
 			return nil, err
 		}

@@ -118,7 +118,7 @@ func keptPromises(t *testing.T, path string, promised map[string]bool) {
 		}
 	}
 	var sum int64
-	for _, d := range dailies(t, st, metrics.Query{}) {
+	for _, d := range dailies(t, st, metrics.Filter{}) {
 		sum += d.Count
 	}
 	if sum != recorded {

@@ -11,9 +11,9 @@ import (
 
 // The parts of a contribution that are kept apart.
 var (
-	totalsOnly   = metrics.Query{}
-	withSlots    = metrics.Query{Slots: true}
-	withSubjects = metrics.Query{Subjects: true}
+	totalsOnly   = metrics.Filter{}
+	withSlots    = metrics.Filter{Slots: true}
+	withSubjects = metrics.Filter{Subjects: true}
 )
 
 // Record implements [store.Store].
@@ -57,7 +57,7 @@ func enter(ctx context.Context, tx *sql.Tx, b *batchRow, c metrics.Contribution)
 			return err
 		}
 	}
-	if b.Sealed {
+	if b.EventsPurged {
 		return nil
 	}
 	return countUnsealed(ctx, tx, b.ID, 1)
@@ -67,7 +67,7 @@ func enter(ctx context.Context, tx *sql.Tx, b *batchRow, c metrics.Contribution)
 // ledger and the sums, and returns its days. Their subjects are out of date
 // afterwards.
 func withdraw(ctx context.Context, tx *sql.Tx, b *batchRow) ([]metrics.Day, error) {
-	if !b.Sealed {
+	if !b.EventsPurged {
 		if err := countUnsealed(ctx, tx, b.ID, -1); err != nil {
 			return nil, err
 		}
@@ -91,7 +91,7 @@ func withdraw(ctx context.Context, tx *sql.Tx, b *batchRow) ([]metrics.Day, erro
 
 // ledgerOf returns the parts that q asks for of the totals that the ledger has
 // for a batch.
-func ledgerOf(ctx context.Context, tx *sql.Tx, id string, q metrics.Query) (metrics.Contribution, error) {
+func ledgerOf(ctx context.Context, tx *sql.Tx, id string, q metrics.Filter) (metrics.Contribution, error) {
 	rows, err := tx.QueryContext(ctx, "SELECT day, counts, CASE WHEN ? THEN subjects END FROM ledger WHERE batch_id = ? ORDER BY day", q.Subjects, id)
 	if err != nil {
 		return nil, err
@@ -121,7 +121,7 @@ func (s *Store) Contribution(ctx context.Context, id string) (metrics.Contributi
 		if err != nil {
 			return err
 		}
-		totals, err := ledgerOf(ctx, tx, id, metrics.Query{Slots: true, Subjects: true})
+		totals, err := ledgerOf(ctx, tx, id, metrics.Filter{Slots: true, Subjects: true})
 		if err != nil {
 			return err
 		}

@@ -9,11 +9,11 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// Reattach implements [store.Reattacher]. The content is staged under a name
+// ReplaceAttachment implements [store.Reattacher]. The content is staged under a name
 // that nobody asks for, in short transactions, and gets its own in the last
 // one. Its chunks are numbered from behind those that were there, and a gap, so
 // that a reader can tell.
-func (s *Store) Reattach(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
+func (s *Store) ReplaceAttachment(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
 	st := staged{s: s, id: id, name: name + "\x00" + rand.Text()}
 	err := st.fill(ctx, content)
 	if err == nil {

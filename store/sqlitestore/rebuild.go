@@ -46,7 +46,7 @@ func rebuildDay(ctx context.Context, tx *sql.Tx, day metrics.Day) error {
 		if err := rows.Scan(&counts, &subjects, &groups); err != nil {
 			return err
 		}
-		share, err := joinShare(counts, subjects, groups, metrics.Query{Slots: true, Subjects: true, Groups: true})
+		share, err := joinShare(counts, subjects, groups, metrics.Filter{Slots: true, Subjects: true, Groups: true})
 		if err != nil {
 			return fmt.Errorf("ledger of %v: %w", day, err)
 		}

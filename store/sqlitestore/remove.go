@@ -153,7 +153,7 @@ func countOld(ctx context.Context, tx *sql.Tx, before int64, p *store.Pruned) er
 	if err != nil {
 		return err
 	}
-	return tx.QueryRowContext(ctx, "SELECT count(*)"+oldRemainders, before).Scan(&p.Remainders)
+	return tx.QueryRowContext(ctx, "SELECT count(*)"+oldRemainders, before).Scan(&p.Unfinished)
 }
 
 // pruneBatches removes one batch a transaction, which sees for itself that the
@@ -181,7 +181,7 @@ func (s *Store) pruneBatches(ctx context.Context, before int64, p *store.Pruned)
 			return err
 		}
 		p.Batches++
-		p.Events += gone.Events
+		p.Events += gone.AcceptedRows
 		s.sweepBatch(ctx, &gone)
 		s.healLater(ctx, days)
 	}
@@ -199,7 +199,7 @@ func (s *Store) pruneRemainders(ctx context.Context, before int64, p *store.Prun
 		if err != nil {
 			return err
 		}
-		p.Remainders, err = r.RowsAffected()
+		p.Unfinished, err = r.RowsAffected()
 		return err
 	})
 	for err == nil {

@@ -27,7 +27,7 @@ func readDay(ctx context.Context, tx *sql.Tx, day metrics.Day, subjects bool) (d
 	if err != nil {
 		return d, err
 	}
-	d.sum, err = metrics.JoinParts(slots, sketches, metrics.Query{Slots: true, Subjects: subjects && !d.stale})
+	d.sum, err = metrics.JoinParts(slots, sketches, metrics.Filter{Slots: true, Subjects: subjects && !d.stale})
 	return d, err
 }
 
@@ -56,12 +56,12 @@ func takeFromDay(ctx context.Context, tx *sql.Tx, day metrics.Day, share metrics
 // takeShare subtracts a share from a sum, whose memory it uses.
 func takeShare(sum, share metrics.Contribution) metrics.Contribution {
 	for i := range share {
-		at, ok := slices.BinarySearchFunc(sum, share[i], func(a, b metrics.Daily) int { return a.Compare(&b) })
+		at, ok := slices.BinarySearchFunc(sum, share[i], func(a, b metrics.DayCount) int { return a.Compare(&b) })
 		if ok {
 			sum[at].Subtract(&share[i])
 		}
 	}
-	return slices.DeleteFunc(sum, func(x metrics.Daily) bool { return x.Count == 0 })
+	return slices.DeleteFunc(sum, func(x metrics.DayCount) bool { return x.Count == 0 })
 }
 
 func writeDay(ctx context.Context, tx *sql.Tx, day metrics.Day, d *daySum) error {

@@ -24,7 +24,7 @@ const (
 // subjects in details are out of date: the ledger has the truth. The groups of
 // the ledger and of the sums are in tables of their own, with rows only where
 // there are groups, so that whoever reads totals does not read over them. A
-// batch whose recorded is null has no contribution. Unsealed counts, for each
+// batch whose recorded is null has no contribution. UnpurgedDays counts, for each
 // day, the batches that have a share in it and are not sealed. Each row of
 // prints has fingerprints, up to last, and the numbers of their batches; those
 // of a batch that is gone, and not in forgotten, are void. Until they are removed

@@ -9,7 +9,7 @@ import (
 )
 
 // Seal implements [store.Sealer].
-func (s *Store) Seal(ctx context.Context, id string) error {
+func (s *Store) PurgeEvents(ctx context.Context, id string) error {
 	var seq int64
 	err := s.update(ctx, synced, func(tx *sql.Tx) error {
 		b, err := readBatch(ctx, tx, id)
@@ -19,7 +19,7 @@ func (s *Store) Seal(ctx context.Context, id string) error {
 		if b.Status != store.Completed {
 			return store.ErrConflict
 		}
-		if b.Sealed {
+		if b.EventsPurged {
 			return nil
 		}
 		if err := countUnsealed(ctx, tx, id, -1); err != nil {
@@ -46,9 +46,9 @@ func countUnsealed(ctx context.Context, tx *sql.Tx, id string, n int) error {
 	return err
 }
 
-// Unsealed implements [store.SealReader].
-func (s *Store) Unsealed(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error) {
-	first, last := daysOf(&metrics.Query{From: from, To: to})
+// UnpurgedDays implements [store.SealReader].
+func (s *Store) UnpurgedDays(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error) {
+	first, last := daysOf(&metrics.Filter{From: from, To: to})
 	days, err := readDays(ctx, s.reader, "SELECT day FROM unsealed WHERE batches > 0 AND day BETWEEN ? AND ? ORDER BY day", first, last)
 	return days, wrap(ctx, err, "read which days are not sealed")
 }

@@ -43,7 +43,7 @@ func TestTwoStoresShareAFile(t *testing.T) {
 	}
 	wg.Wait()
 	for _, st := range stores {
-		if d := cmp.Diff(metrics.Merge(contributions...), dailies(t, st, metrics.Query{Slots: true, Subjects: true})); d != "" {
+		if d := cmp.Diff(metrics.Merge(contributions...), dailies(t, st, metrics.Filter{Slots: true, Subjects: true})); d != "" {
 			t.Error(d)
 		}
 	}
@@ -89,7 +89,7 @@ func TestPruneSweepsWhatALostWriterLeft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(store.Pruned{Remainders: 1}, got); d != "" {
+	if d := cmp.Diff(store.Pruned{Unfinished: 1}, got); d != "" {
 		t.Error(d)
 	}
 	for _, table := range []string{"blocks", "remainders", "attachments"} {
@@ -124,7 +124,7 @@ func TestASlowWriterStaysAlive(t *testing.T) {
 		}
 	}
 	got, err := st.Prune(t.Context(), store.PruneQuery{Before: now.Add(-time.Minute)})
-	if err != nil || got.Remainders != 0 {
+	if err != nil || got.Unfinished != 0 {
 		t.Errorf("Prune: %+v, %v, want no remainder", got, err)
 	}
 	if _, err := w.Commit(t.Context(), store.Batch{}); err != nil {

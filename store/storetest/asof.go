@@ -35,7 +35,7 @@ func moment() time.Time {
 // asOfIs reports a sum as of a moment that is not that of contributions.
 func (c *check) asOfIs(when string, at time.Time, contributions ...metrics.Contribution) {
 	c.Helper()
-	for _, q := range []metrics.Query{{}, everything} {
+	for _, q := range []metrics.Filter{{}, everything} {
 		q.AsOf = at
 		c.dailyIs(when, q, contributions...)
 	}
@@ -68,7 +68,7 @@ func asOfFilters(c *check) {
 	at := moment()
 	c.wide()
 	day := metrics.DayOf(epoch)
-	for _, q := range []metrics.Query{
+	for _, q := range []metrics.Filter{
 		{From: day + 3},
 		{To: day + 5},
 		{From: day + 3, To: day + 5, Subjects: true},
@@ -89,7 +89,7 @@ func asOfForgotten(c *check) {
 	at := moment()
 	ids = append(ids, c.sealed(late))
 	for _, id := range ids {
-		c.must(f.Forget(c.Context(), id), "Forget")
+		c.must(f.Archive(c.Context(), id), "Forget")
 	}
 	c.asOfIs("as of between two batches that were forgotten since", at, early)
 	c.asOfIs("as of now", moment(), early, late)

@@ -88,7 +88,7 @@ func batchesFilter(c *check) {
 			u.batch = store.Batch{IdempotencyKey: fmt.Sprint("key ", i), KeyExpires: epoch.Add(time.Hour)}
 		}
 		if i > 30 {
-			u.batch.Repairs = fmt.Sprint("batch ", i%4)
+			u.batch.RepairOf = fmt.Sprint("batch ", i%4)
 		}
 		id := c.upload(u).ID
 		c.move(id, store.Statuses()[rng.IntN(5)], "")
@@ -103,7 +103,7 @@ func batchesFilter(c *check) {
 			q.IdempotencyKey = fmt.Sprint("key ", rng.IntN(40))
 		}
 		if rng.IntN(4) == 0 {
-			q.Repairs = fmt.Sprint("batch ", rng.IntN(5))
+			q.RepairOf = fmt.Sprint("batch ", rng.IntN(5))
 		}
 		some := all[rng.IntN(len(all))]
 		if rng.IntN(2) == 0 {
@@ -130,7 +130,7 @@ func matching(all []store.Batch, q store.BatchQuery) []string {
 // repair commits a batch that repairs another.
 func (c *check) repair(id string) string {
 	c.Helper()
-	return c.upload(upload{batch: store.Batch{Repairs: id}, events: someEvents(1)}).ID
+	return c.upload(upload{batch: store.Batch{RepairOf: id}, events: someEvents(1)}).ID
 }
 
 func repairsFound(c *check) {
@@ -142,25 +142,25 @@ func repairsFound(c *check) {
 	}
 	ofRepair := c.repair(want[0])
 	slices.Reverse(want)
-	c.idsAre("that repair the first", want, c.list(store.BatchQuery{Repairs: first}))
-	c.idsAre("that repair the first, with Limit 2", want[:2], c.list(store.BatchQuery{Repairs: first, Limit: 2}))
-	c.idsAre("that repair the first, after the second of them", want[2:], c.list(store.BatchQuery{Repairs: first, After: want[1]}))
-	c.idsAre("that repair a repair", []string{ofRepair}, c.list(store.BatchQuery{Repairs: want[4]}))
-	c.idsAre("that repair one without repairs", nil, c.list(store.BatchQuery{Repairs: ofRepair}))
+	c.idsAre("that repair the first", want, c.list(store.BatchQuery{RepairOf: first}))
+	c.idsAre("that repair the first, with Limit 2", want[:2], c.list(store.BatchQuery{RepairOf: first, Limit: 2}))
+	c.idsAre("that repair the first, after the second of them", want[2:], c.list(store.BatchQuery{RepairOf: first, After: want[1]}))
+	c.idsAre("that repair a repair", []string{ofRepair}, c.list(store.BatchQuery{RepairOf: want[4]}))
+	c.idsAre("that repair one without repairs", nil, c.list(store.BatchQuery{RepairOf: ofRepair}))
 	c.move(want[0], store.Failed, "")
-	c.idsAre("that repair the first and have failed", want[:1], c.list(store.BatchQuery{Repairs: first, Statuses: []store.Status{store.Failed}}))
+	c.idsAre("that repair the first and have failed", want[:1], c.list(store.BatchQuery{RepairOf: first, Statuses: []store.Status{store.Failed}}))
 	c.must(c.st.DeleteBatch(c.Context(), want[1]), "DeleteBatch")
-	c.idsAre("that repair the first, after one was deleted", slices.Delete(want, 1, 2), c.list(store.BatchQuery{Repairs: first}))
+	c.idsAre("that repair the first, after one was deleted", slices.Delete(want, 1, 2), c.list(store.BatchQuery{RepairOf: first}))
 }
 
 func repairsStay(c *check) {
 	first := c.uploaded()
 	repair := c.repair(first)
 	c.must(c.st.DeleteBatch(c.Context(), first), "DeleteBatch of what was repaired")
-	if got := c.batch(repair).Repairs; got != first {
+	if got := c.batch(repair).RepairOf; got != first {
 		c.Errorf("Batch after what it repairs was deleted: Repairs is %q, want %q", got, first)
 	}
-	c.idsAre("that repair a deleted one", []string{repair}, c.list(store.BatchQuery{Repairs: first}))
+	c.idsAre("that repair a deleted one", []string{repair}, c.list(store.BatchQuery{RepairOf: first}))
 }
 
 func batchesBelong(c *check) {

@@ -25,8 +25,8 @@ func brokenRanges() []broken {
 			}
 		}},
 		{"sums the ledger before the range", anew, "Daily, made before", func(p *patched) {
-			p.daily = func(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
-				return readAhead(p.Store.Daily(ctx, q))
+			p.daily = func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+				return readAhead(p.Store.DayCounts(ctx, q))
 			}
 		}},
 		{"ranges over the events once", anew, "Events, made before", func(p *patched) {
@@ -81,13 +81,13 @@ func readAhead[T any](seq iter.Seq2[T, error]) iter.Seq2[T, error] {
 
 func keepConnections(p *patched) {
 	left := 100
-	p.daily = func(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
-		return func(yield func(metrics.Daily, error) bool) {
+	p.daily = func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+		return func(yield func(metrics.DayCount, error) bool) {
 			if left--; left < 0 {
-				yield(metrics.Daily{}, errors.New("no connection left"))
+				yield(metrics.DayCount{}, errors.New("no connection left"))
 				return
 			}
-			for d, err := range p.Store.Daily(ctx, q) {
+			for d, err := range p.Store.DayCounts(ctx, q) {
 				if !yield(d, err) {
 					return
 				}
@@ -122,8 +122,8 @@ func brokenContexts() []broken {
 			p.batch = func(ctx context.Context, id string) (store.Batch, error) { return p.Store.Batch(forever(ctx), id) }
 		}},
 		{"sums whatever the context", ended, "Daily with a cancelled context", func(p *patched) {
-			p.daily = func(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
-				return p.Store.Daily(forever(ctx), q)
+			p.daily = func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+				return p.Store.DayCounts(forever(ctx), q)
 			}
 		}},
 		{"hides the context's error", ended, "SetStatus with a cancelled context: got error timeout", func(p *patched) {
@@ -212,15 +212,15 @@ func brokenReopens() []broken {
 		{"loses everything with the process", "what was committed survives the process", "batch not found", func(p *patched) {
 			p.reopen = func() store.Store { return memstore.New() }
 		}},
-		{"loses the cause of a failure with the process", "what was committed survives the process", "Cause: want", func(p *patched) {
+		{"loses the cause of a failure with the process", "what was committed survives the process", "LastError: want", func(p *patched) {
 			p.reopen = func() store.Store {
-				p.editBatch(func(b *store.Batch) { b.Cause = "" })
+				p.editBatch(func(b *store.Batch) { b.LastError = "" })
 				return p
 			}
 		}},
 		{"finds the remainder after the process", "what was not committed is invisible after the process and can be pruned", "after the process was lost", commitOnReopen},
 		{"never prunes what a lost process began", "what was not committed is invisible after the process and can be pruned", "want 1 or 2 remainders", func(p *patched) {
-			p.editPrune(func(*store.PruneQuery) {}, func(r *store.Pruned) { r.Remainders = 0 })
+			p.editPrune(func(*store.PruneQuery) {}, func(r *store.Pruned) { r.Unfinished = 0 })
 		}},
 		{"forgets which batches were recorded", ledger, "after Record again", func(p *patched) {
 			p.reopen = func() store.Store {

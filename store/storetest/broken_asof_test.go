@@ -15,10 +15,10 @@ func brokenAsOfs() []broken {
 	const sums, corrects = "AsOf is the sum of what was recorded until then", "Amender: Amend keeps the moment of a contribution"
 	return []broken{
 		{"answers as of now", sums, "as of behind", func(p *patched) {
-			p.askDaily(func(q *metrics.Query) { q.AsOf = time.Time{} })
+			p.askDaily(func(q *metrics.Filter) { q.AsOf = time.Time{} })
 		}},
 		{"sums subjects as of now", sums, "as of behind", func(p *patched) {
-			p.askDaily(func(q *metrics.Query) {
+			p.askDaily(func(q *metrics.Filter) {
 				if q.Subjects {
 					q.AsOf = time.Time{}
 				}
@@ -33,7 +33,7 @@ func brokenAsOfs() []broken {
 			p.hideUntil(again)
 		}},
 		{"forgets the range as of a moment", "AsOf keeps what else the query asks for", "with {From:", func(p *patched) {
-			p.askDaily(func(q *metrics.Query) {
+			p.askDaily(func(q *metrics.Filter) {
 				if !q.AsOf.IsZero() {
 					q.From, q.To = 0, 0
 				}
@@ -49,7 +49,7 @@ func brokenAsOfs() []broken {
 				}
 				return p.Store.DeleteBatch(ctx, id)
 			}
-			p.editDaily(func(q metrics.Query, all []metrics.Daily) []metrics.Daily {
+			p.editDaily(func(q metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
 				if q.AsOf.IsZero() || !q.Slots {
 					return all
 				}
@@ -69,9 +69,9 @@ func brokenAsOfs() []broken {
 
 // hideUntil keeps batches out of the sums as of a moment before those given.
 func (p *patched) hideUntil(moments map[string]time.Time) {
-	p.daily = func(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
+	p.daily = func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
 		if q.AsOf.IsZero() {
-			return p.Store.Daily(ctx, q)
+			return p.Store.DayCounts(ctx, q)
 		}
 		batches, _ := p.Store.Batches(ctx, store.BatchQuery{Limit: store.MaxLimit})
 		var sum metrics.Contribution
@@ -80,11 +80,11 @@ func (p *patched) hideUntil(moments map[string]time.Time) {
 				sum = metrics.Merge(sum, c)
 			}
 		}
-		sum = slices.DeleteFunc(sum, func(d metrics.Daily) bool { return !q.Match(d.Day, d.Type) })
+		sum = slices.DeleteFunc(sum, func(d metrics.DayCount) bool { return !q.Match(d.Day, d.Type) })
 		for i := range sum {
 			q.Trim(&sum[i])
 		}
-		return yieldAll[metrics.Daily](sum)
+		return yieldAll[metrics.DayCount](sum)
 	}
 }
 
@@ -109,7 +109,7 @@ func brokenRebuilders() []broken {
 				rebuilding.Add(-1)
 				return nil
 			}
-			p.editDaily(func(_ metrics.Query, all []metrics.Daily) []metrics.Daily {
+			p.editDaily(func(_ metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
 				if rebuilding.Load() > 0 {
 					return all[:max(len(all)-1, 0)]
 				}
@@ -124,7 +124,7 @@ func brokenSealReaders() []broken {
 	edit := func(change func(from metrics.Day, days []metrics.Day) []metrics.Day) func(p *patched) {
 		return func(p *patched) {
 			p.unsealed = func(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error) {
-				days, err := p.Store.Unsealed(ctx, from, to)
+				days, err := p.Store.UnpurgedDays(ctx, from, to)
 				return change(from, days), err
 			}
 		}

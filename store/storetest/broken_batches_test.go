@@ -36,20 +36,20 @@ func brokenCommits() []broken {
 		{"loses the digest", keeps, "SHA256: want", func(p *patched) {
 			p.editCommit(func(b *store.Batch) { b.SHA256 = "" }, unchanged)
 		}},
-		{"loses the number of rejected rows", keeps, "Failed: want 12, got 0", func(p *patched) {
-			p.editCommit(func(b *store.Batch) { b.Failed = 0 }, unchanged)
+		{"loses the number of rejected rows", keeps, "RejectedRows: want 12, got 0", func(p *patched) {
+			p.editCommit(func(b *store.Batch) { b.RejectedRows = 0 }, unchanged)
 		}},
-		{"counts no duplicates", keeps, "Duplicates: want", func(p *patched) {
-			p.editCommit(func(b *store.Batch) { b.Duplicates = 0 }, unchanged)
+		{"counts no duplicates", keeps, "DuplicateRows: want", func(p *patched) {
+			p.editCommit(func(b *store.Batch) { b.DuplicateRows = 0 }, unchanged)
 		}},
 		{"loses what a batch repairs", keeps, `Repairs: want "0195`, func(p *patched) {
-			p.editCommit(func(b *store.Batch) { b.Repairs = "" }, unchanged)
+			p.editCommit(func(b *store.Batch) { b.RepairOf = "" }, unchanged)
 		}},
 		{"keeps file names in ASCII", keeps, "FileName: want", func(p *patched) {
 			p.editCommit(func(b *store.Batch) { b.FileName = strings.ToValidUTF8(strings.ReplaceAll(b.FileName, "ä", "a"), "") }, unchanged)
 		}},
 		{"answers other than Batch does", keeps, "Batch, compared with the answer", func(p *patched) {
-			p.editBatch(func(b *store.Batch) { b.Failed = 0 })
+			p.editBatch(func(b *store.Batch) { b.RejectedRows = 0 })
 		}},
 		{"lists a part of each batch", keeps, "Batches, compared with the answer", func(p *patched) {
 			p.batches = func(ctx context.Context, q store.BatchQuery) ([]store.Batch, error) {
@@ -60,9 +60,9 @@ func brokenCommits() []broken {
 				return page, err
 			}
 		}},
-		{"believes the caller's number of events", rest, "Events: want 5, got 99", func(p *patched) {
+		{"believes the caller's number of events", rest, "AcceptedRows: want 5, got 99", func(p *patched) {
 			var told int64
-			p.editCommit(func(b *store.Batch) { told = b.Events }, func(b *store.Batch) { b.Events = told })
+			p.editCommit(func(b *store.Batch) { told = b.AcceptedRows }, func(b *store.Batch) { b.AcceptedRows = told })
 		}},
 		{"believes the caller's status", rest, "Status: want", func(p *patched) {
 			var told store.Status
@@ -138,12 +138,12 @@ func brokenLists() []broken {
 			p.editQuery(func(q *store.BatchQuery) { q.IdempotencyKey = "" })
 		}},
 		{"ignores what a batch repairs", filter, "Repairs:batch", func(p *patched) {
-			p.editQuery(func(q *store.BatchQuery) { q.Repairs = "" })
+			p.editQuery(func(q *store.BatchQuery) { q.RepairOf = "" })
 		}},
 		{"finds repairs of repairs too", "repairs are found by what they repair", "Batches that repair the first:", repairsOfRepairs},
 		{"deletes repairs with what they repair", "a repair outlives what it repairs", "batch not found", func(p *patched) {
 			p.deleteBatch = func(ctx context.Context, id string) error {
-				repairs, err := p.Store.Batches(ctx, store.BatchQuery{Repairs: id})
+				repairs, err := p.Store.Batches(ctx, store.BatchQuery{RepairOf: id})
 				for i := range repairs {
 					err = errors.Join(err, p.Store.DeleteBatch(ctx, repairs[i].ID))
 				}
@@ -194,8 +194,8 @@ func (p *patched) editList(edit func(all []store.Batch, q store.BatchQuery)) {
 func repairsOfRepairs(p *patched) {
 	p.batches = func(ctx context.Context, q store.BatchQuery) ([]store.Batch, error) {
 		page, err := p.Store.Batches(ctx, q)
-		for i := 0; q.Repairs != "" && i < len(page); i++ {
-			more, err := p.Store.Batches(ctx, store.BatchQuery{Repairs: page[i].ID})
+		for i := 0; q.RepairOf != "" && i < len(page); i++ {
+			more, err := p.Store.Batches(ctx, store.BatchQuery{RepairOf: page[i].ID})
 			if page = append(page, more...); err != nil {
 				return nil, err
 			}

@@ -17,22 +17,22 @@ func brokenDailies() []broken {
 	order, filters := "Daily sums and orders by day and type", "Daily keeps the days and types asked for"
 	return []broken{
 		{"yields a zero for an empty ledger", "Daily of an empty ledger yields nothing", "Daily of an empty store", func(p *patched) {
-			p.editDaily(func(_ metrics.Query, all []metrics.Daily) []metrics.Daily {
+			p.editDaily(func(_ metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
 				if len(all) == 0 {
-					return []metrics.Daily{{}}
+					return []metrics.DayCount{{}}
 				}
 				return all
 			})
 		}},
 		{"orders by type first", order, "comes before", func(p *patched) {
-			p.editDaily(func(_ metrics.Query, all []metrics.Daily) []metrics.Daily {
-				slices.SortStableFunc(all, func(a, b metrics.Daily) int { return strings.Compare(a.Type, b.Type) })
+			p.editDaily(func(_ metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
+				slices.SortStableFunc(all, func(a, b metrics.DayCount) int { return strings.Compare(a.Type, b.Type) })
 				return all
 			})
 		}},
 		{"orders types without regard to case", order, "comes before", func(p *patched) {
-			p.editDaily(func(_ metrics.Query, all []metrics.Daily) []metrics.Daily {
-				slices.SortStableFunc(all, func(a, b metrics.Daily) int {
+			p.editDaily(func(_ metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
+				slices.SortStableFunc(all, func(a, b metrics.DayCount) int {
 					if a.Day != b.Day {
 						return int(a.Day - b.Day)
 					}
@@ -43,31 +43,31 @@ func brokenDailies() []broken {
 		}},
 		{"does not sum but lists batch by batch", order, "comes before", listByBatch},
 		{"excludes To", filters, "entries", func(p *patched) {
-			p.askDaily(func(q *metrics.Query) {
+			p.askDaily(func(q *metrics.Filter) {
 				if q.To != 0 {
 					q.To--
 				}
 			})
 		}},
 		{"excludes From", filters, "entr", func(p *patched) {
-			p.askDaily(func(q *metrics.Query) {
+			p.askDaily(func(q *metrics.Filter) {
 				if q.From != 0 {
 					q.From++
 				}
 			})
 		}},
 		{"takes no To for today", filters, "entries", func(p *patched) {
-			p.askDaily(func(q *metrics.Query) {
+			p.askDaily(func(q *metrics.Filter) {
 				if q.To == 0 {
 					q.To = q.From
 				}
 			})
 		}},
 		{"ignores Types", filters, "entr", func(p *patched) {
-			p.askDaily(func(q *metrics.Query) { q.Types = nil })
+			p.askDaily(func(q *metrics.Filter) { q.Types = nil })
 		}},
 		{"takes one of Types", filters, "entr", func(p *patched) {
-			p.askDaily(func(q *metrics.Query) { q.Types = q.Types[:min(1, len(q.Types))] })
+			p.askDaily(func(q *metrics.Filter) { q.Types = q.Types[:min(1, len(q.Types))] })
 		}},
 	}
 }
@@ -77,16 +77,16 @@ func brokenAnswers() []broken {
 	groups := "Daily has groups when asked and else none"
 	return []broken{
 		{"returns Slots unasked", parts, "want Slots false, got Slots true", func(p *patched) {
-			p.askDaily(func(q *metrics.Query) { q.Slots = true })
+			p.askDaily(func(q *metrics.Filter) { q.Slots = true })
 		}},
 		{"returns Subjects unasked", parts, "want Subjects false, got Subjects true", func(p *patched) {
-			p.askDaily(func(q *metrics.Query) { q.Subjects = true })
+			p.askDaily(func(q *metrics.Filter) { q.Subjects = true })
 		}},
 		{"never returns Slots", parts, "want Slots true, got Slots false", func(p *patched) {
-			p.askDaily(func(q *metrics.Query) { q.Slots = false })
+			p.askDaily(func(q *metrics.Filter) { q.Slots = false })
 		}},
 		{"has no sketch where no subject was", parts, "want Subjects true, got Subjects false", func(p *patched) {
-			p.editDaily(func(_ metrics.Query, all []metrics.Daily) []metrics.Daily {
+			p.editDaily(func(_ metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
 				for i := range all {
 					if all[i].Type == "no subject" {
 						all[i].Subjects = nil
@@ -96,21 +96,21 @@ func brokenAnswers() []broken {
 			})
 		}},
 		{"returns groups unasked", groups, "of group", func(p *patched) {
-			p.askDaily(func(q *metrics.Query) { q.Groups = true })
+			p.askDaily(func(q *metrics.Filter) { q.Groups = true })
 		}},
 		{"never returns groups", groups, "of group", func(p *patched) {
-			p.askDaily(func(q *metrics.Query) { q.Groups = false })
+			p.askDaily(func(q *metrics.Filter) { q.Groups = false })
 		}},
 		{"returns groups without their totals", groups, "of group", func(p *patched) {
-			p.editDaily(func(q metrics.Query, all []metrics.Daily) []metrics.Daily {
-				return slices.DeleteFunc(all, func(d metrics.Daily) bool { return q.Groups && d.Group == "" })
+			p.editDaily(func(q metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
+				return slices.DeleteFunc(all, func(d metrics.DayCount) bool { return q.Groups && d.Group == "" })
 			})
 		}},
 		{"has one buffer for the slots of all Dailies", belong, "want slots", func(p *patched) {
 			var buffer metrics.Slots
-			p.daily = func(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
-				return func(yield func(metrics.Daily, error) bool) {
-					for d, err := range p.Store.Daily(ctx, q) {
+			p.daily = func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+				return func(yield func(metrics.DayCount, error) bool) {
+					for d, err := range p.Store.DayCounts(ctx, q) {
 						buffer = *d.Slots.Clone()
 						if d.Slots = &buffer; !yield(d, err) {
 							return
@@ -120,8 +120,8 @@ func brokenAnswers() []broken {
 			}
 		}},
 		{"hands out its own sum", belong, "written over an earlier answer", func(p *patched) {
-			var cached []metrics.Daily
-			p.editDaily(func(_ metrics.Query, all []metrics.Daily) []metrics.Daily {
+			var cached []metrics.DayCount
+			p.editDaily(func(_ metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
 				if cached == nil {
 					cached = all
 				}
@@ -131,17 +131,17 @@ func brokenAnswers() []broken {
 	}
 }
 
-// askDaily changes what Daily is asked.
-func (p *patched) askDaily(edit func(q *metrics.Query)) {
-	p.daily = func(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
+// askDaily changes what DayCounts is asked.
+func (p *patched) askDaily(edit func(q *metrics.Filter)) {
+	p.daily = func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
 		edit(&q)
-		return p.Store.Daily(ctx, q)
+		return p.Store.DayCounts(ctx, q)
 	}
 }
 
 func listByBatch(p *patched) {
-	p.daily = func(ctx context.Context, _ metrics.Query) iter.Seq2[metrics.Daily, error] {
-		return func(yield func(metrics.Daily, error) bool) {
+	p.daily = func(ctx context.Context, _ metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+		return func(yield func(metrics.DayCount, error) bool) {
 			page, err := p.Store.Batches(ctx, store.BatchQuery{})
 			for _, b := range page {
 				c, _ := p.Store.Contribution(ctx, b.ID)
@@ -202,7 +202,7 @@ func brokenLaws() []broken {
 				deleted.Store(true)
 				return p.Store.DeleteBatch(ctx, id)
 			}
-			p.editDaily(func(_ metrics.Query, all []metrics.Daily) []metrics.Daily {
+			p.editDaily(func(_ metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
 				for i := range all {
 					if deleted.Load() {
 						all[i].Subjects = &metrics.Sketch{}
@@ -229,7 +229,7 @@ func editDeletes(p *patched, done func(g *ghosts, id string, c metrics.Contribut
 // zeros returns c with nothing in it but days and types.
 func zeros(c metrics.Contribution) metrics.Contribution {
 	for i := range c {
-		c[i] = metrics.Daily{Day: c[i].Day, Type: c[i].Type, Group: c[i].Group, Slots: &metrics.Slots{}}
+		c[i] = metrics.DayCount{Day: c[i].Day, Type: c[i].Type, Group: c[i].Group, Slots: &metrics.Slots{}}
 		if c[i].Group == "" {
 			c[i].Subjects = &metrics.Sketch{}
 		}
@@ -237,10 +237,10 @@ func zeros(c metrics.Contribution) metrics.Contribution {
 	return c
 }
 
-// reads counts the answers of Daily, so that a change can wait for one.
+// reads counts the answers of DayCounts, so that a change can wait for one.
 func countReads(p *patched) *atomic.Int64 {
 	var reads atomic.Int64
-	p.editDaily(func(_ metrics.Query, all []metrics.Daily) []metrics.Daily {
+	p.editDaily(func(_ metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
 		reads.Add(1)
 		return all
 	})
@@ -253,7 +253,7 @@ func recordByType(p *patched) {
 		if _, err := p.Store.Contribution(ctx, id); err == nil {
 			return nil
 		}
-		left := slices.DeleteFunc(metrics.Merge(c), func(d metrics.Daily) bool { return d.Type != "left" })
+		left := slices.DeleteFunc(metrics.Merge(c), func(d metrics.DayCount) bool { return d.Type != "left" })
 		err := p.Store.Record(ctx, id, left)
 		before := reads.Load()
 		spin(func() bool { return reads.Load() > before+3 })
@@ -275,18 +275,18 @@ func readByType(p *patched) {
 		defer mu.Unlock()
 		return changes
 	}
-	p.daily = func(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
-		return func(yield func(metrics.Daily, error) bool) {
-			var both []metrics.Daily
+	p.daily = func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+		return func(yield func(metrics.DayCount, error) bool) {
+			var both []metrics.DayCount
 			for _, side := range []string{"left", "right"} {
 				q.Types = []string{side}
-				for d := range p.Store.Daily(ctx, q) {
+				for d := range p.Store.DayCounts(ctx, q) {
 					both = append(both, d)
 				}
 				before := read()
 				spin(func() bool { return read() > before })
 			}
-			slices.SortFunc(both, func(a, b metrics.Daily) int { return a.Compare(&b) })
+			slices.SortFunc(both, func(a, b metrics.DayCount) int { return a.Compare(&b) })
 			yieldAll(both)(yield)
 		}
 	}

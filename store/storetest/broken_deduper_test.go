@@ -299,7 +299,7 @@ func brokenEnds() []broken {
 			p.owners = func(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
 				owners, err := p.Store.Owners(ctx, prints)
 				for i, id := range owners {
-					if b, _ := p.Store.Batch(ctx, id); b.Sealed {
+					if b, _ := p.Store.Batch(ctx, id); b.EventsPurged {
 						owners[i] = ""
 					}
 				}

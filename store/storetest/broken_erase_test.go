@@ -14,8 +14,8 @@ func brokenErasers() []broken {
 	removes, literal, statuses := "Eraser: Erase removes the events that are selected", "Eraser: fields and values are taken literally", "Eraser: a batch of any status can be erased from"
 	reader, told, race, stays := "Eraser: a reader sees all events or ErrChanged", "Eraser: what cannot be erased is told", "Eraser: of several at a time one succeeds", "Eraser: erased events stay away"
 	return []broken{
-		{"takes erased events from the number of events", removes, "Events: want", func(p *patched) {
-			p.editBatch(func(b *store.Batch) { b.Events -= b.Erased })
+		{"takes erased events from the number of events", removes, "AcceptedRows: want", func(p *patched) {
+			p.editBatch(func(b *store.Batch) { b.AcceptedRows -= b.Erased })
 		}},
 		{"says that it erased too much", removes, "Erase of", func(p *patched) {
 			p.erase = func(ctx context.Context, id string, e store.Erasure) (int64, error) {
@@ -77,7 +77,7 @@ func brokenErasers() []broken {
 		{"finds nothing to erase in a sealed batch", told, "sealed batch: got error <nil>", func(p *patched) {
 			p.erase = func(ctx context.Context, id string, e store.Erasure) (int64, error) {
 				n, err := p.Store.Erase(ctx, id, e)
-				return n, ignore(store.ErrPurged, err)
+				return n, ignore(store.ErrEventsPurged, err)
 			}
 		}},
 		{"lets two erase at a time", race, "of 4 Erase at a time succeeded", func(p *patched) {

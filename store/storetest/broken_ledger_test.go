@@ -14,7 +14,7 @@ import (
 func brokenStatuses() []broken {
 	moves := "SetStatus moves a batch and sets its Cause"
 	return []broken{
-		{"loses the Cause", moves, "Cause: want", func(p *patched) {
+		{"loses the Cause", moves, "LastError: want", func(p *patched) {
 			p.setStatus = func(ctx context.Context, id string, from []store.Status, to store.Status, _ string) error {
 				return p.Store.SetStatus(ctx, id, from, to, "")
 			}
@@ -69,12 +69,12 @@ func brokenRecords() []broken {
 	return []broken{
 		{"records one type of each day", shows, "entries", func(p *patched) {
 			editRecorded(p, func(c metrics.Contribution) metrics.Contribution {
-				return slices.CompactFunc(c, func(a, b metrics.Daily) bool { return a.Day == b.Day })
+				return slices.CompactFunc(c, func(a, b metrics.DayCount) bool { return a.Day == b.Day })
 			})
 		}},
 		{"cannot have a dot in a type", shows, "a.b", func(p *patched) {
 			editRecorded(p, func(c metrics.Contribution) metrics.Contribution {
-				return slices.DeleteFunc(c, func(d metrics.Daily) bool { return d.Type == "a.b" })
+				return slices.DeleteFunc(c, func(d metrics.DayCount) bool { return d.Type == "a.b" })
 			})
 		}},
 		{"adds a repeated contribution", once, "after Record of the same again", func(p *patched) {
@@ -139,8 +139,8 @@ func brokenEffects() []broken {
 				kept = append(kept, c)
 				return nil
 			}
-			p.daily = func(context.Context, metrics.Query) iter.Seq2[metrics.Daily, error] {
-				return yieldAll[metrics.Daily](metrics.Merge(kept...))
+			p.daily = func(context.Context, metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+				return yieldAll[metrics.DayCount](metrics.Merge(kept...))
 			}
 		}},
 		{"changes the contribution", keeps, "Record changed the contribution", func(p *patched) {
@@ -230,7 +230,7 @@ func attachmentsFrom(p *patched, keep bool, some func(name string) bool) func(co
 	}
 }
 
-// ghosts are contributions of batches that are no more, but still in Daily.
+// ghosts are contributions of batches that are no more, but still in DayCount.
 type ghosts struct {
 	mu  sync.Mutex
 	all map[string]metrics.Contribution
@@ -238,14 +238,14 @@ type ghosts struct {
 
 func haunt(p *patched) *ghosts {
 	g := &ghosts{all: map[string]metrics.Contribution{}}
-	p.editDaily(func(q metrics.Query, all []metrics.Daily) []metrics.Daily {
+	p.editDaily(func(q metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		sum := metrics.Contribution(all)
 		for _, c := range g.all {
 			sum = metrics.Merge(sum, c)
 		}
-		return slices.DeleteFunc(sum, func(d metrics.Daily) bool { return !q.Match(d.Day, d.Type) })
+		return slices.DeleteFunc(sum, func(d metrics.DayCount) bool { return !q.Match(d.Day, d.Type) })
 	})
 	return g
 }

@@ -73,8 +73,8 @@ func brokenAmends() []broken {
 				kept = c
 				return nil
 			}
-			p.daily = func(context.Context, metrics.Query) iter.Seq2[metrics.Daily, error] {
-				return yieldAll[metrics.Daily](metrics.Merge(kept))
+			p.daily = func(context.Context, metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+				return yieldAll[metrics.DayCount](metrics.Merge(kept))
 			}
 		}},
 		{"changes the amendment", keeps, "Amend changed the contribution", func(p *patched) {
@@ -115,7 +115,7 @@ func brokenOthers() []broken {
 		}},
 		{"keeps the events of a sealed batch", seal, "Events after Seal", func(p *patched) {
 			p.events = func(ctx context.Context, id string) iter.Seq2[metrics.Event, error] {
-				if b, _ := p.Store.Batch(ctx, id); b.Sealed {
+				if b, _ := p.Store.Batch(ctx, id); b.EventsPurged {
 					return func(func(metrics.Event, error) bool) {}
 				}
 				return p.Store.Events(ctx, id)
@@ -123,22 +123,22 @@ func brokenOthers() []broken {
 		}},
 		{"seals the contribution away", seal, "Daily after Seal", func(p *patched) {
 			p.seal = func(ctx context.Context, id string) error {
-				return errors.Join(p.Store.Seal(ctx, id), p.Store.Amend(ctx, id, nil))
+				return errors.Join(p.Store.PurgeEvents(ctx, id), p.Store.Amend(ctx, id, nil))
 			}
 		}},
-		{"forgets how many events it purged", seal, "Events: want 10, got 0", func(p *patched) {
+		{"forgets how many events it purged", seal, "AcceptedRows: want 10, got 0", func(p *patched) {
 			p.editBatch(func(b *store.Batch) {
-				if b.Sealed {
-					b.Events = 0
+				if b.EventsPurged {
+					b.AcceptedRows = 0
 				}
 			})
 		}},
 		{"cannot seal twice", seal, "Seal: ", func(p *patched) {
 			p.seal = func(ctx context.Context, id string) error {
-				if b, _ := p.Store.Batch(ctx, id); b.Sealed {
-					return store.ErrPurged
+				if b, _ := p.Store.Batch(ctx, id); b.EventsPurged {
+					return store.ErrEventsPurged
 				}
-				return p.Store.Seal(ctx, id)
+				return p.Store.PurgeEvents(ctx, id)
 			}
 		}},
 		{"seals a failed batch", conflict, "Seal of a batch that is failed: got error <nil>", func(p *patched) {
@@ -146,7 +146,7 @@ func brokenOthers() []broken {
 				if b, _ := p.Store.Batch(ctx, id); b.Status == store.Failed {
 					return nil
 				}
-				return p.Store.Seal(ctx, id)
+				return p.Store.PurgeEvents(ctx, id)
 			}
 		}},
 		{"does not answer a ping", "Pinger: Ping answers", "connection refused", func(p *patched) {

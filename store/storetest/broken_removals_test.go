@@ -120,14 +120,14 @@ func brokenPrunes() []broken {
 		{"removes remainders in a dry run", dry, "Commit after a dry run", func(p *patched) {
 			p.prune = func(ctx context.Context, q store.PruneQuery) (store.Pruned, error) {
 				counted, err := p.Store.Prune(ctx, q)
-				if q.DryRun && counted.Remainders > 0 {
+				if q.DryRun && counted.Unfinished > 0 {
 					_, err = p.Store.Prune(ctx, store.PruneQuery{Before: q.Before})
 				}
 				return counted, err
 			}
 		}},
 		{"does not count remainders", left, "want {Batches:0 Events:0 Remainders:1}, got {Batches:0 Events:0 Remainders:0}", func(p *patched) {
-			p.editPrune(func(*store.PruneQuery) {}, func(r *store.Pruned) { r.Remainders = 0 })
+			p.editPrune(func(*store.PruneQuery) {}, func(r *store.Pruned) { r.Unfinished = 0 })
 		}},
 		{"commits what was pruned", left, "Commit after Prune: got error <nil>", func(p *patched) {
 			p.writer = func(_ context.Context, id string, w *patchedWriter) error {

@@ -36,11 +36,11 @@ func brokenForgetters() []broken {
 			}
 		}},
 		{"has no past of forgotten batches", "AsOf counts forgotten batches", "as of between", func(p *patched) {
-			p.daily = func(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
+			p.daily = func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
 				if !q.AsOf.IsZero() {
 					q.From = metrics.DayOf(q.AsOf) + 1000
 				}
-				return p.Store.Daily(ctx, q)
+				return p.Store.DayCounts(ctx, q)
 			}
 		}},
 		{"forgets the counts too", keeps, "Daily after Forget", func(p *patched) { p.forget = p.Store.DeleteBatch }},
@@ -65,7 +65,7 @@ func brokenForgetters() []broken {
 		}},
 		{"forgets what is not sealed", conflict, "Forget of an unsealed batch", func(p *patched) {
 			p.forget = func(ctx context.Context, id string) error {
-				return errors.Join(ignore(store.ErrConflict, p.Store.Seal(ctx, id)), ignore(store.ErrConflict, p.Store.Forget(ctx, id)))
+				return errors.Join(ignore(store.ErrConflict, p.Store.PurgeEvents(ctx, id)), ignore(store.ErrConflict, p.Store.Archive(ctx, id)))
 			}
 		}},
 		{"loses the counts of forgotten batches with the process", survives, "loss of the process", func(p *patched) {
@@ -80,18 +80,18 @@ func brokenReattachers() []broken {
 	return []broken{
 		{"appends to an attachment", replaces, "Attachment after Reattach", func(p *patched) {
 			p.reattach = func(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
-				return p.Store.Reattach(ctx, id, name, joined(p.Store.Attachment(ctx, id, name), content))
+				return p.Store.ReplaceAttachment(ctx, id, name, joined(p.Store.Attachment(ctx, id, name), content))
 			}
 		}},
 		{"removes the other attachments", replaces, "that was not replaced", func(p *patched) {
 			p.reattach = func(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
-				return errors.Join(p.Store.Reattach(ctx, id, "errors", nothing), p.Store.Reattach(ctx, id, name, content))
+				return errors.Join(p.Store.ReplaceAttachment(ctx, id, "errors", nothing), p.Store.ReplaceAttachment(ctx, id, name, content))
 			}
 		}},
 		{"keeps what there was before the failure", fails, "Attachment after a failure", func(p *patched) {
 			p.reattach = func(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
 				var failed error
-				err := p.Store.Reattach(ctx, id, name, func(yield func([]byte, error) bool) {
+				err := p.Store.ReplaceAttachment(ctx, id, name, func(yield func([]byte, error) bool) {
 					for chunk, err := range content {
 						if failed = err; err != nil || !yield(chunk, nil) {
 							return
@@ -129,12 +129,12 @@ func brokenReattachers() []broken {
 				if running++; running%3 == 0 {
 					content = joined(p.Store.Attachment(ctx, id, name), content)
 				}
-				return p.Store.Reattach(ctx, id, name, content)
+				return p.Store.ReplaceAttachment(ctx, id, name, content)
 			}
 		}},
 		{"attaches to nothing", unknown, "Reattach to a batch that is", func(p *patched) {
 			p.reattach = func(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
-				return ignore(store.ErrNotFound, p.Store.Reattach(ctx, id, name, content))
+				return ignore(store.ErrNotFound, p.Store.ReplaceAttachment(ctx, id, name, content))
 			}
 		}},
 	}

@@ -199,16 +199,16 @@ func (c *check) readAttachment(id, name string) (string, error) {
 }
 
 // daily reads daily metrics.
-func (c *check) daily(q metrics.Query) metrics.Contribution {
+func (c *check) daily(q metrics.Filter) metrics.Contribution {
 	c.Helper()
 	var all metrics.Contribution
-	err := drain(c, "Daily", c.st.Daily(c.Context(), q), func(d metrics.Daily) { all = append(all, d) })
+	err := drain(c, "Daily", c.st.DayCounts(c.Context(), q), func(d metrics.DayCount) { all = append(all, d) })
 	c.must(err, "Daily")
 	return all
 }
 
 // everything asks for all that the ledger knows.
-var everything = metrics.Query{Slots: true, Subjects: true, Groups: true}
+var everything = metrics.Filter{Slots: true, Subjects: true, Groups: true}
 
 // ledgerIs reports a sum of the ledger that is not the sum of contributions.
 func (c *check) ledgerIs(when string, contributions ...metrics.Contribution) {
@@ -216,15 +216,15 @@ func (c *check) ledgerIs(when string, contributions ...metrics.Contribution) {
 	c.dailyIs(when, everything, contributions...)
 }
 
-func (c *check) dailyIs(when string, q metrics.Query, contributions ...metrics.Contribution) {
+func (c *check) dailyIs(when string, q metrics.Filter, contributions ...metrics.Contribution) {
 	c.Helper()
 	if d := diffDailies(selected(q, contributions...), c.daily(q)); d != "" {
 		c.Errorf("Daily %s: %s", when, d)
 	}
 }
 
-// selected returns what Daily must answer to q.
-func selected(q metrics.Query, contributions ...metrics.Contribution) metrics.Contribution {
+// selected returns what DayCount must answer to q.
+func selected(q metrics.Filter, contributions ...metrics.Contribution) metrics.Contribution {
 	var want metrics.Contribution
 	for _, d := range metrics.Merge(contributions...) {
 		if q.Select(&d) {

@@ -30,7 +30,7 @@ func claimsEnd(c *check) {
 		"Prune of the remainder": func() {
 			_, b := c.prepare(filled())
 			c.claim("of free fingerprints", b.ID, all[10:], times(40, ""))
-			c.prune(store.PruneQuery{Before: soon}, store.Pruned{Remainders: 1})
+			c.prune(store.PruneQuery{Before: soon}, store.Pruned{Unfinished: 1})
 			c.refused("after Prune", b.ID, all[10:], store.ErrNotFound)
 		},
 	} {
@@ -49,7 +49,7 @@ func sealKeepsClaims(c *check) {
 	all := printsOf(0, 20)
 	id := c.holding(all)
 	c.move(id, store.Completed, "")
-	c.must(s.Seal(c.Context(), id), "Seal")
+	c.must(s.PurgeEvents(c.Context(), id), "Seal")
 	c.prune(store.PruneQuery{Before: time.Now().Add(time.Hour)}, store.Pruned{})
 	c.ownersAre("after Seal", all, times(20, id))
 	_, b := c.prepare(filled())
@@ -75,8 +75,8 @@ func claimBesideWriter(c *check) {
 	c.must(errors.Join(errs...), "Claim beside Write")
 	b, err := w.Commit(c.Context(), b)
 	c.must(err, "Commit")
-	if b.Events != int64(total) {
-		c.Errorf("Commit: got %d events, want %d", b.Events, total)
+	if b.AcceptedRows != int64(total) {
+		c.Errorf("Commit: got %d events, want %d", b.AcceptedRows, total)
 	}
 	c.ownersAre("of what was claimed beside Write", printsOf(0, 2000), times(2000, b.ID))
 }

@@ -19,8 +19,8 @@ func commitRules() []rule {
 func aBatch(c *check) store.Batch {
 	return store.Batch{
 		ID: c.id(), FileName: "Ergebnisse \"März\" 😀.csv", SHA256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-		Failed: 12, Duplicates: 1 << 40, IdempotencyKey: "key $1.a", KeyExpires: epoch.Add(24*time.Hour + 7*time.Millisecond),
-		Repairs: "01954f2a-0000-7000-8000-000000000000", Created: epoch.Add(123 * time.Millisecond),
+		RejectedRows: 12, DuplicateRows: 1 << 40, IdempotencyKey: "key $1.a", KeyExpires: epoch.Add(24*time.Hour + 7*time.Millisecond),
+		RepairOf: "01954f2a-0000-7000-8000-000000000000", Created: epoch.Add(123 * time.Millisecond),
 	}
 }
 
@@ -28,7 +28,7 @@ func commitKeeps(c *check) {
 	asked := aBatch(c)
 	got := c.upload(upload{batch: asked, events: someEvents(5)})
 	want := asked
-	want.Events, want.Status, want.Updated = 5, store.Uploaded, got.Updated
+	want.AcceptedRows, want.Status, want.Updated = 5, store.Uploaded, got.Updated
 	if d := diffBatch(want, got); d != "" {
 		c.Errorf("Commit:%s", d)
 	}
@@ -47,12 +47,12 @@ func commitKeeps(c *check) {
 func commitDecides(c *check) {
 	w, b := c.prepare(upload{events: someEvents(5)})
 	asked := store.Batch{
-		ID: "other", Events: 99, Status: store.Completed, Cause: "because", Sealed: true,
+		ID: "other", AcceptedRows: 99, Status: store.Completed, LastError: "because", EventsPurged: true,
 		Created: epoch, Updated: epoch.AddDate(-20, 0, 0),
 	}
 	got, err := w.Commit(c.Context(), asked)
 	c.must(err, "Commit")
-	want := store.Batch{ID: b.ID, Events: 5, Status: store.Uploaded, Created: epoch, Updated: got.Updated}
+	want := store.Batch{ID: b.ID, AcceptedRows: 5, Status: store.Uploaded, Created: epoch, Updated: got.Updated}
 	if d := diffBatch(want, got); d != "" {
 		c.Errorf("Commit:%s", d)
 	}

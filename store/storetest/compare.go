@@ -84,7 +84,7 @@ func diffDailies(want, got metrics.Contribution) string {
 	return ""
 }
 
-func diffDaily(want, got *metrics.Daily) string {
+func diffDaily(want, got *metrics.DayCount) string {
 	switch {
 	case want.Compare(got) != 0:
 		return fmt.Sprintf("want %s, got %s", name(want), name(got))
@@ -103,7 +103,7 @@ func diffDaily(want, got *metrics.Daily) string {
 	return ""
 }
 
-func name(d *metrics.Daily) string {
+func name(d *metrics.DayCount) string {
 	if d.Group != "" {
 		return fmt.Sprintf("%s %.40q of group %.80q", d.Day, d.Type, d.Group)
 	}

@@ -52,7 +52,7 @@ func (c *check) allMethods(ctx context.Context, id string) map[string]func() err
 		},
 		"Events":     ranged(ranger{"Events", boxed(c.st.Events(ctx, id))}),
 		"Attachment": ranged(ranger{"Attachment", boxed(c.st.Attachment(ctx, id, "rejected"))}),
-		"Daily":      ranged(ranger{"Daily", boxed(c.st.Daily(ctx, everything))}),
+		"Daily":      ranged(ranger{"Daily", boxed(c.st.DayCounts(ctx, everything))}),
 	}
 	c.optionalMethods(ctx, id, all)
 	return all
@@ -72,7 +72,7 @@ func (c *check) optionalMethods(ctx context.Context, id string, all map[string]f
 		all["Explain"] = func() error { _, err := c.count(r); return err }
 	}
 	if s, ok := store.As[store.Sealer](c.st); ok {
-		all["Seal"] = func() error { return s.Seal(ctx, id) }
+		all["Seal"] = func() error { return s.PurgeEvents(ctx, id) }
 	}
 }
 
@@ -148,7 +148,7 @@ func contextEndsIterator(c *check) {
 		cancel()
 	})
 	c.want(err, context.Canceled, "Events whose context ends within the range")
-	if n == b.Events {
+	if n == b.AcceptedRows {
 		c.Errorf("Events whose context ended after the first: still got all %d", n)
 	}
 }

@@ -21,7 +21,7 @@ func dailyRules() []rule {
 }
 
 func dailyEmpty(c *check) {
-	for _, q := range []metrics.Query{{}, everything, {Types: []string{"a"}}} {
+	for _, q := range []metrics.Filter{{}, everything, {Types: []string{"a"}}} {
 		if got := c.daily(q); len(got) != 0 {
 			c.Errorf("Daily of an empty store: got %s", names(got))
 		}
@@ -65,7 +65,7 @@ func dailyOrder(c *check) {
 func dailyFilters(c *check) {
 	all := c.wide()
 	first := metrics.DayOf(epoch)
-	for _, q := range []metrics.Query{
+	for _, q := range []metrics.Filter{
 		{},
 		{From: first + 3, To: first + 3},
 		{From: first + 3, To: first + 10},
@@ -94,7 +94,7 @@ func dailyParts(c *check) {
 	noSubjects := c.contributionOf([]metrics.Event{{Type: "no subject", Time: epoch}})
 	c.recorded(noSubjects)
 	all = append(all, noSubjects)
-	for _, q := range []metrics.Query{{}, {Slots: true}, {Subjects: true}, {Slots: true, Subjects: true}} {
+	for _, q := range []metrics.Filter{{}, {Slots: true}, {Subjects: true}, {Slots: true, Subjects: true}} {
 		c.dailyIs("by parts", q, all...)
 	}
 }
@@ -106,7 +106,7 @@ func dailyGroups(c *check) {
 	c.recorded(without)
 	c.recorded(other)
 	all = append(all, without, other)
-	for _, q := range []metrics.Query{{}, {Slots: true}, {Subjects: true}, {Slots: true, Subjects: true}} {
+	for _, q := range []metrics.Filter{{}, {Slots: true}, {Subjects: true}, {Slots: true, Subjects: true}} {
 		for _, q.Groups = range []bool{false, true} {
 			c.dailyIs(fmt.Sprintf("with Groups %t", q.Groups), q, all...)
 		}

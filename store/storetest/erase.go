@@ -174,10 +174,10 @@ func eraseConflict(c *check) {
 		return
 	}
 	c.move(id, store.Completed, "")
-	c.must(s.Seal(c.Context(), id), "Seal")
+	c.must(s.PurgeEvents(c.Context(), id), "Seal")
 	late.After = "one"
 	_, err = er.Erase(c.Context(), id, late)
-	c.want(err, store.ErrPurged, "Erase from a sealed batch")
+	c.want(err, store.ErrEventsPurged, "Erase from a sealed batch")
 }
 
 func eraseRace(c *check) {

@@ -133,8 +133,8 @@ func longBatch(c *check) {
 	c.writeOddly(w, total)
 	b, err := w.Commit(c.Context(), store.Batch{Created: epoch})
 	c.must(err, "Commit")
-	if b.Events != int64(total) {
-		c.Errorf("Commit: Events is %d, want %d", b.Events, total)
+	if b.AcceptedRows != int64(total) {
+		c.Errorf("Commit: Events is %d, want %d", b.AcceptedRows, total)
 	}
 	i := 0
 	err = drain(c, "Events", c.st.Events(c.Context(), b.ID), func(e metrics.Event) {
@@ -165,10 +165,10 @@ func (c *check) writeOddly(w store.Writer, total int) {
 func emptyBatch(c *check) {
 	w := c.begin(c.id())
 	c.must(w.Write(c.Context(), nil), "Write of no events")
-	b, err := w.Commit(c.Context(), store.Batch{Created: epoch, Failed: 3})
+	b, err := w.Commit(c.Context(), store.Batch{Created: epoch, RejectedRows: 3})
 	c.must(err, "Commit")
-	if b.Events != 0 || b.Failed != 3 {
-		c.Errorf("Commit of no events: got Events %d, Failed %d, want 0, 3", b.Events, b.Failed)
+	if b.AcceptedRows != 0 || b.RejectedRows != 3 {
+		c.Errorf("Commit of no events: got Events %d, Failed %d, want 0, 3", b.AcceptedRows, b.RejectedRows)
 	}
 	if events := c.events(b.ID); len(events) != 0 {
 		c.Errorf("Events of an empty batch: got %d", len(events))

@@ -26,7 +26,7 @@ func (c *check) sealed(contribution metrics.Contribution) string {
 	id := c.upload(filled()).ID
 	c.must(c.st.Record(c.Context(), id, contribution), "Record")
 	c.move(id, store.Completed, "")
-	c.must(need[store.Sealer](c).Seal(c.Context(), id), "Seal")
+	c.must(need[store.Sealer](c).PurgeEvents(c.Context(), id), "Seal")
 	return id
 }
 
@@ -41,8 +41,8 @@ func forgottenHasPrints(c *check) {
 	c.must(err, "Commit")
 	c.must(c.st.Record(c.Context(), id, c.someContribution(3)), "Record")
 	c.move(id, store.Completed, "")
-	c.must(need[store.Sealer](c).Seal(c.Context(), id), "Seal")
-	c.must(f.Forget(c.Context(), id), "Forget")
+	c.must(need[store.Sealer](c).PurgeEvents(c.Context(), id), "Seal")
+	c.must(f.Archive(c.Context(), id), "Forget")
 	_, err = c.st.Prune(c.Context(), store.PruneQuery{Before: moment().Add(time.Hour)})
 	c.must(err, "Prune")
 	owners, err := d.Owners(c.Context(), prints)
@@ -64,7 +64,7 @@ func forgetKeepsCounts(c *check) {
 	mine, other := c.someContribution(30), c.someContribution(40)
 	kept := c.sealed(other)
 	id := c.sealed(mine)
-	c.must(f.Forget(c.Context(), id), "Forget")
+	c.must(f.Archive(c.Context(), id), "Forget")
 	c.gone(id, "after Forget")
 	c.idsAre("after Forget", []string{kept}, c.list(store.BatchQuery{}))
 	c.ledgerIs("after Forget", mine, other)
@@ -92,7 +92,7 @@ func forgottenIsUnknown(c *check) {
 	f := need[store.Forgetter](c)
 	mine, late := c.someContribution(30), c.someContribution(40)
 	id := c.sealed(mine)
-	c.must(f.Forget(c.Context(), id), "Forget")
+	c.must(f.Archive(c.Context(), id), "Forget")
 	for what, try := range map[string]func() error{
 		"Record":      func() error { return c.st.Record(c.Context(), id, late) },
 		"DeleteBatch": func() error { return c.st.DeleteBatch(c.Context(), id) },
@@ -110,7 +110,7 @@ func forgottenIsUnknown(c *check) {
 		c.want(try(), store.ErrNotFound, what+" of a forgotten batch")
 		c.ledgerIs("after "+what+" of a forgotten batch", mine)
 	}
-	if err := f.Forget(c.Context(), id); err != nil && !errors.Is(err, store.ErrNotFound) {
+	if err := f.Archive(c.Context(), id); err != nil && !errors.Is(err, store.ErrNotFound) {
 		c.Errorf("Forget again: got error %v, want nil or %v", err, store.ErrNotFound)
 	}
 	_, err := c.st.Prune(c.Context(), store.PruneQuery{Before: epoch.AddDate(1000, 0, 0)})
@@ -120,12 +120,12 @@ func forgottenIsUnknown(c *check) {
 
 func forgetConflict(c *check) {
 	f := need[store.Forgetter](c)
-	c.want(f.Forget(c.Context(), c.id()), store.ErrNotFound, "Forget of an unknown batch")
+	c.want(f.Archive(c.Context(), c.id()), store.ErrNotFound, "Forget of an unknown batch")
 	for _, status := range store.Statuses() {
 		id := c.upload(filled()).ID
 		c.move(id, status, "")
 		want := c.batch(id)
-		c.want(f.Forget(c.Context(), id), store.ErrConflict, "Forget of an unsealed batch that is "+string(status))
+		c.want(f.Archive(c.Context(), id), store.ErrConflict, "Forget of an unsealed batch that is "+string(status))
 		if d := diffBatch(want, c.batch(id)); d != "" {
 			c.Errorf("Batch after ErrConflict:%s", d)
 		}
@@ -139,7 +139,7 @@ func forgottenSurvives(c *check) {
 	}
 	mine := c.someContribution(30)
 	id := c.sealed(mine)
-	c.must(f.Forget(c.Context(), id), "Forget")
+	c.must(f.Archive(c.Context(), id), "Forget")
 	c.st = c.h.Reopen(c.t, c.st)
 	c.gone(id, "after Forget and the loss of the process")
 	c.ledgerIs("after Forget and the loss of the process", mine)

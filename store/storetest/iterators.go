@@ -39,7 +39,7 @@ func (c *check) rangers(id string) []ranger {
 	all := []ranger{
 		{"Events", boxed(c.st.Events(ctx, id))},
 		{"Attachment", boxed(c.st.Attachment(ctx, id, "rejected"))},
-		{"Daily", boxed(c.st.Daily(ctx, everything))},
+		{"Daily", boxed(c.st.DayCounts(ctx, everything))},
 	}
 	if e, ok := store.As[store.Explainer](c.st); ok {
 		all = append(all, ranger{"Explain", boxed(e.Explain(ctx, metrics.DayOf(epoch), "left"))})

@@ -181,7 +181,7 @@ func (c *check) readWhole(done *atomic.Bool) error {
 	for last := false; !last; {
 		last = done.Load()
 		var all metrics.Contribution
-		for d, err := range c.st.Daily(c.Context(), everything) {
+		for d, err := range c.st.DayCounts(c.Context(), everything) {
 			if err != nil {
 				return err
 			}

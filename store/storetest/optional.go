@@ -169,13 +169,13 @@ func seals(c *check) {
 	c.must(c.st.Record(c.Context(), id, mine), "Record")
 	c.move(id, store.Completed, "")
 	want := c.batch(id)
-	want.Sealed = true
+	want.EventsPurged = true
 	for range 2 {
-		c.must(s.Seal(c.Context(), id), "Seal")
+		c.must(s.PurgeEvents(c.Context(), id), "Seal")
 		if d := diffBatch(want, c.batch(id)); d != "" {
 			c.Errorf("Batch after Seal:%s", d)
 		}
-		c.want(c.eventsError(id), store.ErrPurged, "Events after Seal")
+		c.want(c.eventsError(id), store.ErrEventsPurged, "Events after Seal")
 		c.ledgerIs("after Seal", mine, other)
 	}
 	if d := diffEvents(someEvents(10), c.events(kept)); d != "" {
@@ -188,12 +188,12 @@ func seals(c *check) {
 
 func sealConflict(c *check) {
 	s := need[store.Sealer](c)
-	c.want(s.Seal(c.Context(), c.id()), store.ErrNotFound, "Seal of an unknown batch")
+	c.want(s.PurgeEvents(c.Context(), c.id()), store.ErrNotFound, "Seal of an unknown batch")
 	for _, status := range allBut(store.Completed) {
 		id := c.upload(filled()).ID
 		c.move(id, status, "")
 		want := c.batch(id)
-		c.want(s.Seal(c.Context(), id), store.ErrConflict, "Seal of a batch that is "+string(status))
+		c.want(s.PurgeEvents(c.Context(), id), store.ErrConflict, "Seal of a batch that is "+string(status))
 		if d := diffBatch(want, c.batch(id)); d != "" {
 			c.Errorf("Batch after ErrConflict:%s", d)
 		}

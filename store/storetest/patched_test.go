@@ -22,7 +22,7 @@ type patched struct {
 	attachment   func(ctx context.Context, id, name string) iter.Seq2[[]byte, error]
 	setStatus    func(ctx context.Context, id string, from []store.Status, to store.Status, cause string) error
 	record       func(ctx context.Context, id string, c metrics.Contribution) error
-	daily        func(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error]
+	daily        func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error]
 	deleteBatch  func(ctx context.Context, id string) error
 	prune        func(ctx context.Context, q store.PruneQuery) (store.Pruned, error)
 	contribution func(ctx context.Context, id string) (metrics.Contribution, error)
@@ -50,7 +50,7 @@ func newPatched() *patched {
 		attachment:   st.Attachment,
 		setStatus:    st.SetStatus,
 		record:       st.Record,
-		daily:        st.Daily,
+		daily:        st.DayCounts,
 		deleteBatch:  st.DeleteBatch,
 		prune:        st.Prune,
 		contribution: st.Contribution,
@@ -58,11 +58,11 @@ func newPatched() *patched {
 		explain:      st.Explain,
 		claim:        st.Claim,
 		owners:       st.Owners,
-		seal:         st.Seal,
-		unsealed:     st.Unsealed,
+		seal:         st.PurgeEvents,
+		unsealed:     st.UnpurgedDays,
 		rebuild:      func(ctx context.Context) error { return ctx.Err() },
-		forget:       st.Forget,
-		reattach:     st.Reattach,
+		forget:       st.Archive,
+		reattach:     st.ReplaceAttachment,
 		erase:        st.Erase,
 		ping:         func(ctx context.Context) error { return ctx.Err() },
 	}
@@ -99,7 +99,7 @@ func (p *patched) Record(ctx context.Context, id string, c metrics.Contribution)
 	return p.record(ctx, id, c)
 }
 
-func (p *patched) Daily(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
+func (p *patched) DayCounts(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
 	return p.daily(ctx, q)
 }
 
@@ -129,17 +129,17 @@ func (p *patched) Owners(ctx context.Context, prints []store.Fingerprint) ([]str
 	return p.owners(ctx, prints)
 }
 
-func (p *patched) Seal(ctx context.Context, id string) error { return p.seal(ctx, id) }
+func (p *patched) PurgeEvents(ctx context.Context, id string) error { return p.seal(ctx, id) }
 
-func (p *patched) Unsealed(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error) {
+func (p *patched) UnpurgedDays(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error) {
 	return p.unsealed(ctx, from, to)
 }
 
 func (p *patched) Rebuild(ctx context.Context) error { return p.rebuild(ctx) }
 
-func (p *patched) Forget(ctx context.Context, id string) error { return p.forget(ctx, id) }
+func (p *patched) Archive(ctx context.Context, id string) error { return p.forget(ctx, id) }
 
-func (p *patched) Reattach(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
+func (p *patched) ReplaceAttachment(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
 	return p.reattach(ctx, id, name, content)
 }
 
@@ -200,12 +200,12 @@ func (p *patched) editEvent(edit func(e *metrics.Event)) {
 	})
 }
 
-// editDaily changes the answers of Daily; q is what is asked of the sound
+// editDaily changes the answers of DayCounts; q is what is asked of the sound
 // store.
-func (p *patched) editDaily(edit func(q metrics.Query, all []metrics.Daily) []metrics.Daily) {
-	p.daily = func(ctx context.Context, q metrics.Query) iter.Seq2[metrics.Daily, error] {
-		return edited(p.Store.Daily(ctx, q), func(d metrics.Daily) metrics.Daily { return d },
-			func(all []metrics.Daily) []metrics.Daily { return edit(q, all) })
+func (p *patched) editDaily(edit func(q metrics.Filter, all []metrics.DayCount) []metrics.DayCount) {
+	p.daily = func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+		return edited(p.Store.DayCounts(ctx, q), func(d metrics.DayCount) metrics.DayCount { return d },
+			func(all []metrics.DayCount) []metrics.DayCount { return edit(q, all) })
 	}
 }
 

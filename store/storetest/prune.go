@@ -67,8 +67,8 @@ func (c *check) untouched(a aging) {
 		if d := diffBatch(want, got); d != "" {
 			c.Errorf("Batch after Prune:%s", d)
 		}
-		if n := len(c.events(want.ID)); int64(n) != want.Events {
-			c.Errorf("Events after Prune: got %d of a batch that is %s, want %d", n, want.Status, want.Events)
+		if n := len(c.events(want.ID)); int64(n) != want.AcceptedRows {
+			c.Errorf("Events after Prune: got %d of a batch that is %s, want %d", n, want.Status, want.AcceptedRows)
 		}
 	}
 	c.ledgerIs("after Prune", a.ctb, a.ctb, a.ctb, a.ctb)
@@ -90,14 +90,14 @@ func pruneDry(c *check) {
 		c.prune(store.PruneQuery{Before: a.limit, DryRun: true}, store.Pruned{Batches: 2, Events: 17})
 	}
 	for _, id := range a.old {
-		if n := len(c.events(id)); int64(n) != c.batch(id).Events {
-			c.Errorf("Events after a dry run: got %d, want %d", n, c.batch(id).Events)
+		if n := len(c.events(id)); int64(n) != c.batch(id).AcceptedRows {
+			c.Errorf("Events after a dry run: got %d, want %d", n, c.batch(id).AcceptedRows)
 		}
 	}
 	c.untouched(a)
 	w, b := c.remainder()
 	soon := time.Now().Add(time.Hour)
-	c.prune(store.PruneQuery{Before: soon, DryRun: true}, store.Pruned{Batches: 4, Events: 20, Remainders: 1})
+	c.prune(store.PruneQuery{Before: soon, DryRun: true}, store.Pruned{Batches: 4, Events: 20, Unfinished: 1})
 	_, err := w.Commit(c.Context(), b)
 	c.must(err, "Commit after a dry run")
 }
@@ -115,7 +115,7 @@ func pruneRemainders(c *check) {
 	c.move(kept, store.Queued, "")
 	soon := time.Now().Add(time.Hour)
 	w, b := c.remainder()
-	c.prune(store.PruneQuery{Before: soon}, store.Pruned{Remainders: 1})
+	c.prune(store.PruneQuery{Before: soon}, store.Pruned{Unfinished: 1})
 	c.prune(store.PruneQuery{Before: soon}, store.Pruned{})
 	_, err := w.Commit(c.Context(), b)
 	c.want(err, store.ErrNotFound, "Commit after Prune")
@@ -134,7 +134,7 @@ func pruneLeavesLive(c *check) {
 	n := 0
 	err = drain(c, "Events", c.st.Events(c.Context(), b.ID), func(metrics.Event) { n++ })
 	c.must(err, "Events")
-	if int64(n) != got.Events || n != c.scaled(50_000) {
+	if int64(n) != got.AcceptedRows || n != c.scaled(50_000) {
 		c.Errorf("Events: got %d of %d", n, c.scaled(50_000))
 	}
 }

@@ -41,7 +41,7 @@ func reattachReplaces(c *check) {
 	other := c.upload(upload{attach: map[string]string{"rejected": "four"}}).ID
 	want := c.batch(id)
 	for _, content := range [][]byte{binary(3<<20 + 5), []byte("short"), nil, nil, binary(200_000), []byte("last")} {
-		c.must(r.Reattach(c.Context(), id, "rejected", pieces(content, 70_001)), "Reattach")
+		c.must(r.ReplaceAttachment(c.Context(), id, "rejected", pieces(content, 70_001)), "Reattach")
 		if got := c.attachment(id, "rejected"); got != string(content) {
 			c.Errorf("Attachment after Reattach of %d bytes: got %d bytes, or other ones", len(content), len(got))
 		}
@@ -62,7 +62,7 @@ func reattachFails(c *check) {
 	r := need[store.Reattacher](c)
 	id := c.upload(upload{attach: map[string]string{"rejected": "before"}}).ID
 	broken := errors.New("the content broke")
-	err := r.Reattach(c.Context(), id, "rejected", func(yield func([]byte, error) bool) {
+	err := r.ReplaceAttachment(c.Context(), id, "rejected", func(yield func([]byte, error) bool) {
 		if yield(binary(300_000), nil) {
 			yield(nil, broken)
 		}
@@ -88,7 +88,7 @@ func reattachWhileRead(c *check) {
 				break
 			}
 			if got == nil {
-				c.must(r.Reattach(c.Context(), id, "rejected", pieces(after, 1<<20)), "Reattach")
+				c.must(r.ReplaceAttachment(c.Context(), id, "rejected", pieces(after, 1<<20)), "Reattach")
 			}
 			got = append(got, chunk...)
 		}
@@ -107,7 +107,7 @@ func reattachRace(c *check) {
 		var all sync.WaitGroup
 		for _, fill := range []string{"a", "b", "c"} {
 			all.Go(func() {
-				err := r.Reattach(c.Context(), id, "rejected", pieces(bytes.Repeat([]byte(fill), 200_000), 50_000))
+				err := r.ReplaceAttachment(c.Context(), id, "rejected", pieces(bytes.Repeat([]byte(fill), 200_000), 50_000))
 				if err != nil {
 					c.Errorf("Reattach beside others: %v", err)
 				}
@@ -126,7 +126,7 @@ func reattachUnknown(c *check) {
 	deleted := c.uploaded()
 	c.must(c.st.DeleteBatch(c.Context(), deleted), "DeleteBatch")
 	for what, id := range map[string]string{"unknown": c.id(), "deleted": deleted} {
-		err := r.Reattach(c.Context(), id, "rejected", pieces(binary(300_000), 100_000))
+		err := r.ReplaceAttachment(c.Context(), id, "rejected", pieces(binary(300_000), 100_000))
 		c.want(err, store.ErrNotFound, "Reattach to a batch that is "+what)
 		c.gone(id, "after Reattach")
 	}

@@ -79,7 +79,7 @@ func reopenForgets(c *check) {
 	p, err := c.st.Prune(c.Context(), store.PruneQuery{Before: time.Now().Add(time.Hour)})
 	c.must(err, "Prune")
 	// The short one may have been in memory only.
-	if p.Remainders < 1 || p.Remainders > 2 || p.Batches != 0 {
+	if p.Unfinished < 1 || p.Unfinished > 2 || p.Batches != 0 {
 		c.Errorf("Prune: got %+v, want 1 or 2 remainders", p)
 	}
 	c.prune(store.PruneQuery{Before: time.Now().Add(time.Hour)}, store.Pruned{})

@@ -17,12 +17,12 @@ func sealReaderRules() []rule {
 	}
 }
 
-// unsealedSoon waits until Unsealed lists the days of contributions and no
+// unsealedSoon waits until UnpurgedDays lists the days of contributions and no
 // others, which must not take long; it must list them at once.
 func (c *check) unsealedSoon(when string, from, to metrics.Day, contributions ...metrics.Contribution) {
 	c.Helper()
 	r := need[store.SealReader](c)
-	q := metrics.Query{From: from, To: to}
+	q := metrics.Filter{From: from, To: to}
 	var want []metrics.Day
 	for day := range metrics.Merge(contributions...).WithEvents().Days() {
 		if q.MatchDay(day) {
@@ -32,7 +32,7 @@ func (c *check) unsealedSoon(when string, from, to metrics.Day, contributions ..
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(5 * time.Second); ; <-tick.C {
-		got, err := r.Unsealed(c.Context(), from, to)
+		got, err := r.UnpurgedDays(c.Context(), from, to)
 		c.must(err, "Unsealed")
 		if slices.Equal(want, got) {
 			return

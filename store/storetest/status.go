@@ -37,7 +37,7 @@ func statusMoves(c *check) {
 		c.must(c.st.SetStatus(c.Context(), before.ID, step.from, step.to, step.cause), "SetStatus from "+string(at))
 		got := c.batch(before.ID)
 		want := before
-		want.Status, want.Cause, want.Updated = step.to, step.cause, got.Updated
+		want.Status, want.LastError, want.Updated = step.to, step.cause, got.Updated
 		if d := diffBatch(want, got); d != "" {
 			c.Errorf("Batch after SetStatus to %s:%s", step.to, d)
 		}

@@ -11,7 +11,7 @@
 //		})
 //	}
 //
-// A store in memory that passes is in examples/customstore.
+// A store in memory that passes is in examples/memstore.
 package storetest
 
 import (

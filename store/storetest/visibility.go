@@ -55,7 +55,7 @@ func (c *check) invisible(id, when string) {
 	c.want(c.st.Record(ctx, id, c.someContribution(3)), store.ErrNotFound, "Record "+when)
 	c.want(c.st.DeleteBatch(ctx, id), store.ErrNotFound, "DeleteBatch "+when)
 	if d, ok := store.As[store.Sealer](c.st); ok {
-		c.want(d.Seal(ctx, id), store.ErrNotFound, "Seal "+when)
+		c.want(d.PurgeEvents(ctx, id), store.ErrNotFound, "Seal "+when)
 	}
 	if a, ok := store.As[store.Amender](c.st); ok {
 		_, err := a.Contribution(ctx, id)

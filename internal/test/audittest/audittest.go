@@ -98,7 +98,7 @@ func change(ctx context.Context, svc *eventmetrics.Service, st store.Store, work
 	switch (worker + i) % 4 {
 	case 0:
 		sealer, _ := store.As[store.Sealer](st)
-		return sealer.Seal(ctx, id)
+		return sealer.PurgeEvents(ctx, id)
 	case 1:
 		return nil
 	case 2:

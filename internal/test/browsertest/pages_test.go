@@ -223,7 +223,7 @@ func TestSealedDaysHaveALock(t *testing.T) {
 	day := time.Date(2025, 11, 8, 22, 0, 0, 0, time.UTC)
 	id := v.upload("a.csv", header+rows(3, "started", day), true)
 	v.upload("b.csv", header+rows(4, "started", day.AddDate(0, 0, 1)), true)
-	if err := v.store.Seal(t.Context(), id); err != nil {
+	if err := v.store.PurgeEvents(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
 	p := open(t, wide, v.address("?range=custom&from=2025-11-08&to=2025-11-09&interval=day"))

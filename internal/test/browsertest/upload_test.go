@@ -261,7 +261,7 @@ func TestAMendedFileClosesWhatIsOpen(t *testing.T) {
 	p.see("Repaired by")
 	p.shoot("repaired.png")
 	p.wait(`!!document.querySelector('.repairs .completed')`)
-	receipt, err := v.service.Upload(t.Context(), eventmetrics.File{Name: "rest.csv", Body: strings.NewReader(header + rows(1, "ended", day)), Repairs: id})
+	receipt, err := v.service.Upload(t.Context(), eventmetrics.File{Name: "rest.csv", Body: strings.NewReader(header + rows(1, "ended", day)), RepairOf: id})
 	if err != nil {
 		t.Fatal(err)
 	}

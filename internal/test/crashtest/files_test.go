@@ -127,8 +127,8 @@ func (s *stack) checkEvents(t *testing.T, id string, f *file) {
 		t.Errorf("events differ from the recount (-want +got):\n%s", d)
 	}
 	b, err := s.Batch(t.Context(), id)
-	if err != nil || b.Events != f.events || b.Failed != f.failed {
-		t.Errorf("batch has %d events, %d failed, %v; want %d, %d", b.Events, b.Failed, err, f.events, f.failed)
+	if err != nil || b.AcceptedRows != f.events || b.RejectedRows != f.failed {
+		t.Errorf("batch has %d events, %d failed, %v; want %d, %d", b.AcceptedRows, b.RejectedRows, err, f.events, f.failed)
 	}
 }
 
@@ -143,7 +143,7 @@ func (s *stack) checkNothingLeft(t *testing.T) {
 	if _, err := s.Cleanup(t.Context(), false); err != nil {
 		t.Error(err)
 	}
-	if pruned, err := s.Cleanup(t.Context(), true); err != nil || pruned.Remainders > 0 {
+	if pruned, err := s.Cleanup(t.Context(), true); err != nil || pruned.Unfinished > 0 {
 		t.Errorf("remainders after cleanup: %+v, %v", pruned, err)
 	}
 	if s.ledger != nil {

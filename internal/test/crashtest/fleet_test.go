@@ -435,7 +435,7 @@ func (f *fleet) checkEnd() {
 			if b.Status == store.Completed {
 				completed++
 			} else {
-				f.t.Errorf("batch of %s is %s: %s", b.IdempotencyKey, b.Status, b.Cause)
+				f.t.Errorf("batch of %s is %s: %s", b.IdempotencyKey, b.Status, b.LastError)
 			}
 			q.After = b.ID
 		}

@@ -21,7 +21,7 @@ func prepareOld(t *testing.T, s *stack) []string {
 }
 
 func actRetain(ctx context.Context, s *stack, _ []string) error {
-	_, err := s.Retain(ctx, false)
+	_, err := s.ApplyRetention(ctx, false)
 	return err
 }
 
@@ -31,7 +31,7 @@ func checkRetain(t *testing.T, s *stack, ids []string, done bool) {
 	if done {
 		s.checkRetained(t, ids)
 	}
-	if r, err := s.Retain(t.Context(), false); err != nil || r.Drifted > 0 || r.Unreadable > 0 {
+	if r, err := s.ApplyRetention(t.Context(), false); err != nil || r.Drifted > 0 || r.Unreadable > 0 {
 		t.Errorf("Retain again: %+v, %v", r, err)
 	}
 	s.checkRetained(t, ids)
@@ -46,7 +46,7 @@ func (s *stack) checkRetained(t *testing.T, ids []string) {
 			t.Errorf("batch that is to be forgotten: %v", err)
 		}
 	}
-	for _, err := range s.Repair(t.Context(), ids[2]) {
+	for _, err := range s.RepairFile(t.Context(), ids[2]) {
 		if !errors.Is(err, eventmetrics.ErrRowsPurged) {
 			t.Errorf("rejected rows that are to be removed: %v", err)
 		}

@@ -113,7 +113,7 @@ func (s *stack) processNow(ctx context.Context, id string) error {
 		}
 		b, err := s.finish(ctx, id)
 		if err == nil && b.Status != store.Completed {
-			return errors.New("batch is " + string(b.Status) + ": " + b.Cause)
+			return errors.New("batch is " + string(b.Status) + ": " + b.LastError)
 		}
 		return err
 	})

@@ -101,13 +101,13 @@ func checkDedupe(t *testing.T, s *stack, ids []string, done bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(before) == 2 && receipt.DuplicateOf != before[0].ID || len(before) == 1 && receipt.Batch.Duplicates != 0 {
-		t.Errorf("of %d batches the file sent again is a duplicate of %q, with %d duplicates", len(before), receipt.DuplicateOf, receipt.Batch.Duplicates)
+	if len(before) == 2 && receipt.DuplicateOf != before[0].ID || len(before) == 1 && receipt.Batch.DuplicateRows != 0 {
+		t.Errorf("of %d batches the file sent again is a duplicate of %q, with %d duplicates", len(before), receipt.DuplicateOf, receipt.Batch.DuplicateRows)
 	}
 	s.checkEvents(t, receipt.Batch.ID, s.sample(2))
 	more := file{content: append(bytes.Clone(s.sample(2).content), "\n"...)} // other content, the same rows
 	again, err := s.dedupe(t.Context(), &more)
-	if err != nil || again.Batch.Events != 0 || again.Batch.Duplicates != s.sample(2).events {
+	if err != nil || again.Batch.AcceptedRows != 0 || again.Batch.DuplicateRows != s.sample(2).events {
 		t.Errorf("the same rows again: %+v, %v", again.Batch, err)
 	}
 	for _, id := range []string{receipt.Batch.ID, again.Batch.ID} {

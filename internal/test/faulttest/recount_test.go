@@ -59,7 +59,7 @@ func (s *system) checkBatches(files accepted) {
 	for i := range batches {
 		b := &batches[i]
 		f := files[b.ID]
-		if f == nil || b.Events != f.oracle.Accepted() || b.Failed != f.oracle.Broken {
+		if f == nil || b.AcceptedRows != f.oracle.Accepted() || b.RejectedRows != f.oracle.Broken {
 			s.t.Errorf("batch %+v is not what was accepted", b)
 			continue
 		}

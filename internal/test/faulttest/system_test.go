@@ -50,7 +50,7 @@ func start(t *testing.T, o settings) *system {
 	plainURI := testenv.Mongo(t)
 	s.mongo, mongoURI = before(t, plainURI, "directConnection=true")
 	s.redis, redisURL = before(t, testenv.RedisURL(t), "")
-	st, err := mongostore.Open(t.Context(), mongoURI, &mongostore.Options{Patience: patience})
+	st, err := mongostore.Open(t.Context(), mongoURI, &mongostore.Options{RetryFor: patience})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -227,7 +227,7 @@ func (i *importer) settle(ctx context.Context, most int) error {
 			return fmt.Errorf("legacy: wait for batch %s: %w", p.from, err)
 		}
 		if done.Status != store.Completed {
-			i.report.problem(p.from, p.id, "processing failed: "+done.Cause)
+			i.report.problem(p.from, p.id, "processing failed: "+done.LastError)
 			continue
 		}
 		i.report.Completed++

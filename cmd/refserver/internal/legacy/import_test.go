@@ -75,7 +75,7 @@ func (g *target) daily(t *testing.T) map[string]int64 {
 	b := g.open(t)
 	defer b.Close()
 	got := map[string]int64{}
-	for d, err := range b.Store.Daily(t.Context(), metrics.Query{}) {
+	for d, err := range b.Store.DayCounts(t.Context(), metrics.Filter{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -244,7 +244,7 @@ func TestImportGoesOnWhereItBrokeOff(t *testing.T) {
 				if b.Status != store.Completed {
 					t.Errorf("batch %s is %s", b.FileName, b.Status)
 				}
-				events += b.Events
+				events += b.AcceptedRows
 			}
 			if events != 25 {
 				t.Errorf("the target has %d events, want 25", events)

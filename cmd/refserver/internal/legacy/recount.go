@@ -27,7 +27,7 @@ const maxCells = 1 << 20
 func (i *importer) recount(ctx context.Context, p placed) error {
 	last, day := metrics.Day(0), ""
 	for e, err := range i.store.Events(ctx, p.id) {
-		if errors.Is(err, store.ErrPurged) {
+		if errors.Is(err, store.ErrEventsPurged) {
 			i.report.Uncompared = true
 			return nil
 		}

@@ -70,9 +70,9 @@ func (r *Report) stored(b *batch, receipt *eventmetrics.Receipt) {
 	} else {
 		r.Imported++
 	}
-	r.Events += receipt.Batch.Events
-	if receipt.Batch.Failed > 0 {
-		r.rejected(b, receipt.Batch.ID, receipt.Batch.Failed, receipt.Errors)
+	r.Events += receipt.Batch.AcceptedRows
+	if receipt.Batch.RejectedRows > 0 {
+		r.rejected(b, receipt.Batch.ID, receipt.Batch.RejectedRows, receipt.Errors)
 	}
 }
 

@@ -13,7 +13,7 @@ const noAddress = "local"
 // Source finds out who sent a request, for use as the key of a [Limiter]. It
 // is immutable and safe for concurrent use. The zero value and nil trust no
 // proxy.
-type Source struct {
+type ClientIP struct {
 	trusted []netip.Prefix
 }
 
@@ -22,8 +22,8 @@ type Source struct {
 // append to that header: who trusts everybody lets every client choose its own
 // key. The slice is copied. Invalid prefixes match nothing. [ParseProxies]
 // reads the prefixes from configuration text.
-func NewSource(trusted []netip.Prefix) *Source {
-	s := &Source{trusted: slices.Clone(trusted)}
+func NewClientIP(trusted []netip.Prefix) *ClientIP {
+	s := &ClientIP{trusted: slices.Clone(trusted)}
 	for i, p := range s.trusted {
 		s.trusted[i] = unmapPrefix(p)
 	}
@@ -45,7 +45,7 @@ func NewSource(trusted []netip.Prefix) *Source {
 // An IPv6 address stands for its /64, which is what one customer gets. Zones
 // are dropped. All peers without an IP address, such as those of a Unix
 // socket, have one key in common, and their headers are not believed.
-func (s *Source) Key(r *http.Request) string {
+func (s *ClientIP) Key(r *http.Request) string {
 	peer, ok := parseHop(r.RemoteAddr)
 	if !ok {
 		return noAddress
@@ -57,7 +57,7 @@ func (s *Source) Key(r *http.Request) string {
 }
 
 // client walks from the trusted proxy last towards the client.
-func (s *Source) client(last netip.Addr, lines []string) netip.Addr {
+func (s *ClientIP) client(last netip.Addr, lines []string) netip.Addr {
 	for _, line := range slices.Backward(lines) {
 		for more := true; more; {
 			var hop string
@@ -74,7 +74,7 @@ func (s *Source) client(last netip.Addr, lines []string) netip.Addr {
 	return last
 }
 
-func (s *Source) trusts(addr netip.Addr) bool {
+func (s *ClientIP) trusts(addr netip.Addr) bool {
 	if s == nil {
 		return false
 	}

@@ -10,12 +10,12 @@ import (
 	"github.com/eventmetrics/eventmetrics/ratelimit"
 )
 
-func ExampleSource_Key() {
+func ExampleClientIP_Key() {
 	trusted, err := ratelimit.ParseProxies("10.0.0.0/8, loopback")
 	if err != nil {
 		panic(err)
 	}
-	source := ratelimit.NewSource(trusted)
+	source := ratelimit.NewClientIP(trusted)
 
 	r := &http.Request{RemoteAddr: "10.0.0.7:41234", Header: http.Header{}}
 	r.Header.Set("X-Forwarded-For", "1.1.1.1, 198.51.100.20, 10.0.0.9") // the first entry is the client's own lie
@@ -73,7 +73,7 @@ func TestKey(t *testing.T) {
 		{"the path of a Unix socket has the common key", "/run/app.sock", nil, "local"},
 		{"no remote address has the common key", "", []string{"2.2.2.2"}, "local"},
 	}
-	source := ratelimit.NewSource([]netip.Prefix{
+	source := ratelimit.NewClientIP([]netip.Prefix{
 		netip.MustParsePrefix("::ffff:10.0.0.0/104"), // IPv4-mapped
 		netip.MustParsePrefix("fd00::/8"),
 	})
@@ -87,7 +87,7 @@ func TestKey(t *testing.T) {
 }
 
 func TestOtherHeadersAreIgnored(t *testing.T) {
-	source := ratelimit.NewSource([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")})
+	source := ratelimit.NewClientIP([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")})
 	r := request("10.0.0.1:80")
 	for _, name := range []string{"Forwarded", "X-Real-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "X-Client-Ip"} {
 		r.Header.Set(name, "2.2.2.2")
@@ -99,11 +99,11 @@ func TestOtherHeadersAreIgnored(t *testing.T) {
 }
 
 func TestSourcesThatTrustNobody(t *testing.T) {
-	for name, source := range map[string]*ratelimit.Source{
+	for name, source := range map[string]*ratelimit.ClientIP{
 		"nil":               nil,
 		"the zero value":    {},
-		"no prefix":         ratelimit.NewSource(nil),
-		"an invalid prefix": ratelimit.NewSource([]netip.Prefix{{}}),
+		"no prefix":         ratelimit.NewClientIP(nil),
+		"an invalid prefix": ratelimit.NewClientIP([]netip.Prefix{{}}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := source.Key(request("127.0.0.1:80", "2.2.2.2")); got != "127.0.0.1" {
@@ -115,7 +115,7 @@ func TestSourcesThatTrustNobody(t *testing.T) {
 
 func TestNewSourceCopiesItsPrefixes(t *testing.T) {
 	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
-	source := ratelimit.NewSource(trusted)
+	source := ratelimit.NewClientIP(trusted)
 	trusted[0] = netip.MustParsePrefix("203.0.113.0/24")
 	if got := source.Key(request("203.0.113.5:80", "2.2.2.2")); got != "203.0.113.5" {
 		t.Errorf("Key = %q, want the peer", got)
@@ -127,7 +127,7 @@ func FuzzKey(f *testing.F) {
 	f.Add("10.0.0.1:80", "1.1.1.1, [::1%z]:8", ",,\x00, 2.2.2.2:5")
 	f.Add("@", "unix:", "::ffff:10.0.0.1")
 	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
-	source, nobody := ratelimit.NewSource(trusted), ratelimit.NewSource(nil)
+	source, nobody := ratelimit.NewClientIP(trusted), ratelimit.NewClientIP(nil)
 	f.Fuzz(func(t *testing.T, remote, first, second string) {
 		got := source.Key(request(remote, first, second))
 		if !isKey(got) {
@@ -180,7 +180,7 @@ func BenchmarkKey(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	source := ratelimit.NewSource(trusted)
+	source := ratelimit.NewClientIP(trusted)
 	r := request("10.0.0.1:80", "1.1.1.1, 198.51.100.7", "10.0.0.2")
 	b.ReportAllocs()
 	for b.Loop() {

@@ -63,11 +63,11 @@ func New(opts *Options) (*Limiter, error) {
 	o.MaxKeys = cmp.Or(o.MaxKeys, 1<<16)
 	switch {
 	case o.Limit < 1:
-		return nil, fmt.Errorf("memorylimiter: limit %d is below 1", o.Limit)
+		return nil, fmt.Errorf("memlimiter: limit %d is below 1", o.Limit)
 	case o.Window < 0 || o.Window > maxWindow:
-		return nil, fmt.Errorf("memorylimiter: window %v is not between 0 and %v", o.Window, maxWindow)
+		return nil, fmt.Errorf("memlimiter: window %v is not between 0 and %v", o.Window, maxWindow)
 	case o.MaxKeys < 2:
-		return nil, fmt.Errorf("memorylimiter: room for %d keys is below 2", o.MaxKeys)
+		return nil, fmt.Errorf("memlimiter: room for %d keys is below 2", o.MaxKeys)
 	}
 	l := &Limiter{limit: o.Limit, window: o.Window}
 	l.keys.init(int64(o.MaxKeys/2), o.Window)
