@@ -105,7 +105,7 @@ func brokenPrunes() []broken {
 		{"prunes processing batches", old, "processing", pruneStatus(store.Processing)},
 		{"prunes failed batches", old, "failed", pruneStatus(store.Failed)},
 		{"prunes completed batches", old, "completed", pruneStatus(store.Completed)},
-		{"prunes up to Before, included", old, "want {Batches:2 Events:17 Remainders:0}, got {Batches:3", func(p *patched) {
+		{"prunes up to Before, included", old, "want {Batches:2 Events:17 Unfinished:0}, got {Batches:3", func(p *patched) {
 			p.editPrune(func(q *store.PruneQuery) { q.Before = q.Before.Add(time.Millisecond) }, func(*store.Pruned) {})
 		}},
 		{"does not count pruned events", old, "got {Batches:2 Events:0", func(p *patched) {
@@ -126,7 +126,7 @@ func brokenPrunes() []broken {
 				return counted, err
 			}
 		}},
-		{"does not count remainders", left, "want {Batches:0 Events:0 Remainders:1}, got {Batches:0 Events:0 Remainders:0}", func(p *patched) {
+		{"does not count remainders", left, "want {Batches:0 Events:0 Unfinished:1}, got {Batches:0 Events:0 Unfinished:0}", func(p *patched) {
 			p.editPrune(func(*store.PruneQuery) {}, func(r *store.Pruned) { r.Unfinished = 0 })
 		}},
 		{"commits what was pruned", left, "Commit after Prune: got error <nil>", func(p *patched) {
@@ -146,7 +146,7 @@ func brokenPrunes() []broken {
 				return nil
 			}
 		}},
-		{"prunes what was written lately", live, "Remainders:1", func(p *patched) {
+		{"prunes what was written lately", live, "Unfinished:1", func(p *patched) {
 			p.editPrune(func(q *store.PruneQuery) { q.Before = time.Now().Add(time.Hour) }, func(*store.Pruned) {})
 		}},
 		{"removes the events of a remainder that is committed meanwhile", "Prune takes a remainder whole or not at all", "Events of a batch that was committed beside Prune", pruneEventsLate},
