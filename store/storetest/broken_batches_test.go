@@ -42,7 +42,7 @@ func brokenCommits() []broken {
 		{"counts no duplicates", keeps, "DuplicateRows: want", func(p *patched) {
 			p.editCommit(func(b *store.Batch) { b.DuplicateRows = 0 }, unchanged)
 		}},
-		{"loses what a batch repairs", keeps, `Repairs: want "0195`, func(p *patched) {
+		{"loses what a batch repairs", keeps, `RepairOf: want "0195`, func(p *patched) {
 			p.editCommit(func(b *store.Batch) { b.RepairOf = "" }, unchanged)
 		}},
 		{"keeps file names in ASCII", keeps, "FileName: want", func(p *patched) {
@@ -137,7 +137,7 @@ func brokenLists() []broken {
 		{"ignores the key", filter, "IdempotencyKey:key", func(p *patched) {
 			p.editQuery(func(q *store.BatchQuery) { q.IdempotencyKey = "" })
 		}},
-		{"ignores what a batch repairs", filter, "Repairs:batch", func(p *patched) {
+		{"ignores what a batch repairs", filter, "RepairOf:batch", func(p *patched) {
 			p.editQuery(func(q *store.BatchQuery) { q.RepairOf = "" })
 		}},
 		{"finds repairs of repairs too", "repairs are found by what they repair", "Batches that repair the first:", repairsOfRepairs},
