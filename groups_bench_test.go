@@ -103,8 +103,8 @@ func writeDimensions(b *testing.B, path string) {
 // BenchmarkGroups asks for the groups of a year: 365 days, 20 event types, 100
 // values of a dimension, in 1,000 batches.
 func BenchmarkGroups(b *testing.B) {
-	service, st, _ := openBench(b)
-	by := eventmetrics.New(st, service.Queue(), &eventmetrics.Options{Dimensions: []string{"test_id"}})
+	_, st, _ := openBench(b)
+	by := eventmetrics.New(st, memqueue.New(nil), &eventmetrics.Options{Dimensions: []string{"test_id"}})
 	types := benchTypes()
 	for i := range 1000 {
 		sum := metrics.NewAggregator(&metrics.AggregatorOptions{Subject: "candidate_id", Dimensions: []string{"test_id"}})

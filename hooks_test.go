@@ -88,7 +88,7 @@ func TestAfterCompletedIsToldOfCompletedBatches(t *testing.T) {
 	}
 	// A hook that panics costs no attempt.
 	poll(t, func() []bool {
-		stats, err := r.Queue().Stats(t.Context())
+		stats, err := r.QueueStats(t.Context())
 		if err != nil || stats.Running+stats.Waiting+stats.Delayed > 0 {
 			return nil
 		}

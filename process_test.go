@@ -39,7 +39,7 @@ func TestAHundredCallsToProcessMakeOneJob(t *testing.T) {
 		})
 	}
 	calls.Wait()
-	stats, err := r.Queue().Stats(t.Context())
+	stats, err := r.QueueStats(t.Context())
 	if err != nil || stats.Waiting != 1 {
 		t.Errorf("%d jobs waiting, %v; want 1", stats.Waiting, err)
 	}
@@ -120,7 +120,7 @@ func TestFailedBatchIsADeadLetterAndCanBeProcessedAgain(t *testing.T) {
 	if d := cmp.Diff([]string{"2025-11-08 started 5"}, r.counts(t)); d != "" {
 		t.Error(d)
 	}
-	if dead, _ := r.Queue().Dead(t.Context(), queue.DeadQuery{}); len(dead) > 0 {
+	if dead, _ := r.DeadLetters(t.Context(), queue.DeadQuery{}); len(dead) > 0 {
 		t.Errorf("dead letters are left: %v", dead)
 	}
 }

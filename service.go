@@ -52,7 +52,7 @@ func New(st store.Store, q queue.Queue, opts *Options) *Service {
 		ReconcileEvery: o.ReconcileEvery, AfterCompleted: o.AfterCompleted, Logger: s.logger, Telemetry: s.tel, Now: o.Now,
 	})
 	s.keeper = retention.New(st, s.ledger, retention.Options{
-		Policy: o.Retention, Subject: o.Subject, Caps: o.Caps, Logger: s.logger, Telemetry: s.tel, Now: o.Now, DiscardDead: s.worker.DiscardDead,
+		Policy: o.Retention, Subject: o.Subject, Caps: o.Caps, Logger: s.logger, Telemetry: s.tel, Now: o.Now, DiscardDead: s.worker.DiscardMatching,
 	})
 	return s
 }
@@ -117,8 +117,6 @@ func (s *Service) Batches(ctx context.Context, q store.BatchQuery) ([]store.Batc
 // Options returns the options that hold, defaults included.
 func (s *Service) Options() Options { return s.opts }
 
-// Queue returns the queue, for its dead letters and numbers.
-func (s *Service) Queue() queue.Queue { return s.queue }
 
 // Ping returns nil if the store and the queue answer.
 func (s *Service) Ping(ctx context.Context) error {
@@ -147,6 +145,21 @@ func (s *Service) Wait(ctx context.Context, id string) (store.Batch, error) {
 // Errors: store.ErrNotFound; store.ErrConflict while it is processing.
 func (s *Service) DeleteBatch(ctx context.Context, id string) error {
 	return s.worker.DeleteBatch(ctx, id)
+}
+
+// QueueStats returns the numbers of jobs by state. Errors: queue.ErrUnavailable.
+func (s *Service) QueueStats(ctx context.Context) (queue.Stats, error) { return s.queue.Stats(ctx) }
+
+// DeadLetters lists one page of dead jobs: see [queue.Queue].Dead.
+func (s *Service) DeadLetters(ctx context.Context, q queue.DeadQuery) ([]queue.DeadJob, error) {
+	return s.queue.Dead(ctx, q)
+}
+
+// DiscardDead discards the dead letter with this key and marks its batch
+// failed. The reason is kept as queue.Queue.Discard does. Errors:
+// queue.ErrNotFound, queue.ErrNotDead.
+func (s *Service) DiscardDead(ctx context.Context, key, reason string) error {
+	return s.worker.DiscardDead(ctx, key, reason)
 }
 
 // RetryDead retries a dead letter. Errors: queue.ErrNotFound, queue.ErrNotDead.

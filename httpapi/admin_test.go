@@ -140,14 +140,14 @@ func (a *api) kill(n int64) {
 	defer stop()
 	go func() {
 		for {
-			if stats, _ := a.service.Queue().Stats(ctx); stats.Dead == n || ctx.Err() != nil {
+			if stats, _ := a.queue.Stats(ctx); stats.Dead == n || ctx.Err() != nil {
 				stop()
 				return
 			}
 		}
 	}()
 	broken := func(context.Context, queue.Job) error { return queue.Permanent(errors.New("disk on fire")) }
-	if err := a.service.Queue().Consume(ctx, broken); err != nil {
+	if err := a.queue.Consume(ctx, broken); err != nil {
 		a.t.Fatal(err)
 	}
 }
@@ -194,6 +194,27 @@ func TestDeadLetters(t *testing.T) {
 	problem := a.get("/admin/queues/other/dlq").problem(t, http.StatusNotFound, httpapi.CodeNotFound)
 	if problem["error"] != "Queue not found" {
 		t.Errorf("error is %v", problem["error"])
+	}
+}
+
+// A process may be lost after its job became a dead letter and before the
+// batch was marked failed.
+func TestReconcilerDoesNotUndoADiscard(t *testing.T) {
+	later := func() time.Time { return time.Now().Add(time.Hour) }
+	a := start(t, setup{idle: true, service: eventmetrics.Options{Now: later}})
+	id := a.csv("/uploads?process=true", header+day8).json(t)["batch_id"].(string)
+	a.kill(1) // and leaves the batch queued
+	if res := a.do("DELETE", "/admin/queues/event-processing/dlq/process:"+id, nil); res.status != http.StatusNoContent {
+		t.Fatalf("discard: %d %s", res.status, res.body)
+	}
+	if err := a.service.Reconcile(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := a.get("/admin/queues/event-processing").json(t); got["waiting_count"] != 0.0 {
+		t.Errorf("%v jobs are waiting, want 0", got["waiting_count"])
+	}
+	if got := a.get("/batches/" + id).json(t); got["status"] != "failed" || got["last_error"] != "disk on fire" {
+		t.Errorf("the batch is %v: %v, want failed with the cause", got["status"], got["last_error"])
 	}
 }
 
@@ -272,7 +293,7 @@ func TestReprocessSaysWhatDiffered(t *testing.T) {
 }
 
 func TestReprocessAndCleanupReport(t *testing.T) {
-	a := start(t, setup{service: eventmetrics.Options{CleanupTTL: time.Nanosecond}})
+	a := start(t, setup{service: eventmetrics.Options{CleanupTTL: time.Nanosecond, CleanupEvery: -1}})
 	a.count(day8)
 	want := map[string]any{
 		"batch_count": 1.0, "event_count": 3.0, "sealed_count": 0.0, "unreadable_count": 0.0, "drifted_count": 0.0, "amended_count": 0.0,

@@ -17,11 +17,11 @@ func (h *Handler) deadLetters(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	q := queue.DeadQuery{Cursor: query.Get("cursor"), Limit: limit}
-	dead, err := h.svc.Queue().Dead(r.Context(), q)
+	dead, err := h.svc.DeadLetters(r.Context(), q)
 	if err != nil {
 		return err
 	}
-	stats, err := h.svc.Queue().Stats(r.Context())
+	stats, err := h.svc.QueueStats(r.Context())
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (h *Handler) discardDead(w http.ResponseWriter, r *http.Request) error {
 	if reason != "" && !printable(reason, 500) {
 		return badRequest("reason: want at most 500 printable ASCII characters")
 	}
-	if err := h.svc.Queue().Discard(r.Context(), key, reason); err != nil {
+	if err := h.svc.DiscardDead(r.Context(), key, reason); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -35,6 +35,7 @@ type api struct {
 	handler *httpapi.Handler
 	service *eventmetrics.Service
 	store   *memstore.Store
+	queue   *memqueue.Queue
 }
 
 type setup struct {
@@ -52,8 +53,8 @@ func start(t *testing.T, s setup) *api {
 		s.store = memstore.New()
 	}
 	a.store, _ = s.store.(*memstore.Store)
-	q := memqueue.New(&memqueue.Options{Retry: queue.Retry{Base: time.Millisecond}})
-	a.service = eventmetrics.New(s.store, q, &s.service)
+	a.queue = memqueue.New(&memqueue.Options{Retry: queue.Retry{Base: time.Millisecond}})
+	a.service = eventmetrics.New(s.store, a.queue, &s.service)
 	if s.api.Token == "" && s.api.Authorize == nil {
 		s.api.Token = token
 	}

@@ -27,7 +27,7 @@ func (h *Handler) queue(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *Handler) queueState(ctx context.Context) (object, error) {
-	stats, err := h.svc.Queue().Stats(ctx)
+	stats, err := h.svc.QueueStats(ctx)
 	if err != nil {
 		return nil, err
 	}

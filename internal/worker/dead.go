@@ -68,15 +68,28 @@ func (s *Worker) DeleteBatch(ctx context.Context, id string) error {
 	return nil
 }
 
-// DiscardDead discards the dead letters that match, or counts them. Their
-// batches are marked failed first: the dead job is what would have told the
-// reconciler.
-func (s *Worker) DiscardDead(ctx context.Context, dryRun bool, reason string, match func(*queue.DeadJob) bool) (n int64, _ error) {
-	if !dryRun {
-		if err := s.failDead(ctx); err != nil {
-			return 0, err
+// DiscardDead discards one dead letter. Its batch is marked failed first: after
+// that the reconciler could not know that the job is dead, and would enqueue
+// the batch again. Errors: queue.ErrNotFound, queue.ErrNotDead.
+func (s *Worker) DiscardDead(ctx context.Context, key, reason string) error {
+	for job, err := range queue.AllDead(ctx, s.queue) {
+		if err != nil {
+			return fmt.Errorf("eventmetrics: %w", err)
 		}
+		if job.Key() != key {
+			continue
+		}
+		if err := s.failBatchOf(ctx, job); err != nil {
+			return err
+		}
+		break
 	}
+	return s.queue.Discard(ctx, key, reason)
+}
+
+// DiscardMatching discards the dead letters that match, or only counts them in
+// a dry run. Like DiscardDead, it marks their batches failed first.
+func (s *Worker) DiscardMatching(ctx context.Context, dryRun bool, reason string, match func(*queue.DeadJob) bool) (n int64, _ error) {
 	for job, err := range queue.AllDead(ctx, s.queue) {
 		if err != nil {
 			return n, err
@@ -85,6 +98,9 @@ func (s *Worker) DiscardDead(ctx context.Context, dryRun bool, reason string, ma
 			continue
 		}
 		if !dryRun {
+			if err := s.failBatchOf(ctx, job); err != nil {
+				return n, err
+			}
 			err := s.queue.Discard(ctx, job.Key(), reason)
 			if errors.Is(err, queue.ErrNotFound) || errors.Is(err, queue.ErrNotDead) {
 				continue // retried or discarded meanwhile

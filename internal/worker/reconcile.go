@@ -29,14 +29,22 @@ func (s *Worker) failDead(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("eventmetrics: %w", err)
 		}
-		if job.Kind != KindProcess {
-			continue
+		if err := s.failBatchOf(ctx, job); err != nil {
+			return err
 		}
-		alive := []store.Status{store.Uploaded, store.Queued, store.Processing}
-		err := s.store.SetStatus(ctx, job.ID, alive, store.Failed, clip.Text(job.Err, maxCause))
-		if err := ignore(err, store.ErrConflict, store.ErrNotFound); err != nil {
-			return fmt.Errorf("eventmetrics: mark batch %s failed: %w", job.ID, err)
-		}
+	}
+	return nil
+}
+
+// failBatchOf marks the batch of a dead job failed, if the job has one.
+func (s *Worker) failBatchOf(ctx context.Context, job *queue.DeadJob) error {
+	if job.Kind != KindProcess {
+		return nil
+	}
+	alive := []store.Status{store.Uploaded, store.Queued, store.Processing}
+	err := s.store.SetStatus(ctx, job.ID, alive, store.Failed, clip.Text(job.Err, maxCause))
+	if err := ignore(err, store.ErrConflict, store.ErrNotFound); err != nil {
+		return fmt.Errorf("eventmetrics: mark batch %s failed: %w", job.ID, err)
 	}
 	return nil
 }

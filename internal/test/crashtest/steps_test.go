@@ -44,6 +44,7 @@ func scenarios() []scenario {
 		{"prune", blocksRows, preparePrune, actPrune, checkPrune},
 		{"reprocess", fewRows, prepareDrift, actReprocess, checkReprocess},
 		{"retry", fewRows, prepareDead, actRetry, checkProcess},
+		{"discard", fewRows, prepareBuried, actDiscard, checkDiscard},
 		{"retain", blocksRows, prepareOld, actRetain, checkRetain},
 		{"erase", blocksRows, prepareSubject, actErase, checkErase},
 	}
@@ -234,6 +235,18 @@ func checkReprocess(t *testing.T, s *stack, _ []string, done bool) {
 
 // prepareDead leaves a failed batch and its dead job.
 func prepareDead(t *testing.T, s *stack) []string {
+	ids := prepareBuried(t, s)
+	if err := s.Reconcile(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := s.Batch(t.Context(), ids[0]); err != nil || b.Status != store.Failed {
+		t.Fatalf("batch is %s, %v; want failed", b.Status, err)
+	}
+	return ids
+}
+
+// prepareBuried leaves a dead job whose batch is still queued.
+func prepareBuried(t *testing.T, s *stack) []string {
 	id := s.mustUpload(t, s.sample(1), "")
 	if err := s.Process(t.Context(), id); err != nil {
 		t.Fatal(err)
@@ -247,13 +260,25 @@ func prepareDead(t *testing.T, s *stack) []string {
 	if err := s.queue.Consume(ctx, broken); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Reconcile(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if b, err := s.Batch(t.Context(), id); err != nil || b.Status != store.Failed {
-		t.Fatalf("batch is %s, %v; want failed", b.Status, err)
-	}
 	return []string{id}
+}
+
+func actDiscard(ctx context.Context, s *stack, ids []string) error {
+	return s.DiscardDead(ctx, "process:"+ids[0], "a test")
+}
+
+func checkDiscard(t *testing.T, s *stack, ids []string, done bool) {
+	s.settle(t)
+	if b, err := s.Batch(t.Context(), ids[0]); err != nil || b.Status != store.Failed {
+		t.Errorf("batch is %s, %v; want failed", b.Status, err)
+	}
+	if stats, err := s.QueueStats(t.Context()); err != nil || stats.Waiting != 0 || done && stats.Dead != 0 {
+		t.Errorf("queue has %+v, %v; want no job waiting, and none dead if it was discarded: %v", stats, err, done)
+	}
+	if err := s.processNow(t.Context(), ids[0]); err != nil {
+		t.Error(err)
+	}
+	s.check(t, sum(s.sample(1)))
 }
 
 func actRetry(ctx context.Context, s *stack, ids []string) error {

@@ -131,7 +131,7 @@ func TestABatchThatOutlivesItsRetriesCanBeProcessedAgain(t *testing.T) {
 	u.goOn()
 	u.finish()
 	u.until("the job is dead", func() bool {
-		stats, err := u.audit.Queue().Stats(t.Context())
+		stats, err := u.audit.QueueStats(t.Context())
 		return err == nil && stats.Dead == 1
 	})
 	u.mongo.up()

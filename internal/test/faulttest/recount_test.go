@@ -26,7 +26,7 @@ func (s *system) recovered(files accepted) {
 	s.checkCounts(files)
 	s.checkRemainders()
 	s.until("the queue is empty", func() bool {
-		stats, err := s.audit.Queue().Stats(s.t.Context())
+		stats, err := s.audit.QueueStats(s.t.Context())
 		return err == nil && stats.Waiting+stats.Delayed+stats.Running+stats.Dead == 0
 	})
 }
