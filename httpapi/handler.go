@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/eventmetrics/eventmetrics"
+	"github.com/eventmetrics/eventmetrics/httpapi/ui"
 	"github.com/eventmetrics/eventmetrics/ratelimit"
 )
 
@@ -69,7 +70,7 @@ type Handler struct {
 	queries  chan struct{} // for each query being answered
 	streams  chan struct{} // and for each stream of events
 	watch    *watcher
-	assets   map[string]*asset
+	assets   map[string]ui.File // the dashboard, by name
 	started  time.Time
 	drain    sync.Once
 	drained  chan struct{} // closed by Drain
@@ -93,7 +94,7 @@ func New(svc *eventmetrics.Service, opts *Options) (*Handler, error) {
 	h.watch = newWatcher(svc.Batches, svc.Batch)
 	h.drained = make(chan struct{})
 	var err error
-	if h.assets, err = loadAssets(); err != nil {
+	if h.assets, err = ui.Files(); err != nil {
 		return nil, err
 	}
 	h.observed = newTelemetry(opts.TracerProvider, opts.MeterProvider)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Fetches the chart library of the dashboard anew, as vendor/SHA256SUMS has it.
-# To take another version, change it here and write the sums of what you read.
+# Fetches the chart library of the dashboard again and checks vendor/SHA256SUMS.
+# To take another version, change it here and update the sums.
 set -eu
 cd "$(dirname "$0")/vendor"
 
