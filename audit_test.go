@@ -114,7 +114,7 @@ func TestAuditOfSealedBatches(t *testing.T) {
 	for range 2 {
 		id := r.upload(t, day(3)).ID
 		r.process(t, id)
-		sealer, ok := store.As[store.Sealer](r.store)
+		sealer, ok := store.As[store.Retainer](r.store)
 		if !ok {
 			t.Fatal("the store is no Sealer")
 		}

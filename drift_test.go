@@ -29,7 +29,7 @@ func contributionOf(t *testing.T, rows ...string) metrics.Contribution {
 
 func ledgerOf(t *testing.T, st store.Store, id string) metrics.Contribution {
 	t.Helper()
-	ledger, ok := store.As[store.Amender](st)
+	ledger, ok := store.As[store.Auditor](st)
 	if !ok {
 		t.Fatal("the store is no Amender")
 	}
@@ -43,7 +43,7 @@ func ledgerOf(t *testing.T, st store.Store, id string) metrics.Contribution {
 // tamper makes the ledger have something else for a batch.
 func tamper(t *testing.T, st store.Store, id string, c metrics.Contribution) {
 	t.Helper()
-	ledger, ok := store.As[store.Amender](st)
+	ledger, ok := store.As[store.Auditor](st)
 	if !ok {
 		t.Fatal("the store is no Amender")
 	}

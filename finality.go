@@ -19,9 +19,9 @@ type standing struct {
 	now     time.Time // or the moment that is asked for
 	over    bool
 	pending bool
-	// seals is nil if nothing can be sealed; unsealed has, ascending, days in
-	// which something is not.
-	seals    store.SealReader
+	// retainer is nil if no events can be purged; unsealed has, ascending, days
+	// in which a batch has its events.
+	retainer store.Retainer
 	unsealed []metrics.Day
 }
 
@@ -44,13 +44,13 @@ func (s *Service) standing(ctx context.Context, series *metrics.Series) (*standi
 	if err != nil || st.pending {
 		return st, err
 	}
-	st.seals, _ = store.As[store.SealReader](s.store)
+	st.retainer, _ = store.As[store.Retainer](s.store)
 	return st, st.look(ctx, series)
 }
 
 // look notes the days of a series in which something is not sealed.
 func (st *standing) look(ctx context.Context, series *metrics.Series) error {
-	if st.seals == nil {
+	if st.retainer == nil {
 		return nil
 	}
 	asked := []metrics.Series{*series}
@@ -59,7 +59,7 @@ func (st *standing) look(ctx context.Context, series *metrics.Series) error {
 	}
 	for i := range asked {
 		q := asked[i].Query()
-		days, err := st.seals.UnpurgedDays(ctx, q.From, q.To)
+		days, err := st.retainer.UnpurgedDays(ctx, q.From, q.To)
 		if err != nil {
 			return err
 		}
@@ -80,7 +80,7 @@ func (st *standing) lookAgain(ctx context.Context, series *metrics.Series) error
 
 // sealed returns what reports whether all is sealed in some days.
 func (st *standing) sealed() func(first, last metrics.Day) bool {
-	if st.seals == nil {
+	if st.retainer == nil {
 		return nil
 	}
 	return func(first, last metrics.Day) bool {
@@ -97,7 +97,7 @@ func (st *standing) of(buckets []metrics.Bucket) metrics.Finality {
 		return metrics.Open
 	case st.pending:
 		return metrics.Pending
-	case st.seals != nil && len(st.unsealed) == 0 && slices.ContainsFunc(buckets, counts):
+	case st.retainer != nil && len(st.unsealed) == 0 && slices.ContainsFunc(buckets, counts):
 		return metrics.Sealed
 	}
 	return metrics.Settled

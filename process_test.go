@@ -189,7 +189,7 @@ func TestReprocessRightsTheLedger(t *testing.T) {
 	if d := cmp.Diff(eventmetrics.Report{Batches: 1, Events: 3}, report); d != "" {
 		t.Errorf("a ledger that agrees: %s", d)
 	}
-	ledger, ok := store.As[store.Amender](r.store)
+	ledger, ok := store.As[store.Auditor](r.store)
 	if !ok {
 		t.Skip("the store cannot be made to drift")
 	}

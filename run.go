@@ -75,7 +75,7 @@ func (s *Service) scheduled() map[string]scheduledJob {
 	if !s.opts.Retention.Any() {
 		jobs["retain"] = scheduledJob{run: jobs["retain"].run}
 	}
-	if _, ok := store.As[store.Amender](s.store); !ok { // else each job would die
+	if _, ok := store.As[store.Auditor](s.store); !ok { // else each job would die
 		jobs["reprocess"] = scheduledJob{run: jobs["reprocess"].run}
 	}
 	return jobs

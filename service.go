@@ -120,10 +120,8 @@ func (s *Service) Options() Options { return s.opts }
 
 // Ping returns nil if the store and the queue answer.
 func (s *Service) Ping(ctx context.Context) error {
-	if p, ok := store.As[store.Pinger](s.store); ok {
-		if err := p.Ping(ctx); err != nil {
-			return err
-		}
+	if err := s.store.Ping(ctx); err != nil {
+		return err
 	}
 	_, err := s.queue.Stats(ctx)
 	return err

@@ -243,7 +243,7 @@ func TestWhatIsMeasured(t *testing.T) {
 	id := w.upload(t, day(1)).ID
 	w.process(t, id)
 	w.spansOf(t, "process", 1)
-	ledger, ok := store.As[store.Amender](w.store)
+	ledger, ok := store.As[store.Auditor](w.store)
 	if !ok {
 		t.Fatal("the store is no Amender")
 	}

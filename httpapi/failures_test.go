@@ -46,6 +46,7 @@ func (s sick) DeleteBatch(context.Context, string) error { return s.err }
 func (s sick) Prune(context.Context, store.PruneQuery) (store.Pruned, error) {
 	return store.Pruned{}, s.err
 }
+func (s sick) Ping(context.Context) error                                     { return s.err }
 func (s sick) Enqueue(context.Context, ...queue.Job) error                    { return s.err }
 func (s sick) Consume(context.Context, queue.Handler) error                   { return s.err }
 func (s sick) Dead(context.Context, queue.DeadQuery) ([]queue.DeadJob, error) { return nil, s.err }

@@ -43,7 +43,7 @@ func (w *walk[K]) complete(now time.Time) {
 }
 
 func (s *Ledger) auditRound(ctx context.Context, r *Round) error {
-	if ledger, ok := store.As[store.Amender](s.store); ok {
+	if ledger, ok := store.As[store.Auditor](s.store); ok {
 		if err := s.auditKnown(ctx, ledger, r); err != nil {
 			return err
 		}
@@ -59,7 +59,7 @@ func (r *Round) isFull(part int64) bool {
 }
 
 // auditKnown looks again at batches that something was wrong with.
-func (s *Ledger) auditKnown(ctx context.Context, ledger store.Amender, r *Round) error {
+func (s *Ledger) auditKnown(ctx context.Context, ledger store.Auditor, r *Round) error {
 	s.audit.mu.Lock()
 	known := append(s.audit.drifts.some(auditBatches/4), s.audit.unreadable.some(auditBatches/4)...)
 	s.audit.mu.Unlock()
@@ -84,7 +84,7 @@ func (s *Ledger) auditKnown(ctx context.Context, ledger store.Amender, r *Round)
 
 // auditNext looks at the batches that come next, from the newer to the older,
 // and then at the newest again.
-func (s *Ledger) auditNext(ctx context.Context, ledger store.Amender, r *Round) error {
+func (s *Ledger) auditNext(ctx context.Context, ledger store.Auditor, r *Round) error {
 	w := &s.audit.batches
 	if w.Began.IsZero() {
 		s.audit.set(func() { w.begin(s.now(), randomID(s.now())) })
@@ -132,7 +132,7 @@ func randomID(now time.Time) string {
 
 // auditBatch looks at one batch. What is wrong with it is no error, unless the
 // store is away.
-func (s *Ledger) auditBatch(ctx context.Context, ledger store.Amender, b *store.Batch, r *Round) error {
+func (s *Ledger) auditBatch(ctx context.Context, ledger store.Auditor, b *store.Batch, r *Round) error {
 	r.Batches++
 	drift, err := s.driftOf(ctx, ledger, b, r)
 	switch {
@@ -174,7 +174,7 @@ func (a *audit) acquit(id string) {
 // driftOf compares the entry of a batch with its events, or with their number
 // if they are gone. The batch may be sealed, amended or deleted meanwhile: it
 // has only drifted if it does so twice, and is still there as it was.
-func (s *Ledger) driftOf(ctx context.Context, ledger store.Amender, b *store.Batch, r *Round) (*Drift, error) {
+func (s *Ledger) driftOf(ctx context.Context, ledger store.Auditor, b *store.Batch, r *Round) (*Drift, error) {
 	var want metrics.Contribution
 	var err error
 	sealed := b.EventsPurged
@@ -217,7 +217,7 @@ func (s *Ledger) driftOf(ctx context.Context, ledger store.Amender, b *store.Bat
 
 // compareSealed returns the difference between what the ledger has for a
 // batch and the number of its events, or nil if there is none.
-func compareSealed(ctx context.Context, ledger store.Amender, b *store.Batch) (*Drift, error) {
+func compareSealed(ctx context.Context, ledger store.Auditor, b *store.Batch) (*Drift, error) {
 	have, err := ledger.Contribution(ctx, b.ID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):

@@ -38,7 +38,7 @@ func (s *Ledger) repairSums(ctx context.Context, r *Report) error {
 			r.WrongDays = append(r.WrongDays, *wrong)
 		}
 	}
-	sums, ok := store.As[store.Rebuilder](s.store)
+	sums, ok := store.As[store.Auditor](s.store)
 	if len(r.WrongDays) == 0 || !ok {
 		return nil
 	}

@@ -67,7 +67,7 @@ type comparison struct {
 }
 
 // compare compares what the ledger has for a batch with the sum of its events.
-func (s *Ledger) compare(ctx context.Context, ledger store.Amender, id string, want metrics.Contribution) (comparison, error) {
+func (s *Ledger) compare(ctx context.Context, ledger store.Auditor, id string, want metrics.Contribution) (comparison, error) {
 	have, err := ledger.Contribution(ctx, id)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return comparison{}, fmt.Errorf("eventmetrics: read contribution of batch %s: %w", id, err)

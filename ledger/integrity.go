@@ -19,7 +19,7 @@ type Integrity struct {
 	// what was wrong before, so that OK is true again soon after a repair.
 	OK bool
 	// LedgerChecked says whether entries are compared with events, for which
-	// the store must be a [store.Amender].
+	// the store must be a [store.Auditor].
 	LedgerChecked bool
 	// Rounds is the number of rounds, Last what the last of them did, and Total
 	// what all of them did since the first.
@@ -149,7 +149,7 @@ func (s *Ledger) Integrity() Integrity {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	all := a.state
-	_, all.LedgerChecked = store.As[store.Amender](s.store)
+	_, all.LedgerChecked = store.As[store.Auditor](s.store)
 	all.Batches, all.Days = a.batches.Pass, a.days.Pass
 	all.Drifts, all.Unreadable, all.WrongDays = a.drifts.list(), a.unreadable.list(), a.wrongDays.list()
 	all.Truncated = a.drifts.more || a.unreadable.more || a.wrongDays.more

@@ -122,7 +122,7 @@ func (s *Ledger) Kept(ctx context.Context, id, erasure string) (metrics.Contribu
 // settle makes the ledger have the sum of a batch as of an erasure, if the batch
 // is recorded. Where another erasure has come in between, it counts again, so
 // that the last one is in the ledger.
-func (s *Ledger) Settle(ctx context.Context, ledger store.Amender, id string, sum metrics.Contribution, erasure string) error {
+func (s *Ledger) Settle(ctx context.Context, ledger store.Auditor, id string, sum metrics.Contribution, erasure string) error {
 	for {
 		found, err := s.compare(ctx, ledger, id, sum)
 		if err == nil && (found.drift != nil || found.missing) {
@@ -150,7 +150,7 @@ func lacksDimensions(ledger, events metrics.Contribution) bool {
 }
 
 // drift compares the events of a batch with the ledger.
-func (s *Ledger) DriftOf(ctx context.Context, ledger store.Amender, b *store.Batch) (*Drift, error) {
+func (s *Ledger) DriftOf(ctx context.Context, ledger store.Auditor, b *store.Batch) (*Drift, error) {
 	want, err := s.recount(ctx, b.ID)
 	if err != nil {
 		return nil, err

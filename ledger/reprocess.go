@@ -41,11 +41,11 @@ const maxDrifts = 100
 
 // Reprocess reads the events of every completed batch again, compares their
 // sum with the ledger, and puts the ledger right where the store is a
-// [store.Amender]. Then it compares the sums of all days with the ledger, and
-// has them made anew if some are wrong and the store is a [store.Rebuilder]. It is safe to repeat and to run beside everything else.
+// [store.Auditor]. Then it compares the sums of all days with the ledger, and
+// has them made anew if some are wrong and the store is a [store.Auditor]. It is safe to repeat and to run beside everything else.
 // Errors: store.ErrUnsupported if the store cannot show its ledger.
 func (s *Ledger) Reprocess(ctx context.Context) (Report, error) {
-	ledger, ok := store.As[store.Amender](s.store)
+	ledger, ok := store.As[store.Auditor](s.store)
 	if !ok {
 		return Report{}, fmt.Errorf("eventmetrics: reprocess: %w", store.ErrUnsupported)
 	}
@@ -62,7 +62,7 @@ func (s *Ledger) Reprocess(ctx context.Context) (Report, error) {
 	return r, err
 }
 
-func (s *Ledger) reprocessAll(ctx context.Context, ledger store.Amender, r *Report) error {
+func (s *Ledger) reprocessAll(ctx context.Context, ledger store.Auditor, r *Report) error {
 	for b, err := range store.All(ctx, s.store, store.BatchQuery{Statuses: []store.Status{store.Completed}}) {
 		if err != nil {
 			return fmt.Errorf("eventmetrics: reprocess: %w", err)
@@ -91,7 +91,7 @@ func (s *Ledger) reportDrift(ctx context.Context, r *Report) {
 	s.logger.InfoContext(ctx, "ledger agrees", attrs...)
 }
 
-func (s *Ledger) reprocess(ctx context.Context, ledger store.Amender, b *store.Batch, r *Report) error {
+func (s *Ledger) reprocess(ctx context.Context, ledger store.Auditor, b *store.Batch, r *Report) error {
 	want, erasure, open, err := s.countAgain(ctx, b, r)
 	if err == nil && !open {
 		return s.noteUnfilled(ctx, ledger, b.ID, r)
@@ -129,7 +129,7 @@ func (s *Ledger) countAgain(ctx context.Context, b *store.Batch, r *Report) (sum
 	return sum, erasure, true, nil
 }
 
-func (s *Ledger) amend(ctx context.Context, ledger store.Amender, id string, want metrics.Contribution, r *Report) error {
+func (s *Ledger) amend(ctx context.Context, ledger store.Auditor, id string, want metrics.Contribution, r *Report) error {
 	found, err := s.compare(ctx, ledger, id, want)
 	if err != nil || found.drift == nil && !found.missing {
 		return err
@@ -156,7 +156,7 @@ func (s *Ledger) amend(ctx context.Context, ledger store.Amender, id string, wan
 
 // noteUnfilled counts a batch whose events are gone, if it is not broken down
 // by the dimensions.
-func (s *Ledger) noteUnfilled(ctx context.Context, ledger store.Amender, id string, r *Report) error {
+func (s *Ledger) noteUnfilled(ctx context.Context, ledger store.Auditor, id string, r *Report) error {
 	if len(s.opts.Dimensions) == 0 {
 		return nil
 	}

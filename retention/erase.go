@@ -123,11 +123,10 @@ func (s *Enforcer) erase(ctx context.Context, e Erasure) (ErasureReceipt, error)
 	hash := sha256.Sum256([]byte(r.ID + "\n" + e.Subject))
 	r.SubjectHash = hex.EncodeToString(hash[:])
 	x := &eraser{s: s, subject: e.Subject, r: &r, seen: map[string]struct{}{}}
-	var erases, reattaches, amends bool
-	x.store, erases = store.As[store.Eraser](s.store)
-	x.attach, reattaches = store.As[store.Reattacher](s.store)
-	x.amender, amends = store.As[store.Amender](s.store)
-	if !erases || !reattaches || !amends {
+	var erases, amends bool
+	x.store, erases = store.As[store.Retainer](s.store)
+	x.auditor, amends = store.As[store.Auditor](s.store)
+	if !erases || !amends {
 		return r, store.ErrUnsupported
 	}
 	err := x.run(ctx)
@@ -143,9 +142,8 @@ type eraser struct {
 	// seen are the batches that were looked at and may be listed again.
 	seen map[string]struct{}
 
-	store   store.Eraser
-	attach  store.Reattacher
-	amender store.Amender
+	store   store.Retainer
+	auditor store.Auditor
 }
 
 func (x *eraser) run(ctx context.Context) error {

@@ -40,7 +40,7 @@ func (x *eraser) eventsOnce(ctx context.Context, id string) (int64, error) {
 		return 0, err
 	}
 	if n == 0 {
-		return 0, x.s.ledger.Settle(ctx, x.amender, id, ledger.Merged(rest, kept), b.Erasure)
+		return 0, x.s.ledger.Settle(ctx, x.auditor, id, ledger.Merged(rest, kept), b.Erasure)
 	}
 	counts := kept
 	if x.r.Counts == KeepCounts {
@@ -53,7 +53,7 @@ func (x *eraser) eventsOnce(ctx context.Context, id string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := x.s.ledger.Settle(ctx, x.amender, id, ledger.Merged(rest, counts), x.r.ID); err != nil {
+	if err := x.s.ledger.Settle(ctx, x.auditor, id, ledger.Merged(rest, counts), x.r.ID); err != nil {
 		return n, err
 	}
 	return n, x.dropKept(ctx, id, b.Erasure, kept)
@@ -86,14 +86,14 @@ func (x *eraser) keep(ctx context.Context, id string, kept metrics.Contribution)
 	if err != nil {
 		return fmt.Errorf("encode contribution: %w", err)
 	}
-	return x.attach.ReplaceAttachment(ctx, id, ledger.KeptAttachment(x.r.ID), one(text))
+	return x.store.ReplaceAttachment(ctx, id, ledger.KeptAttachment(x.r.ID), one(text))
 }
 
 func (x *eraser) dropKept(ctx context.Context, id, erasure string, kept metrics.Contribution) error {
 	if len(kept) == 0 || erasure == x.r.ID {
 		return nil
 	}
-	return x.attach.ReplaceAttachment(ctx, id, ledger.KeptAttachment(erasure), nothing)
+	return x.store.ReplaceAttachment(ctx, id, ledger.KeptAttachment(erasure), nothing)
 }
 
 func one(chunk []byte) func(func([]byte, error) bool) {

@@ -39,7 +39,7 @@ func (x *eraser) rowsOnce(ctx context.Context, id string) (int64, error) {
 	if err != nil || lines == 0 || x.r.DryRun {
 		return max(n, lines), err
 	}
-	err = x.attach.ReplaceAttachment(ctx, id, upload.RepairAttachment, func(yield func([]byte, error) bool) {
+	err = x.store.ReplaceAttachment(ctx, id, upload.RepairAttachment, func(yield func([]byte, error) bool) {
 		for line, err := range x.repairLines(ctx, id) {
 			if !line.gone && !yield(line.text, err) {
 				return
@@ -62,13 +62,13 @@ func (x *eraser) rowErrors(ctx context.Context, id string) (int64, error) {
 		return n, nil
 	}
 	if len(rest) == 0 {
-		return n, x.attach.ReplaceAttachment(ctx, id, upload.ErrorsAttachment, nothing)
+		return n, x.store.ReplaceAttachment(ctx, id, upload.ErrorsAttachment, nothing)
 	}
 	text, err := json.Marshal(rest)
 	if err != nil {
 		return 0, fmt.Errorf("encode %s: %w", upload.ErrorsAttachment, err)
 	}
-	return n, x.attach.ReplaceAttachment(ctx, id, upload.ErrorsAttachment, one(text))
+	return n, x.store.ReplaceAttachment(ctx, id, upload.ErrorsAttachment, one(text))
 }
 
 // isOf reports whether a rejected row is the subject's.

@@ -126,18 +126,14 @@ type run struct {
 	now    time.Time
 	dryRun bool
 
-	sealer     store.Sealer
-	forgetter  store.Forgetter
-	reattacher store.Reattacher
+	store store.Retainer
 }
 
 func (s *Enforcer) newRun(dryRun bool) (*run, error) {
 	k := &run{s: s, keep: s.opts.Policy, now: s.now(), dryRun: dryRun}
-	var seals, forgets, reattaches bool
-	k.sealer, seals = store.As[store.Sealer](s.store)
-	k.forgetter, forgets = store.As[store.Forgetter](s.store)
-	k.reattacher, reattaches = store.As[store.Reattacher](s.store)
-	if (k.keep.Events > 0 || k.keep.Batches > 0) && !seals || k.keep.Batches > 0 && !forgets || k.keep.Rejected > 0 && !reattaches {
+	var ok bool
+	k.store, ok = store.As[store.Retainer](s.store)
+	if needed := k.keep.Events > 0 || k.keep.Rejected > 0 || k.keep.Batches > 0; needed && !ok {
 		return k, store.ErrUnsupported
 	}
 	return k, nil
@@ -197,7 +193,7 @@ func (k *run) seal(ctx context.Context, b *store.Batch) (bool, error) {
 	if b.EventsPurged {
 		return true, nil
 	}
-	if ledger, ok := store.As[store.Amender](k.s.store); ok {
+	if ledger, ok := store.As[store.Auditor](k.s.store); ok {
 		drift, err := k.s.ledger.DriftOf(ctx, ledger, b)
 		if err != nil {
 			return false, err
@@ -210,11 +206,11 @@ func (k *run) seal(ctx context.Context, b *store.Batch) (bool, error) {
 		}
 	}
 	if !k.dryRun {
-		if err := k.sealer.PurgeEvents(ctx, b.ID); err != nil {
+		if err := k.store.PurgeEvents(ctx, b.ID); err != nil {
 			return false, err
 		}
-		if k.reattacher != nil && b.Erasure != "" { // of no use without the events
-			if err := k.reattacher.ReplaceAttachment(ctx, b.ID, ledger.KeptAttachment(b.Erasure), nothing); err != nil {
+		if b.Erasure != "" { // of no use without the events
+			if err := k.store.ReplaceAttachment(ctx, b.ID, ledger.KeptAttachment(b.Erasure), nothing); err != nil {
 				return true, err
 			}
 		}
@@ -226,7 +222,7 @@ func (k *run) seal(ctx context.Context, b *store.Batch) (bool, error) {
 
 func (k *run) forget(ctx context.Context, b *store.Batch) error {
 	if !k.dryRun {
-		if err := k.forgetter.Archive(ctx, b.ID); err != nil {
+		if err := k.store.Archive(ctx, b.ID); err != nil {
 			return err
 		}
 	}
@@ -243,7 +239,7 @@ func (k *run) clear(ctx context.Context, b *store.Batch) error {
 	}
 	if !k.dryRun {
 		for _, name := range []string{upload.ErrorsAttachment, upload.WarningsAttachment, upload.RepairAttachment} {
-			if err := k.reattacher.ReplaceAttachment(ctx, b.ID, name, nothing); err != nil {
+			if err := k.store.ReplaceAttachment(ctx, b.ID, name, nothing); err != nil {
 				return fmt.Errorf("remove %s: %w", name, err)
 			}
 		}

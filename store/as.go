@@ -1,7 +1,8 @@
 package store
 
-// As finds the optional ability T in st: st itself has it, or what it wraps
-// has. A store that wraps another offers it with a method Unwrap() Store.
+// As returns the optional interface T of st, or of the first store that st
+// wraps and that implements T. A store that wraps another has a method
+// Unwrap() Store.
 func As[T any](st Store) (T, bool) {
 	for st != nil {
 		if t, ok := st.(T); ok {

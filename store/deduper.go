@@ -5,41 +5,42 @@ import (
 	"time"
 )
 
-// Fingerprint stands for a row, or a whole file, across batches. The store
-// compares fingerprints and knows nothing else of them.
+// Fingerprint identifies a row or a whole file across batches. The store
+// compares fingerprints and does not know what they were made from.
 type Fingerprint [16]byte
 
-// ClaimTimeout is how long a Writer may be silent before others may have what
-// its batch has claimed.
+// ClaimTimeout is how long a Writer may make no call before another batch may
+// take the fingerprints that it has claimed.
 const ClaimTimeout = 2 * time.Minute
 
-// Deduper is a [Store] that knows which batch has a fingerprint. A fingerprint
-// is of one batch at most. It stays with its batch when that is sealed, and is
-// free again when the batch is deleted or pruned, or its Writer aborted.
+// Deduper is a [Store] that knows which batch has a fingerprint. At most one
+// batch has a fingerprint. The batch keeps it when its events are purged and
+// when it is archived. The fingerprint is free again when the batch is deleted
+// or pruned, or when its Writer is aborted.
 type Deduper interface {
-	// Claim gives to the batch of a Writer that has begun and not ended those
-	// of the fingerprints that no batch has. It returns, in the order of
-	// prints, the id of the batch that had each, and "" for one that was given
-	// now; so of two equal ones in prints the later has the id of its own
-	// batch. Claims need not be durable before Commit. Other batches are only
-	// answered with once they are visible.
+	// Claim gives the batch of an open Writer those of the fingerprints that
+	// no batch has. For each one, in the order of fps, it returns the id of the
+	// batch that had it, or "" if the batch has got it now. If fps has one
+	// twice, the answer for the second is the id of the batch itself. Claims
+	// need not be durable before Commit. The other ids in the answer are those
+	// of visible batches.
 	//
-	// Errors: ErrClaimed when an unfinished Writer of another batch has one of
-	// them; ErrNotFound when the batch of id is not that of a Writer. Some may
-	// have been given after an error. The Writer may go on after ErrClaimed;
-	// after another error only Abort is of use.
+	// Errors: ErrClaimed when the open Writer of another batch has one of the
+	// fingerprints; ErrNotFound when id is not the batch of an open Writer.
+	// After an error, some of the fingerprints may have been given. The Writer
+	// can be used after ErrClaimed; after another error, only Abort is
+	// allowed.
 	//
 	// A Writer that has made no call for ClaimTimeout may lose its batch to a
-	// Claim of what it has: its Commit then fails with ErrNotFound. That is
-	// how the claims of a process that was lost end. Claim counts as a call of
-	// its Writer.
+	// Claim of what it has; its Commit then fails with ErrNotFound. So the
+	// claims of a lost process end. Claim counts as a call of its Writer.
 	//
-	// It may be called beside the methods of the Writer. The store does not
-	// change or keep prints, and the answer belongs to the caller.
-	Claim(ctx context.Context, id string, prints []Fingerprint) ([]string, error)
+	// Claim may run concurrently with the methods of the Writer. The store
+	// does not change or keep fps, and the answer belongs to the caller.
+	Claim(ctx context.Context, id string, fps []Fingerprint) ([]string, error)
 
-	// Owners returns, in the order of prints, the id of the visible batch that
-	// has each, and "" for one that none has. It changes nothing, prints
-	// included.
-	Owners(ctx context.Context, prints []Fingerprint) ([]string, error)
+	// Owners returns the id of the visible batch that has each fingerprint, in
+	// the order of fps, and "" where no batch has it. It changes nothing. The
+	// store does not keep fps, and the answer belongs to the caller.
+	Owners(ctx context.Context, fps []Fingerprint) ([]string, error)
 }

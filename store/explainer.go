@@ -7,10 +7,10 @@ import (
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
-// Explainer is a [Store] that can say which batches make up a number.
+// Explainer is a [Store] that knows which batches make up a count.
 type Explainer interface {
 	// Explain returns the share of each batch in the count of one day and
-	// event type, ascending by batch id, without batches that have no share.
+	// event type, ascending by batch id. Batches without a share are left out.
 	// The counts sum to the Count of the DayCount.
 	Explain(ctx context.Context, day metrics.Day, eventType string) iter.Seq2[Share, error]
 }

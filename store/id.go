@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// NewID returns a UUIDv7 (RFC 9562, section 5.7) as text: ids made later sort
-// behind ids made earlier, to the millisecond.
+// NewID returns a UUIDv7 (RFC 9562, section 5.7) as text. Ids that are made later
+// sort after ids that are made earlier, to the millisecond.
 func NewID(now time.Time) string {
 	var u [16]byte
 	_, _ = rand.Read(u[6:]) // never fails, says its documentation

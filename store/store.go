@@ -1,12 +1,3 @@
-// Package store says what eventmetrics needs from a database.
-//
-// A [Store] keeps batches of events and the ledger: for each processed batch
-// its contribution to the daily metrics, recorded once. The daily metrics are
-// by definition the sum of the ledger; whatever else a store keeps (rollups,
-// statuses) is derived from it. The optional abilities of a store are the
-// small interfaces in this package's other files, found with [As].
-//
-// Package storetest has the conformance suite for authors of stores.
 package store
 
 import (
@@ -95,6 +86,9 @@ type Store interface {
 	// aborted and last wrote before it. It never touches a batch of another
 	// status. A live Writer whose remainder was pruned fails on Commit.
 	Prune(ctx context.Context, q PruneQuery) (Pruned, error)
+
+	// Ping returns nil if the database can be read and written now.
+	Ping(ctx context.Context) error
 }
 
 // Writer fills one new batch. It is not safe for concurrent use. The context

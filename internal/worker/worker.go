@@ -229,10 +229,7 @@ func (s *Worker) count(ctx context.Context, id string) error {
 // was summed. An erasure that comes later finds the batch recorded, and does so
 // itself.
 func (s *Worker) settleErased(ctx context.Context, id string) error {
-	if _, ok := store.As[store.Eraser](s.store); !ok {
-		return nil
-	}
-	ledger, ok := store.As[store.Amender](s.store)
+	ledger, ok := store.As[store.Auditor](s.store)
 	if !ok {
 		return nil
 	}

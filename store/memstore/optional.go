@@ -12,13 +12,9 @@ import (
 )
 
 var (
-	_ store.Amender    = (*Store)(nil)
-	_ store.Explainer  = (*Store)(nil)
-	_ store.Sealer     = (*Store)(nil)
-	_ store.SealReader = (*Store)(nil)
-	_ store.Forgetter  = (*Store)(nil)
-	_ store.Reattacher = (*Store)(nil)
-	_ store.Eraser     = (*Store)(nil)
+	_ store.Auditor   = (*Store)(nil)
+	_ store.Explainer = (*Store)(nil)
+	_ store.Retainer  = (*Store)(nil)
 )
 
 // Contribution returns what the ledger has for a batch. Errors:
@@ -50,6 +46,9 @@ func (s *Store) Amend(ctx context.Context, id string, c metrics.Contribution) er
 	s.ledger[id] = entry{metrics.Merge(c), e.recorded}
 	return nil
 }
+
+// Rebuild does nothing: DayCounts reads the ledger itself.
+func (s *Store) Rebuild(ctx context.Context) error { return ctx.Err() }
 
 // Explain returns the share of each batch in a count.
 func (s *Store) Explain(ctx context.Context, day metrics.Day, eventType string) iter.Seq2[store.Share, error] {

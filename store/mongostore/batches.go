@@ -241,7 +241,7 @@ func (s *Store) committedBefore(ctx context.Context, d *batchDoc) (store.Batch, 
 	return store.Batch{}, err
 }
 
-// Ping implements [store.Pinger]. It writes to the batches what is there
+// Ping implements [store.Store]. It writes to the batches what is there
 // already, to nothing.
 func (s *Store) Ping(ctx context.Context) error {
 	_, err := s.update(ctx, s.batches, eq("_id", ""), bson.D{{Key: "$set", Value: eq("cause", "")}})

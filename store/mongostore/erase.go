@@ -25,7 +25,7 @@ func (d *erasingDoc) filter(batch string) bson.D {
 	return eq("batch_id", batch, escape(d.Field), d.Value)
 }
 
-// Erase implements [store.Eraser]. The document of the batch decides: once it
+// Erase implements [store.Retainer]. The document of the batch decides: once it
 // says what is being erased, no reader shows these events, and they can be
 // deleted one by one. Then the document forgets the value.
 func (s *Store) Erase(ctx context.Context, id string, e store.Erasure) (int64, error) {

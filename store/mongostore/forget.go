@@ -8,7 +8,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// Archive implements [store.Forgetter]. The batch is gone when its status says
+// Archive implements [store.Retainer]. The batch is gone when its status says
 // so; its entry of the ledger is not void and goes on counting. Its document
 // stays, nearly empty: as long as it does, its fingerprints are not free.
 func (s *Store) Archive(ctx context.Context, id string) error {

@@ -177,7 +177,7 @@ func (s *Store) replace(ctx context.Context, was, next *entryDoc) (bool, error) 
 	return err == nil && now.happened(next.Change), err
 }
 
-// Contribution implements [store.Amender].
+// Contribution implements [store.Auditor].
 func (s *Store) Contribution(ctx context.Context, id string) (metrics.Contribution, error) {
 	for {
 		e, err := s.recorded(ctx, id)
@@ -198,7 +198,7 @@ func (s *Store) Contribution(ctx context.Context, id string) (metrics.Contributi
 	}
 }
 
-// Amend implements [store.Amender].
+// Amend implements [store.Auditor].
 func (s *Store) Amend(ctx context.Context, id string, c metrics.Contribution) error {
 	for {
 		e, err := s.recorded(ctx, id)

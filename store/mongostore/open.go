@@ -55,17 +55,11 @@ type Store struct {
 }
 
 var (
-	_ store.Store      = (*Store)(nil)
-	_ store.Amender    = (*Store)(nil)
-	_ store.Deduper    = (*Store)(nil)
-	_ store.Explainer  = (*Store)(nil)
-	_ store.Sealer     = (*Store)(nil)
-	_ store.SealReader = (*Store)(nil)
-	_ store.Pinger     = (*Store)(nil)
-	_ store.Rebuilder  = (*Store)(nil)
-	_ store.Forgetter  = (*Store)(nil)
-	_ store.Reattacher = (*Store)(nil)
-	_ store.Eraser     = (*Store)(nil)
+	_ store.Store     = (*Store)(nil)
+	_ store.Auditor   = (*Store)(nil)
+	_ store.Deduper   = (*Store)(nil)
+	_ store.Explainer = (*Store)(nil)
+	_ store.Retainer  = (*Store)(nil)
 )
 
 // DefaultDatabase is the database of a URI that names none.

@@ -11,7 +11,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// ReplaceAttachment implements [store.Reattacher]. The pieces of a version are written
+// ReplaceAttachment implements [store.Retainer]. The pieces of a version are written
 // first; the document of the batch then names it, and the pieces that are to
 // go. A version that lost to another is written again.
 func (s *Store) ReplaceAttachment(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {

@@ -11,7 +11,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// Seal implements [store.Sealer].
+// Seal implements [store.Retainer].
 func (s *Store) PurgeEvents(ctx context.Context, id string) error {
 	sealed, err := s.update(ctx, s.batches, eq("_id", id, "status", store.Completed), eq("$set", eq("sealed", true)))
 	if err != nil {
@@ -51,7 +51,7 @@ func (s *Store) sealAmended(ctx context.Context, id string) error {
 	return s.sealShares(ctx, id)
 }
 
-// UnpurgedDays implements [store.SealReader]. Shares that have ceased to count, or
+// UnpurgedDays implements [store.Retainer]. Shares that have ceased to count, or
 // do not yet, are taken for ones that do.
 func (s *Store) UnpurgedDays(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error) {
 	var days []metrics.Day

@@ -11,7 +11,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/store/sqlitestore/internal/columnar"
 )
 
-// Erase implements [store.Eraser]. Blocks before the first such event are
+// Erase implements [store.Retainer]. Blocks before the first such event are
 // copied, and those from there on written anew, since blocks build on the
 // dictionaries of those before: all under another source in short transactions,
 // of which the last makes that the batch's. What a crash leaves is for Prune.

@@ -7,7 +7,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// Archive implements [store.Forgetter]. The ledger knows the batch by its id, so
+// Archive implements [store.Retainer]. The ledger knows the batch by its id, so
 // that nothing there changes; what is still to be known is in forgotten.
 func (s *Store) Archive(ctx context.Context, id string) error {
 	var gone batchRow

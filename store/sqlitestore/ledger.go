@@ -113,7 +113,7 @@ func ledgerOf(ctx context.Context, tx *sql.Tx, id string, q metrics.Filter) (met
 	return all, rows.Err()
 }
 
-// Contribution implements [store.Amender].
+// Contribution implements [store.Auditor].
 func (s *Store) Contribution(ctx context.Context, id string) (metrics.Contribution, error) {
 	var c metrics.Contribution
 	err := s.view(ctx, func(tx *sql.Tx) error {
@@ -132,7 +132,7 @@ func (s *Store) Contribution(ctx context.Context, id string) (metrics.Contributi
 	return c, wrap(ctx, err, "read contribution of batch %q", id)
 }
 
-// Amend implements [store.Amender].
+// Amend implements [store.Auditor].
 func (s *Store) Amend(ctx context.Context, id string, c metrics.Contribution) error {
 	var days []metrics.Day
 	err := s.update(ctx, synced, func(tx *sql.Tx) error {

@@ -23,8 +23,8 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Store is a [store.Store] in one SQLite file. It has all optional abilities of
-// package store. It is safe for concurrent use.
+// Store is a [store.Store] in one SQLite file. It implements all optional
+// interfaces of package store. It is safe for concurrent use.
 type Store struct {
 	writer, reader *sql.DB
 	owned          bool
@@ -39,17 +39,11 @@ type Store struct {
 }
 
 var (
-	_ store.Store      = (*Store)(nil)
-	_ store.Amender    = (*Store)(nil)
-	_ store.Deduper    = (*Store)(nil)
-	_ store.Explainer  = (*Store)(nil)
-	_ store.Sealer     = (*Store)(nil)
-	_ store.SealReader = (*Store)(nil)
-	_ store.Pinger     = (*Store)(nil)
-	_ store.Rebuilder  = (*Store)(nil)
-	_ store.Forgetter  = (*Store)(nil)
-	_ store.Reattacher = (*Store)(nil)
-	_ store.Eraser     = (*Store)(nil)
+	_ store.Store     = (*Store)(nil)
+	_ store.Auditor   = (*Store)(nil)
+	_ store.Deduper   = (*Store)(nil)
+	_ store.Explainer = (*Store)(nil)
+	_ store.Retainer  = (*Store)(nil)
 )
 
 // DSN returns the data source names, for the driver called sqlite, of the two

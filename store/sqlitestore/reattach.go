@@ -9,7 +9,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// ReplaceAttachment implements [store.Reattacher]. The content is staged under a name
+// ReplaceAttachment implements [store.Retainer]. The content is staged under a name
 // that nobody asks for, in short transactions, and gets its own in the last
 // one. Its chunks are numbered from behind those that were there, and a gap, so
 // that a reader can tell.

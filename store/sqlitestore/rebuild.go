@@ -9,7 +9,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
-// Rebuild implements [store.Rebuilder]. It writes one day in a transaction, so
+// Rebuild implements [store.Auditor]. It writes one day in a transaction, so
 // that others may write between.
 func (s *Store) Rebuild(ctx context.Context) error {
 	days, err := readDays(ctx, s.reader, "SELECT day FROM ledger UNION SELECT day FROM day_groups UNION SELECT day FROM days UNION SELECT day FROM details ORDER BY 1")

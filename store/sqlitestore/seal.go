@@ -8,7 +8,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// Seal implements [store.Sealer].
+// Seal implements [store.Retainer].
 func (s *Store) PurgeEvents(ctx context.Context, id string) error {
 	var seq int64
 	err := s.update(ctx, synced, func(tx *sql.Tx) error {
@@ -46,7 +46,7 @@ func countUnsealed(ctx context.Context, tx *sql.Tx, id string, n int) error {
 	return err
 }
 
-// UnpurgedDays implements [store.SealReader].
+// UnpurgedDays implements [store.Retainer].
 func (s *Store) UnpurgedDays(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error) {
 	first, last := daysOf(&metrics.Filter{From: from, To: to})
 	days, err := readDays(ctx, s.reader, "SELECT day FROM unsealed WHERE batches > 0 AND day BETWEEN ? AND ? ORDER BY day", first, last)

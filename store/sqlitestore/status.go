@@ -24,7 +24,7 @@ func (s *Store) SetStatus(ctx context.Context, id string, from []store.Status, t
 	return wrap(ctx, err, "set status of batch %q to %s", id, to)
 }
 
-// Ping implements [store.Pinger]: it reads, and tries a write that it takes
+// Ping implements [store.Store]: it reads, and tries a write that it takes
 // back.
 func (s *Store) Ping(ctx context.Context) error {
 	var one int

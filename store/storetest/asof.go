@@ -17,7 +17,7 @@ func asOfRules() []rule {
 		{"AsOf keeps what else the query asks for", asOf, asOfFilters},
 		{"AsOf does not bring a deleted batch back", asOf + " A batch that was deleted is in no sum.", asOfForgets},
 		{"AsOf counts forgotten batches", asOf + " That a batch was forgotten changes no sum.", asOfForgotten},
-		{"Amender: Amend keeps the moment of a contribution", "Store.Record: the store notes the moment of its own clock, which Amend keeps.", asOfCorrects},
+		{"Auditor: Amend keeps the moment of a contribution", "Store.Record: the store notes the moment of its own clock, which Amend keeps.", asOfCorrects},
 	}
 }
 
@@ -83,7 +83,7 @@ func asOfFilters(c *check) {
 }
 
 func asOfForgotten(c *check) {
-	f := need[store.Forgetter](c)
+	f := need[store.Retainer](c)
 	early, late := c.someContribution(20), c.someContribution(30)
 	ids := []string{c.sealed(early)}
 	at := moment()
@@ -105,7 +105,7 @@ func asOfForgets(c *check) {
 }
 
 func asOfCorrects(c *check) {
-	a := need[store.Amender](c)
+	a := need[store.Auditor](c)
 	before := moment()
 	id := c.recorded(c.someContribution(30))
 	at := moment()

@@ -12,7 +12,7 @@ import (
 )
 
 func brokenAsOfs() []broken {
-	const sums, corrects = "AsOf is the sum of what was recorded until then", "Amender: Amend keeps the moment of a contribution"
+	const sums, corrects = "AsOf is the sum of what was recorded until then", "Auditor: Amend keeps the moment of a contribution"
 	return []broken{
 		{"answers as of now", sums, "as of behind", func(p *patched) {
 			p.askDaily(func(q *metrics.Filter) { q.AsOf = time.Time{} })
@@ -89,7 +89,7 @@ func (p *patched) hideUntil(moments map[string]time.Time) {
 }
 
 func brokenRebuilders() []broken {
-	const rebuild = "Rebuilder: Rebuild changes no answer that is right"
+	const rebuild = "Auditor: Rebuild changes no answer that is right"
 	return []broken{
 		{"rebuilds from a part of the ledger", rebuild, "after Rebuild", func(p *patched) {
 			p.rebuild = func(ctx context.Context) error {
@@ -120,7 +120,7 @@ func brokenRebuilders() []broken {
 }
 
 func brokenSealReaders() []broken {
-	const misses, forgets = "SealReader: Unsealed misses no day", "SealReader: Unsealed forgets the days of what was sealed"
+	const misses, forgets = "Retainer: Unsealed misses no day", "Retainer: Unsealed forgets the days of what was sealed"
 	edit := func(change func(from metrics.Day, days []metrics.Day) []metrics.Day) func(p *patched) {
 		return func(p *patched) {
 			p.unsealed = func(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error) {

@@ -11,8 +11,8 @@ import (
 )
 
 func brokenErasers() []broken {
-	removes, literal, statuses := "Eraser: Erase removes the events that are selected", "Eraser: fields and values are taken literally", "Eraser: a batch of any status can be erased from"
-	reader, told, race, stays := "Eraser: a reader sees all events or ErrChanged", "Eraser: what cannot be erased is told", "Eraser: of several at a time one succeeds", "Eraser: erased events stay away"
+	removes, literal, statuses := "Retainer: Erase removes the events that are selected", "Retainer: fields and values are taken literally", "Retainer: a batch of any status can be erased from"
+	reader, told, race, stays := "Retainer: a reader sees all events or ErrChanged", "Retainer: what cannot be erased is told", "Retainer: of several at a time one succeeds", "Retainer: erased events stay away"
 	return []broken{
 		{"takes erased events from the number of events", removes, "AcceptedRows: want", func(p *patched) {
 			p.editBatch(func(b *store.Batch) { b.AcceptedRows -= b.Erased })

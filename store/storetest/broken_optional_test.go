@@ -15,7 +15,7 @@ func brokenOptionals() []broken {
 }
 
 func brokenAmenders() []broken {
-	returns, replaces := "Amender: Contribution returns what was recorded", "Amender: Amend replaces a contribution"
+	returns, replaces := "Auditor: Contribution returns what was recorded", "Auditor: Amend replaces a contribution"
 	return []broken{
 		{"returns a contribution without slots", returns, "want Slots true", func(p *patched) {
 			p.contribution = func(ctx context.Context, id string) (metrics.Contribution, error) {
@@ -54,7 +54,7 @@ func brokenAmenders() []broken {
 }
 
 func brokenAmends() []broken {
-	unknown, keeps := "Amender: no contribution is ErrNotFound", "Amender: Amend does not change or keep the contribution"
+	unknown, keeps := "Auditor: no contribution is ErrNotFound", "Auditor: Amend does not change or keep the contribution"
 	return []broken{
 		{"has an empty contribution where none is", unknown, "not recorded: got error <nil>", func(p *patched) {
 			p.contribution = func(ctx context.Context, id string) (metrics.Contribution, error) {
@@ -84,7 +84,7 @@ func brokenAmends() []broken {
 				return err
 			}
 		}},
-		{"amends a batch that is deleted meanwhile", "Amender: nothing remains when DeleteBatch races Amend", "beside Amend", func(p *patched) {
+		{"amends a batch that is deleted meanwhile", "Auditor: nothing remains when DeleteBatch races Amend", "beside Amend", func(p *patched) {
 			g := haunt(p)
 			p.amend = func(ctx context.Context, id string, c metrics.Contribution) error {
 				if p.deletedSoon(ctx, id) {
@@ -99,7 +99,7 @@ func brokenAmends() []broken {
 
 func brokenOthers() []broken {
 	explain, seal, conflict := "Explainer: Explain returns the share of each batch",
-		"Sealer: Seal purges the events and keeps the rest", "Sealer: only a completed batch is sealed"
+		"Retainer: Seal purges the events and keeps the rest", "Retainer: only a completed batch is sealed"
 	return []broken{
 		{"explains the newest batch first", explain, "comes after", func(p *patched) {
 			editShares(p, func(all []store.Share) []store.Share {
@@ -149,10 +149,10 @@ func brokenOthers() []broken {
 				return p.Store.PurgeEvents(ctx, id)
 			}
 		}},
-		{"does not answer a ping", "Pinger: Ping answers", "connection refused", func(p *patched) {
+		{"does not answer a ping", "Ping answers", "connection refused", func(p *patched) {
 			p.ping = func(context.Context) error { return errors.New("connection refused") }
 		}},
-		{"answers a ping without asking", "Pinger: Ping answers", "Ping with a cancelled context", func(p *patched) {
+		{"answers a ping without asking", "Ping answers", "Ping with a cancelled context", func(p *patched) {
 			p.ping = func(context.Context) error { return nil }
 		}},
 	}

@@ -14,9 +14,9 @@ import (
 )
 
 func brokenForgetters() []broken {
-	keeps, unknown := "Forgetter: Forget removes a batch and keeps its counts", "Forgetter: nothing changes the counts of a forgotten batch"
-	conflict, survives := "Forgetter: only a sealed batch is forgotten", "Forgetter: counts of a forgotten batch survive a lost process"
-	prints := "Forgetter: a forgotten batch keeps its fingerprints"
+	keeps, unknown := "Retainer: Forget removes a batch and keeps its counts", "Retainer: nothing changes the counts of a forgotten batch"
+	conflict, survives := "Retainer: only a sealed batch is forgotten", "Retainer: counts of a forgotten batch survive a lost process"
+	prints := "Retainer: a forgotten batch keeps its fingerprints"
 	return []broken{
 		{"does not say who had a fingerprint", prints, "said to be of", func(p *patched) {
 			p.owners = func(ctx context.Context, all []store.Fingerprint) ([]string, error) {
@@ -75,8 +75,8 @@ func brokenForgetters() []broken {
 }
 
 func brokenReattachers() []broken {
-	replaces, fails := "Reattacher: Reattach replaces one attachment", "Reattacher: a failure of the content changes nothing"
-	reader, race, unknown := "Reattacher: a reader sees one content or ErrChanged", "Reattacher: of several at a time one is last", "Reattacher: no batch is ErrNotFound"
+	replaces, fails := "Retainer: Reattach replaces one attachment", "Retainer: a failure of the content changes nothing"
+	reader, race, unknown := "Retainer: a reader sees one content or ErrChanged", "Retainer: of several at a time one is last", "Retainer: no batch is ErrNotFound"
 	return []broken{
 		{"appends to an attachment", replaces, "Attachment after Reattach", func(p *patched) {
 			p.reattach = func(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {

@@ -44,7 +44,7 @@ func claimsEnd(c *check) {
 }
 
 func sealKeepsClaims(c *check) {
-	s := need[store.Sealer](c)
+	s := need[store.Retainer](c)
 	need[store.Deduper](c)
 	all := printsOf(0, 20)
 	id := c.holding(all)

@@ -59,7 +59,7 @@ func (c *check) allMethods(ctx context.Context, id string) map[string]func() err
 }
 
 func (c *check) optionalMethods(ctx context.Context, id string, all map[string]func() error) {
-	if a, ok := store.As[store.Amender](c.st); ok {
+	if a, ok := store.As[store.Auditor](c.st); ok {
 		all["Contribution"] = func() error { _, err := a.Contribution(ctx, id); return err }
 		all["Amend"] = func() error { return a.Amend(ctx, id, c.someContribution(6)) }
 	}
@@ -71,7 +71,7 @@ func (c *check) optionalMethods(ctx context.Context, id string, all map[string]f
 		r := ranger{"Explain", boxed(e.Explain(ctx, metrics.DayOf(epoch), "left"))}
 		all["Explain"] = func() error { _, err := c.count(r); return err }
 	}
-	if s, ok := store.As[store.Sealer](c.st); ok {
+	if s, ok := store.As[store.Retainer](c.st); ok {
 		all["Seal"] = func() error { return s.PurgeEvents(ctx, id) }
 	}
 }

@@ -95,7 +95,7 @@ func (c *check) gone(id, when string) {
 			c.Errorf("Batches %s: lists the batch", when)
 		}
 	}
-	if a, ok := store.As[store.Amender](c.st); ok {
+	if a, ok := store.As[store.Auditor](c.st); ok {
 		_, err := a.Contribution(c.Context(), id)
 		c.want(err, store.ErrNotFound, "Contribution "+when)
 	}

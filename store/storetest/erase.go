@@ -11,17 +11,17 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const erases = "Eraser.Erase removes the events that e selects, in one step, adds their number to Batch.Erased and sets Batch.Erasure. Batch.Events, the ledger and the attachments stay as they are."
+const erases = "Retainer.Erase removes the events that e selects, in one step, adds their number to Batch.Erased and sets Batch.Erasure. Batch.Events, the ledger and the attachments stay as they are."
 
 func eraserRules() []rule {
 	return []rule{
-		{"Eraser: Erase removes the events that are selected", erases, eraseRemoves},
-		{"Eraser: fields and values are taken literally", "Eraser.Erase removes the events for which Event.Field(Field) is Value.", eraseLiterally},
-		{"Eraser: a batch of any status can be erased from", "Eraser can remove single events of a visible batch, whatever its status.", eraseStatuses},
-		{"Eraser: a reader sees all events or ErrChanged", "Eraser.Erase: a range over the events meanwhile yields all that were there before, or ends with ErrChanged.", eraseWhileRead},
-		{"Eraser: what cannot be erased is told", "Eraser.Erase: ErrNotFound; ErrPurged when the batch is sealed; ErrConflict when Batch.Erasure is neither e.After nor e.ID.", eraseConflict},
-		{"Eraser: of several at a time one succeeds", "Eraser.Erase: in one step; ErrConflict when Batch.Erasure is neither e.After nor e.ID.", eraseRace},
-		{"Eraser: erased events stay away", erases, eraseStays},
+		{"Retainer: Erase removes the events that are selected", erases, eraseRemoves},
+		{"Retainer: fields and values are taken literally", "Retainer.Erase removes the events for which Event.Field(Field) is Value.", eraseLiterally},
+		{"Retainer: a batch of any status can be erased from", "Eraser can remove single events of a visible batch, whatever its status.", eraseStatuses},
+		{"Retainer: a reader sees all events or ErrChanged", "Retainer.Erase: a range over the events meanwhile yields all that were there before, or ends with ErrChanged.", eraseWhileRead},
+		{"Retainer: what cannot be erased is told", "Retainer.Erase: ErrNotFound; ErrPurged when the batch is sealed; ErrConflict when Batch.Erasure is neither e.After nor e.ID.", eraseConflict},
+		{"Retainer: of several at a time one succeeds", "Retainer.Erase: in one step; ErrConflict when Batch.Erasure is neither e.After nor e.ID.", eraseRace},
+		{"Retainer: erased events stay away", erases, eraseStays},
 	}
 }
 
@@ -31,7 +31,7 @@ func without(events []metrics.Event, field, value string) []metrics.Event {
 }
 
 // erase erases and returns the events that are to be left.
-func (c *check) erase(er store.Eraser, id string, events []metrics.Event, field, value string) []metrics.Event {
+func (c *check) erase(er store.Retainer, id string, events []metrics.Event, field, value string) []metrics.Event {
 	c.Helper()
 	before := c.batch(id)
 	rest := without(events, field, value)
@@ -56,7 +56,7 @@ func (c *check) erase(er store.Eraser, id string, events []metrics.Event, field,
 }
 
 func eraseRemoves(c *check) {
-	er := need[store.Eraser](c)
+	er := need[store.Retainer](c)
 	events := someEvents(c.scaled(25_000))
 	id := c.upload(upload{events: events, attach: map[string]string{"rejected": "row 3"}}).ID
 	other := c.upload(upload{events: someEvents(100)}).ID
@@ -85,7 +85,7 @@ func eraseRemoves(c *check) {
 
 // eraseRare erases values that a few events at distant places have, among values
 // that come again everywhere.
-func (c *check) eraseRare(er store.Eraser) {
+func (c *check) eraseRare(er store.Retainer) {
 	c.Helper()
 	rng := c.random()
 	events := someEvents(c.scaled(50_000))
@@ -100,7 +100,7 @@ func (c *check) eraseRare(er store.Eraser) {
 }
 
 func eraseLiterally(c *check) {
-	er := need[store.Eraser](c)
+	er := need[store.Retainer](c)
 	names := append(awkward(), "candidate_id", "event_id", "batch_id", "timestamp", "event_type", "%id", "%_", "a%2Eb")
 	var events []metrics.Event
 	for i, name := range names {
@@ -120,7 +120,7 @@ func eraseLiterally(c *check) {
 }
 
 func eraseStatuses(c *check) {
-	er := need[store.Eraser](c)
+	er := need[store.Retainer](c)
 	for _, status := range store.Statuses() {
 		id := c.upload(filled()).ID
 		c.move(id, status, "")
@@ -129,7 +129,7 @@ func eraseStatuses(c *check) {
 }
 
 func eraseWhileRead(c *check) {
-	er := need[store.Eraser](c)
+	er := need[store.Retainer](c)
 	events := someEvents(c.scaled(25_000))
 	for _, after := range []int{1, len(events) / 2, len(events)} {
 		id := c.upload(upload{events: events}).ID
@@ -154,7 +154,7 @@ func eraseWhileRead(c *check) {
 }
 
 func eraseConflict(c *check) {
-	er := need[store.Eraser](c)
+	er := need[store.Retainer](c)
 	first := store.Erasure{ID: "one", Field: "test_id", Value: "t-1"}
 	_, err := er.Erase(c.Context(), c.id(), first)
 	c.want(err, store.ErrNotFound, "Erase from an unknown batch")
@@ -169,7 +169,7 @@ func eraseConflict(c *check) {
 	if d := diffEvents(without(someEvents(10), "test_id", "t-1"), c.events(id)); d != "" {
 		c.Errorf("Events after ErrConflict: %s", d)
 	}
-	s, ok := store.As[store.Sealer](c.st)
+	s, ok := store.As[store.Retainer](c.st)
 	if !ok {
 		return
 	}
@@ -181,7 +181,7 @@ func eraseConflict(c *check) {
 }
 
 func eraseRace(c *check) {
-	er := need[store.Eraser](c)
+	er := need[store.Retainer](c)
 	for range c.scaled(10) {
 		id := c.upload(filled()).ID
 		ns, errs := make([]int64, 4), make([]error, 4)
@@ -215,7 +215,7 @@ func eraseRace(c *check) {
 }
 
 func eraseStays(c *check) {
-	er := need[store.Eraser](c)
+	er := need[store.Retainer](c)
 	kept, pruned, deleted := c.upload(filled()).ID, c.upload(filled()).ID, c.upload(filled()).ID
 	var rest []metrics.Event
 	for _, id := range []string{kept, pruned, deleted} {

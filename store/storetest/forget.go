@@ -8,15 +8,15 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const forgets = "Forgetter.Forget removes a completed and sealed batch with its attachments, all but its contribution; to every other method it is unknown from then on, and nothing can take its counts back."
+const forgets = "Retainer.Forget removes a completed and sealed batch with its attachments, all but its contribution; to every other method it is unknown from then on, and nothing can take its counts back."
 
 func forgetterRules() []rule {
 	return []rule{
-		{"Forgetter: Forget removes a batch and keeps its counts", forgets, forgetKeepsCounts},
-		{"Forgetter: nothing changes the counts of a forgotten batch", forgets, forgottenIsUnknown},
-		{"Forgetter: a forgotten batch keeps its fingerprints", "Forgetter.Forget: the batch keeps its fingerprints, so that rows that count for ever do not count again.", forgottenHasPrints},
-		{"Forgetter: only a sealed batch is forgotten", "Forgetter.Forget: ErrNotFound; ErrConflict when the batch is not completed or not sealed.", forgetConflict},
-		{"Forgetter: counts of a forgotten batch survive a lost process", forgets, forgottenSurvives},
+		{"Retainer: Forget removes a batch and keeps its counts", forgets, forgetKeepsCounts},
+		{"Retainer: nothing changes the counts of a forgotten batch", forgets, forgottenIsUnknown},
+		{"Retainer: a forgotten batch keeps its fingerprints", "Retainer.Forget: the batch keeps its fingerprints, so that rows that count for ever do not count again.", forgottenHasPrints},
+		{"Retainer: only a sealed batch is forgotten", "Retainer.Forget: ErrNotFound; ErrConflict when the batch is not completed or not sealed.", forgetConflict},
+		{"Retainer: counts of a forgotten batch survive a lost process", forgets, forgottenSurvives},
 	}
 }
 
@@ -26,12 +26,12 @@ func (c *check) sealed(contribution metrics.Contribution) string {
 	id := c.upload(filled()).ID
 	c.must(c.st.Record(c.Context(), id, contribution), "Record")
 	c.move(id, store.Completed, "")
-	c.must(need[store.Sealer](c).PurgeEvents(c.Context(), id), "Seal")
+	c.must(need[store.Retainer](c).PurgeEvents(c.Context(), id), "Seal")
 	return id
 }
 
 func forgottenHasPrints(c *check) {
-	f, d := need[store.Forgetter](c), need[store.Deduper](c)
+	f, d := need[store.Retainer](c), need[store.Deduper](c)
 	id := c.id()
 	w := c.begin(id)
 	prints := []store.Fingerprint{{1}, {2}}
@@ -41,7 +41,7 @@ func forgottenHasPrints(c *check) {
 	c.must(err, "Commit")
 	c.must(c.st.Record(c.Context(), id, c.someContribution(3)), "Record")
 	c.move(id, store.Completed, "")
-	c.must(need[store.Sealer](c).PurgeEvents(c.Context(), id), "Seal")
+	c.must(need[store.Retainer](c).PurgeEvents(c.Context(), id), "Seal")
 	c.must(f.Archive(c.Context(), id), "Forget")
 	_, err = c.st.Prune(c.Context(), store.PruneQuery{Before: moment().Add(time.Hour)})
 	c.must(err, "Prune")
@@ -60,7 +60,7 @@ func forgottenHasPrints(c *check) {
 }
 
 func forgetKeepsCounts(c *check) {
-	f := need[store.Forgetter](c)
+	f := need[store.Retainer](c)
 	mine, other := c.someContribution(30), c.someContribution(40)
 	kept := c.sealed(other)
 	id := c.sealed(mine)
@@ -89,7 +89,7 @@ func forgetKeepsCounts(c *check) {
 }
 
 func forgottenIsUnknown(c *check) {
-	f := need[store.Forgetter](c)
+	f := need[store.Retainer](c)
 	mine, late := c.someContribution(30), c.someContribution(40)
 	id := c.sealed(mine)
 	c.must(f.Archive(c.Context(), id), "Forget")
@@ -100,7 +100,7 @@ func forgottenIsUnknown(c *check) {
 			return c.st.SetStatus(c.Context(), id, store.Statuses(), store.Completed, "")
 		},
 		"Amend": func() error {
-			a, ok := store.As[store.Amender](c.st)
+			a, ok := store.As[store.Auditor](c.st)
 			if !ok {
 				return store.ErrNotFound
 			}
@@ -119,7 +119,7 @@ func forgottenIsUnknown(c *check) {
 }
 
 func forgetConflict(c *check) {
-	f := need[store.Forgetter](c)
+	f := need[store.Retainer](c)
 	c.want(f.Archive(c.Context(), c.id()), store.ErrNotFound, "Forget of an unknown batch")
 	for _, status := range store.Statuses() {
 		id := c.upload(filled()).ID
@@ -133,7 +133,7 @@ func forgetConflict(c *check) {
 }
 
 func forgottenSurvives(c *check) {
-	f := need[store.Forgetter](c)
+	f := need[store.Retainer](c)
 	if c.h.Reopen == nil {
 		c.Skipf("there is no Reopen")
 	}

@@ -79,7 +79,7 @@ func (l *ledger) record() error {
 }
 
 func (l *ledger) amend(id string) error {
-	a, ok := store.As[store.Amender](l.c.st)
+	a, ok := store.As[store.Auditor](l.c.st)
 	if !ok {
 		return nil
 	}

@@ -8,21 +8,21 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const amends = "Amender.Amend replaces the contribution of a batch in one atomic step."
+const amends = "Auditor.Amend replaces the contribution of a batch in one atomic step."
 
 func amenderRules() []rule {
 	return []rule{
-		{"Amender: Contribution returns what was recorded", "Amender.Contribution returns what the ledger has for a batch; it belongs to the caller.", contributionReturns},
-		{"Amender: Amend replaces a contribution", amends, amendReplaces},
-		{"Amender: no contribution is ErrNotFound", "Amender: ErrNotFound when the batch is unknown or has no contribution.", amendUnknown},
-		{"Amender: Amend does not change or keep the contribution", "Amender.Amend: the store does not change or keep c.", amendKeepsNothing},
-		{"Amender: nothing remains when DeleteBatch races Amend", asIfNever, amendRacesDelete},
+		{"Auditor: Contribution returns what was recorded", "Auditor.Contribution returns what the ledger has for a batch; it belongs to the caller.", contributionReturns},
+		{"Auditor: Amend replaces a contribution", amends, amendReplaces},
+		{"Auditor: no contribution is ErrNotFound", "Auditor: ErrNotFound when the batch is unknown or has no contribution.", amendUnknown},
+		{"Auditor: Amend does not change or keep the contribution", "Auditor.Amend: the store does not change or keep c.", amendKeepsNothing},
+		{"Auditor: nothing remains when DeleteBatch races Amend", asIfNever, amendRacesDelete},
 	}
 }
 
 // contributionIs reports a contribution that is not the wanted one, and writes
 // over it.
-func (c *check) contributionIs(when string, a store.Amender, id string, want metrics.Contribution) {
+func (c *check) contributionIs(when string, a store.Auditor, id string, want metrics.Contribution) {
 	c.Helper()
 	got, err := a.Contribution(c.Context(), id)
 	c.must(err, "Contribution")
@@ -33,7 +33,7 @@ func (c *check) contributionIs(when string, a store.Amender, id string, want met
 }
 
 func contributionReturns(c *check) {
-	a := need[store.Amender](c)
+	a := need[store.Auditor](c)
 	for _, n := range []int{0, 1, 30, 2000} {
 		want := c.someContribution(n)
 		id := c.recorded(want)
@@ -45,7 +45,7 @@ func contributionReturns(c *check) {
 }
 
 func amendReplaces(c *check) {
-	a := need[store.Amender](c)
+	a := need[store.Auditor](c)
 	kept := c.someContribution(40)
 	c.recorded(kept)
 	id := c.recorded(c.someContribution(50))
@@ -62,7 +62,7 @@ func amendReplaces(c *check) {
 }
 
 func amendUnknown(c *check) {
-	a := need[store.Amender](c)
+	a := need[store.Auditor](c)
 	deleted := c.recorded(c.someContribution(5))
 	c.must(c.st.DeleteBatch(c.Context(), deleted), "DeleteBatch")
 	for what, id := range map[string]string{"unknown": c.id(), "not recorded": c.uploaded(), "deleted": deleted} {
@@ -74,7 +74,7 @@ func amendUnknown(c *check) {
 }
 
 func amendKeepsNothing(c *check) {
-	a := need[store.Amender](c)
+	a := need[store.Auditor](c)
 	id := c.recorded(c.someContribution(5))
 	for _, n := range []int{10, 20} {
 		mine := c.someContribution(n)
@@ -89,7 +89,7 @@ func amendKeepsNothing(c *check) {
 }
 
 func amendRacesDelete(c *check) {
-	a := need[store.Amender](c)
+	a := need[store.Auditor](c)
 	for i := range c.scaled(30) {
 		id := c.recorded(c.someContribution(5))
 		late := c.someContribution(i + 10)
@@ -155,13 +155,13 @@ func (c *check) explainIs(e store.Explainer, l *ledger, day metrics.Day, eventTy
 
 func sealerRules() []rule {
 	return []rule{
-		{"Sealer: Seal purges the events and keeps the rest", "Sealer.Seal purges the raw events of a completed batch and sets Sealed; Events is ErrPurged then. Its contribution and the number of its events stay. Sealing a sealed batch does nothing.", seals},
-		{"Sealer: only a completed batch is sealed", "Sealer.Seal: ErrNotFound; ErrConflict when the batch is not completed.", sealConflict},
+		{"Retainer: Seal purges the events and keeps the rest", "Retainer.Seal purges the raw events of a completed batch and sets Sealed; Events is ErrPurged then. Its contribution and the number of its events stay. Sealing a sealed batch does nothing.", seals},
+		{"Retainer: only a completed batch is sealed", "Retainer.Seal: ErrNotFound; ErrConflict when the batch is not completed.", sealConflict},
 	}
 }
 
 func seals(c *check) {
-	s := need[store.Sealer](c)
+	s := need[store.Retainer](c)
 	mine, other := c.someContribution(10), c.someContribution(20)
 	kept := c.upload(filled()).ID
 	c.must(c.st.Record(c.Context(), kept, other), "Record")
@@ -187,7 +187,7 @@ func seals(c *check) {
 }
 
 func sealConflict(c *check) {
-	s := need[store.Sealer](c)
+	s := need[store.Retainer](c)
 	c.want(s.PurgeEvents(c.Context(), c.id()), store.ErrNotFound, "Seal of an unknown batch")
 	for _, status := range allBut(store.Completed) {
 		id := c.upload(filled()).ID
@@ -203,17 +203,16 @@ func sealConflict(c *check) {
 	}
 }
 
-func pingerRules() []rule {
-	return []rule{{"Pinger: Ping answers", "Pinger.Ping returns nil if the database can be read and written now.", pings}}
+func pingRules() []rule {
+	return []rule{{"Ping answers", "Store.Ping returns nil if the database can be read and written now.", pings}}
 }
 
 func pings(c *check) {
-	p := need[store.Pinger](c)
 	for range 3 {
-		c.must(p.Ping(c.Context()), "Ping")
+		c.must(c.st.Ping(c.Context()), "Ping")
 	}
 	ended, cancel := context.WithCancel(c.Context())
 	cancel()
-	c.want(p.Ping(ended), context.Canceled, "Ping with a cancelled context")
+	c.want(c.st.Ping(ended), context.Canceled, "Ping with a cancelled context")
 	c.uploaded()
 }

@@ -10,15 +10,15 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const reattaches = "Reattacher.Reattach puts content in the place of what an attachment had, in one step; without chunks, the attachment is removed."
+const reattaches = "Retainer.Reattach puts content in the place of what an attachment had, in one step; without chunks, the attachment is removed."
 
 func reattacherRules() []rule {
 	return []rule{
-		{"Reattacher: Reattach replaces one attachment", reattaches, reattachReplaces},
-		{"Reattacher: a failure of the content changes nothing", "Reattacher.Reattach: the error of content is returned, and nothing is changed then.", reattachFails},
-		{"Reattacher: a reader sees one content or ErrChanged", "Reattacher.Reattach: a range over the attachment meanwhile yields all that was there before, or ends with ErrChanged.", reattachWhileRead},
-		{"Reattacher: of several at a time one is last", "Reattacher.Reattach: of several at a time one is last.", reattachRace},
-		{"Reattacher: no batch is ErrNotFound", "Reattacher.Reattach: ErrNotFound.", reattachUnknown},
+		{"Retainer: Reattach replaces one attachment", reattaches, reattachReplaces},
+		{"Retainer: a failure of the content changes nothing", "Retainer.Reattach: the error of content is returned, and nothing is changed then.", reattachFails},
+		{"Retainer: a reader sees one content or ErrChanged", "Retainer.Reattach: a range over the attachment meanwhile yields all that was there before, or ends with ErrChanged.", reattachWhileRead},
+		{"Retainer: of several at a time one is last", "Retainer.Reattach: of several at a time one is last.", reattachRace},
+		{"Retainer: no batch is ErrNotFound", "Retainer.Reattach: ErrNotFound.", reattachUnknown},
 	}
 }
 
@@ -36,7 +36,7 @@ func pieces(content []byte, size int) iter.Seq2[[]byte, error] {
 }
 
 func reattachReplaces(c *check) {
-	r := need[store.Reattacher](c)
+	r := need[store.Retainer](c)
 	id := c.upload(upload{attach: map[string]string{"rejected": "one", "errors": "two", "a/b": "three"}}).ID
 	other := c.upload(upload{attach: map[string]string{"rejected": "four"}}).ID
 	want := c.batch(id)
@@ -59,7 +59,7 @@ func reattachReplaces(c *check) {
 }
 
 func reattachFails(c *check) {
-	r := need[store.Reattacher](c)
+	r := need[store.Retainer](c)
 	id := c.upload(upload{attach: map[string]string{"rejected": "before"}}).ID
 	broken := errors.New("the content broke")
 	err := r.ReplaceAttachment(c.Context(), id, "rejected", func(yield func([]byte, error) bool) {
@@ -76,7 +76,7 @@ func reattachFails(c *check) {
 // reattachWhileRead replaces, in the middle of a range, by content that is
 // shorter, longer, or none.
 func reattachWhileRead(c *check) {
-	r := need[store.Reattacher](c)
+	r := need[store.Retainer](c)
 	before := binary(5 << 20)
 	for _, size := range []int{0, 10, 3 << 20, 9 << 20} {
 		after := bytes.Repeat([]byte("x"), size)
@@ -101,7 +101,7 @@ func reattachWhileRead(c *check) {
 }
 
 func reattachRace(c *check) {
-	r := need[store.Reattacher](c)
+	r := need[store.Retainer](c)
 	id := c.upload(upload{attach: map[string]string{"rejected": "before"}}).ID
 	for range c.scaled(10) {
 		var all sync.WaitGroup
@@ -122,7 +122,7 @@ func reattachRace(c *check) {
 }
 
 func reattachUnknown(c *check) {
-	r := need[store.Reattacher](c)
+	r := need[store.Retainer](c)
 	deleted := c.uploaded()
 	c.must(c.st.DeleteBatch(c.Context(), deleted), "DeleteBatch")
 	for what, id := range map[string]string{"unknown": c.id(), "deleted": deleted} {

@@ -9,14 +9,14 @@ import (
 
 func rebuilderRules() []rule {
 	return []rule{{
-		"Rebuilder: Rebuild changes no answer that is right",
-		"Rebuilder.Rebuild changes no answer that is the sum of the ledger, and may be called beside everything else.",
+		"Auditor: Rebuild changes no answer that is right",
+		"Auditor.Rebuild changes no answer that is the sum of the ledger, and may be called beside everything else.",
 		rebuilds,
 	}}
 }
 
 func rebuilds(c *check) {
-	r := need[store.Rebuilder](c)
+	r := need[store.Auditor](c)
 	c.must(r.Rebuild(c.Context()), "Rebuild of an empty store")
 	l := c.newLedger(c.random())
 	for i := range c.scaled(60) {

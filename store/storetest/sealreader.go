@@ -8,12 +8,12 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const unsealed = "SealReader.Unsealed returns the days, ascending, in which a batch has a share that is not sealed."
+const unsealed = "Retainer.Unsealed returns the days, ascending, in which a batch has a share that is not sealed."
 
 func sealReaderRules() []rule {
 	return []rule{
-		{"SealReader: Unsealed misses no day", unsealed + " It misses none.", unsealedMissesNone},
-		{"SealReader: Unsealed forgets the days of what was sealed", unsealed + " It may list a day for a while longer.", unsealedForgets},
+		{"Retainer: Unsealed misses no day", unsealed + " It misses none.", unsealedMissesNone},
+		{"Retainer: Unsealed forgets the days of what was sealed", unsealed + " It may list a day for a while longer.", unsealedForgets},
 	}
 }
 
@@ -21,7 +21,7 @@ func sealReaderRules() []rule {
 // others, which must not take long; it must list them at once.
 func (c *check) unsealedSoon(when string, from, to metrics.Day, contributions ...metrics.Contribution) {
 	c.Helper()
-	r := need[store.SealReader](c)
+	r := need[store.Retainer](c)
 	q := metrics.Filter{From: from, To: to}
 	var want []metrics.Day
 	for day := range metrics.Merge(contributions...).WithEvents().Days() {
@@ -66,7 +66,7 @@ func unsealedMissesNone(c *check) {
 func unsealedForgets(c *check) {
 	kept := c.someContribution(1)
 	c.recorded(kept)
-	a, canAmend := store.As[store.Amender](c.st)
+	a, canAmend := store.As[store.Auditor](c.st)
 	rng := c.random()
 	for range 5 {
 		c.sealed(c.randomContribution(rng, 20))

@@ -70,7 +70,7 @@ func rules() []rule {
 		visibilityRules(), eventRules(), attachmentRules(), commitRules(), keyRules(),
 		statusRules(), recordRules(), dailyRules(), lawRules(), deleteRules(),
 		pruneRules(), batchesRules(), iteratorRules(), contextRules(), reopenRules(),
-		amenderRules(), deduperRules(), explainerRules(), sealerRules(), sealReaderRules(), pingerRules(), asOfRules(), rebuilderRules(), forgetterRules(), reattacherRules(), eraserRules(),
+		amenderRules(), deduperRules(), explainerRules(), sealerRules(), sealReaderRules(), pingRules(), asOfRules(), rebuilderRules(), forgetterRules(), reattacherRules(), eraserRules(),
 	} {
 		all = append(all, some...)
 	}

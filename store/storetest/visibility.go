@@ -54,10 +54,10 @@ func (c *check) invisible(id, when string) {
 	c.want(c.st.SetStatus(ctx, id, store.Statuses(), store.Queued, ""), store.ErrNotFound, "SetStatus "+when)
 	c.want(c.st.Record(ctx, id, c.someContribution(3)), store.ErrNotFound, "Record "+when)
 	c.want(c.st.DeleteBatch(ctx, id), store.ErrNotFound, "DeleteBatch "+when)
-	if d, ok := store.As[store.Sealer](c.st); ok {
+	if d, ok := store.As[store.Retainer](c.st); ok {
 		c.want(d.PurgeEvents(ctx, id), store.ErrNotFound, "Seal "+when)
 	}
-	if a, ok := store.As[store.Amender](c.st); ok {
+	if a, ok := store.As[store.Auditor](c.st); ok {
 		_, err := a.Contribution(ctx, id)
 		c.want(err, store.ErrNotFound, "Contribution "+when)
 		c.want(a.Amend(ctx, id, c.someContribution(3)), store.ErrNotFound, "Amend "+when)

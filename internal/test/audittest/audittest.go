@@ -19,7 +19,7 @@ import (
 
 // Beside makes rounds of audits while batches are uploaded, processed, sealed
 // and deleted, and reprocessed, n times on each of some goroutines, and
-// reports whatever the audits find. The store must be a [store.Sealer].
+// reports whatever the audits find. The store must be a [store.Retainer].
 func Beside(t *testing.T, st store.Store, n int) {
 	t.Helper()
 	q := memqueue.New(&memqueue.Options{Retry: queue.Retry{Base: time.Millisecond}})
@@ -97,7 +97,7 @@ func change(ctx context.Context, svc *eventmetrics.Service, st store.Store, work
 	}
 	switch (worker + i) % 4 {
 	case 0:
-		sealer, _ := store.As[store.Sealer](st)
+		sealer, _ := store.As[store.Retainer](st)
 		return sealer.PurgeEvents(ctx, id)
 	case 1:
 		return nil

@@ -24,7 +24,7 @@ type stack struct {
 
 type amendable interface {
 	store.Store
-	store.Amender
+	store.Auditor
 }
 
 // serve makes the Service. Nil options are those under which only Reconcile

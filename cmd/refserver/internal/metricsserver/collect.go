@@ -67,13 +67,13 @@ func (c queueCollector) Collect(out chan<- prometheus.Metric) {
 	out <- prometheus.MustNewConstMetric(c.oldest, prometheus.GaugeValue, stats.OldestWaiting.Seconds())
 }
 
-// storeCollector asks the store whether it is there.
+// storeCollector pings the store.
 type storeCollector struct {
-	store store.Pinger
+	store store.Store
 	up    *prometheus.Desc
 }
 
-func newStoreCollector(p store.Pinger) storeCollector { return storeCollector{p, upDesc("store")} }
+func newStoreCollector(st store.Store) storeCollector { return storeCollector{st, upDesc("store")} }
 
 // Describe implements prometheus.Collector.
 func (c storeCollector) Describe(out chan<- *prometheus.Desc) { out <- c.up }

@@ -28,10 +28,7 @@ type Ops struct {
 func New(st store.Store, q queue.Queue) (*Ops, error) {
 	registry := prometheus.NewRegistry()
 	all := []prometheus.Collector{
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newQueueCollector(q),
-	}
-	if p, ok := store.As[store.Pinger](st); ok {
-		all = append(all, newStoreCollector(p))
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newQueueCollector(q), newStoreCollector(st),
 	}
 	for _, c := range all {
 		if err := registry.Register(c); err != nil {
