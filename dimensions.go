@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/metrics/series"
 )
 
 // validateDimensions checks that Dimensions are at most three, all different,
@@ -49,9 +50,9 @@ func (e *UnknownDimensionError) Error() string {
 }
 
 // checkDimensions checks the dimensions of a series.
-func (s *Service) checkDimensions(series *metrics.Series) error {
-	names := slices.Clone(series.GroupBy)
-	for name := range series.Where {
+func (s *Service) checkDimensions(query *series.Query) error {
+	names := slices.Clone(query.GroupBy)
+	for name := range query.Where {
 		names = append(names, name)
 	}
 	slices.Sort(names) // the same error for the same series

@@ -15,6 +15,7 @@ import (
 
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/metrics/series"
 	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/memstore"
@@ -38,9 +39,9 @@ func (r *rig) complete(t *testing.T, content string) string {
 	return id
 }
 
-func (r *rig) groups(t *testing.T, s metrics.Series) ([]string, int64) {
+func (r *rig) groups(t *testing.T, s series.Query) ([]string, int64) {
 	t.Helper()
-	a, err := r.Answer(t.Context(), s)
+	a, err := r.Query(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,10 +86,10 @@ func TestReprocessIsAsIfDimensionsHadAlwaysBeen(t *testing.T) {
 			rt.Fatalf("filled again: %+v", again)
 		}
 		kathmandu := time.FixedZone("NPT", 5*3600+45*60)
-		for _, s := range []metrics.Series{
+		for _, s := range []series.Query{
 			{GroupBy: last},
-			{GroupBy: last[:1], Interval: metrics.Hourly, Zone: kathmandu, Fill: true},
-			{Where: map[string][]string{last[0]: {"T1", "np"}}, Total: true, Interval: metrics.Weekly},
+			{GroupBy: last[:1], Interval: series.Hour, Zone: kathmandu, Fill: true},
+			{Where: map[string][]string{last[0]: {"T1", "np"}}, Total: true, Interval: series.Week},
 		} {
 			want, _ := always.groups(t, s)
 			got, unattributed := now.groups(t, s)
@@ -104,12 +105,12 @@ func TestWhatIsNotBrokenDownIsSaid(t *testing.T) {
 	dimensional(st).complete(t, header+"C1,T1,a,2025-11-08T09:00:00Z\nC2,T2,a,2025-11-08T09:00:00Z\n")
 	dimensional(st, "test_id").complete(t, header+"C1,T1,a,2025-11-08T10:00:00Z\n")
 	r := dimensional(st, "test_id")
-	got, unattributed := r.groups(t, metrics.Series{GroupBy: []string{"test_id"}})
+	got, unattributed := r.groups(t, series.Query{GroupBy: []string{"test_id"}})
 	want := []string{`2025-11-08T00:00:00Z a ["T1"] 1`, `2025-11-08T00:00:00Z a ["__unknown__"] 2`}
 	if d := cmp.Diff(want, got); d != "" || unattributed != 2 {
 		t.Errorf("unattributed %d: %s", unattributed, d)
 	}
-	got, unattributed = r.groups(t, metrics.Series{Where: map[string][]string{"test_id": {"T1"}}})
+	got, unattributed = r.groups(t, series.Query{Where: map[string][]string{"test_id": {"T1"}}})
 	if d := cmp.Diff([]string{`2025-11-08T00:00:00Z a [] 1`}, got); d != "" || unattributed != 2 {
 		t.Errorf("filtered: unattributed %d: %s", unattributed, d)
 	}
@@ -142,7 +143,7 @@ func TestFillingIsNoErrorAndSealedBatchesStay(t *testing.T) {
 	if text := log.String(); strings.Contains(text, "ERROR") || !strings.Contains(text, "filled=1 unfilled=1") {
 		t.Errorf("the log says %s", text)
 	}
-	got, unattributed := (&rig{Service: s}).groups(t, metrics.Series{GroupBy: []string{"test_id"}})
+	got, unattributed := (&rig{Service: s}).groups(t, series.Query{GroupBy: []string{"test_id"}})
 	want := []string{`2025-11-08T00:00:00Z a ["T2"] 1`, `2025-11-08T00:00:00Z a ["__unknown__"] 1`}
 	if d := cmp.Diff(want, got); d != "" || unattributed != 1 {
 		t.Errorf("unattributed %d: %s", unattributed, d)
@@ -187,15 +188,15 @@ func TestDimensionsAreChecked(t *testing.T) {
 	}
 	r := dimensional(memstore.New(), "test_id", "place", "device")
 	var unknown *eventmetrics.UnknownDimensionError
-	_, err := r.Series(t.Context(), metrics.Series{GroupBy: []string{"test_id", "tset_id"}})
+	_, err := r.Query(t.Context(), series.Query{GroupBy: []string{"test_id", "tset_id"}})
 	if !errors.As(err, &unknown) || err.Error() != `eventmetrics: unknown dimension "tset_id"; there are test_id, place, device` {
 		t.Errorf("Series by an unknown dimension: %v", err)
 	}
-	_, err = r.Answer(t.Context(), metrics.Series{Where: map[string][]string{"day": nil}})
+	_, err = r.Query(t.Context(), series.Query{Where: map[string][]string{"day": nil}})
 	if !errors.As(err, &unknown) || unknown.Name != "day" {
-		t.Errorf("Answer where an unknown dimension: %v", err)
+		t.Errorf("Query where an unknown dimension: %v", err)
 	}
-	if _, err := r.Series(t.Context(), metrics.Series{GroupBy: []string{"test_id"}, Uniques: true}); !errors.Is(err, metrics.ErrNoGroupUniques) {
+	if _, err := r.Query(t.Context(), series.Query{GroupBy: []string{"test_id"}, Uniques: true}); !errors.Is(err, series.ErrNoGroupUniques) {
 		t.Errorf("uniques by a dimension: %v", err)
 	}
 }

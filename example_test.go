@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/metrics/series"
 	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/memstore"
@@ -43,8 +44,8 @@ func Example() {
 	fmt.Println(batch.Status, err)
 
 	kathmandu := time.FixedZone("Asia/Kathmandu", 5*3600+45*60)
-	buckets, err := service.Series(ctx, metrics.Series{Zone: kathmandu})
-	for _, b := range buckets {
+	result, err := service.Query(ctx, series.Query{Zone: kathmandu})
+	for _, b := range result.Buckets {
 		fmt.Println(b.Start.Format(time.RFC3339), b.Type, b.Count)
 	}
 	fmt.Println(err)
@@ -59,7 +60,7 @@ func Example() {
 	// <nil>
 }
 
-func ExampleService_Answer() {
+func ExampleService_Query_dimensions() {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	service := eventmetrics.New(memstore.New(), memqueue.New(nil), &eventmetrics.Options{
@@ -82,15 +83,15 @@ func ExampleService_Answer() {
 		fmt.Println(err)
 		return
 	}
-	answer, err := service.Answer(ctx, metrics.Series{
+	result, err := service.Query(ctx, series.Query{
 		GroupBy: []string{"test_id"},
 		Where:   map[string][]string{"country": {"np"}},
 	})
-	for _, b := range answer.Buckets {
+	for _, b := range result.Buckets {
 		fmt.Println(b.Start.Format(time.DateOnly), b.Type, b.Group, b.Count)
 	}
-	fmt.Println(answer.Unattributed, "unattributed", err)
-	_, err = service.Answer(ctx, metrics.Series{GroupBy: []string{"tset_id"}})
+	fmt.Println(result.Unattributed, "unattributed", err)
+	_, err = service.Query(ctx, series.Query{GroupBy: []string{"tset_id"}})
 	fmt.Println(err)
 	stop()
 	fmt.Println(<-done)
@@ -233,7 +234,7 @@ func ExampleService_Audit() {
 	// <nil>
 }
 
-func ExampleService_Answer_asOf() {
+func ExampleService_Query_asOf() {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	service := eventmetrics.New(memstore.New(), memqueue.New(nil), nil)
@@ -250,8 +251,8 @@ func ExampleService_Answer_asOf() {
 	_, _ = service.Wait(ctx, receipt.Batch.ID)
 	day, _ := metrics.ParseDay("2025-11-08")
 	for _, asOf := range []time.Time{{}, early} {
-		answer, err := service.Answer(ctx, metrics.Series{From: day, To: day, AsOf: asOf})
-		fmt.Println(len(answer.Buckets), answer.Finality, err)
+		result, err := service.Query(ctx, series.Query{From: day, To: day, AsOf: asOf})
+		fmt.Println(len(result.Buckets), result.Finality, err)
 	}
 	stop()
 	fmt.Println(<-done)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/metrics/series"
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
@@ -26,15 +27,15 @@ type standing struct {
 }
 
 // standing is to be found out before the buckets are read.
-func (s *Service) standing(ctx context.Context, series *metrics.Series) (*standing, error) {
+func (s *Service) standing(ctx context.Context, query *series.Query) (*standing, error) {
 	now := s.now()
 	st := &standing{now: now}
 	gone := false
-	if !series.AsOf.IsZero() {
-		st.now, gone = series.AsOf, now.Sub(series.AsOf) >= asOfSettles
+	if !query.AsOf.IsZero() {
+		st.now, gone = query.AsOf, now.Sub(query.AsOf) >= asOfSettles
 	}
-	st.over = gone || series.IsOver(st.now)
-	if !st.over && !series.Finality {
+	st.over = gone || query.IsOver(st.now)
+	if !st.over && !query.Finality {
 		return st, nil
 	}
 	var err error
@@ -45,20 +46,20 @@ func (s *Service) standing(ctx context.Context, series *metrics.Series) (*standi
 		return st, err
 	}
 	st.retainer, _ = store.As[store.Retainer](s.store)
-	return st, st.look(ctx, series)
+	return st, st.look(ctx, query)
 }
 
 // look notes the days of a series in which something is not sealed.
-func (st *standing) look(ctx context.Context, series *metrics.Series) error {
+func (st *standing) look(ctx context.Context, query *series.Query) error {
 	if st.retainer == nil {
 		return nil
 	}
-	asked := []metrics.Series{*series}
-	if series.Compare != "" {
-		asked = append(asked, series.Previous())
+	asked := []series.Query{*query}
+	if query.Compare != "" {
+		asked = append(asked, query.Previous())
 	}
 	for i := range asked {
-		q := asked[i].Query()
+		q := asked[i].Filter()
 		days, err := st.retainer.UnpurgedDays(ctx, q.From, q.To)
 		if err != nil {
 			return err
@@ -71,11 +72,11 @@ func (st *standing) look(ctx context.Context, series *metrics.Series) error {
 
 // lookAgain looks for what was recorded or deleted while the buckets were
 // read, where that makes a difference.
-func (st *standing) lookAgain(ctx context.Context, series *metrics.Series) error {
-	if !series.Finality && len(st.unsealed) > 0 {
+func (st *standing) lookAgain(ctx context.Context, query *series.Query) error {
+	if !query.Finality && len(st.unsealed) > 0 {
 		return nil
 	}
-	return st.look(ctx, series)
+	return st.look(ctx, query)
 }
 
 // sealed returns what reports whether all is sealed in some days.
@@ -90,17 +91,17 @@ func (st *standing) sealed() func(first, last metrics.Day) bool {
 }
 
 // of returns the finality of a whole answer.
-func (st *standing) of(buckets []metrics.Bucket) metrics.Finality {
-	counts := func(b metrics.Bucket) bool { return b.Count+b.Previous > 0 }
+func (st *standing) of(buckets []series.Bucket) series.Finality {
+	counts := func(b series.Bucket) bool { return b.Count+b.Previous > 0 }
 	switch {
 	case !st.over:
-		return metrics.Open
+		return series.Open
 	case st.pending:
-		return metrics.Pending
+		return series.Pending
 	case st.retainer != nil && len(st.unsealed) == 0 && slices.ContainsFunc(buckets, counts):
-		return metrics.Sealed
+		return series.Sealed
 	}
-	return metrics.Settled
+	return series.Settled
 }
 
 // pending reports whether there is a batch that does not count yet and has not

@@ -39,12 +39,13 @@ func ofOpenTelemetryAPI(pkg string) bool {
 
 func TestInterfacePackagesCompileTheStandardLibraryAndTheRootOpenTelemetry(t *testing.T) {
 	for pkg, siblings := range map[string][]string{
-		"/metrics":   nil,
-		"/ingest":    {"/metrics"},
-		"/store":     {"/metrics"},
-		"/queue":     nil,
-		"/ratelimit": nil,
-		"":           {"/ingest", "/metrics", "/queue", "/store"},
+		"/metrics":        nil,
+		"/metrics/series": {"/metrics"},
+		"/ingest":         {"/metrics"},
+		"/store":          {"/metrics"},
+		"/queue":          nil,
+		"/ratelimit":      nil,
+		"":                {"/ingest", "/metrics", "/metrics/series", "/queue", "/store"},
 
 		"/store/storetest":         {"/metrics", "/store"},
 		"/queue/queuetest":         {"/queue"},

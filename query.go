@@ -7,75 +7,56 @@ import (
 	"iter"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/metrics/series"
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// Series answers a time series from the ledger: buckets ascending by start,
-// then event type, then group. A series that compares reads its two ranges one
-// after the other. Errors: metrics.ErrNoUniques, metrics.ErrNoGroupUniques,
-// metrics.ErrBadRange, metrics.ErrNoPrevious, metrics.ErrTooManyBuckets,
-// *UnknownDimensionError, ErrFuture.
-func (s *Service) Series(ctx context.Context, series metrics.Series) ([]metrics.Bucket, error) {
-	a, err := s.Answer(ctx, series)
-	return a.Buckets, err
-}
-
-// Answer is a series with what can be said of it as a whole.
-type Answer struct {
-	metrics.Answer
-
-	// Finality says whether the answer can be expected to stay as it is: it is
-	// open unless the range has a last day and is over, and settled where each
-	// bucket is, those of the earlier range of a comparison too. With AsOf it is
-	// settled from a minute behind that moment on, when clocks and what was
-	// under way make no difference any more. It is sealed if nothing but sealed
-	// batches has a share in the days of the range.
-	Finality metrics.Finality
-}
-
-// Answer does what Series does, says how final the answer is, and what could
-// not be attributed to dimensions. Errors: those of Series.
-func (s *Service) Answer(ctx context.Context, series metrics.Series) (Answer, error) {
-	if err := series.Validate(); err != nil {
-		return Answer{}, err
+// Query computes a time series from the ledger. A query that compares reads its
+// two ranges one after the other. Errors: series.ErrNoUniques,
+// series.ErrNoGroupUniques, series.ErrBadRange, series.ErrNoPrevious,
+// series.ErrTooManyBuckets, *UnknownDimensionError, ErrFuture.
+func (s *Service) Query(ctx context.Context, q series.Query) (series.Result, error) {
+	if err := q.Validate(); err != nil {
+		return series.Result{}, err
 	}
-	if err := s.checkDimensions(&series); err != nil {
-		return Answer{}, err
+	if err := s.checkDimensions(&q); err != nil {
+		return series.Result{}, err
 	}
-	if series.AsOf.UnixMilli() > s.now().UnixMilli() {
-		return Answer{}, ErrFuture
+	if q.AsOf.UnixMilli() > s.now().UnixMilli() {
+		return series.Result{}, ErrFuture
 	}
 	ctx, done := s.observeQuery(ctx, "series")
-	a, err := s.answer(ctx, &series)
+	r, err := s.query(ctx, &q)
 	fault := err
-	if errors.Is(err, metrics.ErrTooManyBuckets) {
+	if errors.Is(err, series.ErrTooManyBuckets) {
 		fault = nil
 	}
 	done(fault)
-	return a, err
+	return r, err
 }
 
-func (s *Service) answer(ctx context.Context, series *metrics.Series) (Answer, error) {
-	st, err := s.standing(ctx, series)
+func (s *Service) query(ctx context.Context, q *series.Query) (series.Result, error) {
+	st, err := s.standing(ctx, q)
 	if err != nil {
-		return Answer{}, err
+		return series.Result{}, err
 	}
 	var before iter.Seq2[metrics.DayCount, error]
-	if series.Compare != "" {
-		previous := series.Previous()
-		before = s.store.DayCounts(ctx, previous.Query())
+	if q.Compare != "" {
+		previous := q.Previous()
+		before = s.store.DayCounts(ctx, previous.Filter())
 	}
-	a, err := series.Answer(s.store.DayCounts(ctx, series.Query()), before)
+	r, err := q.Answer(s.store.DayCounts(ctx, q.Filter()), before)
 	if err != nil {
-		return Answer{}, err
+		return series.Result{}, err
 	}
-	if err := st.lookAgain(ctx, series); err != nil {
-		return Answer{}, err
+	if err := st.lookAgain(ctx, q); err != nil {
+		return series.Result{}, err
 	}
-	if series.Finality {
-		series.SetFinality(a.Buckets, st.now, st.pending, st.sealed())
+	if q.Finality {
+		q.SetFinality(r.Buckets, st.now, st.pending, st.sealed())
 	}
-	return Answer{a, st.of(a.Buckets)}, nil
+	r.Finality = st.of(r.Buckets)
+	return r, nil
 }
 
 // Explain returns the batches that make up the count of one UTC day and event

@@ -9,6 +9,7 @@ import (
 
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/metrics/series"
 	"github.com/eventmetrics/eventmetrics/queue"
 	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -124,9 +125,9 @@ func (r *rig) counts(t *testing.T) []string {
 }
 
 func (r *rig) lines(ctx context.Context) ([]string, error) {
-	buckets, err := r.Series(ctx, metrics.Series{})
+	result, err := r.Query(ctx, series.Query{})
 	var lines []string
-	for _, b := range buckets {
+	for _, b := range result.Buckets {
 		lines = append(lines, fmt.Sprintf("%s %s %d", b.Start.Format(time.DateOnly), b.Type, b.Count))
 	}
 	return lines, err

@@ -189,15 +189,15 @@ func (w *watched) numbers(t *testing.T) map[string]int64 {
 			switch data := m.Data.(type) {
 			case metricdata.Sum[int64]:
 				for _, p := range data.DataPoints {
-					found[series(m.Name, p.Attributes)] = p.Value
+					found[measuredName(m.Name, p.Attributes)] = p.Value
 				}
 			case metricdata.Gauge[int64]:
 				for _, p := range data.DataPoints {
-					found[series(m.Name, p.Attributes)] = p.Value
+					found[measuredName(m.Name, p.Attributes)] = p.Value
 				}
 			case metricdata.Histogram[float64]:
 				for _, p := range data.DataPoints {
-					found[series(m.Name, p.Attributes)] = int64(p.Count)
+					found[measuredName(m.Name, p.Attributes)] = int64(p.Count)
 				}
 			default:
 				t.Errorf("%s is a %T", m.Name, data)
@@ -207,7 +207,7 @@ func (w *watched) numbers(t *testing.T) map[string]int64 {
 	return found
 }
 
-func series(name string, attrs attribute.Set) string {
+func measuredName(name string, attrs attribute.Set) string {
 	words := []string{strings.TrimPrefix(name, "eventmetrics.")}
 	for _, a := range attrs.ToSlice() {
 		words = append(words, fmt.Sprintf("%s=%s", a.Key, a.Value.AsString()))

@@ -10,6 +10,7 @@ import (
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/metrics/series"
 	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
@@ -106,7 +107,7 @@ func ExampleOptions_schemas() {
 	// long_page 1
 }
 
-func ExampleService_Series() {
+func ExampleService_Query() {
 	ctx := context.Background()
 	service := eventmetrics.New(memstore.New(), memqueue.New(nil), nil)
 	receipt, err := service.Upload(ctx, eventmetrics.File{Body: strings.NewReader(exampleFile)})
@@ -121,10 +122,10 @@ func ExampleService_Series() {
 	_ = service.Process(ctx, receipt.Batch.ID)
 	_, _ = service.Wait(ctx, receipt.Batch.ID)
 	day, _ := metrics.ParseDay("2025-11-08")
-	buckets, err := service.Series(ctx, metrics.Series{
-		From: day, To: day, Uniques: true, Compare: metrics.PreviousPeriod, Finality: true,
+	result, err := service.Query(ctx, series.Query{
+		From: day, To: day, Uniques: true, Compare: series.PreviousPeriod, Finality: true,
 	})
-	for _, b := range buckets {
+	for _, b := range result.Buckets {
 		fmt.Println(b.Type, b.Count, "of", b.Uniques(), "candidates, before:", b.Previous, b.Finality)
 	}
 	stop()

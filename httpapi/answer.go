@@ -6,13 +6,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/metrics/series"
 )
 
 // answer is a series with what an answer to GET /metrics shows of it.
 type answer struct {
-	metrics.Series
+	series.Query
 	// top is the number of event types to show, or of groups if there are any,
 	// 0 for all; other adds up the rest of the types.
 	top   int
@@ -20,8 +20,8 @@ type answer struct {
 	// columns is the width of a text.
 	columns int
 
-	said    eventmetrics.Answer
-	buckets []metrics.Bucket // to show
+	said    series.Result
+	buckets []series.Bucket // to show
 	// total and previous are the events of the two ranges, of the types that
 	// top leaves out too.
 	total, previous int64
@@ -29,13 +29,13 @@ type answer struct {
 }
 
 // take keeps what is to be shown.
-func (a *answer) take(buckets []metrics.Bucket) {
+func (a *answer) take(buckets []series.Bucket) {
 	for i := range buckets {
 		a.total += buckets[i].Count
 		a.previous += buckets[i].Previous
 	}
 	if a.top > 0 && !a.grouped() {
-		buckets = metrics.Top(buckets, a.top, a.other)
+		buckets = series.Top(buckets, a.top, a.other)
 	}
 	a.buckets, a.numbers = buckets, numbers(a)
 }
@@ -50,20 +50,20 @@ func (a *answer) sliced() bool { return a.grouped() || len(a.Where) > 0 }
 // number is a number of each bucket.
 type number struct {
 	name string
-	of   func(*metrics.Bucket) int64
+	of   func(*series.Bucket) int64
 }
 
 // numbers are those that an answer has.
 func numbers(a *answer) []number {
-	all := []number{{"count", func(b *metrics.Bucket) int64 { return b.Count }}}
+	all := []number{{"count", func(b *series.Bucket) int64 { return b.Count }}}
 	if a.Uniques {
-		all = append(all, number{"uniques", (*metrics.Bucket).Uniques})
+		all = append(all, number{"uniques", (*series.Bucket).Uniques})
 	}
 	if a.compares() {
-		all = append(all, number{"previous_count", func(b *metrics.Bucket) int64 { return b.Previous }})
+		all = append(all, number{"previous_count", func(b *series.Bucket) int64 { return b.Previous }})
 	}
 	if a.compares() && a.Uniques {
-		all = append(all, number{"previous_uniques", (*metrics.Bucket).PreviousUniques})
+		all = append(all, number{"previous_uniques", (*series.Bucket).PreviousUniques})
 	}
 	return all
 }
@@ -72,7 +72,7 @@ func numbers(a *answer) []number {
 func parseAnswer(query url.Values) (*answer, error) {
 	a := &answer{}
 	var err error
-	if a.Series, err = parseSeries(query); err != nil {
+	if a.Query, err = parseSeries(query); err != nil {
 		return nil, err
 	}
 	if a.top, err = parseNumber(query, "top", 1, 1000); err != nil {
@@ -96,13 +96,13 @@ func parseAnswer(query url.Values) (*answer, error) {
 	return a, nil
 }
 
-func parseSeries(query url.Values) (metrics.Series, error) {
-	s := metrics.Series{Types: query["event_type"]}
+func parseSeries(query url.Values) (series.Query, error) {
+	s := series.Query{Types: query["event_type"]}
 	var err error
 	if s.From, s.To, err = parseRange(query); err != nil {
 		return s, err
 	}
-	if s.Interval, err = metrics.ParseInterval(query.Get("interval")); err != nil {
+	if s.Interval, err = series.ParseInterval(query.Get("interval")); err != nil {
 		return s, badRequest("interval: want hour, day, week, month or all")
 	}
 	if s.Zone, err = parseZone(query, "tz"); err != nil {
@@ -117,7 +117,7 @@ func parseSeries(query url.Values) (metrics.Series, error) {
 	if s.Total, err = parseChoice(query, "group", "none"); err != nil {
 		return s, err
 	}
-	if s.Compare, err = metrics.ParseComparison(query.Get("compare")); err != nil {
+	if s.Compare, err = series.ParseComparison(query.Get("compare")); err != nil {
 		return s, badRequest("compare: want previous_period or previous_year")
 	}
 	if s.Finality, err = parseBool(query, "finality"); err != nil {

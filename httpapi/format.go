@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/ingest"
-	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/metrics/series"
 )
 
 // format is a way to write a series. The encoders append by hand: a year of
@@ -59,7 +59,7 @@ func negotiate(r *http.Request) (format, error) {
 // dateText names a bucket: the date of its first day, or for an hour its first
 // moment with the offset, which tells the two hours of a clock set back apart.
 func dateText(a *answer, start time.Time) string {
-	if a.Interval == metrics.Hourly {
+	if a.Interval == series.Hour {
 		return start.Format(time.RFC3339)
 	}
 	return start.Format(time.DateOnly)
@@ -84,7 +84,7 @@ func encodeJSON(a *answer) []byte {
 		head = strconv.AppendInt(append(head, `,"unattributed_count":`...), a.said.Unattributed, 10)
 	}
 	if a.grouped() {
-		head = strconv.AppendInt(append(head, `,"folded_group_count":`...), int64(a.said.Folded), 10)
+		head = strconv.AppendInt(append(head, `,"folded_group_count":`...), int64(a.said.Collapsed), 10)
 	}
 	if !a.AsOf.IsZero() {
 		head = append(head, `,"as_of":"`+timeText(a.AsOf)+`"`...)
@@ -103,8 +103,8 @@ func encodeJSON(a *answer) []byte {
 }
 
 // byStart returns the buckets of each start.
-func byStart(buckets []metrics.Bucket) iter.Seq[[]metrics.Bucket] {
-	return func(yield func([]metrics.Bucket) bool) {
+func byStart(buckets []series.Bucket) iter.Seq[[]series.Bucket] {
+	return func(yield func([]series.Bucket) bool) {
 		for i := 0; i < len(buckets); {
 			n := 1
 			for i+n < len(buckets) && buckets[i+n].Start.Equal(buckets[i].Start) {
@@ -118,7 +118,7 @@ func byStart(buckets []metrics.Bucket) iter.Seq[[]metrics.Bucket] {
 	}
 }
 
-func appendGroup(b []byte, a *answer, group []metrics.Bucket) []byte {
+func appendGroup(b []byte, a *answer, group []series.Bucket) []byte {
 	b = append(append(append(b, `{"date":"`...), dateText(a, group[0].Start)...), '"')
 	b = appendFinality(b, a, &group[0])
 	if a.Total && !a.grouped() {
@@ -137,7 +137,7 @@ func appendGroup(b []byte, a *answer, group []metrics.Bucket) []byte {
 
 // appendNames writes the event type and the values of dimensions, of those that
 // the answer has, with a comma behind each.
-func appendNames(b []byte, a *answer, bucket *metrics.Bucket) []byte {
+func appendNames(b []byte, a *answer, bucket *series.Bucket) []byte {
 	if !a.Total {
 		b = append(appendString(append(b, `"event_type":`...), bucket.Type), ',')
 	}
@@ -148,14 +148,14 @@ func appendNames(b []byte, a *answer, bucket *metrics.Bucket) []byte {
 	return b
 }
 
-func appendFinality(b []byte, a *answer, bucket *metrics.Bucket) []byte {
+func appendFinality(b []byte, a *answer, bucket *series.Bucket) []byte {
 	if !a.Finality {
 		return b
 	}
 	return append(append(append(b, `,"finality":"`...), bucket.Finality...), '"')
 }
 
-func appendNumbers(b []byte, a *answer, bucket *metrics.Bucket) []byte {
+func appendNumbers(b []byte, a *answer, bucket *series.Bucket) []byte {
 	for i, n := range a.numbers {
 		if i > 0 {
 			b = append(b, ',')

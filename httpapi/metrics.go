@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/metrics/series"
 )
 
 // anyWhere stands for the parameters where.NAME of each dimension NAME.
@@ -56,7 +57,7 @@ func (h *Handler) series(ctx context.Context, a *answer, format format) (_ []byt
 		return nil, ctx.Err()
 	}
 	a.Fill = a.Fill || format.fill
-	if a.said, err = h.svc.Answer(ctx, a.Series); err != nil || len(a.said.Buckets) == 0 {
+	if a.said, err = h.svc.Query(ctx, a.Query); err != nil || len(a.said.Buckets) == 0 {
 		return nil, err
 	}
 	a.take(a.said.Buckets)
@@ -68,11 +69,11 @@ func (h *Handler) series(ctx context.Context, a *answer, format format) (_ []byt
 // what is settled is kept for as long as somebody turns pages, and what is
 // sealed, which is changed by hand if at all, for a day. Who has just changed
 // something asks with no-cache, as the dashboard does.
-func cacheControl(f metrics.Finality) string {
+func cacheControl(f series.Finality) string {
 	switch f {
-	case metrics.Sealed:
+	case series.Sealed:
 		return "private, max-age=86400"
-	case metrics.Settled:
+	case series.Settled:
 		return "private, max-age=60"
 	}
 	return "private, no-cache"

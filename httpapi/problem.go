@@ -10,7 +10,7 @@ import (
 
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/ingest"
-	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/metrics/series"
 	"github.com/eventmetrics/eventmetrics/queue"
 	"github.com/eventmetrics/eventmetrics/store"
 )
@@ -171,22 +171,22 @@ func knownProblems() []knownProblem {
 		{eventmetrics.ErrUnsupported, problem{
 			status: http.StatusNotImplemented, code: CodeUnsupported, detail: "the store of this server cannot do that",
 		}},
-		{metrics.ErrNoUniques, problem{
+		{series.ErrNoUniques, problem{
 			status: http.StatusBadRequest, code: CodeBadRequest, detail: "uniques needs an interval of day, week or month, and UTC",
 		}},
-		{metrics.ErrNoGroupUniques, problem{
+		{series.ErrNoGroupUniques, problem{
 			status: http.StatusUnprocessableEntity, code: CodeNoGroupUniques,
 			detail: "uniques: distinct candidates are not known by dimension; leave out uniques, or group_by and where",
 		}},
-		{metrics.ErrBadRange, problem{status: http.StatusBadRequest, code: CodeBadRequest, detail: "from is after to"}},
+		{series.ErrBadRange, problem{status: http.StatusBadRequest, code: CodeBadRequest, detail: "from is after to"}},
 		{eventmetrics.ErrFuture, problem{
 			status: http.StatusUnprocessableEntity, code: CodeAsOfInFuture,
 			detail: "as_of: is in the future; nobody knows yet what will be recorded until then",
 		}},
-		{metrics.ErrNoPrevious, problem{
+		{series.ErrNoPrevious, problem{
 			status: http.StatusBadRequest, code: CodeBadRequest, detail: "compare: needs date, or from and to, and an earlier range after the year 0",
 		}},
-		{metrics.ErrTooManyBuckets, problem{
+		{series.ErrTooManyBuckets, problem{
 			status: http.StatusBadRequest, code: CodeBadRequest, detail: "the answer is too long; ask for a shorter range or a longer interval",
 		}},
 		{errStalled, problem{

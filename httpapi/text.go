@@ -7,6 +7,7 @@ import (
 
 	"github.com/eventmetrics/eventmetrics/internal/text/texttable"
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/metrics/series"
 )
 
 // defaultColumns is the width of a text of which none is asked for.
@@ -15,7 +16,7 @@ const defaultColumns = 80
 // encodeText draws a table with a row for each event type.
 func encodeText(a *answer) []byte {
 	t := texttable.Table{Uniques: a.Uniques, Compared: a.compares()}
-	var finalities []metrics.Finality
+	var finalities []series.Finality
 	for group := range byStart(a.buckets) {
 		t.Dates = append(t.Dates, dateText(a, group[0].Start))
 		finalities = append(finalities, group[0].Finality)
@@ -34,7 +35,7 @@ func encodeText(a *answer) []byte {
 	if n := a.said.Unattributed; n > 0 {
 		t.Notes = append(t.Notes, fmt.Sprintf("%d events not broken down", n))
 	}
-	if n := a.said.Folded; n > 0 {
+	if n := a.said.Collapsed; n > 0 {
 		t.Notes = append(t.Notes, fmt.Sprintf("%d groups in %s", n, metrics.Other))
 	}
 	return []byte(t.Text(cmp.Or(a.columns, defaultColumns)))
@@ -43,7 +44,7 @@ func encodeText(a *answer) []byte {
 // textRows collects the buckets of each type and group.
 func textRows(a *answer, points int) []texttable.Row {
 	var rows []texttable.Row
-	var sums []*metrics.Bucket // of all points
+	var sums []*series.Bucket // of all points
 	place := map[string]int{}
 	point := -1
 	for group := range byStart(a.buckets) {
@@ -56,7 +57,7 @@ func textRows(a *answer, points int) []texttable.Row {
 				at = len(rows)
 				place[name] = at
 				rows = append(rows, texttable.Row{Name: name, Counts: make([]int64, points)})
-				sums = append(sums, &metrics.Bucket{Subjects: &metrics.Sketch{}, PreviousSubjects: &metrics.Sketch{}})
+				sums = append(sums, &series.Bucket{Subjects: &metrics.Sketch{}, PreviousSubjects: &metrics.Sketch{}})
 			}
 			rows[at].Counts[point] = b.Count
 			sums[at].Merge(b)
@@ -70,7 +71,7 @@ func textRows(a *answer, points int) []texttable.Row {
 }
 
 // textName joins what a bucket is called.
-func textName(a *answer, b *metrics.Bucket) string {
+func textName(a *answer, b *series.Bucket) string {
 	var names []string
 	if !a.Total {
 		names = append(names, b.Type)
@@ -82,13 +83,13 @@ func textName(a *answer, b *metrics.Bucket) string {
 }
 
 // finalityNotes counts the points that are not settled.
-func finalityNotes(all []metrics.Finality) []string {
-	counts := map[metrics.Finality]int{}
+func finalityNotes(all []series.Finality) []string {
+	counts := map[series.Finality]int{}
 	for _, f := range all {
 		counts[f]++
 	}
 	var notes []string
-	for _, f := range []metrics.Finality{metrics.Open, metrics.Pending, metrics.Settled, metrics.Sealed} {
+	for _, f := range []series.Finality{series.Open, series.Pending, series.Settled, series.Sealed} {
 		if counts[f] > 0 {
 			notes = append(notes, fmt.Sprintf("%d %s", counts[f], f))
 		}

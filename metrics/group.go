@@ -8,6 +8,11 @@ import (
 // values counts are broken down.
 const MaxDimensions = 3
 
+// Other stands for the values of a dimension, or the event types, that a limit
+// leaves without an entry of their own. It is no value of its own: events that
+// really have it count as Other too.
+const Other = "__other__"
+
 // Unknown stands in an answer for the value of events that are not broken down
 // by the dimension that is asked for, because their batch was recorded before
 // it was one. Like [Other] it is no value of its own: events that really have

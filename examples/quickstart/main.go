@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/metrics/series"
 	"github.com/eventmetrics/eventmetrics/queue/riverqueue"
 	"github.com/eventmetrics/eventmetrics/store/sqlitestore"
 )
@@ -61,11 +61,11 @@ func run(ctx context.Context, dir string, out io.Writer) error {
 	if _, err := service.Wait(ctx, receipt.Batch.ID); err != nil {
 		return err
 	}
-	buckets, err := service.Series(ctx, metrics.Series{Uniques: true})
+	result, err := service.Query(ctx, series.Query{Uniques: true})
 	if err != nil {
 		return err
 	}
-	for _, b := range buckets {
+	for _, b := range result.Buckets {
 		fmt.Fprintln(out, b.Start.Format("2006-01-02"), b.Type, b.Count, b.Uniques())
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/internal/test/eventgen"
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/metrics/series"
 )
 
 // counts are events by day and type.
@@ -87,7 +88,7 @@ func (s *stack) check(t *testing.T, want counts) {
 	if d := cmp.Diff(want, s.measure(t)); d != "" {
 		t.Errorf("metrics differ from the recount (-want +got):\n%s", d)
 	}
-	a, err := s.Answer(t.Context(), metrics.Series{GroupBy: []string{"test_id"}})
+	a, err := s.Query(t.Context(), series.Query{GroupBy: []string{"test_id"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,12 +103,12 @@ func (s *stack) check(t *testing.T, want counts) {
 
 func (s *stack) measure(t *testing.T) counts {
 	t.Helper()
-	buckets, err := s.Series(t.Context(), metrics.Series{})
+	result, err := s.Query(t.Context(), series.Query{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := counts{}
-	for _, b := range buckets {
+	for _, b := range result.Buckets {
 		got[eventgen.Cell{Day: metrics.DayOf(b.Start), Type: b.Type}] = b.Count
 	}
 	return got

@@ -5,6 +5,7 @@ import (
 
 	"github.com/eventmetrics/eventmetrics/internal/test/eventgen"
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/metrics/series"
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
@@ -86,11 +87,11 @@ func (s *system) checkCounts(files accepted) {
 			want[cell] += n
 		}
 	}
-	buckets, err := s.audit.Series(s.t.Context(), metrics.Series{})
+	result, err := s.audit.Query(s.t.Context(), series.Query{})
 	if err != nil {
 		s.t.Error(err)
 	}
-	for _, b := range buckets {
+	for _, b := range result.Buckets {
 		got[eventgen.Cell{Day: metrics.DayOf(b.Start), Type: b.Type}] = b.Count
 	}
 	if d := cmp.Diff(want, got); d != "" {

@@ -1,32 +1,32 @@
-package metrics
+package series
 
 import (
 	"fmt"
 	"time"
 )
 
-// Interval is the width of a bucket of a [Series].
+// Interval is the width of a bucket of a [Query].
 type Interval string
 
 // The intervals. Weeks begin on Monday, as in ISO 8601. All is one bucket for
 // the whole range.
 const (
-	Hourly  Interval = "hour"
-	Daywise Interval = "day"
-	Weekly  Interval = "week"
-	Monthly Interval = "month"
-	All     Interval = "all"
+	Hour  Interval = "hour"
+	Day   Interval = "day"
+	Week  Interval = "week"
+	Month Interval = "month"
+	All   Interval = "all"
 )
 
 // ParseInterval reads hour, day, week, month or all; "" is day.
 func ParseInterval(s string) (Interval, error) {
 	switch i := Interval(s); i {
 	case "":
-		return Daywise, nil
-	case Hourly, Daywise, Weekly, Monthly, All:
+		return Day, nil
+	case Hour, Day, Week, Month, All:
 		return i, nil
 	}
-	return "", fmt.Errorf("metrics: parse interval %q: want hour, day, week, month or all", shorten(s))
+	return "", fmt.Errorf("series: parse interval %.40q: want hour, day, week, month or all", s)
 }
 
 // start returns the first instant of the bucket that t is in, on the calendar
@@ -35,15 +35,15 @@ func (i Interval) start(t time.Time, zone *time.Location) time.Time {
 	t = t.In(zone)
 	year, month, day := t.Date()
 	switch i {
-	case Hourly:
+	case Hour:
 		start := t.Add(-time.Duration(t.Minute())*time.Minute - time.Duration(t.Second())*time.Second)
 		if change, _ := t.ZoneBounds(); start.Before(change) { // clocks were changed within the hour
 			return change
 		}
 		return start
-	case Weekly:
+	case Week:
 		return midnight(year, month, day-(int(t.Weekday())+6)%7, zone)
-	case Monthly:
+	case Month:
 		return midnight(year, month, 1, zone)
 	}
 	return midnight(year, month, day, zone)
@@ -54,11 +54,11 @@ func (i Interval) start(t time.Time, zone *time.Location) time.Time {
 func (i Interval) next(start time.Time) time.Time {
 	year, month, day := start.Date()
 	switch i {
-	case Hourly:
+	case Hour:
 		return i.start(start.Add(time.Hour), start.Location())
-	case Weekly:
+	case Week:
 		return midnight(year, month, day+7, start.Location())
-	case Monthly:
+	case Month:
 		return midnight(year, month+1, 1, start.Location())
 	case All:
 		return midnight(year+10_000, month, day, start.Location())

@@ -1,18 +1,17 @@
-package metrics
+package series
 
 import (
 	"cmp"
 	"slices"
-)
 
-// Other is the Type of the buckets that [Top] sums.
-const Other = "__other__"
+	"github.com/eventmetrics/eventmetrics/metrics"
+)
 
 // Top keeps the buckets of the n event types with the greatest sums of Count,
 // of equal ones those whose names are first in byte order, and if other is set
 // adds up the rest by Start under the type Other. An event type that is
 // really called so is then always part of the rest, so that the name has one
-// meaning in an answer. Buckets must be as [Series.Buckets] returns them, not
+// meaning in an answer. Buckets must be as [Query.Buckets] returns them, not
 // totals; they are not changed, and neither are their sketches.
 func Top(buckets []Bucket, n int, other bool) []Bucket {
 	kept := greatest(buckets, n, other)
@@ -32,7 +31,7 @@ func Top(buckets []Bucket, n int, other bool) []Bucket {
 func greatest(buckets []Bucket, n int, other bool) map[string]bool {
 	sums := map[string]int64{}
 	for i := range buckets {
-		if !other || buckets[i].Type != Other {
+		if !other || buckets[i].Type != metrics.Other {
 			sums[buckets[i].Type] += buckets[i].Count
 		}
 	}
@@ -59,7 +58,7 @@ func appendTop(out, group []Bucket, kept map[string]bool, other bool) []Bucket {
 			out = append(out, *b)
 		case other && rest == nil:
 			rest = b.clone()
-			rest.Type = Other
+			rest.Type = metrics.Other
 		case other:
 			rest.Merge(b)
 		}
@@ -67,7 +66,7 @@ func appendTop(out, group []Bucket, kept map[string]bool, other bool) []Bucket {
 	if rest == nil {
 		return out
 	}
-	at, _ := slices.BinarySearchFunc(out[first:], Other, func(b Bucket, name string) int { return cmp.Compare(b.Type, name) })
+	at, _ := slices.BinarySearchFunc(out[first:], metrics.Other, func(b Bucket, name string) int { return cmp.Compare(b.Type, name) })
 	return slices.Insert(out, first+at, *rest)
 }
 

@@ -1,17 +1,19 @@
-package metrics
+package series
 
 import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
 // ErrNoPrevious means that there is no earlier range to compare with: the
 // range has no first or last day, or the earlier one would begin before the
 // year 1.
-var ErrNoPrevious = errors.New("metrics: comparing needs a range with a first and a last day")
+var ErrNoPrevious = errors.New("series: comparing needs a range with a first and a last day")
 
-// Comparison chooses the earlier range that a [Series] is compared with. Each
+// Comparison chooses the earlier range that a [Query] is compared with. Each
 // of its days stands beside one day of the series, on whose bucket it counts
 // as Previous; so a week, a month or all have beside them the days that stand
 // beside their own, and no event of the earlier range is lost or counted
@@ -34,12 +36,12 @@ func ParseComparison(s string) (Comparison, error) {
 	case "", PreviousPeriod, PreviousYear:
 		return c, nil
 	}
-	return "", fmt.Errorf("metrics: parse comparison %q: want previous_period or previous_year", shorten(s))
+	return "", fmt.Errorf("series: parse comparison %.40q: want previous_period or previous_year", s)
 }
 
 // Previous returns the series of the earlier range; of a series without
 // Compare, or which Validate refuses, it means nothing.
-func (s *Series) Previous() Series {
+func (s *Query) Previous() Query {
 	p := *s
 	p.Compare = ""
 	switch s.Compare {
@@ -58,11 +60,11 @@ func (s *Series) Previous() Series {
 	return p
 }
 
-func (s *Series) days() Day { return s.To - s.From + 1 }
+func (s *Query) days() metrics.Day { return s.To - s.From + 1 }
 
 // beside returns the day of the series that a day of the earlier range stands
 // beside.
-func (s *Series) beside(day Day) Day {
+func (s *Query) beside(day metrics.Day) metrics.Day {
 	if s.Compare == PreviousPeriod {
 		day += s.days()
 	} else {
@@ -73,27 +75,27 @@ func (s *Series) beside(day Day) Day {
 
 // timeBeside returns the moment of the series that a moment of the earlier
 // range stands beside.
-func (s *Series) timeBeside(t time.Time) time.Time {
+func (s *Query) timeBeside(t time.Time) time.Time {
 	clock := wallClock(t.In(s.zone()))
-	day := DayOf(clock)
+	day := metrics.DayOf(clock)
 	return firstShown(s.beside(day).Time().Add(clock.Sub(day.Time())), s.zone())
 }
 
 // addYear returns the same date n years later, the 28th for a 29 February that
 // is not there.
-func addYear(day Day, n int) Day {
+func addYear(day metrics.Day, n int) metrics.Day {
 	year, month, date := day.Time().Date()
 	t := time.Date(year+n, month, date, 0, 0, 0, 0, time.UTC)
 	if t.Month() != month {
 		t = t.AddDate(0, 0, -1)
 	}
-	return DayOf(t)
+	return metrics.DayOf(t)
 }
 
 // firstDay is 0001-01-01, before which dates have no form.
-const firstDay Day = -719162
+const firstDay metrics.Day = -719162
 
-func (s *Series) validateCompare() error {
+func (s *Query) validateCompare() error {
 	if s.Compare == "" {
 		return nil
 	}

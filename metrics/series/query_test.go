@@ -1,4 +1,4 @@
-package metrics_test
+package series_test
 
 import (
 	"cmp"
@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/metrics/series"
 )
 
 var zones = []string{
@@ -28,17 +29,17 @@ func zone(t interface{ Fatal(...any) }, name string) *time.Location {
 }
 
 // dateOf is the name of the bucket of an event, found without the package.
-func dateOf(t time.Time, interval metrics.Interval) string {
+func dateOf(t time.Time, interval series.Interval) string {
 	switch interval {
-	case metrics.Hourly:
+	case series.Hour:
 		return t.Format("2006-01-02T15 -0700")
-	case metrics.Weekly:
+	case series.Week:
 		year, month, day := t.Date()
 		back := map[time.Weekday]int{time.Monday: 0, time.Tuesday: 1, time.Wednesday: 2, time.Thursday: 3, time.Friday: 4, time.Saturday: 5, time.Sunday: 6}[t.Weekday()]
 		return time.Date(year, month, day-back, 12, 0, 0, 0, time.UTC).Format(time.DateOnly)
-	case metrics.Monthly:
+	case series.Month:
 		return t.Format("2006-01")
-	case metrics.All:
+	case series.All:
 		return "all"
 	}
 	return t.Format(time.DateOnly)
@@ -64,9 +65,9 @@ func TestBucketsEqualARecountInEveryZone(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := events().Draw(t, "events")
 		loc := zone(t, rapid.SampledFrom(zones).Draw(t, "zone"))
-		s := metrics.Series{
+		s := series.Query{
 			Zone:     loc,
-			Interval: rapid.SampledFrom([]metrics.Interval{metrics.Daywise, metrics.Weekly, metrics.Monthly, metrics.Hourly, metrics.All}).Draw(t, "interval"),
+			Interval: rapid.SampledFrom([]series.Interval{series.Day, series.Week, series.Month, series.Hour, series.All}).Draw(t, "interval"),
 			Total:    rapid.Bool().Draw(t, "total"),
 		}
 		if rapid.Bool().Draw(t, "ranged") {
@@ -90,7 +91,7 @@ func TestBucketsEqualARecountInEveryZone(t *testing.T) {
 			}
 			want[[2]string{dateOf(local, s.Interval), eventType}]++
 		}
-		buckets, err := s.Buckets(seq(aggregate(t, in...), s.Query()))
+		buckets, err := s.Buckets(seq(aggregate(t, in...), s.Filter()))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +100,7 @@ func TestBucketsEqualARecountInEveryZone(t *testing.T) {
 		}
 		got := map[[2]string]int64{}
 		for _, b := range buckets {
-			if s.Interval == metrics.All && b.Start.Format(time.DateOnly) != first {
+			if s.Interval == series.All && b.Start.Format(time.DateOnly) != first {
 				t.Fatalf("the bucket of all starts at %s, want %s", b.Start, first)
 			}
 			got[[2]string{dateOf(b.Start, s.Interval), b.Type}] += b.Count
@@ -114,9 +115,9 @@ func TestHoursSumToDays(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := aggregate(t, events().Draw(t, "events")...)
 		loc := zone(t, rapid.SampledFrom(zones).Draw(t, "zone"))
-		sum := func(interval metrics.Interval) map[string]int64 {
-			s := metrics.Series{Interval: interval, Zone: loc}
-			buckets, err := s.Buckets(seq(c, s.Query()))
+		sum := func(interval series.Interval) map[string]int64 {
+			s := series.Query{Interval: interval, Zone: loc}
+			buckets, err := s.Buckets(seq(c, s.Filter()))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -126,7 +127,7 @@ func TestHoursSumToDays(t *testing.T) {
 			}
 			return days
 		}
-		if d := gocmp.Diff(sum(metrics.Daywise), sum(metrics.Hourly)); d != "" {
+		if d := gocmp.Diff(sum(series.Day), sum(series.Hour)); d != "" {
 			t.Fatal(d)
 		}
 	})
@@ -164,8 +165,8 @@ func TestLengthOfUnusualDays(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			day, _ := metrics.ParseDay(tc.day)
 			c := quarterHours(t, (day - 2).String(), 5)
-			s := metrics.Series{Zone: zone(t, tc.zone), From: day, To: day}
-			buckets, err := s.Buckets(seq(c, s.Query()))
+			s := series.Query{Zone: zone(t, tc.zone), From: day, To: day}
+			buckets, err := s.Buckets(seq(c, s.Filter()))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -185,8 +186,8 @@ func TestLengthOfUnusualDays(t *testing.T) {
 
 func TestHoursOfTheDayThatIsTooLong(t *testing.T) {
 	day, _ := metrics.ParseDay("2025-11-02")
-	s := metrics.Series{Zone: zone(t, "America/New_York"), Interval: metrics.Hourly, From: day, To: day}
-	buckets, err := s.Buckets(seq(quarterHours(t, "2025-11-01", 3), s.Query()))
+	s := series.Query{Zone: zone(t, "America/New_York"), Interval: series.Hour, From: day, To: day}
+	buckets, err := s.Buckets(seq(quarterHours(t, "2025-11-01", 3), s.Filter()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,11 +215,11 @@ func TestFillAddsWhatIsMissing(t *testing.T) {
 		metrics.Event{Type: "b", Time: (day + 2).Time()},
 	)
 	for _, tc := range []struct {
-		name   string
-		series metrics.Series
-		want   []point
+		name  string
+		query series.Query
+		want  []point
 	}{
-		{"between the first and the last", metrics.Series{Fill: true}, []point{
+		{"between the first and the last", series.Query{Fill: true}, []point{
 			{"2025-11-08", "a", 1},
 			{"2025-11-08", "b", 0},
 			{"2025-11-09", "a", 0},
@@ -226,33 +227,33 @@ func TestFillAddsWhatIsMissing(t *testing.T) {
 			{"2025-11-10", "a", 0},
 			{"2025-11-10", "b", 1},
 		}},
-		{"in the range asked for", metrics.Series{Fill: true, Total: true, From: day - 1, To: day + 1}, []point{
+		{"in the range asked for", series.Query{Fill: true, Total: true, From: day - 1, To: day + 1}, []point{
 			{"2025-11-07", "", 0},
 			{"2025-11-08", "", 1},
 			{"2025-11-09", "", 0},
 		}},
-		{"for the types asked for", metrics.Series{Fill: true, Types: []string{"a", "c"}, From: day, To: day}, []point{
+		{"for the types asked for", series.Query{Fill: true, Types: []string{"a", "c"}, From: day, To: day}, []point{
 			{"2025-11-08", "a", 1},
 			{"2025-11-08", "c", 0},
 		}},
-		{"by week", metrics.Series{Fill: true, Total: true, Interval: metrics.Weekly, From: day, To: day + 9}, []point{
+		{"by week", series.Query{Fill: true, Total: true, Interval: series.Week, From: day, To: day + 9}, []point{
 			{"2025-11-03", "", 1},
 			{"2025-11-10", "", 1},
 			{"2025-11-17", "", 0},
 		}},
-		{"not around the first and the last", metrics.Series{Fill: true, Total: true, Zone: zone(t, "Asia/Kathmandu")}, []point{
+		{"not around the first and the last", series.Query{Fill: true, Total: true, Zone: zone(t, "Asia/Kathmandu")}, []point{
 			{"2025-11-08", "", 1},
 			{"2025-11-09", "", 0},
 			{"2025-11-10", "", 1},
 		}},
-		{"across a change of clocks", metrics.Series{Fill: true, Total: true, Zone: zone(t, "America/New_York"), From: day - 7, To: day - 5}, []point{
+		{"across a change of clocks", series.Query{Fill: true, Total: true, Zone: zone(t, "America/New_York"), From: day - 7, To: day - 5}, []point{
 			{"2025-11-01", "", 0},
 			{"2025-11-02", "", 0},
 			{"2025-11-03", "", 0},
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			buckets, err := tc.series.Buckets(seq(c, tc.series.Query()))
+			buckets, err := tc.query.Buckets(seq(c, tc.query.Filter()))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -270,7 +271,7 @@ func TestFillAddsWhatIsMissing(t *testing.T) {
 func TestUniquesMergeAcrossDaysAndTypes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := events().Draw(t, "events")
-		s := metrics.Series{Interval: rapid.SampledFrom([]metrics.Interval{metrics.Monthly, metrics.All}).Draw(t, "interval"), Uniques: true, Total: true}
+		s := series.Query{Interval: rapid.SampledFrom([]series.Interval{series.Month, series.All}).Draw(t, "interval"), Uniques: true, Total: true}
 		want := map[string]map[string]bool{}
 		for _, e := range in {
 			name := dateOf(e.Time, s.Interval)
@@ -279,7 +280,7 @@ func TestUniquesMergeAcrossDaysAndTypes(t *testing.T) {
 			}
 			want[name][e.Fields[0].Value] = true
 		}
-		buckets, err := s.Buckets(seq(aggregate(t, in...), s.Query()))
+		buckets, err := s.Buckets(seq(aggregate(t, in...), s.Filter()))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -297,34 +298,19 @@ func TestSeriesRefusesWhatItCannotAnswer(t *testing.T) {
 	day, _ := metrics.ParseDay("2025-11-08")
 	one := aggregate(t, metrics.Event{Type: "a", Time: day.Time()})
 	for _, tc := range []struct {
-		name   string
-		series metrics.Series
-		want   error
+		name  string
+		query series.Query
+		want  error
 	}{
-		{"uniques by hour", metrics.Series{Uniques: true, Interval: metrics.Hourly}, metrics.ErrNoUniques},
-		{"uniques in a zone", metrics.Series{Uniques: true, Zone: zone(t, "Asia/Kolkata")}, metrics.ErrNoUniques},
-		{"a range that ends first", metrics.Series{From: 3, To: 2}, metrics.ErrBadRange},
-		{"eight thousand years by the hour", metrics.Series{Fill: true, Interval: metrics.Hourly, From: 1, To: 2_900_000}, metrics.ErrTooManyBuckets},
+		{"uniques by hour", series.Query{Uniques: true, Interval: series.Hour}, series.ErrNoUniques},
+		{"uniques in a zone", series.Query{Uniques: true, Zone: zone(t, "Asia/Kolkata")}, series.ErrNoUniques},
+		{"a range that ends first", series.Query{From: 3, To: 2}, series.ErrBadRange},
+		{"eight thousand years by the hour", series.Query{Fill: true, Interval: series.Hour, From: 1, To: 2_900_000}, series.ErrTooManyBuckets},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if _, err := tc.series.Buckets(seq(one, tc.series.Query())); !errors.Is(err, tc.want) {
+			if _, err := tc.query.Buckets(seq(one, tc.query.Filter())); !errors.Is(err, tc.want) {
 				t.Errorf("got %v, want %v", err, tc.want)
 			}
 		})
 	}
-}
-
-func TestParseDayKnowsTheCalendar(t *testing.T) {
-	for _, bad := range []string{"", "2025-02-29", "2025-13-01", "08.11.2025", "2025-11-8", "2025-11-08T00:00:00Z"} {
-		if _, err := metrics.ParseDay(bad); err == nil {
-			t.Errorf("ParseDay(%q) succeeded", bad)
-		}
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		want := metrics.Day(rapid.IntRange(-700000, 2900000).Draw(t, "day"))
-		got, err := metrics.ParseDay(want.String())
-		if err != nil || got != want {
-			t.Fatalf("ParseDay(%q) = %v, %v", want, got, err)
-		}
-	})
 }

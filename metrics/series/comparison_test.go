@@ -1,4 +1,4 @@
-package metrics_test
+package series_test
 
 import (
 	"errors"
@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/metrics/series"
 )
 
 func parseDay(t interface{ Fatal(...any) }, s string) metrics.Day {
@@ -19,9 +20,9 @@ func parseDay(t interface{ Fatal(...any) }, s string) metrics.Day {
 	return day
 }
 
-func compared(t interface{ Fatal(...any) }, s *metrics.Series, c metrics.Contribution) []metrics.Bucket {
+func compared(t interface{ Fatal(...any) }, s *series.Query, c metrics.Contribution) []series.Bucket {
 	before := s.Previous()
-	a, err := s.Answer(seq(c, s.Query()), seq(c, before.Query()))
+	a, err := s.Answer(seq(c, s.Filter()), seq(c, before.Filter()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,21 +32,21 @@ func compared(t interface{ Fatal(...any) }, s *metrics.Series, c metrics.Contrib
 func TestPreviousRange(t *testing.T) {
 	for _, tc := range []struct {
 		name       string
-		compare    metrics.Comparison
+		compare    series.Comparison
 		from, to   string
 		first, end string
 	}{
-		{"the day before", metrics.PreviousPeriod, "2025-11-08", "2025-11-08", "2025-11-07", "2025-11-07"},
-		{"as many days before", metrics.PreviousPeriod, "2025-03-01", "2025-03-31", "2025-01-29", "2025-02-28"},
-		{"the year before", metrics.PreviousYear, "2025-11-01", "2025-11-30", "2024-11-01", "2024-11-30"},
-		{"up to 29 February", metrics.PreviousYear, "2024-02-01", "2024-02-29", "2023-02-01", "2023-02-28"},
-		{"from 29 February", metrics.PreviousYear, "2024-02-29", "2024-03-01", "2023-02-28", "2023-03-01"},
-		{"a year that had a 29 February", metrics.PreviousYear, "2025-02-01", "2025-02-28", "2024-02-01", "2024-02-28"},
-		{"longer than a year", metrics.PreviousYear, "2024-01-01", "2025-12-31", "2023-01-01", "2024-12-31"},
-		{"not without limits", metrics.PreviousPeriod, "1970-01-03", "1970-01-04", "1970-01-01", "1970-01-02"},
+		{"the day before", series.PreviousPeriod, "2025-11-08", "2025-11-08", "2025-11-07", "2025-11-07"},
+		{"as many days before", series.PreviousPeriod, "2025-03-01", "2025-03-31", "2025-01-29", "2025-02-28"},
+		{"the year before", series.PreviousYear, "2025-11-01", "2025-11-30", "2024-11-01", "2024-11-30"},
+		{"up to 29 February", series.PreviousYear, "2024-02-01", "2024-02-29", "2023-02-01", "2023-02-28"},
+		{"from 29 February", series.PreviousYear, "2024-02-29", "2024-03-01", "2023-02-28", "2023-03-01"},
+		{"a year that had a 29 February", series.PreviousYear, "2025-02-01", "2025-02-28", "2024-02-01", "2024-02-28"},
+		{"longer than a year", series.PreviousYear, "2024-01-01", "2025-12-31", "2023-01-01", "2024-12-31"},
+		{"not without limits", series.PreviousPeriod, "1970-01-03", "1970-01-04", "1970-01-01", "1970-01-02"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := metrics.Series{Compare: tc.compare, From: parseDay(t, tc.from), To: parseDay(t, tc.to)}
+			s := series.Query{Compare: tc.compare, From: parseDay(t, tc.from), To: parseDay(t, tc.to)}
 			before := s.Previous()
 			if before.From == 0 || before.To == 0 {
 				t.Fatal("the earlier range has no limit")
@@ -65,11 +66,11 @@ func TestPreviousRange(t *testing.T) {
 
 // besideOf finds the date that a date of the earlier range stands beside,
 // without the package.
-func besideOf(date string, s *metrics.Series) string {
+func besideOf(date string, s *series.Query) string {
 	t, _ := time.Parse(time.DateOnly, date)
 	from, to := s.From.Time(), s.To.Time()
 	switch {
-	case s.Compare == metrics.PreviousPeriod:
+	case s.Compare == series.PreviousPeriod:
 		t = t.Add(to.Sub(from) + 24*time.Hour)
 	case date[5:] == "02-29":
 		t = t.AddDate(1, 0, -1)
@@ -86,20 +87,20 @@ func besideOf(date string, s *metrics.Series) string {
 }
 
 // comparisons draws a range, and events in it and in the earlier one.
-func comparisons(t *rapid.T, intervals ...metrics.Interval) (metrics.Series, []metrics.Event) {
-	s := metrics.Series{
+func comparisons(t *rapid.T, intervals ...series.Interval) (series.Query, []metrics.Event) {
+	s := series.Query{
 		Zone:     zone(t, rapid.SampledFrom(zones).Draw(t, "zone")),
 		Interval: rapid.SampledFrom(intervals).Draw(t, "interval"),
 		Total:    rapid.Bool().Draw(t, "total"),
 		Fill:     rapid.Bool().Draw(t, "fill"),
-		Compare:  rapid.SampledFrom([]metrics.Comparison{metrics.PreviousPeriod, metrics.PreviousYear}).Draw(t, "compare"),
+		Compare:  rapid.SampledFrom([]series.Comparison{series.PreviousPeriod, series.PreviousYear}).Draw(t, "compare"),
 		From:     metrics.Day(rapid.IntRange(19700, 20200).Draw(t, "from")), // with 29 February 2024
 	}
 	s.To = s.From + metrics.Day(rapid.IntRange(0, 40).Draw(t, "days"))
 	before := s.Previous()
 	var in []metrics.Event
 	for range rapid.IntRange(0, 60).Draw(t, "events") {
-		part := rapid.SampledFrom([]metrics.Series{s, before}).Draw(t, "part")
+		part := rapid.SampledFrom([]series.Query{s, before}).Draw(t, "part")
 		day := rapid.IntRange(int(part.From)-1, int(part.To)+1).Draw(t, "day")
 		in = append(in, metrics.Event{
 			Type: rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "type"),
@@ -111,7 +112,7 @@ func comparisons(t *rapid.T, intervals ...metrics.Interval) (metrics.Series, []m
 
 func TestComparisonsEqualARecountInEveryZone(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s, in := comparisons(t, metrics.Daywise, metrics.Weekly, metrics.Monthly, metrics.All)
+		s, in := comparisons(t, series.Day, series.Week, series.Month, series.All)
 		before := s.Previous()
 		type both struct{ Now, Before int64 }
 		want, got := map[[2]string]both{}, map[[2]string]both{}
@@ -146,12 +147,12 @@ func TestComparisonsEqualARecountInEveryZone(t *testing.T) {
 
 func TestComparisonsLoseNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s, in := comparisons(t, metrics.Hourly, metrics.Daywise, metrics.Weekly, metrics.Monthly, metrics.All)
+		s, in := comparisons(t, series.Hour, series.Day, series.Week, series.Month, series.All)
 		c := aggregate(t, in...)
 		plain, before := s, s.Previous()
 		plain.Compare = ""
-		sum := func(s *metrics.Series) (n int64) {
-			buckets, err := s.Buckets(seq(c, s.Query()))
+		sum := func(s *series.Query) (n int64) {
+			buckets, err := s.Buckets(seq(c, s.Filter()))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -171,7 +172,7 @@ func TestComparisonsLoseNothing(t *testing.T) {
 			t.Fatal(d)
 		}
 		// The range decides what buckets there are, not what is beside it.
-		if filled, _ := plain.Buckets(seq(c, plain.Query())); s.Fill && len(filled) > 0 {
+		if filled, _ := plain.Buckets(seq(c, plain.Filter())); s.Fill && len(filled) > 0 {
 			for _, b := range filled {
 				delete(starts, b.Start)
 			}
@@ -196,76 +197,76 @@ func TestWhatStandsBesideABucket(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		name     string
-		series   metrics.Series
+		query    series.Query
 		from, to string
 		events   []string
 		want     []point
 	}{
 		{
 			"only in the earlier range",
-			metrics.Series{Compare: metrics.PreviousPeriod},
+			series.Query{Compare: series.PreviousPeriod},
 			"2025-11-08", "2025-11-09",
 			[]string{"2025-11-06T10:00:00Z"},
 			[]point{{"2025-11-08T00:00:00Z", 0, 1}},
 		},
 		{
 			"a week has what is beside its days",
-			metrics.Series{Compare: metrics.PreviousPeriod, Interval: metrics.Weekly},
+			series.Query{Compare: series.PreviousPeriod, Interval: series.Week},
 			"2025-11-05", "2025-11-14",
 			[]string{"2025-10-26T00:00:00Z", "2025-10-30T00:00:00Z", "2025-10-31T00:00:00Z", "2025-11-05T00:00:00Z"},
 			[]point{{"2025-11-03T00:00:00Z", 1, 2}, {"2025-11-10T00:00:00Z", 0, 1}},
 		},
 		{
 			"29 February is beside the 28th",
-			metrics.Series{Compare: metrics.PreviousYear},
+			series.Query{Compare: series.PreviousYear},
 			"2025-02-27", "2025-03-01",
 			[]string{"2024-02-28T00:00:00Z", "2024-02-29T00:00:00Z", "2024-03-01T00:00:00Z"},
 			[]point{{"2025-02-28T00:00:00Z", 0, 2}, {"2025-03-01T00:00:00Z", 0, 1}},
 		},
 		{
 			"a 29 February alone has the 28th",
-			metrics.Series{Compare: metrics.PreviousYear},
+			series.Query{Compare: series.PreviousYear},
 			"2024-02-29", "2024-02-29",
 			[]string{"2023-02-28T00:00:00Z"},
 			[]point{{"2024-02-29T00:00:00Z", 0, 1}},
 		},
 		{
 			"in a range with its 28th it has nothing",
-			metrics.Series{Compare: metrics.PreviousYear, Fill: true},
+			series.Query{Compare: series.PreviousYear, Fill: true},
 			"2024-02-28", "2024-02-29",
 			[]string{"2023-02-28T00:00:00Z"},
 			[]point{{"2024-02-28T00:00:00Z", 0, 1}, {"2024-02-29T00:00:00Z", 0, 0}},
 		},
 		{
 			"hours stand beside the same time",
-			metrics.Series{Compare: metrics.PreviousPeriod, Interval: metrics.Hourly, Zone: zone(t, "Europe/Berlin")},
+			series.Query{Compare: series.PreviousPeriod, Interval: series.Hour, Zone: zone(t, "Europe/Berlin")},
 			"2025-03-31", "2025-03-31",
 			[]string{"2025-03-30T00:30:00Z", "2025-03-30T01:30:00Z"}, // 01:30 and 03:30: the clock skips 2
 			[]point{{"2025-03-31T01:00:00+02:00", 0, 1}, {"2025-03-31T03:00:00+02:00", 0, 1}},
 		},
 		{
 			"an hour that the clock skips is beside the next",
-			metrics.Series{Compare: metrics.PreviousPeriod, Interval: metrics.Hourly, Zone: zone(t, "Europe/Berlin")},
+			series.Query{Compare: series.PreviousPeriod, Interval: series.Hour, Zone: zone(t, "Europe/Berlin")},
 			"2025-03-30", "2025-03-30",
 			[]string{"2025-03-29T01:30:00Z", "2025-03-29T02:30:00Z"}, // 02:30 and 03:30
 			[]point{{"2025-03-30T03:00:00+02:00", 0, 2}},
 		},
 		{
 			"an hour is beside the first of two",
-			metrics.Series{Compare: metrics.PreviousPeriod, Interval: metrics.Hourly, Zone: zone(t, "Europe/Berlin")},
+			series.Query{Compare: series.PreviousPeriod, Interval: series.Hour, Zone: zone(t, "Europe/Berlin")},
 			"2025-10-26", "2025-10-26",
 			[]string{"2025-10-25T00:30:00Z"},
 			[]point{{"2025-10-26T02:00:00+02:00", 0, 1}},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			tc.series.From, tc.series.To = parseDay(t, tc.from), parseDay(t, tc.to)
+			tc.query.From, tc.query.To = parseDay(t, tc.from), parseDay(t, tc.to)
 			var in []metrics.Event
 			for _, text := range tc.events {
 				in = append(in, at(text))
 			}
 			var got []point
-			for _, b := range compared(t, &tc.series, aggregate(t, in...)) {
+			for _, b := range compared(t, &tc.query, aggregate(t, in...)) {
 				got = append(got, point{b.Start.Format(time.RFC3339), b.Count, b.Previous})
 			}
 			if d := gocmp.Diff(tc.want, got); d != "" {
@@ -276,18 +277,18 @@ func TestWhatStandsBesideABucket(t *testing.T) {
 }
 
 func TestComparingNeedsARangeWithBothEnds(t *testing.T) {
-	for name, s := range map[string]metrics.Series{
+	for name, s := range map[string]series.Query{
 		"no range":                  {},
 		"no last day":               {From: 20000},
 		"no first day":              {To: 20000},
 		"a range as old as the era": {From: parseDay(t, "0001-01-01"), To: 20000},
 	} {
-		s.Compare = metrics.PreviousPeriod
-		if err := s.Validate(); !errors.Is(err, metrics.ErrNoPrevious) {
+		s.Compare = series.PreviousPeriod
+		if err := s.Validate(); !errors.Is(err, series.ErrNoPrevious) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := metrics.ParseComparison("last_year"); err == nil {
+	if _, err := series.ParseComparison("last_year"); err == nil {
 		t.Error("ParseComparison took another word")
 	}
 }
@@ -298,7 +299,7 @@ func TestComparisonsHaveUniquesOfBothRanges(t *testing.T) {
 		return metrics.Event{Type: "a", Time: day.Time(), Fields: []metrics.Field{{Name: "candidate_id", Value: who}}}
 	}
 	c := aggregate(t, event(day, "x"), event(day-1, "x"), event(day-1, "y"), event(day-1, "y"))
-	s := metrics.Series{From: day, To: day, Compare: metrics.PreviousPeriod, Uniques: true}
+	s := series.Query{From: day, To: day, Compare: series.PreviousPeriod, Uniques: true}
 	b := compared(t, &s, c)[0]
 	if d := gocmp.Diff([]int64{1, 1, 3, 2}, []int64{b.Count, b.Uniques(), b.Previous, b.PreviousUniques()}); d != "" {
 		t.Error(d)

@@ -1,6 +1,10 @@
-package metrics
+package series
 
-import "time"
+import (
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+)
 
 // Finality says whether the count of a bucket can be expected to stay as it
 // is. It is no promise: a late file, a deleted batch or one that is processed
@@ -27,7 +31,7 @@ const (
 // been found out before the buckets were read, or a batch could begin to count
 // between. Sealed reports whether every batch is sealed that has a share in
 // the UTC days from first to last; nil means that none is.
-func (s *Series) SetFinality(buckets []Bucket, now time.Time, pending bool, sealed func(first, last Day) bool) {
+func (s *Query) SetFinality(buckets []Bucket, now time.Time, pending bool, sealed func(first, last metrics.Day) bool) {
 	from, until := s.bounds()
 	over := Settled
 	if pending {
@@ -48,7 +52,7 @@ func (s *Series) SetFinality(buckets []Bucket, now time.Time, pending bool, seal
 		switch {
 		case now.Before(end):
 			f = Open
-		case f == Settled && sealed != nil && hasEvents(group) && sealed(DayOf(start), DayOf(end.Add(-1))):
+		case f == Settled && sealed != nil && hasEvents(group) && sealed(metrics.DayOf(start), metrics.DayOf(end.Add(-1))):
 			f = Sealed
 		}
 		for i := range group {
@@ -77,7 +81,7 @@ func hasEvents(buckets []Bucket) bool {
 
 // IsOver reports whether the range of the series has a last day, and is over
 // as of now.
-func (s *Series) IsOver(now time.Time) bool {
+func (s *Query) IsOver(now time.Time) bool {
 	_, until := s.bounds()
 	return !until.IsZero() && !now.Before(until)
 }

@@ -1,40 +1,42 @@
-package metrics
+package series
 
 import (
 	"cmp"
 	"errors"
 	"iter"
 	"time"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
-// Errors of [Series.Buckets] and [Series.Validate].
+// Errors of [Query.Buckets] and [Query.Validate].
 var (
 	// ErrNoUniques means that distinct subjects are only known for whole UTC
 	// days: intervals of an hour and other zones have none.
-	ErrNoUniques = errors.New("metrics: uniques need an interval of a day or more in UTC")
+	ErrNoUniques = errors.New("series: uniques need an interval of a day or more in UTC")
 	// ErrTooManyBuckets means that the answer would be larger than MaxBuckets.
-	ErrTooManyBuckets = errors.New("metrics: too many buckets, ask for a shorter range or a longer interval")
+	ErrTooManyBuckets = errors.New("series: too many buckets, ask for a shorter range or a longer interval")
 	// ErrBadRange means that the range ends before it begins.
-	ErrBadRange = errors.New("metrics: range ends before it begins")
+	ErrBadRange = errors.New("series: range ends before it begins")
 	// ErrNoGroupUniques means that distinct subjects are not known by
 	// dimension.
-	ErrNoGroupUniques = errors.New("metrics: uniques are not known by dimension")
+	ErrNoGroupUniques = errors.New("series: uniques are not known by dimension")
 )
 
-// MaxBuckets is the greatest number of buckets of a [Series].
+// MaxBuckets is the greatest number of buckets of a [Query].
 const MaxBuckets = 400_000
 
-// Series describes a time series of daily metrics: counts by interval on the
-// calendar of a zone. The zero Series is the counts per UTC day and event type
+// Query describes a time series of daily metrics: counts by interval on the
+// calendar of a zone. The zero Query is the counts per UTC day and event type
 // of all time.
-type Series struct {
+type Query struct {
 	Interval Interval
 	// Zone is the zone whose calendar counts; nil means UTC.
 	Zone *time.Location
 	// From and To are the first and last calendar day in Zone, both included;
 	// zero means no limit. A week or month that is cut by them has the events
 	// of the part inside.
-	From, To Day
+	From, To metrics.Day
 	// Types are the event types to keep; none means all.
 	Types []string
 	// Total sums over the event types.
@@ -74,17 +76,17 @@ type Bucket struct {
 	Start time.Time
 	// Type is the event type; empty if the series is a total.
 	Type string
-	// Group has the values of Series.GroupBy; it is shared.
+	// Group has the values of Query.GroupBy; it is shared.
 	Group []string
 	Count int64
 	// Subjects is nil unless the series asks for uniques.
-	Subjects *Sketch
+	Subjects *metrics.Sketch
 	// Previous is the count of what stands beside the bucket in the earlier
 	// range; 0 unless the series compares.
 	Previous int64
 	// PreviousSubjects is nil unless the series compares and asks for uniques.
-	PreviousSubjects *Sketch
-	// Finality is empty until [Series.SetFinality] has set it.
+	PreviousSubjects *metrics.Sketch
+	// Finality is empty until [Query.SetFinality] has set it.
 	Finality Finality
 }
 
@@ -94,7 +96,7 @@ func (b *Bucket) Uniques() int64 { return estimate(b.Subjects) }
 // PreviousUniques returns the same of the earlier range.
 func (b *Bucket) PreviousUniques() int64 { return estimate(b.PreviousSubjects) }
 
-func estimate(s *Sketch) int64 {
+func estimate(s *metrics.Sketch) int64 {
 	if s == nil {
 		return 0
 	}
@@ -103,11 +105,11 @@ func estimate(s *Sketch) int64 {
 
 // Validate checks the series. Errors: ErrNoUniques, ErrNoGroupUniques,
 // ErrBadRange, ErrNoPrevious.
-func (s *Series) Validate() error {
+func (s *Query) Validate() error {
 	if s.Uniques && s.sliced() {
 		return ErrNoGroupUniques
 	}
-	if s.Uniques && (s.interval() == Hourly || s.zone() != time.UTC) {
+	if s.Uniques && (s.interval() == Hour || s.zone() != time.UTC) {
 		return ErrNoUniques
 	}
 	if s.From != 0 && s.To != 0 && s.To < s.From {
@@ -116,51 +118,51 @@ func (s *Series) Validate() error {
 	return s.validateCompare()
 }
 
-// Query returns what a store has to be asked for the series.
-func (s *Series) Query() Filter {
-	q := Filter{Types: s.Types, Subjects: s.Uniques, Slots: s.needSlots(), Groups: s.sliced(), AsOf: s.AsOf}
+// Filter returns what a store has to be asked for the series.
+func (s *Query) Filter() metrics.Filter {
+	q := metrics.Filter{Types: s.Types, Subjects: s.Uniques, Slots: s.needSlots(), Groups: s.sliced(), AsOf: s.AsOf}
 	from, until := s.bounds()
 	if s.From != 0 {
-		q.From = DayOf(from)
+		q.From = metrics.DayOf(from)
 	}
 	if s.To != 0 {
-		q.To = DayOf(until.Add(-1))
+		q.To = metrics.DayOf(until.Add(-1))
 	}
 	return q
 }
 
-// Buckets groups the answer to [Series.Query] into the buckets of the series,
+// Buckets groups the answer to [Query.Filter] into the buckets of the series,
 // ascending by start, then type. Errors: those of Validate, ErrTooManyBuckets,
 // and the first error of dailies.
-func (s *Series) Buckets(dailies iter.Seq2[DayCount, error]) ([]Bucket, error) {
+func (s *Query) Buckets(dailies iter.Seq2[metrics.DayCount, error]) ([]Bucket, error) {
 	a, err := s.Answer(dailies, nil)
 	return a.Buckets, err
 }
 
 // Answer does what Buckets does, also for a series that compares, and tells what
 // it could not attribute: previous is the answer to the Query of
-// [Series.Previous], or nil. Errors: those of Buckets.
-func (s *Series) Answer(dailies, previous iter.Seq2[DayCount, error]) (Answer, error) {
+// [Query.Previous], or nil. Errors: those of Buckets.
+func (s *Query) Answer(dailies, previous iter.Seq2[metrics.DayCount, error]) (Result, error) {
 	if err := s.Validate(); err != nil {
-		return Answer{}, err
+		return Result{}, err
 	}
 	g := newGrouper(s)
 	if err := g.addAll(dailies); err != nil {
-		return Answer{}, err
+		return Result{}, err
 	}
 	if previous != nil {
 		g.goBack()
 		if err := g.addAll(previous); err != nil {
-			return Answer{}, err
+			return Result{}, err
 		}
 	}
-	var a Answer
+	var a Result
 	if g.grouped() {
-		a.Folded = g.slicer.fold(cmp.Or(s.MaxGroups, MaxGroups))
+		a.Collapsed = g.slicer.fold(cmp.Or(s.MaxGroups, MaxGroups))
 	}
 	if s.Fill {
 		if err := g.fill(); err != nil {
-			return Answer{}, err
+			return Result{}, err
 		}
 	}
 	if g.slicer != nil {
@@ -171,29 +173,29 @@ func (s *Series) Answer(dailies, previous iter.Seq2[DayCount, error]) (Answer, e
 }
 
 // sliced reports whether the series is of less than the totals.
-func (s *Series) sliced() bool { return len(s.GroupBy) > 0 || len(s.Where) > 0 }
+func (s *Query) sliced() bool { return len(s.GroupBy) > 0 || len(s.Where) > 0 }
 
-func (s *Series) interval() Interval {
+func (s *Query) interval() Interval {
 	if s.Interval == "" {
-		return Daywise
+		return Day
 	}
 	return s.Interval
 }
 
-func (s *Series) zone() *time.Location {
+func (s *Query) zone() *time.Location {
 	if s.Zone == nil || s.Zone.String() == "UTC" || s.Zone.String() == "Etc/UTC" {
 		return time.UTC
 	}
 	return s.Zone
 }
 
-func (s *Series) needSlots() bool {
-	return s.interval() == Hourly || s.zone() != time.UTC
+func (s *Query) needSlots() bool {
+	return s.interval() == Hour || s.zone() != time.UTC
 }
 
 // bounds returns the first instant of the range and the one behind its last;
 // zero times where there is no limit.
-func (s *Series) bounds() (from, until time.Time) {
+func (s *Query) bounds() (from, until time.Time) {
 	if s.From != 0 {
 		year, month, day := s.From.Time().Date()
 		from = midnight(year, month, day, s.zone())

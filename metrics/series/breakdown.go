@@ -1,15 +1,17 @@
-package metrics
+package series
 
 import (
 	"cmp"
 	"slices"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
 // MaxGroups is the greatest number of groups that an answer names.
 const MaxGroups = 1000
 
-// Answer is what there is to say to a [Series].
-type Answer struct {
+// Result is what there is to say to a [Query].
+type Result struct {
 	// Buckets ascend by start, then type, then group.
 	Buckets []Bucket
 	// Unattributed is the number of events whose values of the dimensions of
@@ -20,9 +22,11 @@ type Answer struct {
 	Unattributed int64
 	// PreviousUnattributed is the same of the earlier range.
 	PreviousUnattributed int64
-	// Folded is the number of groups that count under Other because there are
-	// more than Series.MaxGroups.
-	Folded int
+	// Collapsed is the number of groups that count under Other because there are
+	// more than Query.MaxGroups.
+	Collapsed int
+	// Finality says whether the result can be expected to stay as it is.
+	Finality Finality
 }
 
 // slicer gives what a grouper adds to groups.
@@ -31,11 +35,11 @@ type slicer struct {
 	needed []string // dimensions of GroupBy and Where
 	wanted map[string]map[string]bool
 
-	total   DayCount // the last one, less the groups that came
+	total   metrics.DayCount // the last one, less the groups that came
 	pending bool
 
-	verdicts map[Group]verdict
-	places   map[Group]int // of the values of GroupBy in values
+	verdicts map[metrics.Group]verdict
+	places   map[metrics.Group]int // of the values of GroupBy in values
 	values   [][]string
 
 	unattributed [2]int64 // of the range, and of the earlier one
@@ -50,7 +54,7 @@ type verdict struct {
 }
 
 func newSlicer(g *grouper) *slicer {
-	s := &slicer{g: g, wanted: map[string]map[string]bool{}, verdicts: map[Group]verdict{}, places: map[Group]int{}}
+	s := &slicer{g: g, wanted: map[string]map[string]bool{}, verdicts: map[metrics.Group]verdict{}, places: map[metrics.Group]int{}}
 	s.needed = slices.Clone(g.series.GroupBy)
 	for name, values := range g.series.Where {
 		s.needed = append(s.needed, name)
@@ -63,7 +67,7 @@ func newSlicer(g *grouper) *slicer {
 }
 
 // add takes a total, or one of the groups behind it.
-func (s *slicer) add(d *DayCount) {
+func (s *slicer) add(d *metrics.DayCount) {
 	if d.Group == "" {
 		s.flush()
 		s.total, s.pending = d.Clone(), true
@@ -93,13 +97,13 @@ func (s *slicer) flush() {
 	}
 	s.leaveOut(&s.total)
 	if len(s.g.series.Where) == 0 {
-		values := slices.Repeat([]string{Unknown}, len(s.g.series.GroupBy))
+		values := slices.Repeat([]string{metrics.Unknown}, len(s.g.series.GroupBy))
 		s.g.addTo(&s.total, s.g.number(s.total.Type, s.place(values)))
 	}
 }
 
 // leaveOut counts events whose group is not known.
-func (s *slicer) leaveOut(d *DayCount) {
+func (s *slicer) leaveOut(d *metrics.DayCount) {
 	n := &s.unattributed[0]
 	if s.g.back {
 		n = &s.unattributed[1]
@@ -119,7 +123,7 @@ func (s *slicer) leaveOut(d *DayCount) {
 }
 
 // judge says what to do with a group, which it looks at once.
-func (s *slicer) judge(group Group) verdict {
+func (s *slicer) judge(group metrics.Group) verdict {
 	v, seen := s.verdicts[group]
 	if seen {
 		return v
@@ -150,7 +154,7 @@ func (s *slicer) match(has map[string]string) (keep, maybe bool) {
 		if wanted[has[name]] {
 			continue
 		}
-		if has[name] != Other {
+		if has[name] != metrics.Other {
 			return false, false
 		}
 		keep, maybe = false, true
@@ -160,11 +164,11 @@ func (s *slicer) match(has map[string]string) (keep, maybe bool) {
 
 // place returns the place of a group's values.
 func (s *slicer) place(values []string) int {
-	fields := make([]Field, len(values))
+	fields := make([]metrics.Field, len(values))
 	for i := range values {
 		fields[i].Value = values[i]
 	}
-	key := NewGroup(fields...)
+	key := metrics.NewGroup(fields...)
 	at, known := s.places[key]
 	if !known {
 		at = len(s.values)
@@ -185,7 +189,7 @@ func (s *slicer) fold(most int) int {
 	}
 	var ranked []int
 	for at, values := range s.values {
-		if !allAre(values, Other) && !allAre(values, Unknown) {
+		if !allAre(values, metrics.Other) && !allAre(values, metrics.Unknown) {
 			ranked = append(ranked, at)
 		}
 	}
@@ -199,7 +203,7 @@ func (s *slicer) fold(most int) int {
 	for _, at := range ranked[most:] {
 		gone[at] = true
 	}
-	other := s.place(slices.Repeat([]string{Other}, len(s.g.series.GroupBy)))
+	other := s.place(slices.Repeat([]string{metrics.Other}, len(s.g.series.GroupBy)))
 	to := map[int]int{}
 	for number := range len(s.g.names) {
 		if gone[s.g.names[number].group] {

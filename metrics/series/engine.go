@@ -1,4 +1,4 @@
-package metrics
+package series
 
 import (
 	"cmp"
@@ -6,13 +6,17 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
 )
+
+const slotWidth = 24 * time.Hour / metrics.SlotsPerDay
 
 // grouper collects the buckets of a series. Types are numbered as they come,
 // and sorted once at the end: a year of days and types is thousands of
 // buckets, and hashing and comparing their names would take most of the time.
 type grouper struct {
-	series      *Series
+	series      *Query
 	interval    Interval
 	zone        *time.Location
 	from, until time.Time
@@ -27,9 +31,9 @@ type grouper struct {
 	used   int              // buckets
 	first  time.Time        // of All without From: the first quarter hour that has events
 
-	day    Day // the day whose quarter hours are in places
+	day    metrics.Day // the day whose quarter hours are in places
 	placed bool
-	places [SlotsPerDay]*group // nil: out of the range
+	places [metrics.SlotsPerDay]*group // nil: out of the range
 }
 
 // name is what a number stands for: an event type, and the place of a group.
@@ -48,7 +52,7 @@ type group struct {
 	few        map[int]*Bucket
 }
 
-func newGrouper(s *Series) *grouper {
+func newGrouper(s *Query) *grouper {
 	g := &grouper{
 		series:   s,
 		interval: s.interval(),
@@ -70,7 +74,7 @@ func (g *grouper) goBack() {
 	g.back, g.placed = true, false
 }
 
-func (g *grouper) addAll(dailies iter.Seq2[DayCount, error]) error {
+func (g *grouper) addAll(dailies iter.Seq2[metrics.DayCount, error]) error {
 	for d, err := range dailies {
 		if err != nil {
 			return err
@@ -85,7 +89,7 @@ func (g *grouper) addAll(dailies iter.Seq2[DayCount, error]) error {
 	return nil
 }
 
-func (g *grouper) add(d *DayCount) {
+func (g *grouper) add(d *metrics.DayCount) {
 	if !g.placed || g.day != d.Day {
 		if g.slicer != nil {
 			g.slicer.flush() // into the places of its day
@@ -100,7 +104,7 @@ func (g *grouper) add(d *DayCount) {
 }
 
 // addTo adds a DayCount to the buckets of a number.
-func (g *grouper) addTo(d *DayCount, number int) {
+func (g *grouper) addTo(d *metrics.DayCount, number int) {
 	if g.series.needSlots() && d.Slots == nil {
 		return
 	}
@@ -111,11 +115,13 @@ func (g *grouper) addTo(d *DayCount, number int) {
 		g.count(g.places[0], number, d.Count, d.Subjects)
 		return
 	}
-	var scratch [SlotsPerDay]int64
-	slots := d.Slots.array(&scratch)
-	for i := 0; i < SlotsPerDay; {
+	var slots [metrics.SlotsPerDay]int64
+	for slot, n := range d.Slots.Each() {
+		slots[slot] = n
+	}
+	for i := 0; i < metrics.SlotsPerDay; {
 		at, n := g.places[i], int64(0)
-		for ; i < SlotsPerDay && g.places[i] == at; i++ {
+		for ; i < metrics.SlotsPerDay && g.places[i] == at; i++ {
 			n += slots[i]
 		}
 		if n != 0 && at != nil {
@@ -143,7 +149,7 @@ func (g *grouper) number(eventType string, group int) int {
 }
 
 // place finds the group of each quarter hour of a day.
-func (g *grouper) place(day Day) {
+func (g *grouper) place(day metrics.Day) {
 	g.day, g.placed = day, true
 	if !g.series.needSlots() {
 		g.places[0] = g.group(g.start(g.beside(day.Time())))
@@ -192,7 +198,7 @@ func (g *grouper) start(t time.Time) time.Time {
 }
 
 // see notes when the first of all events was.
-func (g *grouper) see(d *DayCount) {
+func (g *grouper) see(d *metrics.DayCount) {
 	at := d.Day.Time()
 	if g.series.needSlots() {
 		found := false
@@ -215,8 +221,8 @@ func (g *grouper) inRange(t time.Time) bool {
 	return (g.begin.IsZero() || !t.Before(g.begin)) && (g.end.IsZero() || t.Before(g.end))
 }
 
-func slotTime(day Day, slot int) time.Time {
-	return day.Time().Add(time.Duration(slot) * secondsPerSlot * time.Second)
+func slotTime(day metrics.Day, slot int) time.Time {
+	return day.Time().Add(time.Duration(slot) * slotWidth)
 }
 
 func (g *grouper) group(start time.Time) *group {
@@ -228,7 +234,7 @@ func (g *grouper) group(start time.Time) *group {
 	return at
 }
 
-func (g *grouper) count(at *group, number int, n int64, subjects *Sketch) {
+func (g *grouper) count(at *group, number int, n int64, subjects *metrics.Sketch) {
 	b := g.bucket(at, number)
 	sum, sketch := &b.Count, b.Subjects
 	if g.back {
@@ -276,10 +282,10 @@ func (g *grouper) begun(b *Bucket, at *group, number int) {
 		b.Group = g.slicer.values[g.names[number].group]
 	}
 	if g.series.Uniques {
-		b.Subjects = &Sketch{}
+		b.Subjects = &metrics.Sketch{}
 	}
 	if g.series.Uniques && g.series.Compare != "" {
-		b.PreviousSubjects = &Sketch{}
+		b.PreviousSubjects = &metrics.Sketch{}
 	}
 }
 
@@ -378,7 +384,7 @@ func (g *grouper) buckets() []Bucket {
 	}
 	if g.interval == All && g.from.IsZero() {
 		for i := range out {
-			out[i].Start = Daywise.start(g.first, g.zone)
+			out[i].Start = Day.start(g.first, g.zone)
 		}
 	}
 	return out
