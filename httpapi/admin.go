@@ -28,8 +28,9 @@ func (h *Handler) reprocess(w http.ResponseWriter, r *http.Request) error {
 
 // cleanup serves POST /admin/cleanup.
 func (h *Handler) cleanup(w http.ResponseWriter, r *http.Request) error {
-	dryRun, err := parseBool(r.URL.Query(), "dry_run")
-	if err != nil {
+	p := newParams(r)
+	dryRun := p.boolean("dry_run")
+	if err := p.err(); err != nil {
 		return err
 	}
 	pruned, err := h.svc.Cleanup(r.Context(), dryRun)

@@ -1,8 +1,8 @@
 package httpapi
 
 import (
-	"fmt"
-	"net/url"
+	"cmp"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -68,118 +68,71 @@ func numbers(a *answer) []number {
 	return all
 }
 
-// parseAnswer reads the parameters but format.
-func parseAnswer(query url.Values) (*answer, error) {
-	a := &answer{}
-	var err error
-	if a.Query, err = parseSeries(query); err != nil {
-		return nil, err
-	}
-	if a.top, err = parseNumber(query, "top", 1, 1000); err != nil {
-		return nil, err
-	}
-	if a.other, err = parseBool(query, "other"); err != nil {
-		return nil, err
-	}
-	if a.columns, err = parseNumber(query, "columns", 20, 1000); err != nil {
-		return nil, err
+// readAnswer reads the parameters of GET /metrics.
+func readAnswer(r *http.Request) (*answer, format, error) {
+	p := newParams(r)
+	a := &answer{Query: readSeries(p)}
+	a.top, a.other = p.number("top", 1, 1000), p.boolean("other")
+	a.columns = p.number("columns", 20, 1000)
+	format := readFormat(p, r)
+	if err := p.err(); err != nil {
+		return nil, format, err
 	}
 	if a.other && a.top == 0 {
-		return nil, badRequest("other: is what top leaves out; give top too")
+		return nil, format, badRequest("other: is what top leaves out; give top too")
 	}
 	if a.top > 0 && a.Total && !a.grouped() {
-		return nil, badRequest("top: there are no event types with group=none")
+		return nil, format, badRequest("top: there are no event types with group=none")
 	}
 	if a.grouped() {
 		a.MaxGroups = a.top
 	}
-	return a, nil
+	return a, format, nil
 }
 
-func parseSeries(query url.Values) (series.Query, error) {
-	s := series.Query{Types: query["event_type"]}
-	var err error
-	if s.From, s.To, err = parseRange(query); err != nil {
-		return s, err
+func readSeries(p *params) series.Query {
+	s := series.Query{
+		Types:    p.texts("event_type"),
+		Interval: series.Interval(cmp.Or(p.oneOf("interval", "hour", "day", "week", "month", "all"), "day")),
+		Zone:     p.zone("tz"),
+		Uniques:  p.boolean("uniques"),
+		Fill:     p.oneOf("fill", "zero") != "",
+		Total:    p.oneOf("group", "none") != "",
+		GroupBy:  readGroupBy(p),
+		Where:    p.prefixed("where."),
+		Compare:  series.Comparison(p.oneOf("compare", "previous_period", "previous_year")),
+		Finality: p.boolean("finality"),
+		AsOf:     p.moment("as_of"),
 	}
-	if s.Interval, err = series.ParseInterval(query.Get("interval")); err != nil {
-		return s, badRequest("interval: want hour, day, week, month or all")
-	}
-	if s.Zone, err = parseZone(query, "tz"); err != nil {
-		return s, err
-	}
-	if s.Uniques, err = parseBool(query, "uniques"); err != nil {
-		return s, err
-	}
-	if s.Fill, err = parseChoice(query, "fill", "zero"); err != nil {
-		return s, err
-	}
-	if s.Total, err = parseChoice(query, "group", "none"); err != nil {
-		return s, err
-	}
-	if s.Compare, err = series.ParseComparison(query.Get("compare")); err != nil {
-		return s, badRequest("compare: want previous_period or previous_year")
-	}
-	if s.Finality, err = parseBool(query, "finality"); err != nil {
-		return s, err
-	}
-	if s.GroupBy, s.Where, err = parseDimensions(query); err != nil {
-		return s, err
-	}
-	s.AsOf, err = parseMoment(query, "as_of")
-	return s, err
+	s.From, s.To = readRange(p)
+	return s
 }
 
-// parseDimensions reads group_by, a list of dimensions, and the values of each
-// where.DIMENSION.
-func parseDimensions(query url.Values) (groupBy []string, where map[string][]string, _ error) {
-	if query.Has("group_by") {
-		groupBy = strings.Split(strings.Join(query["group_by"], ","), ",")
+// readGroupBy reads a list of dimensions, with commas or repeated.
+func readGroupBy(p *params) []string {
+	given := p.texts("group_by")
+	if given == nil {
+		return nil
 	}
-	for i, name := range groupBy {
-		if slices.Contains(groupBy[:i], name) {
-			return nil, nil, badRequest(fmt.Sprintf("group_by: %.40q is given twice", name))
+	names := strings.Split(strings.Join(given, ","), ",")
+	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			p.fail("group_by: %.40q is given twice", name)
+			break
 		}
 	}
-	for name, values := range query {
-		if dimension, ok := strings.CutPrefix(name, "where."); ok {
-			if where == nil {
-				where = map[string][]string{}
-			}
-			where[dimension] = values
-		}
-	}
-	return groupBy, where, nil
+	return names
 }
 
-// parseRange reads date, or from and to.
-func parseRange(query url.Values) (from, to metrics.Day, err error) {
-	date, err := parseDay(query, "date")
-	if err != nil {
-		return 0, 0, err
-	}
-	if from, err = parseDay(query, "from"); err != nil {
-		return 0, 0, err
-	}
-	if to, err = parseDay(query, "to"); err != nil {
-		return 0, 0, err
-	}
+// readRange reads date, or from and to.
+func readRange(p *params) (from, to metrics.Day) {
+	date := p.day("date")
+	from, to = p.day("from"), p.day("to")
 	if date == 0 {
-		return from, to, nil
+		return from, to
 	}
 	if from != 0 || to != 0 {
-		return 0, 0, badRequest("date: give either date, or from and to")
+		p.fail("date: give either date, or from and to")
 	}
-	return date, date, nil
-}
-
-// parseChoice reads a parameter that is absent or has the one value known.
-func parseChoice(query url.Values, name, value string) (bool, error) {
-	switch query.Get(name) {
-	case "":
-		return false, nil
-	case value:
-		return true, nil
-	}
-	return false, badRequest(fmt.Sprintf("%s: want %s, or nothing", name, value))
+	return date, date
 }

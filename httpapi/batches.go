@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -13,23 +12,15 @@ import (
 
 // batches serves GET /batches.
 func (h *Handler) batches(w http.ResponseWriter, r *http.Request) error {
-	query := r.URL.Query()
-	limit, err := parseLimit(query)
-	if err != nil {
+	p := newParams(r)
+	q := store.BatchQuery{
+		Statuses: readStatuses(p),
+		RepairOf: p.batchID("repairs", "want the id of a batch"),
+		Limit:    p.limit(),
+		After:    p.batchID("cursor", "want the next_cursor of an earlier answer"),
+	}
+	if err := p.err(); err != nil {
 		return err
-	}
-	q := store.BatchQuery{Limit: limit, After: query.Get("cursor")}
-	if q.After != "" && !isBatchID(q.After) {
-		return badRequest("cursor: want the next_cursor of an earlier answer")
-	}
-	for _, status := range query["status"] {
-		if !slices.Contains(store.Statuses(), store.Status(status)) {
-			return badRequest(fmt.Sprintf("status: want one of %v", store.Statuses()))
-		}
-		q.Statuses = append(q.Statuses, store.Status(status))
-	}
-	if q.RepairOf = query.Get("repairs"); q.RepairOf != "" && !isBatchID(q.RepairOf) {
-		return badRequest("repairs: want the id of a batch")
 	}
 	found, err := h.svc.Batches(r.Context(), q)
 	if err != nil {
@@ -44,6 +35,20 @@ func (h *Handler) batches(w http.ResponseWriter, r *http.Request) error {
 		body["next_cursor"] = found[len(found)-1].ID
 	}
 	return writeJSON(w, http.StatusOK, body)
+}
+
+// readStatuses reads the statuses that batches may have; none means any.
+func readStatuses(p *params) []store.Status {
+	var statuses []store.Status
+	for _, text := range p.texts("status") {
+		status := store.Status(text)
+		if !slices.Contains(store.Statuses(), status) {
+			p.fail("status: want %s", alternatives(store.Statuses()))
+			break
+		}
+		statuses = append(statuses, status)
+	}
+	return statuses
 }
 
 // batch serves GET /batches/{id}.

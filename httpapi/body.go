@@ -17,32 +17,33 @@ import (
 	"github.com/eventmetrics/eventmetrics/ingest"
 )
 
-// file finds the file in a request: the first file part of a multipart form,
-// or the body itself. The returned function releases the decompressor.
-func (h *Handler) file(r *http.Request, body io.Reader) (eventmetrics.File, func(), error) {
+// openFile finds the file in a request and sets the Name, Format and Body of
+// file: the first file part of a multipart form, or the body itself. The
+// returned function releases the decompressor.
+func openFile(r *http.Request, body io.Reader, file *eventmetrics.File) (release func(), _ error) {
 	content, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil && r.ContentLength == 0 {
-		return eventmetrics.File{}, nil, missingFile()
+		return nil, missingFile()
 	}
-	file := eventmetrics.File{Name: r.URL.Query().Get("file_name"), Body: body}
+	file.Body = body
 	encoding := r.Header.Get("Content-Encoding")
-	release := func() {}
+	closeForm := func() {}
 	switch {
 	case content == "multipart/form-data":
 		form, err := decompress(body, encoding)
 		if err != nil {
-			return file, nil, err
+			return nil, err
 		}
-		release, encoding = form.close, "" // what is inside is not encoded twice
-		if file, err = firstFile(form, params["boundary"]); err != nil {
-			release()
-			return file, nil, err
+		closeForm, encoding = form.close, "" // what is inside is not encoded twice
+		if err = firstFile(form, params["boundary"], file); err != nil {
+			closeForm()
+			return nil, err
 		}
 	case content == "text/csv":
 	case isNDJSON(content):
 		file.Format = ingest.NDJSON
 	default:
-		return file, nil, problem{
+		return nil, problem{
 			status: http.StatusUnsupportedMediaType, code: CodeUnsupportedMedia,
 			detail: "send multipart/form-data with a file, text/csv, or application/x-ndjson",
 			header: http.Header{"Accept": {"multipart/form-data, text/csv, application/x-ndjson"}},
@@ -50,11 +51,11 @@ func (h *Handler) file(r *http.Request, body io.Reader) (eventmetrics.File, func
 	}
 	plain, err := decompress(file.Body, encoding)
 	if err != nil {
-		release()
-		return file, nil, err
+		closeForm()
+		return nil, err
 	}
 	file.Name, file.Body = fileName(file.Name), plain
-	return file, func() { plain.close(); release() }, nil
+	return func() { plain.close(); closeForm() }, nil
 }
 
 func missingFile() problem {
@@ -64,29 +65,29 @@ func missingFile() problem {
 	}
 }
 
-// firstFile streams the first part of a form that is a file.
-func firstFile(body io.Reader, boundary string) (eventmetrics.File, error) {
+// firstFile finds the first part of a form that is a file.
+func firstFile(body io.Reader, boundary string, file *eventmetrics.File) error {
 	if boundary == "" {
-		return eventmetrics.File{}, badRequest("Content-Type: multipart/form-data lacks its boundary")
+		return badRequest("Content-Type: multipart/form-data lacks its boundary")
 	}
 	parts := multipart.NewReader(body, boundary)
 	for {
 		part, err := parts.NextRawPart()
 		if errors.Is(err, io.EOF) {
-			return eventmetrics.File{}, missingFile()
+			return missingFile()
 		}
 		if err != nil {
-			return eventmetrics.File{}, bodyProblem(err)
+			return bodyProblem(err)
 		}
 		if part.FileName() == "" {
 			continue
 		}
-		file := eventmetrics.File{Name: part.FileName(), Body: part}
+		file.Name, file.Body = part.FileName(), part
 		content, _, _ := mime.ParseMediaType(part.Header.Get("Content-Type"))
 		if isNDJSON(content) || namesNDJSON(part.FileName()) {
 			file.Format = ingest.NDJSON
 		}
-		return file, nil
+		return nil
 	}
 }
 

@@ -111,9 +111,10 @@ func TestFormatsHaveTheSameNumbers(t *testing.T) {
 	a.count(day8 + "C1,T1,old,2025-11-06T09:00:00Z\nC1,T1,started,2025-11-07T10:00:00Z\nC1,T1,a,2025-11-09\nC1,T1,b,2025-11-09\n")
 	readers := map[string]func(*testing.T, string) sums{"json": jsonSums, "ndjson": ndjsonSums, "csv": csvSums, "text": textSums}
 	for _, query := range []string{
-		"", "&fill=zero", "&interval=week", "&interval=all", "&top=2&other=true", "&tz=Asia/Kathmandu", "&interval=hour", "&compare=previous_year",
+		"period", "period&fill=zero", "period&interval=week", "period&interval=all", "period&top=2&other=true",
+		"period&tz=Asia/Kathmandu", "period&interval=hour", "year",
 	} {
-		path := "/metrics?from=2025-11-08&to=2025-11-09&compare=previous_period" + query + "&format="
+		path := "/metrics?from=2025-11-08&to=2025-11-09&compare=previous_" + query + "&format="
 		want := jsonSums(t, a.get(path+"json").body)
 		if len(want) < 3 {
 			t.Errorf("%s has few types: %v", path, want)

@@ -8,15 +8,14 @@ import (
 
 // deadLetters serves GET /admin/queues/{name}/dlq.
 func (h *Handler) deadLetters(w http.ResponseWriter, r *http.Request) error {
+	p := newParams(r)
+	q := queue.DeadQuery{Cursor: p.text("cursor"), Limit: p.limit()}
+	if err := p.err(); err != nil {
+		return err
+	}
 	if err := h.checkQueue(r); err != nil {
 		return err
 	}
-	query := r.URL.Query()
-	limit, err := parseLimit(query)
-	if err != nil {
-		return err
-	}
-	q := queue.DeadQuery{Cursor: query.Get("cursor"), Limit: limit}
 	dead, err := h.svc.DeadLetters(r.Context(), q)
 	if err != nil {
 		return err
@@ -94,13 +93,17 @@ func (h *Handler) retryAll(w http.ResponseWriter, r *http.Request) error {
 
 // discardDead serves DELETE /admin/queues/{name}/dlq/{id}.
 func (h *Handler) discardDead(w http.ResponseWriter, r *http.Request) error {
+	p := newParams(r)
+	reason := p.text("reason")
+	if reason != "" && !printable(reason, 500) {
+		p.fail("reason: want at most 500 printable ASCII characters")
+	}
+	if err := p.err(); err != nil {
+		return err
+	}
 	key, err := h.jobOf(r)
 	if err != nil {
 		return err
-	}
-	reason := r.URL.Query().Get("reason")
-	if reason != "" && !printable(reason, 500) {
-		return badRequest("reason: want at most 500 printable ASCII characters")
 	}
 	if err := h.svc.DiscardDead(r.Context(), key, reason); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,27 +34,26 @@ func formats() []format {
 	}
 }
 
-// negotiate finds the format: the parameter, else the first known media type
+// readFormat finds the format: the parameter, else the first known media type
 // of Accept, else JSON.
-func negotiate(r *http.Request) (format, error) {
+func readFormat(p *params, r *http.Request) format {
 	all := formats()
-	if name := r.URL.Query().Get("format"); name != "" {
-		for _, f := range all {
-			if f.name == name {
-				return f, nil
-			}
-		}
-		return format{}, badRequest("format: want json, ndjson, csv or text")
+	var names []string
+	for _, f := range all {
+		names = append(names, f.name)
+	}
+	if name := p.oneOf("format", names...); name != "" {
+		return all[slices.Index(names, name)]
 	}
 	for part := range strings.SplitSeq(r.Header.Get("Accept"), ",") {
 		media, _, _ := mime.ParseMediaType(part)
 		for _, f := range all {
 			if f.media == media {
-				return f, nil
+				return f
 			}
 		}
 	}
-	return all[0], nil
+	return all[0]
 }
 
 // dateText names a bucket: the date of its first day, or for an hour its first

@@ -12,21 +12,9 @@ import (
 	"github.com/eventmetrics/eventmetrics/metrics/series"
 )
 
-// anyWhere stands for the parameters where.NAME of each dimension NAME.
-const anyWhere = "where.NAME"
-
-var metricsParams = []string{
-	"date", "from", "to", "event_type", "interval", "tz", "uniques", "fill", "group", "group_by", anyWhere,
-	"compare", "top", "other", "finality", "as_of", "columns", "format",
-}
-
 // metrics serves GET /metrics.
 func (h *Handler) metrics(w http.ResponseWriter, r *http.Request) error {
-	asked, err := parseAnswer(r.URL.Query())
-	if err != nil {
-		return err
-	}
-	format, err := negotiate(r)
+	asked, format, err := readAnswer(r)
 	if err != nil {
 		return err
 	}
@@ -103,12 +91,11 @@ func sendTagged(w http.ResponseWriter, r *http.Request, body []byte) {
 
 // explain serves GET /metrics/explain.
 func (h *Handler) explain(w http.ResponseWriter, r *http.Request) error {
-	query := r.URL.Query()
-	day, err := parseDay(query, "date")
-	if err != nil {
+	p := newParams(r)
+	day, eventType := p.day("date"), p.text("event_type")
+	if err := p.err(); err != nil {
 		return err
 	}
-	eventType := query.Get("event_type")
 	if day == 0 || eventType == "" {
 		return badRequest("date and event_type are both needed")
 	}

@@ -1,9 +1,13 @@
 package httpapi
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,122 +16,269 @@ import (
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
-// maxWait is the longest time that a request may ask to wait.
-const maxWait = 30 * time.Second
+// maxMistakes bounds the mistakes that one answer lists.
+const maxMistakes = 10
 
-func parseBool(query url.Values, name string) (bool, error) {
-	switch query.Get(name) {
-	case "":
-		return query.Has(name), nil
-	case "true", "1":
-		return true, nil
-	case "false", "0":
-		return false, nil
-	}
-	return false, badRequest(name + ": want true or false")
+// params reads the parameters of a query string. It collects the mistakes, and
+// the names that were read: any other name is unknown. A handler reads all of
+// its parameters, calls err, and only then begins to work.
+//
+// Every getter but texts and prefixed takes a parameter that is given once, and
+// treats an empty value as absent.
+type params struct {
+	query url.Values
+	read  []string // names, in the order in which they were read
+	open  string   // prefix of the names that prefixed has read
+	wrong []string // mistakes, in the same order
 }
 
-func parseZone(query url.Values, name string) (*time.Location, error) {
-	text := query.Get(name)
-	if text == "" {
-		return time.UTC, nil
+func newParams(r *http.Request) *params { return &params{query: r.URL.Query()} }
+
+// noParams returns a handler for requests that have no parameters.
+func noParams(serve handlerFunc) handlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if err := newParams(r).err(); err != nil {
+			return err
+		}
+		return serve(w, r)
 	}
-	zone, err := time.LoadLocation(text)
-	if err != nil || text == "Local" {
-		return nil, badRequest(fmt.Sprintf("%s: unknown time zone %.40q; want a name such as Europe/Berlin", name, text))
-	}
-	return zone, nil
 }
 
-// parseMoment reads a moment, to the millisecond; the zero time is none.
-func parseMoment(query url.Values, name string) (time.Time, error) {
-	text := query.Get(name)
-	if text == "" {
-		return time.Time{}, nil
+// err returns a problem with all mistakes, or nil if there are none.
+func (p *params) err() error {
+	wrong := p.wrong
+	if unknown := p.unknown(); unknown != "" {
+		wrong = append(slices.Clone(wrong), unknown)
 	}
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return time.Time{}, badRequest(fmt.Sprintf("%s: %.40q is no moment; want the form 2006-01-02T15:04:05.000Z, with %%2B for a +", name, text))
+	if len(wrong) == 0 {
+		return nil
 	}
-	t = t.UTC().Truncate(time.Millisecond)
-	if first := time.UnixMilli(0).UTC(); t.Before(first) { // as empty, and not the zero time
-		t = first
+	if more := len(wrong) - maxMistakes; more > 0 {
+		wrong = append(wrong[:maxMistakes:maxMistakes], fmt.Sprintf("and %d more mistakes", more))
 	}
-	return t, nil
+	return badRequest(strings.Join(wrong, "; "))
 }
 
-func parseDateOrder(query url.Values, name string) (ingest.DateOrder, error) {
-	text := query.Get(name)
-	for _, order := range []ingest.DateOrder{ingest.FindOrder, ingest.DayFirst, ingest.MonthFirst} {
-		if text == order.String() {
-			return order, nil
+// unknown describes the parameters that were given and not read. They are
+// refused and not ignored: a misspelt dry_run would store the file.
+func (p *params) unknown() string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(p.query)) {
+		if !slices.Contains(p.read, name) && (p.open == "" || !strings.HasPrefix(name, p.open)) {
+			names = append(names, fmt.Sprintf("%.40q", name))
 		}
 	}
-	if text == "" {
-		return ingest.FindOrder, nil
+	if len(names) == 0 {
+		return ""
 	}
-	return 0, badRequest(name + ": want dmy (31/12/2025), mdy (12/31/2025) or auto")
+	noun := "unknown parameter "
+	if len(names) > 1 {
+		noun = "unknown parameters "
+	}
+	if len(p.read) == 0 {
+		return noun + list(names) + "; there are none here"
+	}
+	return noun + list(names) + "; there are " + strings.Join(p.read, ", ")
 }
 
-func parseDay(query url.Values, name string) (metrics.Day, error) {
-	text := query.Get(name)
-	if text == "" {
-		return 0, nil
+// list joins names, at most maxMistakes of them.
+func list(names []string) string {
+	if len(names) > maxMistakes {
+		names = append(names[:maxMistakes:maxMistakes], "...")
 	}
-	day, err := metrics.ParseDay(text)
+	return strings.Join(names, ", ")
+}
+
+func (p *params) fail(format string, args ...any) {
+	p.wrong = append(p.wrong, fmt.Sprintf(format, args...))
+}
+
+// text returns the value of a parameter, or "".
+func (p *params) text(name string) string {
+	p.read = append(p.read, name)
+	if len(p.query[name]) > 1 {
+		p.fail("%s: give it once", name)
+		return ""
+	}
+	return p.query.Get(name)
+}
+
+// texts returns the values of a parameter that may be repeated.
+func (p *params) texts(name string) []string {
+	p.read = append(p.read, name)
+	return p.query[name]
+}
+
+// prefixed returns the values of the parameters whose names begin with prefix,
+// by the rest of the name. They may be repeated.
+func (p *params) prefixed(prefix string) map[string][]string {
+	p.read, p.open = append(p.read, prefix+"NAME"), prefix
+	var found map[string][]string
+	for name, values := range p.query {
+		if rest, ok := strings.CutPrefix(name, prefix); ok {
+			if found == nil {
+				found = map[string][]string{}
+			}
+			found[rest] = values
+		}
+	}
+	return found
+}
+
+// oneOf returns one of the values, or "" if the parameter is absent.
+func (p *params) oneOf(name string, values ...string) string {
+	text := p.text(name)
+	if text != "" && !slices.Contains(values, text) {
+		p.fail("%s: want %s", name, alternatives(values))
+		return ""
+	}
+	return text
+}
+
+// alternatives joins values as in "a, b or c".
+func alternatives[T ~string](values []T) string {
+	var b strings.Builder
+	for i, value := range values {
+		switch {
+		case i > 0 && i == len(values)-1:
+			b.WriteString(" or ")
+		case i > 0:
+			b.WriteString(", ")
+		}
+		b.WriteString(string(value))
+	}
+	return b.String()
+}
+
+// parsed returns what parse makes of a parameter, or the zero value if it is
+// absent or wrong. The error of parse says what is wanted.
+func parsed[T any](p *params, name string, parse func(string) (T, error)) T {
+	var none T
+	text := p.text(name)
+	if text == "" {
+		return none
+	}
+	v, err := parse(text)
 	if err != nil {
-		return 0, badRequest(fmt.Sprintf("%s: %.40q is not a date; want the form 2006-01-02", name, text))
+		p.fail("%s: %v", name, err)
+		return none
 	}
-	if day == 0 { // means none in a query; as empty as the day before it
-		day = -1
-	}
-	return day, nil
+	return v
 }
 
-// parseLimit reads the size of a page.
-func parseLimit(query url.Values) (int, error) { return parseNumber(query, "limit", 1, 1000) }
-
-// parseNumber reads a number within bounds; 0 is none.
-func parseNumber(query url.Values, name string, least, most int) (int, error) {
-	text := query.Get(name)
-	if text == "" {
-		return 0, nil
+// boolean returns whether a parameter is true; without a value it is.
+func (p *params) boolean(name string) bool {
+	switch p.text(name) {
+	case "":
+		return p.query.Has(name)
+	case "true", "1":
+		return true
+	case "false", "0":
+		return false
 	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < least || n > most {
-		return 0, badRequest(fmt.Sprintf("%s: want a number from %d to %d", name, least, most))
-	}
-	return n, nil
+	p.fail("%s: want true or false", name)
+	return false
 }
 
-// preferences are the parts of the Prefer header (RFC 7240) that we know.
-type preferences struct {
-	async bool
-	wait  time.Duration
+// number returns a number within bounds, or 0 if the parameter is absent.
+func (p *params) number(name string, least, most int) int {
+	return parsed(p, name, func(text string) (int, error) {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < least || n > most {
+			return 0, fmt.Errorf("want a number from %d to %d", least, most)
+		}
+		return n, nil
+	})
 }
 
-func parsePrefer(r *http.Request) preferences {
-	var p preferences
-	for _, line := range r.Header.Values("Prefer") {
-		for part := range strings.SplitSeq(line, ",") {
-			name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
-			switch strings.ToLower(name) {
-			case "respond-async":
-				p.async = true
-			case "wait":
-				// A preference that makes no sense is ignored, says the RFC.
-				if n, err := strconv.Atoi(strings.Trim(value, `" `)); err == nil && n > 0 {
-					p.wait = min(time.Duration(n)*time.Second, maxWait)
-				}
+// limit returns the size of a page, or 0.
+func (p *params) limit() int { return p.number("limit", 1, 1000) }
+
+// zone returns a time zone, UTC if the parameter is absent.
+func (p *params) zone(name string) *time.Location {
+	zone := parsed(p, name, func(text string) (*time.Location, error) {
+		zone, err := time.LoadLocation(text)
+		if err != nil || text == "Local" {
+			return nil, fmt.Errorf("unknown time zone %.40q; want a name such as Europe/Berlin", text)
+		}
+		return zone, nil
+	})
+	return cmp.Or(zone, time.UTC)
+}
+
+// moment returns a time, cut to the millisecond, or the zero time if the
+// parameter is absent.
+func (p *params) moment(name string) time.Time {
+	return parsed(p, name, func(text string) (time.Time, error) {
+		t, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			return t, fmt.Errorf("%.40q is not a time; want the form 2006-01-02T15:04:05.000Z, with %%2B for a +", text)
+		}
+		t = t.UTC().Truncate(time.Millisecond)
+		if first := time.UnixMilli(0).UTC(); t.Before(first) { // as empty, and not the zero time
+			t = first
+		}
+		return t, nil
+	})
+}
+
+// day returns a date, or 0 if the parameter is absent.
+func (p *params) day(name string) metrics.Day {
+	return parsed(p, name, func(text string) (metrics.Day, error) {
+		day, err := metrics.ParseDay(text)
+		if err != nil {
+			return 0, fmt.Errorf("%.40q is not a date; want the form 2006-01-02", text)
+		}
+		if day == 0 { // means none in a query; as empty as the day before it
+			day = -1
+		}
+		return day, nil
+	})
+}
+
+// batchID returns a text of the form of a batch's id, or ""; want says what it
+// is.
+func (p *params) batchID(name, want string) string {
+	return parsed(p, name, func(text string) (string, error) {
+		if !isBatchID(text) {
+			return "", errors.New(want)
+		}
+		return text, nil
+	})
+}
+
+// dateOrder returns what comes first in dates such as 03/04/2025.
+func (p *params) dateOrder(name string) ingest.DateOrder {
+	return parsed(p, name, func(text string) (ingest.DateOrder, error) {
+		for _, order := range []ingest.DateOrder{ingest.FindOrder, ingest.DayFirst, ingest.MonthFirst} {
+			if text == order.String() {
+				return order, nil
 			}
 		}
-	}
-	return p
+		return 0, errors.New("want dmy (31/12/2025), mdy (12/31/2025) or auto")
+	})
 }
 
-// appliedWait tells the client that its wait was granted, and how long.
-func appliedWait(w http.ResponseWriter, wait time.Duration) {
-	w.Header().Set("Preference-Applied", "wait="+strconv.Itoa(int(wait/time.Second)))
+// count returns a number of rows, or nil if the parameter is absent.
+func (p *params) count(name string) *int64 {
+	return parsed(p, name, func(text string) (*int64, error) {
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || n < 0 {
+			return nil, errors.New("want a number of rows, 0 or more")
+		}
+		return &n, nil
+	})
+}
+
+// ratio returns a number from 0 to 1, or nil if the parameter is absent.
+func (p *params) ratio(name string) *float64 {
+	return parsed(p, name, func(text string) (*float64, error) {
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil || !(f >= 0 && f <= 1) { // not NaN either
+			return nil, errors.New("want a number from 0 to 1, such as 0.05")
+		}
+		return &f, nil
+	})
 }
 
 // isBatchID reports whether s has the form of a UUID in lower case.

@@ -9,8 +9,9 @@ import (
 
 // retain serves POST /admin/retention.
 func (h *Handler) retain(w http.ResponseWriter, r *http.Request) error {
-	dryRun, err := parseBool(r.URL.Query(), "dry_run")
-	if err != nil {
+	p := newParams(r)
+	dryRun := p.boolean("dry_run")
+	if err := p.err(); err != nil {
 		return err
 	}
 	got, err := h.svc.ApplyRetention(r.Context(), dryRun)

@@ -140,6 +140,31 @@ func rejectedProblem(e *eventmetrics.RejectedError) problem {
 	}
 }
 
+func toleranceProblem(e *eventmetrics.ToleranceError) problem {
+	return problem{
+		status: http.StatusUnprocessableEntity, code: CodeTooManyErrors,
+		detail: strings.TrimPrefix(e.Error(), "eventmetrics: ") + "; nothing was stored",
+		members: object{
+			"inserted_count":   0,
+			"failed_count":     e.Failed,
+			"row_count":        e.Rows,
+			"stopped":          e.Stopped,
+			"limit":            e.Limit,
+			"limit_value":      e.Value,
+			"errors":           rowErrors(e.Errors),
+			"errors_truncated": int64(len(e.Errors)) < e.Failed,
+		},
+	}
+}
+
+func dedupeLimitProblem(e *eventmetrics.DedupeLimitError) problem {
+	return problem{
+		status: http.StatusRequestEntityTooLarge, code: CodeTooManyDistinctRows,
+		detail:  strings.TrimPrefix(e.Error(), "eventmetrics: ") + "; nothing was stored",
+		members: object{"limit_value": e.Limit},
+	}
+}
+
 func nonNil(s []string) []string {
 	if s == nil {
 		return []string{}

@@ -8,12 +8,16 @@ import (
 
 // schema serves GET /schema: what an upload must look like.
 func (h *Handler) schema(w http.ResponseWriter, r *http.Request) error {
-	o := h.svc.Options()
-	name := r.URL.Query().Get("schema")
+	p := newParams(r)
+	name := p.text("schema")
+	if err := p.err(); err != nil {
+		return err
+	}
 	schema, err := h.svc.Schema(name)
 	if err != nil {
 		return err
 	}
+	o := h.svc.Options()
 	return writeJSON(w, http.StatusOK, object{
 		"schema":  name,
 		"schemas": nonNil(h.svc.SchemaNames()),

@@ -1,58 +1,44 @@
 package httpapi
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-var uploadParams = []string{
-	"process", "mode", "max_errors", "max_error_ratio", "dry_run", "dedupe", "on_duplicate", "repairs", "schema",
-	"timestamp_zone", "timestamp_layout", "file_name",
-}
-
 // upload serves POST /uploads.
 func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
-	want, err := parseUpload(r)
+	want, file, err := readUpload(r)
 	if err != nil {
 		return err
 	}
-	if _, err := h.svc.Schema(want.schema); err != nil {
+	if _, err := h.svc.Schema(file.Schema); err != nil {
 		return err
 	}
-	select {
-	case h.uploads <- struct{}{}:
-		defer func() { <-h.uploads }()
-	case <-time.After(slotWait):
-		return problem{
-			status: http.StatusServiceUnavailable, code: CodeBusy, detail: "too many uploads at a time; try again",
-			header: http.Header{"Retry-After": {"1"}},
-		}
-	case <-r.Context().Done():
-		return r.Context().Err()
+	leave, err := h.uploadSlot(r.Context())
+	if err != nil {
+		return err
 	}
+	defer leave()
 	body, done := h.guard(w, r)
 	defer done()
-	file, closeFile, err := h.file(r, body)
+	closeFile, err := openFile(r, body, &file)
 	if err != nil {
 		return err
 	}
 	defer closeFile()
-	if err := h.checkRepairs(r, want.repairs); err != nil {
+	if err := h.checkRepairs(r, file.RepairOf); err != nil {
 		return err
 	}
 	if err := h.limit(w, r); err != nil { // last: what is no upload costs none
 		return err
 	}
-	file.Zone, file.IdempotencyKey = want.zone, want.key
-	file.Tolerance, file.RepairOf = want.tolerance, want.repairs
-	file.DateOrder, file.Schema = want.order, want.schema
-	file.Dedupe, file.AllowDuplicate = want.dedupe, want.allowDuplicate
 	if want.dryRun {
 		return h.dryRun(w, r, file)
 	}
@@ -66,13 +52,95 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answer := receiptBody(r, &receipt)
+	return h.sendReceipt(w, r, &receipt, want)
+}
+
+// uploadRequest is what an upload asks of the handler; the rest is in the File.
+type uploadRequest struct {
+	dryRun  bool
+	process bool
+	wait    time.Duration
+}
+
+// readUpload reads the parameters and headers of an upload.
+func readUpload(r *http.Request) (uploadRequest, eventmetrics.File, error) {
+	p := newParams(r)
+	want := uploadRequest{
+		process: p.boolean("process"),
+		dryRun:  p.boolean("dry_run"),
+		wait:    parsePrefer(r).wait,
+	}
+	file := eventmetrics.File{
+		Name:           p.text("file_name"),
+		Zone:           p.zone("timestamp_zone"),
+		DateOrder:      p.dateOrder("timestamp_layout"),
+		Schema:         p.text("schema"),
+		Tolerance:      readTolerance(p),
+		RepairOf:       p.text("repairs"),
+		Dedupe:         readDedupe(p),
+		AllowDuplicate: p.oneOf("on_duplicate", "answer", "allow") == "allow",
+		IdempotencyKey: readKey(p, r),
+	}
+	return want, file, p.err()
+}
+
+// readTolerance reads how many rejected rows are too many.
+func readTolerance(p *params) eventmetrics.Tolerance {
+	t := eventmetrics.Tolerance{Strict: p.oneOf("mode", "partial", "strict") == "strict"}
+	if n := p.count("max_errors"); n != nil {
+		t.MaxErrors = cmp.Or(*n, -1)
+	}
+	if ratio := p.ratio("max_error_ratio"); ratio != nil {
+		t.MaxErrorRatio = cmp.Or(*ratio, -1)
+	}
+	return t
+}
+
+func readDedupe(p *params) eventmetrics.Dedupe {
+	text := p.oneOf("dedupe", "none", string(eventmetrics.DedupeEventID), string(eventmetrics.DedupeOccurrence))
+	if text == "none" {
+		return eventmetrics.DedupeNone
+	}
+	return eventmetrics.Dedupe(text)
+}
+
+// readKey reads the header Idempotency-Key.
+func readKey(p *params, r *http.Request) string {
+	keys := r.Header.Values("Idempotency-Key")
+	if len(keys) == 0 {
+		return ""
+	}
+	if len(keys) > 1 || !printable(keys[0], 255) {
+		p.fail("Idempotency-Key: want one value of 1 to 255 printable ASCII characters")
+	}
+	return keys[0]
+}
+
+// uploadSlot waits until fewer than MaxUploads uploads are under way. The
+// returned function ends this one.
+func (h *Handler) uploadSlot(ctx context.Context) (leave func(), err error) {
+	select {
+	case h.uploads <- struct{}{}:
+		return func() { <-h.uploads }, nil
+	case <-time.After(slotWait):
+		return nil, problem{
+			status: http.StatusServiceUnavailable, code: CodeBusy, detail: "too many concurrent uploads; try again",
+			header: http.Header{"Retry-After": {"1"}},
+		}
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// sendReceipt processes the batch if that is asked for, and answers.
+func (h *Handler) sendReceipt(w http.ResponseWriter, r *http.Request, receipt *eventmetrics.Receipt, want uploadRequest) error {
+	answer := receiptBody(r, receipt)
 	if want.process {
-		// Whatever comes of it, the batch is there, and the answer must say so.
+		// The batch is stored even if this fails, and the answer must say so.
 		b, err := h.processUploaded(r, receipt.Batch, want.wait)
 		if err != nil {
-			h.logger.ErrorContext(r.Context(), "uploaded batch not put in line", "request_id", requestIDOf(r), "batch", b.ID, "err", err)
-			answer["process_error"] = "the batch was stored and could not be put in line; process it again"
+			h.logger.ErrorContext(r.Context(), "queuing uploaded batch failed", "request_id", requestIDOf(r), "batch", b.ID, "err", err)
+			answer["process_error"] = "the batch was stored and could not be queued; process it again"
 		}
 		answer["status"] = b.Status
 		if want.wait > 0 {
@@ -89,11 +157,12 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusCreated, answer)
 }
 
-// slotWait is how long an upload waits for a place.
+// slotWait is how long an upload waits for its slot.
 const slotWait = 2 * time.Second
 
-// processUploaded puts a batch in line and waits for it if it is asked to. A
-// batch that is past that already, because it is an earlier one, stays.
+// processUploaded queues a batch, and waits for it if the request asks for that.
+// A batch that is completed or queued already, because it is an earlier one,
+// stays as it is.
 func (h *Handler) processUploaded(r *http.Request, b store.Batch, wait time.Duration) (store.Batch, error) {
 	if b.Status == store.Completed { // it may even be forgotten
 		return b, nil
@@ -107,59 +176,6 @@ func (h *Handler) processUploaded(r *http.Request, b store.Batch, wait time.Dura
 		return b, err
 	}
 	return now, nil
-}
-
-// uploadWish is what an upload asks for beside its body.
-type uploadWish struct {
-	key       string
-	zone      *time.Location
-	order     ingest.DateOrder
-	schema    string
-	tolerance eventmetrics.Tolerance
-	repairs   string
-	dryRun    bool
-	process   bool
-	wait      time.Duration
-
-	dedupe         eventmetrics.Dedupe
-	allowDuplicate bool
-}
-
-func parseUpload(r *http.Request) (uploadWish, error) {
-	var want uploadWish
-	var err error
-	query := r.URL.Query()
-	if want.process, err = parseBool(query, "process"); err != nil {
-		return want, err
-	}
-	if want.zone, err = parseZone(query, "timestamp_zone"); err != nil {
-		return want, err
-	}
-	if want.dryRun, err = parseBool(query, "dry_run"); err != nil {
-		return want, err
-	}
-	if want.tolerance, err = parseTolerance(query); err != nil {
-		return want, err
-	}
-	want.repairs = query.Get("repairs")
-	if want.order, err = parseDateOrder(query, "timestamp_layout"); err != nil {
-		return want, err
-	}
-	want.schema = query.Get("schema")
-	if want.dedupe, err = parseDedupe(query); err != nil {
-		return want, err
-	}
-	if want.allowDuplicate, err = parseOnDuplicate(query); err != nil {
-		return want, err
-	}
-	if keys := r.Header.Values("Idempotency-Key"); len(keys) > 0 {
-		if len(keys) > 1 || !printable(keys[0], 255) {
-			return want, badRequest("Idempotency-Key: want one value of 1 to 255 printable ASCII characters")
-		}
-		want.key = keys[0]
-	}
-	want.wait = parsePrefer(r).wait
-	return want, nil
 }
 
 // receiptBody is the answer to an upload.
