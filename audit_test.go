@@ -123,7 +123,7 @@ func TestAuditOfSealedBatches(t *testing.T) {
 		}
 		ids = append(ids, id)
 	}
-	if all := r.audited(t); !all.OK || all.Last.Sealed != 2 || all.Last.Events != 0 {
+	if all := r.audited(t); !all.OK || all.Last.Purged != 2 || all.Last.Events != 0 {
 		t.Errorf("%+v", all)
 	}
 	tamper(t, r.store, ids[1], contributionOf(t, "C0 started 2025-11-08"))

@@ -168,12 +168,12 @@ func TestADryRunCountsDuplicates(t *testing.T) {
 		eventmetrics.DedupeNone: {3, 0, 6}, eventmetrics.DedupeEventID: {1, 2, 4}, eventmetrics.DedupeOccurrence: {2, 1, 5},
 	} {
 		got, err := r.DryRun(t.Context(), eventmetrics.File{Body: strings.NewReader(file), Dedupe: d})
-		if err != nil || got.Events != want[0] || got.Duplicates != want[1] || len(got.Changes) != 1 || got.Changes[0].Before != 2 || got.Changes[0].After != want[2]-1 {
+		if err != nil || got.AcceptedRows != want[0] || got.DuplicateRows != want[1] || len(got.Changes) != 1 || got.Changes[0].Before != 2 || got.Changes[0].After != want[2]-1 {
 			t.Errorf("%q: %+v, %v", d, got, err)
 		}
 	}
 	got, err := r.DryRun(t.Context(), eventmetrics.File{Body: strings.NewReader(header + "1,C1,T1,a,2025-11-08\n1,,,,\n"), Dedupe: eventmetrics.DedupeEventID})
-	if err != nil || got.Events != 0 || got.Failed != 1 || got.Duplicates != 1 || got.Changes != nil {
+	if err != nil || got.AcceptedRows != 0 || got.RejectedRows != 1 || got.DuplicateRows != 1 || got.Changes != nil {
 		t.Errorf("of duplicates alone: %+v, %v", got, err)
 	}
 	if len(p.seen) != had {
@@ -235,7 +235,7 @@ func TestTheSameContentIsAnsweredWithItsBatch(t *testing.T) {
 			change(&f)
 		}
 		dry, err := r.DryRun(t.Context(), f)
-		if err != nil || dry.DuplicateOf != first.Batch.ID || dry.Changes != nil || dry.AllChanges != 0 {
+		if err != nil || dry.DuplicateOf != first.Batch.ID || dry.Changes != nil || dry.ChangeCount != 0 {
 			t.Errorf("%s: the dry run says %+v, %v", name, dry, err)
 		}
 	}

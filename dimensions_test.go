@@ -129,8 +129,8 @@ func TestFillingIsNoErrorAndSealedBatchesStay(t *testing.T) {
 		Dimensions: []string{"test_id"}, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	for _, want := range []eventmetrics.Report{
-		{Batches: 1, Events: 1, Sealed: 1, Filled: 1, Unfilled: 1},
-		{Batches: 1, Events: 1, Sealed: 1, Unfilled: 1},
+		{Batches: 1, Events: 1, Purged: 1, Filled: 1, Unfilled: 1},
+		{Batches: 1, Events: 1, Purged: 1, Unfilled: 1},
 	} {
 		report, err := s.Reprocess(t.Context())
 		if err != nil {

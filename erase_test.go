@@ -414,7 +414,7 @@ func TestErasureClearsTexts(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := s.Erase(t.Context(), eventmetrics.Erasure{Subject: subject, Counts: eventmetrics.KeepCounts})
-	if err != nil || got.DeadLetters != 2 || got.Causes != 2 || got.Changed != 2 {
+	if err != nil || got.DeadLetters != 2 || got.LastErrors != 2 || got.Changed != 2 {
 		t.Errorf("got %+v, %v; want two dead letters and two causes", got, err)
 	}
 	var left []string

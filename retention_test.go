@@ -55,7 +55,7 @@ func newOldRig(t *testing.T, keep eventmetrics.Retention) (*rig, *clock) {
 func (r *rig) retain(t *testing.T, want eventmetrics.RetentionReport) {
 	t.Helper()
 	again := want
-	again.Sealed, again.Events, again.Cleared, again.Rows, again.Forgotten, again.Dead = 0, 0, 0, 0, 0, 0
+	again.Purged, again.Events, again.Cleared, again.Rows, again.Archived, again.Dead = 0, 0, 0, 0, 0, 0
 	for _, run := range []struct {
 		dry  bool
 		want eventmetrics.RetentionReport
@@ -101,7 +101,7 @@ func TestRetentionPurgesEventsAndKeepsTheirCounts(t *testing.T) {
 	c.pass(time.Millisecond)
 	young := r.upload(t, day(3))
 	r.process(t, young.ID)
-	r.retain(t, eventmetrics.RetentionReport{Sealed: 1, Events: 1})
+	r.retain(t, eventmetrics.RetentionReport{Purged: 1, Events: 1})
 	if err := r.eventsError(t, old.ID); !errors.Is(err, store.ErrEventsPurged) {
 		t.Errorf("events of the old batch: %v, want ErrPurged", err)
 	}
@@ -117,7 +117,7 @@ func TestRetentionPurgesEventsAndKeepsTheirCounts(t *testing.T) {
 		t.Error(d)
 	}
 	report, err := r.Reprocess(t.Context())
-	if err != nil || report.Sealed != 1 || report.Drifted != 0 {
+	if err != nil || report.Purged != 1 || report.Drifted != 0 {
 		t.Errorf("Reprocess afterwards: %+v, %v", report, err)
 	}
 }
@@ -133,13 +133,13 @@ func TestRetentionDoesNotPurgeTheEventsOfADriftedBatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Drifted != 1 || got.Sealed != 0 || got.Forgotten != 0 || len(got.Drifts) != 1 || got.Drifts[0].BatchID != b.ID {
+	if got.Drifted != 1 || got.Purged != 0 || got.Archived != 0 || len(got.Drifts) != 1 || got.Drifts[0].BatchID != b.ID {
 		t.Errorf("got %+v, want one batch drifted and kept", got)
 	}
 	if _, err := r.Reprocess(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r.retain(t, eventmetrics.RetentionReport{Sealed: 1, Events: 3, Forgotten: 1})
+	r.retain(t, eventmetrics.RetentionReport{Purged: 1, Events: 3, Archived: 1})
 	if d := cmp.Diff([]string{"2025-11-08 started 3"}, r.counts(t)); d != "" {
 		t.Error(d)
 	}
@@ -173,7 +173,7 @@ func TestRetentionForgetsBatches(t *testing.T) {
 	b := r.upload(t, oneRejected)
 	r.process(t, b.ID)
 	c.pass(2 * time.Hour)
-	r.retain(t, eventmetrics.RetentionReport{Sealed: 1, Events: 1, Forgotten: 1})
+	r.retain(t, eventmetrics.RetentionReport{Purged: 1, Events: 1, Archived: 1})
 	if _, err := r.Batch(t.Context(), b.ID); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("forgotten batch: %v, want ErrNotFound", err)
 	}

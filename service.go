@@ -117,7 +117,6 @@ func (s *Service) Batches(ctx context.Context, q store.BatchQuery) ([]store.Batc
 // Options returns the options that hold, defaults included.
 func (s *Service) Options() Options { return s.opts }
 
-
 // Ping returns nil if the store and the queue answer.
 func (s *Service) Ping(ctx context.Context) error {
 	if err := s.store.Ping(ctx); err != nil {

@@ -31,17 +31,17 @@ func TestFilesWithTooManyRejectedRowsLeaveNothing(t *testing.T) {
 		want      *refusal // nil means stored
 	}{
 		{"any number by default", tolerance{}, content, nil},
-		{"strict", tolerance{Strict: true}, content, &refusal{Limit: "strict", Rows: 20, Failed: 3}},
+		{"strict", tolerance{Strict: true}, content, &refusal{Limit: "strict", Rows: 20, Rejected: 3}},
 		{"strict, and none rejected", tolerance{Strict: true}, day(3), nil},
 		{"as many as may be", tolerance{MaxErrors: 3}, content, nil},
-		{"one more", tolerance{MaxErrors: 2}, content, &refusal{Limit: "max_errors", Value: 2, Rows: 20, Failed: 3, Stopped: true}},
-		{"none may be", tolerance{MaxErrors: -1}, content, &refusal{Limit: "max_errors", Rows: 18, Failed: 1, Stopped: true}},
+		{"one more", tolerance{MaxErrors: 2}, content, &refusal{Limit: "max_errors", Value: 2, Rows: 20, Rejected: 3, Stopped: true}},
+		{"none may be", tolerance{MaxErrors: -1}, content, &refusal{Limit: "max_errors", Rows: 18, Rejected: 1, Stopped: true}},
 		{"none may be, and none is", tolerance{MaxErrors: -1, MaxErrorRatio: -1}, day(3), nil},
 		{"a share that is just reached", tolerance{MaxErrorRatio: 0.15}, content, nil},
-		{"a share that is crossed", tolerance{MaxErrorRatio: 0.1499}, content, &refusal{Limit: "max_error_ratio", Value: 0.1499, Rows: 20, Failed: 3}},
-		{"no share", tolerance{MaxErrorRatio: -1}, content, &refusal{Limit: "max_error_ratio", Rows: 20, Failed: 3}},
-		{"strict, but not for long", tolerance{Strict: true, MaxErrors: 1}, content, &refusal{Limit: "max_errors", Value: 1, Rows: 19, Failed: 2, Stopped: true}},
-		{"no valid row", tolerance{Strict: true}, header + badRow, &refusal{Limit: "strict", Rows: 1, Failed: 1}},
+		{"a share that is crossed", tolerance{MaxErrorRatio: 0.1499}, content, &refusal{Limit: "max_error_ratio", Value: 0.1499, Rows: 20, Rejected: 3}},
+		{"no share", tolerance{MaxErrorRatio: -1}, content, &refusal{Limit: "max_error_ratio", Rows: 20, Rejected: 3}},
+		{"strict, but not for long", tolerance{Strict: true, MaxErrors: 1}, content, &refusal{Limit: "max_errors", Value: 1, Rows: 19, Rejected: 2, Stopped: true}},
+		{"no valid row", tolerance{Strict: true}, header + badRow, &refusal{Limit: "strict", Rows: 1, Rejected: 1}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := newRig(t, nil, false)
@@ -51,8 +51,8 @@ func TestFilesWithTooManyRejectedRowsLeaveNothing(t *testing.T) {
 			if d := cmp.Diff(tc.want, got, cmpopts.IgnoreFields(refusal{}, "Errors")); d != "" {
 				t.Errorf("%v: %s", err, d)
 			}
-			if got != nil && int64(len(got.Errors)) != got.Failed {
-				t.Errorf("it tells of %d rows, %d were rejected", len(got.Errors), got.Failed)
+			if got != nil && int64(len(got.Errors)) != got.Rejected {
+				t.Errorf("it tells of %d rows, %d were rejected", len(got.Errors), got.Rejected)
 			}
 			batches, err := r.Batches(t.Context(), store.BatchQuery{})
 			if stored := len(batches) > 0; err != nil || stored != (tc.want == nil) {
@@ -80,7 +80,7 @@ func TestReadingStopsWhenThereAreTooManyErrors(t *testing.T) {
 	body := io.MultiReader(strings.NewReader(day(10)), rest)
 	_, err := r.Upload(t.Context(), eventmetrics.File{Body: body, Tolerance: eventmetrics.Tolerance{MaxErrors: 100}})
 	refused, ok := errors.AsType[*eventmetrics.ToleranceError](err)
-	if !ok || refused.Failed != 101 || refused.Rows != 111 || !refused.Stopped {
+	if !ok || refused.Rejected != 101 || refused.Rows != 111 || !refused.Stopped {
 		t.Errorf("got %v, want it to stop at the rejected row 101", err)
 	}
 	if read := size - rest.(*io.LimitedReader).N; read > 4<<20 {
@@ -132,8 +132,8 @@ func TestAFileIsStoredIffItsTolerancesHold(t *testing.T) {
 		switch {
 		case crossed == holds:
 			rt.Fatalf("%d of %d rows rejected, %+v: %v", failed, len(rows), limits, err)
-		case crossed && !refused.Stopped && refused.Failed != int64(failed):
-			rt.Fatalf("it counts %d rejected rows, not %d", refused.Failed, failed)
+		case crossed && !refused.Stopped && refused.Rejected != int64(failed):
+			rt.Fatalf("it counts %d rejected rows, not %d", refused.Rejected, failed)
 		case holds && empty != (failed == len(rows)):
 			rt.Fatalf("%d of %d rows rejected: %v", failed, len(rows), err)
 		case err == nil && (receipt.Batch.RejectedRows != int64(failed) || receipt.Batch.AcceptedRows != int64(len(rows)-failed)):
@@ -148,9 +148,9 @@ func TestAFileIsStoredIffItsTolerancesHold(t *testing.T) {
 
 func TestToleranceErrorsSayWhatWasCrossed(t *testing.T) {
 	for want, e := range map[string]eventmetrics.ToleranceError{
-		"eventmetrics: 3 of 8 rows rejected, none may be (strict)":             {Limit: "strict", Rows: 8, Failed: 3},
-		"eventmetrics: 3 of the first 8 rows rejected, more than max_errors=2": {Limit: "max_errors", Value: 2, Rows: 8, Failed: 3, Stopped: true},
-		"eventmetrics: 3 of 8 rows rejected, more than max_error_ratio=0.05":   {Limit: "max_error_ratio", Value: 0.05, Rows: 8, Failed: 3},
+		"eventmetrics: 3 of 8 rows rejected, none may be (strict)":             {Limit: "strict", Rows: 8, Rejected: 3},
+		"eventmetrics: 3 of the first 8 rows rejected, more than max_errors=2": {Limit: "max_errors", Value: 2, Rows: 8, Rejected: 3, Stopped: true},
+		"eventmetrics: 3 of 8 rows rejected, more than max_error_ratio=0.05":   {Limit: "max_error_ratio", Value: 0.05, Rows: 8, Rejected: 3},
 	} {
 		e.Errors = []ingest.RowError{{}}
 		if got := e.Error(); got != want {

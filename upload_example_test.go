@@ -18,7 +18,7 @@ import (
 func ExampleService_DryRun() {
 	service := eventmetrics.New(memstore.New(), memqueue.New(nil), nil)
 	preview, err := service.DryRun(context.Background(), eventmetrics.File{Body: strings.NewReader(exampleFile)})
-	fmt.Println(preview.Events, preview.Failed, err)
+	fmt.Println(preview.AcceptedRows, preview.RejectedRows, err)
 	for _, c := range preview.Changes {
 		fmt.Println(c.Day, c.Type, c.Before, "->", c.After)
 	}

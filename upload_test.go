@@ -90,7 +90,7 @@ func TestFilesThatAreRefusedLeaveNothing(t *testing.T) {
 			return errors.As(err, &headerError) && cmp.Equal(headerError.Missing, []string{"timestamp"})
 		}},
 		{"no valid row", strings.NewReader(header + ",,,\nC1,T1,a,never\n"), func(err error) bool {
-			return errors.As(err, &rejected) && rejected.Failed == 2 && len(rejected.Errors) == 2
+			return errors.As(err, &rejected) && rejected.Rejected == 2 && len(rejected.Errors) == 2
 		}},
 		{"a body that breaks off", io.MultiReader(strings.NewReader(day(5000)), iotest.ErrReader(broken)), is(broken)},
 		{"a file above the limit", strings.NewReader(day(100_000)), is(eventmetrics.ErrTooLarge)},

@@ -14,7 +14,7 @@ func (h *Handler) reprocess(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, object{
 		"batch_count":      report.Batches,
 		"event_count":      report.Events,
-		"sealed_count":     report.Sealed,
+		"sealed_count":     report.Purged,
 		"unreadable_count": report.Unreadable,
 		"drifted_count":    report.Drifted,
 		"amended_count":    report.Amended,

@@ -30,14 +30,14 @@ func (h *Handler) dryRun(w http.ResponseWriter, r *http.Request, file eventmetri
 	}
 	return writeJSON(w, http.StatusOK, object{
 		"dry_run":                true,
-		"inserted_count":         p.Events,
-		"failed_count":           p.Failed,
-		"duplicate_count":        p.Duplicates,
+		"inserted_count":         p.AcceptedRows,
+		"failed_count":           p.RejectedRows,
+		"duplicate_count":        p.DuplicateRows,
 		"duplicate_of":           duplicateOf,
 		"error_groups":           groups,
 		"error_groups_truncated": p.MoreErrors,
-		"change_count":           p.AllChanges,
+		"change_count":           p.ChangeCount,
 		"changes":                changes,
-		"changes_truncated":      len(changes) < p.AllChanges,
+		"changes_truncated":      len(changes) < p.ChangeCount,
 	})
 }

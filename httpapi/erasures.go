@@ -43,10 +43,10 @@ func (h *Handler) erase(w http.ResponseWriter, r *http.Request) error {
 		"event_count":        got.Events,
 		"rejected_row_count": got.Rows,
 		"dead_letter_count":  got.DeadLetters,
-		"cause_count":        got.Causes,
-		"sealed_count":       got.Sealed,
+		"cause_count":        got.LastErrors,
+		"sealed_count":       got.Purged,
 		"unreadable_count":   got.Unreadable,
-		"unsettled":          got.Unsettled,
+		"unsettled":          got.MoreUploads,
 		"what_stays":         whatStays(&got),
 	})
 }
@@ -89,7 +89,7 @@ func whatStays(r *eventmetrics.ErasureReceipt) []object {
 	if r.Counts == eventmetrics.KeepCounts {
 		stays = append(stays, object{"what": "counts", "why": "it was asked for"})
 	}
-	if r.Sealed > 0 {
+	if r.Purged > 0 {
 		stays = append(stays, object{"what": "counts_of_sealed_batches", "why": "their raw events are gone, and nobody can tell whose they were"})
 	}
 	return stays

@@ -50,7 +50,7 @@ func (h *Handler) integrityBody(all *eventmetrics.Integrity) object {
 func roundBody(r *eventmetrics.Round) object {
 	return object{
 		"started_at": timeText(r.Started), "duration_seconds": r.Took.Seconds(),
-		"batch_count": r.Batches, "sealed_count": r.Sealed, "event_count": r.Events, "day_count": r.Days,
+		"batch_count": r.Batches, "sealed_count": r.Purged, "event_count": r.Events, "day_count": r.Days,
 	}
 }
 

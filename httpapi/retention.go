@@ -21,11 +21,11 @@ func (h *Handler) retain(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, object{
 		"dry_run":            dryRun,
 		"periods":            periods(h.svc.Options().Retention),
-		"sealed_count":       got.Sealed,
+		"sealed_count":       got.Purged,
 		"event_count":        got.Events,
 		"cleared_count":      got.Cleared,
 		"rejected_row_count": got.Rows,
-		"batch_count":        got.Forgotten,
+		"batch_count":        got.Archived,
 		"dead_letter_count":  got.Dead,
 		"drifted_count":      got.Drifted,
 		"drifts":             driftBodies(got.Drifts),

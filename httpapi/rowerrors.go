@@ -133,9 +133,9 @@ func rejectedProblem(e *eventmetrics.RejectedError) problem {
 		status: http.StatusUnprocessableEntity, code: CodeNoValidRow, detail: "no valid row; nothing was stored",
 		members: object{
 			"inserted_count":   0,
-			"failed_count":     e.Failed,
+			"failed_count":     e.Rejected,
 			"errors":           rowErrors(e.Errors),
-			"errors_truncated": int64(len(e.Errors)) < e.Failed,
+			"errors_truncated": int64(len(e.Errors)) < e.Rejected,
 		},
 	}
 }
@@ -146,13 +146,13 @@ func toleranceProblem(e *eventmetrics.ToleranceError) problem {
 		detail: strings.TrimPrefix(e.Error(), "eventmetrics: ") + "; nothing was stored",
 		members: object{
 			"inserted_count":   0,
-			"failed_count":     e.Failed,
+			"failed_count":     e.Rejected,
 			"row_count":        e.Rows,
 			"stopped":          e.Stopped,
 			"limit":            e.Limit,
 			"limit_value":      e.Value,
 			"errors":           rowErrors(e.Errors),
-			"errors_truncated": int64(len(e.Errors)) < e.Failed,
+			"errors_truncated": int64(len(e.Errors)) < e.Rejected,
 		},
 	}
 }

@@ -17,9 +17,9 @@ import (
 // What a round does at most. A batch is counted to its end. Half may be spent
 // on what was wrong before.
 const (
-	auditBatches = 100
-	auditEvents  = 1_000_000
-	auditDays    = 10
+	roundBatches = 100
+	roundEvents  = 1_000_000
+	roundDays    = 10
 )
 
 // walk goes around a circle of keys, from a random place on.
@@ -42,40 +42,40 @@ func (w *walk[K]) complete(now time.Time) {
 	w.begin(now, w.start)
 }
 
-func (s *Ledger) auditRound(ctx context.Context, r *Round) error {
-	if ledger, ok := store.As[store.Auditor](s.store); ok {
-		if err := s.auditKnown(ctx, ledger, r); err != nil {
+func (l *Ledger) auditRound(ctx context.Context, r *Round) error {
+	if ledger, ok := store.As[store.Auditor](l.store); ok {
+		if err := l.recheckBatches(ctx, ledger, r); err != nil {
 			return err
 		}
-		if err := s.auditNext(ctx, ledger, r); err != nil {
+		if err := l.auditBatches(ctx, ledger, r); err != nil {
 			return err
 		}
 	}
-	return s.auditSums(ctx, r)
+	return l.auditDays(ctx, r)
 }
 
 func (r *Round) isFull(part int64) bool {
-	return r.Batches >= auditBatches/part || r.Events >= auditEvents/part
+	return r.Batches >= roundBatches/part || r.Events >= roundEvents/part
 }
 
 // auditKnown looks again at batches that something was wrong with.
-func (s *Ledger) auditKnown(ctx context.Context, ledger store.Auditor, r *Round) error {
-	s.audit.mu.Lock()
-	known := append(s.audit.drifts.some(auditBatches/4), s.audit.unreadable.some(auditBatches/4)...)
-	s.audit.mu.Unlock()
+func (l *Ledger) recheckBatches(ctx context.Context, ledger store.Auditor, r *Round) error {
+	l.audit.mu.Lock()
+	known := append(l.audit.drifts.some(roundBatches/4), l.audit.unreadable.some(roundBatches/4)...)
+	l.audit.mu.Unlock()
 	for _, id := range known {
 		if r.isFull(2) {
 			return nil
 		}
-		b, err := s.store.Batch(ctx, id)
+		b, err := l.store.Batch(ctx, id)
 		if errors.Is(err, store.ErrNotFound) {
-			s.audit.acquit(id)
+			l.audit.clear(id)
 			continue
 		}
 		if err != nil {
 			return fmt.Errorf("eventmetrics: audit batch %s: %w", id, err)
 		}
-		if err := s.auditBatch(ctx, ledger, &b, r); err != nil {
+		if err := l.auditBatch(ctx, ledger, &b, r); err != nil {
 			return err
 		}
 	}
@@ -84,14 +84,14 @@ func (s *Ledger) auditKnown(ctx context.Context, ledger store.Auditor, r *Round)
 
 // auditNext looks at the batches that come next, from the newer to the older,
 // and then at the newest again.
-func (s *Ledger) auditNext(ctx context.Context, ledger store.Auditor, r *Round) error {
-	w := &s.audit.batches
+func (l *Ledger) auditBatches(ctx context.Context, ledger store.Auditor, r *Round) error {
+	w := &l.audit.batches
 	if w.Began.IsZero() {
-		s.audit.set(func() { w.begin(s.now(), randomID(s.now())) })
+		l.audit.locked(func() { w.begin(l.now(), randomID(l.now())) })
 	}
 	for !r.isFull(1) {
-		q := store.BatchQuery{Statuses: []store.Status{store.Completed}, After: w.at, Limit: auditBatches}
-		batches, err := s.store.Batches(ctx, q)
+		q := store.BatchQuery{Statuses: []store.Status{store.Completed}, After: w.at, Limit: roundBatches}
+		batches, err := l.store.Batches(ctx, q)
 		if err != nil {
 			return fmt.Errorf("eventmetrics: list completed batches: %w", err)
 		}
@@ -100,10 +100,10 @@ func (s *Ledger) auditNext(ctx context.Context, ledger store.Auditor, r *Round) 
 				batches = batches[:i]
 				break
 			}
-			if err := s.auditBatch(ctx, ledger, &batches[i], r); err != nil {
+			if err := l.auditBatch(ctx, ledger, &batches[i], r); err != nil {
 				return err
 			}
-			s.audit.set(func() {
+			l.audit.locked(func() {
 				w.at = batches[i].ID
 				w.Seen++
 			})
@@ -115,10 +115,10 @@ func (s *Ledger) auditNext(ctx context.Context, ledger store.Auditor, r *Round) 
 			continue
 		}
 		if w.wrapped {
-			s.audit.set(func() { w.complete(s.now()) })
+			l.audit.locked(func() { w.complete(l.now()) })
 			return nil
 		}
-		s.audit.set(func() { w.at, w.wrapped = "", true })
+		l.audit.locked(func() { w.at, w.wrapped = "", true })
 	}
 	return nil
 }
@@ -132,40 +132,40 @@ func randomID(now time.Time) string {
 
 // auditBatch looks at one batch. What is wrong with it is no error, unless the
 // store is away.
-func (s *Ledger) auditBatch(ctx context.Context, ledger store.Auditor, b *store.Batch, r *Round) error {
+func (l *Ledger) auditBatch(ctx context.Context, ledger store.Auditor, b *store.Batch, r *Round) error {
 	r.Batches++
-	drift, err := s.driftOf(ctx, ledger, b, r)
+	drift, err := l.driftOf(ctx, ledger, b, r)
 	switch {
 	case err == nil && drift == nil:
-		s.audit.acquit(b.ID)
+		l.audit.clear(b.ID)
 	case err == nil:
-		s.audit.set(func() {
-			s.audit.unreadable.drop(b.ID)
-			if s.audit.drifts.put(b.ID, *drift) {
-				s.logger.ErrorContext(ctx, "ledger drifted", "batch", b.ID, "cause", drift.Cause, "ledger", drift.Ledger, "events", drift.Events)
+		l.audit.locked(func() {
+			l.audit.unreadable.drop(b.ID)
+			if l.audit.drifts.put(b.ID, *drift) {
+				l.logger.ErrorContext(ctx, "ledger drifted", "batch", b.ID, "cause", drift.Cause, "ledger", drift.Ledger, "events", drift.Events)
 			}
 		})
 	case ctx.Err() != nil || errors.Is(err, store.ErrUnavailable):
 		return err
 	default:
-		s.audit.set(func() {
-			if s.audit.unreadable.put(b.ID, Unreadable{b.ID, clip.Text(err.Error(), 500)}) {
-				s.logger.ErrorContext(ctx, "batch not audited", "batch", b.ID, "err", err)
+		l.audit.locked(func() {
+			if l.audit.unreadable.put(b.ID, Unreadable{b.ID, clip.Text(err.Error(), 500)}) {
+				l.logger.ErrorContext(ctx, "batch not audited", "batch", b.ID, "err", err)
 			}
 		})
 	}
 	return nil
 }
 
-func (a *audit) set(f func()) {
+func (a *audit) locked(f func()) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	f()
 }
 
 // acquit forgets what was wrong with a batch.
-func (a *audit) acquit(id string) {
-	a.set(func() {
+func (a *audit) clear(id string) {
+	a.locked(func() {
 		a.drifts.drop(id)
 		a.unreadable.drop(id)
 	})
@@ -174,12 +174,12 @@ func (a *audit) acquit(id string) {
 // driftOf compares the entry of a batch with its events, or with their number
 // if they are gone. The batch may be sealed, amended or deleted meanwhile: it
 // has only drifted if it does so twice, and is still there as it was.
-func (s *Ledger) driftOf(ctx context.Context, ledger store.Auditor, b *store.Batch, r *Round) (*Drift, error) {
+func (l *Ledger) driftOf(ctx context.Context, ledger store.Auditor, b *store.Batch, r *Round) (*Drift, error) {
 	var want metrics.Contribution
 	var err error
 	sealed := b.EventsPurged
 	if !sealed {
-		want, err = s.recount(ctx, b.ID)
+		want, err = l.recount(ctx, b.ID)
 	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -190,22 +190,22 @@ func (s *Ledger) driftOf(ctx context.Context, ledger store.Auditor, b *store.Bat
 		return nil, err
 	}
 	if sealed {
-		r.Sealed++
+		r.Purged++
 	}
 	r.Events += want.Events()
 	for look := 1; ; look++ {
 		var drift *Drift
 		if sealed {
-			drift, err = compareSealed(ctx, ledger, b)
+			drift, err = comparePurged(ctx, ledger, b)
 		} else {
 			var found comparison // what lacks dimensions is no drift
-			found, err = s.compare(ctx, ledger, b.ID, want)
+			found, err = l.compare(ctx, ledger, b.ID, want)
 			drift = found.drift
 		}
 		if drift == nil || err != nil {
 			return nil, err
 		}
-		now, err := s.store.Batch(ctx, b.ID)
+		now, err := l.store.Batch(ctx, b.ID)
 		if errors.Is(err, store.ErrNotFound) || err == nil && now.EventsPurged != sealed {
 			return nil, nil //nolint:nilnil // another pass will look at it as it is now
 		}
@@ -217,7 +217,7 @@ func (s *Ledger) driftOf(ctx context.Context, ledger store.Auditor, b *store.Bat
 
 // compareSealed returns the difference between what the ledger has for a
 // batch and the number of its events, or nil if there is none.
-func compareSealed(ctx context.Context, ledger store.Auditor, b *store.Batch) (*Drift, error) {
+func comparePurged(ctx context.Context, ledger store.Auditor, b *store.Batch) (*Drift, error) {
 	have, err := ledger.Contribution(ctx, b.ID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):

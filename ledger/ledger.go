@@ -38,28 +38,28 @@ func New(st store.Store, o Options) *Ledger {
 	return &Ledger{store: st, opts: o, logger: o.Logger, tel: o.Telemetry, audit: newAudit()}
 }
 
-func (s *Ledger) now() time.Time { return s.opts.Now().UTC().Truncate(time.Millisecond) }
+func (l *Ledger) now() time.Time { return l.opts.Now().UTC().Truncate(time.Millisecond) }
 
 // recount returns what a batch counts for: the sum of its events, and of those
 // that were erased and still count.
-func (s *Ledger) recount(ctx context.Context, id string) (metrics.Contribution, error) {
-	sum, _, err := s.Recount(ctx, id)
+func (l *Ledger) recount(ctx context.Context, id string) (metrics.Contribution, error) {
+	sum, _, err := l.Recount(ctx, id)
 	return sum, err
 }
 
 // Recount also returns the Batch.Erasure of which the sum is.
-func (s *Ledger) Recount(ctx context.Context, id string) (metrics.Contribution, string, error) {
+func (l *Ledger) Recount(ctx context.Context, id string) (metrics.Contribution, string, error) {
 	for {
-		b, err := s.store.Batch(ctx, id)
+		b, err := l.store.Batch(ctx, id)
 		if err != nil {
 			return nil, "", fmt.Errorf("eventmetrics: read batch %s: %w", id, err)
 		}
-		sum, err := s.sumEvents(ctx, id)
+		sum, err := l.sumEvents(ctx, id)
 		var kept metrics.Contribution
 		if err == nil {
-			kept, err = s.Kept(ctx, id, b.Erasure)
+			kept, err = l.Kept(ctx, id, b.Erasure)
 		}
-		now, errNow := s.store.Batch(ctx, id)
+		now, errNow := l.store.Batch(ctx, id)
 		if errors.Is(err, store.ErrChanged) || errNow == nil && now.Erasure != b.Erasure {
 			if ctx.Err() != nil {
 				return nil, "", ctx.Err()
@@ -74,9 +74,9 @@ func (s *Ledger) Recount(ctx context.Context, id string) (metrics.Contribution, 
 }
 
 // sumEvents sums the stored events of a batch.
-func (s *Ledger) sumEvents(ctx context.Context, id string) (metrics.Contribution, error) {
-	sum := metrics.NewAggregator(&s.opts.Caps)
-	for e, err := range s.store.Events(ctx, id) {
+func (l *Ledger) sumEvents(ctx context.Context, id string) (metrics.Contribution, error) {
+	sum := metrics.NewAggregator(&l.opts.Caps)
+	for e, err := range l.store.Events(ctx, id) {
 		if err != nil {
 			return nil, fmt.Errorf("eventmetrics: read events of batch %s: %w", id, err)
 		}
@@ -104,11 +104,11 @@ func Merged(a, b metrics.Contribution) metrics.Contribution {
 }
 
 // kept reads what counts beside the events of a batch since an erasure.
-func (s *Ledger) Kept(ctx context.Context, id, erasure string) (metrics.Contribution, error) {
+func (l *Ledger) Kept(ctx context.Context, id, erasure string) (metrics.Contribution, error) {
 	if erasure == "" {
 		return nil, nil
 	}
-	text, err := store.ReadAttachment(ctx, s.store, id, KeptAttachment(erasure))
+	text, err := store.ReadAttachment(ctx, l.store, id, KeptAttachment(erasure))
 	if err != nil || len(text) == 0 {
 		return nil, err
 	}
@@ -122,20 +122,20 @@ func (s *Ledger) Kept(ctx context.Context, id, erasure string) (metrics.Contribu
 // settle makes the ledger have the sum of a batch as of an erasure, if the batch
 // is recorded. Where another erasure has come in between, it counts again, so
 // that the last one is in the ledger.
-func (s *Ledger) Settle(ctx context.Context, ledger store.Auditor, id string, sum metrics.Contribution, erasure string) error {
+func (l *Ledger) ReplaceEntry(ctx context.Context, ledger store.Auditor, id string, sum metrics.Contribution, erasure string) error {
 	for {
-		found, err := s.compare(ctx, ledger, id, sum)
+		found, err := l.compare(ctx, ledger, id, sum)
 		if err == nil && (found.drift != nil || found.missing) {
 			err = ignore(ledger.Amend(ctx, id, sum), store.ErrNotFound)
 		}
 		if err != nil {
 			return fmt.Errorf("eventmetrics: amend batch %s: %w", id, err)
 		}
-		b, err := s.store.Batch(ctx, id)
+		b, err := l.store.Batch(ctx, id)
 		if err != nil || b.Erasure == erasure {
 			return err
 		}
-		sum, erasure, err = s.Recount(ctx, id)
+		sum, erasure, err = l.Recount(ctx, id)
 		if err != nil {
 			return ignore(err, store.ErrEventsPurged) // sealed after it was compared with the ledger
 		}
@@ -150,12 +150,12 @@ func lacksDimensions(ledger, events metrics.Contribution) bool {
 }
 
 // drift compares the events of a batch with the ledger.
-func (s *Ledger) DriftOf(ctx context.Context, ledger store.Auditor, b *store.Batch) (*Drift, error) {
-	want, err := s.recount(ctx, b.ID)
+func (l *Ledger) DriftOf(ctx context.Context, ledger store.Auditor, b *store.Batch) (*Drift, error) {
+	want, err := l.recount(ctx, b.ID)
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.compare(ctx, ledger, b.ID, want)
+	found, err := l.compare(ctx, ledger, b.ID, want)
 	return found.drift, err
 }
 

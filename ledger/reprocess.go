@@ -15,7 +15,7 @@ type Report struct {
 	// Batches and Events were read again.
 	Batches, Events int64
 	// Sealed batches were left alone, because their raw events are gone.
-	Sealed int64
+	Purged int64
 	// Unreadable batches could not be counted again; the log says why.
 	Unreadable int64
 	// Drifted is the number of batches whose events did not sum to what the
@@ -44,80 +44,80 @@ const maxDrifts = 100
 // [store.Auditor]. Then it compares the sums of all days with the ledger, and
 // has them made anew if some are wrong and the store is a [store.Auditor]. It is safe to repeat and to run beside everything else.
 // Errors: store.ErrUnsupported if the store cannot show its ledger.
-func (s *Ledger) Reprocess(ctx context.Context) (Report, error) {
-	ledger, ok := store.As[store.Auditor](s.store)
+func (l *Ledger) Reprocess(ctx context.Context) (Report, error) {
+	ledger, ok := store.As[store.Auditor](l.store)
 	if !ok {
 		return Report{}, fmt.Errorf("eventmetrics: reprocess: %w", store.ErrUnsupported)
 	}
-	ctx, done := s.observeReprocess(ctx)
+	ctx, done := l.observeReprocess(ctx)
 	var r Report
-	err := s.reprocessAll(ctx, ledger, &r)
+	err := l.reprocessAll(ctx, ledger, &r)
 	if err == nil {
-		err = s.repairSums(ctx, &r)
+		err = l.compareDays(ctx, &r)
 	}
 	done(&r, err)
 	if err == nil {
-		s.reportDrift(ctx, &r)
+		l.reportDrift(ctx, &r)
 	}
 	return r, err
 }
 
-func (s *Ledger) reprocessAll(ctx context.Context, ledger store.Auditor, r *Report) error {
-	for b, err := range store.All(ctx, s.store, store.BatchQuery{Statuses: []store.Status{store.Completed}}) {
+func (l *Ledger) reprocessAll(ctx context.Context, ledger store.Auditor, r *Report) error {
+	for b, err := range store.All(ctx, l.store, store.BatchQuery{Statuses: []store.Status{store.Completed}}) {
 		if err != nil {
 			return fmt.Errorf("eventmetrics: reprocess: %w", err)
 		}
-		err := s.reprocess(ctx, ledger, b, r)
+		err := l.reprocess(ctx, ledger, b, r)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if err != nil { // must not keep the others from being counted
 			r.Unreadable++
-			s.logger.ErrorContext(ctx, "batch not recounted", "batch", b.ID, "err", err)
+			l.logger.ErrorContext(ctx, "batch not recounted", "batch", b.ID, "err", err)
 		}
 	}
 	return nil
 }
 
-func (s *Ledger) reportDrift(ctx context.Context, r *Report) {
+func (l *Ledger) reportDrift(ctx context.Context, r *Report) {
 	attrs := []any{
-		"batches", r.Batches, "events", r.Events, "sealed", r.Sealed, "unreadable", r.Unreadable, "drifted", r.Drifted, "amended", r.Amended,
+		"batches", r.Batches, "events", r.Events, "sealed", r.Purged, "unreadable", r.Unreadable, "drifted", r.Drifted, "amended", r.Amended,
 		"filled", r.Filled, "unfilled", r.Unfilled, "wrong_days", len(r.WrongDays), "rebuilt", r.Rebuilt,
 	}
 	if r.Drifted > 0 || r.Unreadable > 0 || len(r.WrongDays) > 0 {
-		s.logger.ErrorContext(ctx, "ledger drifted or unread, or sums wrong", attrs...)
+		l.logger.ErrorContext(ctx, "ledger drifted or unread, or sums wrong", attrs...)
 		return
 	}
-	s.logger.InfoContext(ctx, "ledger agrees", attrs...)
+	l.logger.InfoContext(ctx, "ledger agrees", attrs...)
 }
 
-func (s *Ledger) reprocess(ctx context.Context, ledger store.Auditor, b *store.Batch, r *Report) error {
-	want, erasure, open, err := s.countAgain(ctx, b, r)
+func (l *Ledger) reprocess(ctx context.Context, ledger store.Auditor, b *store.Batch, r *Report) error {
+	want, erasure, open, err := l.recountBatch(ctx, b, r)
 	if err == nil && !open {
-		return s.noteUnfilled(ctx, ledger, b.ID, r)
+		return l.noteUnfilled(ctx, ledger, b.ID, r)
 	}
 	if err != nil {
 		return err
 	}
 	changed := r.Amended + r.Filled
-	if err := s.amend(ctx, ledger, b.ID, want, r); err != nil || r.Amended+r.Filled == changed {
+	if err := l.amend(ctx, ledger, b.ID, want, r); err != nil || r.Amended+r.Filled == changed {
 		return err
 	}
 	// Where events were erased meanwhile, what was put into the ledger is old.
-	return ignore(s.Settle(ctx, ledger, b.ID, want, erasure), store.ErrNotFound)
+	return ignore(l.ReplaceEntry(ctx, ledger, b.ID, want, erasure), store.ErrNotFound)
 }
 
 // countAgain counts a batch again for a report, unless its events are gone. It
 // also returns the Batch.Erasure of which the sum is.
-func (s *Ledger) countAgain(ctx context.Context, b *store.Batch, r *Report) (sum metrics.Contribution, erasure string, open bool, _ error) {
+func (l *Ledger) recountBatch(ctx context.Context, b *store.Batch, r *Report) (sum metrics.Contribution, erasure string, open bool, _ error) {
 	if b.EventsPurged {
-		r.Sealed++
+		r.Purged++
 		return nil, "", false, nil
 	}
-	sum, erasure, err := s.Recount(ctx, b.ID)
+	sum, erasure, err := l.Recount(ctx, b.ID)
 	switch {
 	case errors.Is(err, store.ErrEventsPurged):
-		r.Sealed++
+		r.Purged++
 		return nil, "", false, nil
 	case errors.Is(err, store.ErrNotFound): // deleted meanwhile
 		return nil, "", false, nil
@@ -129,14 +129,14 @@ func (s *Ledger) countAgain(ctx context.Context, b *store.Batch, r *Report) (sum
 	return sum, erasure, true, nil
 }
 
-func (s *Ledger) amend(ctx context.Context, ledger store.Auditor, id string, want metrics.Contribution, r *Report) error {
-	found, err := s.compare(ctx, ledger, id, want)
+func (l *Ledger) amend(ctx context.Context, ledger store.Auditor, id string, want metrics.Contribution, r *Report) error {
+	found, err := l.compare(ctx, ledger, id, want)
 	if err != nil || found.drift == nil && !found.missing {
 		return err
 	}
 	err = ledger.Amend(ctx, id, want)
 	if errors.Is(err, store.ErrNotFound) { // the contribution is missing, or the batch was deleted meanwhile
-		err = s.store.Record(ctx, id, want)
+		err = l.store.Record(ctx, id, want)
 	}
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
@@ -156,8 +156,8 @@ func (s *Ledger) amend(ctx context.Context, ledger store.Auditor, id string, wan
 
 // noteUnfilled counts a batch whose events are gone, if it is not broken down
 // by the dimensions.
-func (s *Ledger) noteUnfilled(ctx context.Context, ledger store.Auditor, id string, r *Report) error {
-	if len(s.opts.Dimensions) == 0 {
+func (l *Ledger) noteUnfilled(ctx context.Context, ledger store.Auditor, id string, r *Report) error {
+	if len(l.opts.Dimensions) == 0 {
 		return nil
 	}
 	c, err := ledger.Contribution(ctx, id)
@@ -167,8 +167,8 @@ func (s *Ledger) noteUnfilled(ctx context.Context, ledger store.Auditor, id stri
 	if err != nil {
 		return fmt.Errorf("eventmetrics: read contribution of batch %s: %w", id, err)
 	}
-	fields := make([]metrics.Field, len(s.opts.Dimensions))
-	for i, name := range slices.Sorted(slices.Values(s.opts.Dimensions)) {
+	fields := make([]metrics.Field, len(l.opts.Dimensions))
+	for i, name := range slices.Sorted(slices.Values(l.opts.Dimensions)) {
 		fields[i].Name = name
 	}
 	if lacksDimensions(c, metrics.Contribution{{Group: metrics.NewGroup(fields...)}}) && c.Events() > 0 {

@@ -58,21 +58,21 @@ type ErasureReceipt struct {
 	Events, Rows int64
 	// DeadLetters were discarded, and the Cause of Causes batches was replaced,
 	// because their text named the subject.
-	DeadLetters, Causes int64
+	DeadLetters, LastErrors int64
 	// Sealed batches have no raw events: whatever the subject has added to
 	// their counts stays, since nobody can tell it any more. So it is with
 	// batches that were forgotten.
-	Sealed int64
+	Purged int64
 	// Unreadable batches could not be dealt with; the log says why. Unsettled
 	// means that uploads went on adding batches of the subject. In both cases
 	// the erasure is not complete and should be repeated.
-	Unreadable int64
-	Unsettled  bool
+	Unreadable  int64
+	MoreUploads bool
 }
 
 // Complete reports whether nothing of the subject was left that could be
 // removed.
-func (r *ErasureReceipt) Complete() bool { return r.Unreadable == 0 && !r.Unsettled }
+func (r *ErasureReceipt) Complete() bool { return r.Unreadable == 0 && !r.MoreUploads }
 
 const (
 	maxChanged = 100
@@ -95,37 +95,37 @@ const (
 // not ended is not looked at.
 //
 // Errors: ErrBadErasure; store.ErrUnsupported if the store cannot erase.
-func (s *Enforcer) Erase(ctx context.Context, e Erasure) (ErasureReceipt, error) {
-	ctx, done := s.observeErase(ctx, e.DryRun)
-	r, err := s.erase(ctx, e)
+func (e *Enforcer) Erase(ctx context.Context, request Erasure) (ErasureReceipt, error) {
+	ctx, done := e.observeErase(ctx, request.DryRun)
+	r, err := e.erase(ctx, request)
 	done(&r, err)
 	if err != nil {
 		return r, fmt.Errorf("eventmetrics: erase subject: %w", err)
 	}
 	attrs := []any{
 		"erasure", r.ID, "counts", r.Counts, "batches", r.Batches, "changed", r.Changed, "events", r.Events, "rows", r.Rows,
-		"dead_letters", r.DeadLetters, "unreadable", r.Unreadable, "unsettled", r.Unsettled, "dry_run", r.DryRun,
+		"dead_letters", r.DeadLetters, "unreadable", r.Unreadable, "unsettled", r.MoreUploads, "dry_run", r.DryRun,
 	}
 	if !r.Complete() {
-		s.logger.ErrorContext(ctx, "subject not erased completely", attrs...)
+		e.logger.ErrorContext(ctx, "subject not erased completely", attrs...)
 	} else {
-		s.logger.InfoContext(ctx, "subject erased", attrs...)
+		e.logger.InfoContext(ctx, "subject erased", attrs...)
 	}
 	return r, nil
 }
 
-func (s *Enforcer) erase(ctx context.Context, e Erasure) (ErasureReceipt, error) {
-	now := s.now()
-	r := ErasureReceipt{ID: store.NewID(now), Time: now, Counts: e.Counts, DryRun: e.DryRun}
-	if e.Subject == "" || e.Counts != KeepCounts && e.Counts != SubtractCounts {
+func (e *Enforcer) erase(ctx context.Context, request Erasure) (ErasureReceipt, error) {
+	now := e.now()
+	r := ErasureReceipt{ID: store.NewID(now), Time: now, Counts: request.Counts, DryRun: request.DryRun}
+	if request.Subject == "" || request.Counts != KeepCounts && request.Counts != SubtractCounts {
 		return r, ErrBadErasure
 	}
-	hash := sha256.Sum256([]byte(r.ID + "\n" + e.Subject))
+	hash := sha256.Sum256([]byte(r.ID + "\n" + request.Subject))
 	r.SubjectHash = hex.EncodeToString(hash[:])
-	x := &eraser{s: s, subject: e.Subject, r: &r, seen: map[string]struct{}{}}
+	x := &eraser{enforcer: e, subject: request.Subject, r: &r, seen: map[string]struct{}{}}
 	var erases, amends bool
-	x.store, erases = store.As[store.Retainer](s.store)
-	x.auditor, amends = store.As[store.Auditor](s.store)
+	x.store, erases = store.As[store.Retainer](e.store)
+	x.auditor, amends = store.As[store.Auditor](e.store)
 	if !erases || !amends {
 		return r, store.ErrUnsupported
 	}
@@ -135,9 +135,9 @@ func (s *Enforcer) erase(ctx context.Context, e Erasure) (ErasureReceipt, error)
 
 // eraser erases one subject.
 type eraser struct {
-	s       *Enforcer
-	subject string
-	r       *ErasureReceipt
+	enforcer *Enforcer
+	subject  string
+	r        *ErasureReceipt
 
 	// seen are the batches that were looked at and may be listed again.
 	seen map[string]struct{}
@@ -149,20 +149,20 @@ type eraser struct {
 func (x *eraser) run(ctx context.Context) error {
 	var err error
 	// No queue can change the text of a dead letter. Their batches stay failed.
-	x.r.DeadLetters, err = x.s.opts.DiscardDead(ctx, x.r.DryRun, "named an erased subject", func(job *queue.DeadJob) bool {
-		return x.named(job.Err)
+	x.r.DeadLetters, err = x.enforcer.opts.DiscardDead(ctx, x.r.DryRun, "named an erased subject", func(job *queue.DeadJob) bool {
+		return x.mentions(job.Err)
 	})
 	if err != nil {
 		return err
 	}
-	recent := x.s.now().Add(-passSlack)
+	recent := x.enforcer.now().Add(-passSlack)
 	for pass := range maxPasses {
 		changed, err := x.pass(ctx, pass == 0, recent)
 		if err != nil || x.r.DryRun || !changed {
 			return err
 		}
 	}
-	x.r.Unsettled = true
+	x.r.MoreUploads = true
 	return nil
 }
 
@@ -170,7 +170,7 @@ func (x *eraser) run(ctx context.Context) error {
 // there before: an upload that was under way may end at a place of the list that
 // the pass before had gone by. It reports whether one of them had to be changed.
 func (x *eraser) pass(ctx context.Context, first bool, recent time.Time) (changed bool, _ error) {
-	for b, err := range store.All(ctx, x.s.store, store.BatchQuery{}) {
+	for b, err := range store.All(ctx, x.enforcer.store, store.BatchQuery{}) {
 		if err != nil {
 			return changed, err
 		}
@@ -195,7 +195,7 @@ func (x *eraser) pass(ctx context.Context, first bool, recent time.Time) (change
 		}
 		if ignore(err, store.ErrNotFound) != nil { // must not keep the others from being erased
 			x.r.Unreadable++
-			x.s.logger.ErrorContext(ctx, "batch not erased from", "batch", b.ID, "erasure", x.r.ID, "err", err)
+			x.enforcer.logger.ErrorContext(ctx, "batch not erased from", "batch", b.ID, "erasure", x.r.ID, "err", err)
 		}
 	}
 	return changed, nil
@@ -204,7 +204,7 @@ func (x *eraser) pass(ctx context.Context, first bool, recent time.Time) (change
 // batch erases the subject from one batch and reports whether it was there.
 func (x *eraser) batch(ctx context.Context, b *store.Batch) (changed bool, _ error) {
 	if b.EventsPurged {
-		x.r.Sealed++
+		x.r.Purged++
 	} else {
 		n, err := x.events(ctx, b.ID)
 		if errors.Is(err, store.ErrEventsPurged) { // sealed meanwhile
@@ -220,20 +220,20 @@ func (x *eraser) batch(ctx context.Context, b *store.Batch) (changed bool, _ err
 		return changed, err
 	}
 	x.r.Rows += n
-	if !x.named(b.LastError) {
+	if !x.mentions(b.LastError) {
 		return changed || n > 0, nil
 	}
 	if !x.r.DryRun {
-		err = x.s.store.SetStatus(ctx, b.ID, []store.Status{b.Status}, b.Status, erasedText)
+		err = x.enforcer.store.SetStatus(ctx, b.ID, []store.Status{b.Status}, b.Status, erasedText)
 		if errors.Is(err, store.ErrConflict) { // moved on, and lost its cause by that
 			err = nil
 		}
 	}
-	x.r.Causes++
+	x.r.LastErrors++
 	return true, err
 }
 
 // erasedText replaces a text that named the subject.
 const erasedText = "erased"
 
-func (x *eraser) named(text string) bool { return names(text, x.subject) }
+func (x *eraser) mentions(text string) bool { return mentions(text, x.subject) }

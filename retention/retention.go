@@ -44,7 +44,7 @@ func New(st store.Store, l *ledger.Ledger, o Options) *Enforcer {
 	return &Enforcer{store: st, ledger: l, opts: o, logger: o.Logger, tel: o.Telemetry}
 }
 
-func (s *Enforcer) now() time.Time { return s.opts.Now().UTC().Truncate(time.Millisecond) }
+func (e *Enforcer) now() time.Time { return e.opts.Now().UTC().Truncate(time.Millisecond) }
 
 // Policy says how long data is kept. A period that is not greater than 0
 // means for ever. Ages count from Batch.Created, the time of the upload: it is
@@ -69,12 +69,12 @@ func (r *Policy) Any() bool {
 type Report struct {
 	// Sealed is the number of batches whose raw events were purged, Events the
 	// number of these.
-	Sealed, Events int64
+	Purged, Events int64
 	// Cleared is the number of batches whose rejected rows were removed, Rows
 	// the number of rows that they had rejected.
 	Cleared, Rows int64
 	// Forgotten is the number of batches that were removed as a whole.
-	Forgotten int64
+	Archived int64
 	// Dead is the number of dead letters that were discarded.
 	Dead int64
 	// Drifted is the number of batches that were old enough and kept, because
@@ -92,75 +92,75 @@ type Report struct {
 // purged, they are summed a last time and compared with the ledger, in a dry
 // run too. It is safe to repeat, to run beside everything else, and to break
 // off. Errors: store.ErrUnsupported if the store cannot do what is asked for.
-func (s *Enforcer) Apply(ctx context.Context, dryRun bool) (Report, error) {
-	ctx, done := s.observeRetain(ctx, dryRun)
-	k, err := s.newRun(dryRun)
+func (e *Enforcer) Apply(ctx context.Context, dryRun bool) (Report, error) {
+	ctx, done := e.observeRetain(ctx, dryRun)
+	k, err := e.newRun(dryRun)
 	if err == nil {
-		err = k.retain(ctx)
+		err = k.apply(ctx)
 	}
 	done(&k.Report, err)
 	if err != nil {
 		return k.Report, fmt.Errorf("eventmetrics: retain: %w", err)
 	}
-	s.reportRetained(ctx, &k.Report, dryRun)
+	e.reportRetained(ctx, &k.Report, dryRun)
 	return k.Report, nil
 }
 
-func (s *Enforcer) reportRetained(ctx context.Context, r *Report, dryRun bool) {
+func (e *Enforcer) reportRetained(ctx context.Context, r *Report, dryRun bool) {
 	attrs := []any{
-		"sealed", r.Sealed, "events", r.Events, "cleared", r.Cleared, "rows", r.Rows, "forgotten", r.Forgotten, "dead", r.Dead,
+		"sealed", r.Purged, "events", r.Events, "cleared", r.Cleared, "rows", r.Rows, "forgotten", r.Archived, "dead", r.Dead,
 		"drifted", r.Drifted, "unreadable", r.Unreadable, "dry_run", dryRun,
 	}
 	if r.Drifted > 0 || r.Unreadable > 0 {
-		s.logger.ErrorContext(ctx, "old batches kept", attrs...)
+		e.logger.ErrorContext(ctx, "old batches kept", attrs...)
 		return
 	}
-	s.logger.InfoContext(ctx, "retention applied", attrs...)
+	e.logger.InfoContext(ctx, "retention applied", attrs...)
 }
 
 // run applies a Policy once.
 type run struct {
 	Report
-	s      *Enforcer
-	keep   Policy
-	now    time.Time
-	dryRun bool
+	enforcer *Enforcer
+	policy   Policy
+	now      time.Time
+	dryRun   bool
 
 	store store.Retainer
 }
 
-func (s *Enforcer) newRun(dryRun bool) (*run, error) {
-	k := &run{s: s, keep: s.opts.Policy, now: s.now(), dryRun: dryRun}
+func (e *Enforcer) newRun(dryRun bool) (*run, error) {
+	k := &run{enforcer: e, policy: e.opts.Policy, now: e.now(), dryRun: dryRun}
 	var ok bool
-	k.store, ok = store.As[store.Retainer](s.store)
-	if needed := k.keep.Events > 0 || k.keep.Rejected > 0 || k.keep.Batches > 0; needed && !ok {
+	k.store, ok = store.As[store.Retainer](e.store)
+	if needed := k.policy.Events > 0 || k.policy.Rejected > 0 || k.policy.Batches > 0; needed && !ok {
 		return k, store.ErrUnsupported
 	}
 	return k, nil
 }
 
-func (k *run) retain(ctx context.Context) error {
-	if k.keep.Events > 0 || k.keep.Rejected > 0 || k.keep.Batches > 0 {
-		for b, err := range store.All(ctx, k.s.store, store.BatchQuery{}) {
+func (k *run) apply(ctx context.Context) error {
+	if k.policy.Events > 0 || k.policy.Rejected > 0 || k.policy.Batches > 0 {
+		for b, err := range store.All(ctx, k.enforcer.store, store.BatchQuery{}) {
 			if err != nil {
 				return err
 			}
-			err := k.retainBatch(ctx, b)
+			err := k.applyTo(ctx, b)
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
 			if ignore(err, store.ErrNotFound) != nil { // must not keep the others from being looked at
 				k.Unreadable++
-				k.s.logger.ErrorContext(ctx, "batch not retained as configured", "batch", b.ID, "err", err)
+				k.enforcer.logger.ErrorContext(ctx, "batch not retained as configured", "batch", b.ID, "err", err)
 			}
 		}
 	}
-	if k.keep.Dead <= 0 {
+	if k.policy.Dead <= 0 {
 		return nil
 	}
 	var err error
-	k.Dead, err = k.s.opts.DiscardDead(ctx, k.dryRun, "older than dead letters are kept", func(job *queue.DeadJob) bool {
-		return k.old(job.Died, k.keep.Dead)
+	k.Dead, err = k.enforcer.opts.DiscardDead(ctx, k.dryRun, "older than dead letters are kept", func(job *queue.DeadJob) bool {
+		return k.old(job.Died, k.policy.Dead)
 	})
 	return err
 }
@@ -170,31 +170,31 @@ func (k *run) old(from time.Time, period time.Duration) bool {
 	return period > 0 && k.now.Sub(from) > period
 }
 
-func (k *run) retainBatch(ctx context.Context, b *store.Batch) error {
-	forget := b.Status == store.Completed && k.old(b.Created, k.keep.Batches)
-	if forget || b.Status == store.Completed && k.old(b.Created, k.keep.Events) {
-		sealed, err := k.seal(ctx, b)
+func (k *run) applyTo(ctx context.Context, b *store.Batch) error {
+	forget := b.Status == store.Completed && k.old(b.Created, k.policy.Batches)
+	if forget || b.Status == store.Completed && k.old(b.Created, k.policy.Events) {
+		sealed, err := k.purge(ctx, b)
 		if err != nil {
 			return err
 		}
 		forget = forget && sealed
 	}
 	if forget {
-		return k.forget(ctx, b)
+		return k.archive(ctx, b)
 	}
-	if b.RejectedRows > 0 && k.old(b.Created, k.keep.Rejected) {
-		return k.clear(ctx, b)
+	if b.RejectedRows > 0 && k.old(b.Created, k.policy.Rejected) {
+		return k.removeRejected(ctx, b)
 	}
 	return nil
 }
 
 // seal purges the events of a batch and reports whether they are gone.
-func (k *run) seal(ctx context.Context, b *store.Batch) (bool, error) {
+func (k *run) purge(ctx context.Context, b *store.Batch) (bool, error) {
 	if b.EventsPurged {
 		return true, nil
 	}
-	if ledger, ok := store.As[store.Auditor](k.s.store); ok {
-		drift, err := k.s.ledger.DriftOf(ctx, ledger, b)
+	if ledger, ok := store.As[store.Auditor](k.enforcer.store); ok {
+		drift, err := k.enforcer.ledger.DriftOf(ctx, ledger, b)
 		if err != nil {
 			return false, err
 		}
@@ -215,25 +215,25 @@ func (k *run) seal(ctx context.Context, b *store.Batch) (bool, error) {
 			}
 		}
 	}
-	k.Sealed++
+	k.Purged++
 	k.Events += b.AcceptedRows - b.Erased
 	return true, nil
 }
 
-func (k *run) forget(ctx context.Context, b *store.Batch) error {
+func (k *run) archive(ctx context.Context, b *store.Batch) error {
 	if !k.dryRun {
 		if err := k.store.Archive(ctx, b.ID); err != nil {
 			return err
 		}
 	}
-	k.Forgotten++
+	k.Archived++
 	return nil
 }
 
 // clear removes the rejected rows of a batch: the repair file last, which tells
 // the next time that this one was broken off.
-func (k *run) clear(ctx context.Context, b *store.Batch) error {
-	kept, err := isThere(k.s.store.Attachment(ctx, b.ID, upload.RepairAttachment))
+func (k *run) removeRejected(ctx context.Context, b *store.Batch) error {
+	kept, err := isThere(k.enforcer.store.Attachment(ctx, b.ID, upload.RepairAttachment))
 	if err != nil || !kept {
 		return err
 	}

@@ -10,8 +10,8 @@ import (
 
 // acceptor returns the last check of a row: Options.BeforeAccept, if there is
 // one, and the sum.
-func (s *Uploader) acceptor(ctx context.Context, sum *metrics.Aggregator) func(*metrics.Event) error {
-	before := s.opts.BeforeAccept
+func (u *Uploader) acceptor(ctx context.Context, sum *metrics.Aggregator) func(*metrics.Event) error {
+	before := u.opts.BeforeAccept
 	if before == nil {
 		return sum.Add
 	}

@@ -45,10 +45,10 @@ func (b *body) Read(p []byte) (int, error) {
 }
 
 // brokenError means that a body could not be read to its end.
-type brokenError struct{ err error }
+type bodyError struct{ err error }
 
-func (e *brokenError) Error() string { return "eventmetrics: read upload: " + e.err.Error() }
-func (e *brokenError) Unwrap() error { return e.err }
+func (e *bodyError) Error() string { return "eventmetrics: read upload: " + e.err.Error() }
+func (e *bodyError) Unwrap() error { return e.err }
 
 // digest returns the SHA-256 of what was read, in hex.
 func (b *body) digest() string { return hex.EncodeToString(b.hash.Sum(nil)) }

@@ -59,22 +59,22 @@ const (
 type claim func(ctx context.Context, prints []store.Fingerprint) ([]string, error)
 
 // sieve leaves duplicates out.
-type sieve struct {
-	rows    rowPrinter
+type dedupeFilter struct {
+	hasher  rowHasher
 	claim   claim
 	sum     *metrics.Aggregator // of those that it keeps
 	dropped int64
 }
 
 // newSieve returns the sieve that a file asks for, nil if it is none.
-func (s *Uploader) newSieve(d Dedupe, claim claim) (*sieve, error) {
+func (u *Uploader) newDedupeFilter(d Dedupe, claim claim) (*dedupeFilter, error) {
 	switch d {
 	case DedupeNone:
 		return nil, nil //nolint:nilnil // no sieve keeps all
 	case DedupeEventID, DedupeOccurrence:
-		return &sieve{
-			rows:  rowPrinter{mode: d, seen: occurrences{limit: s.opts.MaxDedupeRows}},
-			claim: claim, sum: metrics.NewAggregator(&s.opts.Caps),
+		return &dedupeFilter{
+			hasher: rowHasher{mode: d, seen: seenTable{limit: u.opts.MaxDedupeRows}},
+			claim:  claim, sum: metrics.NewAggregator(&u.opts.Caps),
 		}, nil
 	}
 	return nil, fmt.Errorf("eventmetrics: unknown Dedupe %.40q", string(d))
@@ -82,20 +82,20 @@ func (s *Uploader) newSieve(d Dedupe, claim claim) (*sieve, error) {
 
 // mark makes the fingerprints of the last n rows of a chunk. Errors:
 // *DedupeLimitError.
-func (v *sieve) mark(c *chunk, n int) error {
+func (f *dedupeFilter) fingerprint(c *chunk, n int) error {
 	for i := c.n - n; i < c.n; i++ {
-		print, err := v.rows.print(&c.events[i])
+		print, err := f.hasher.fingerprint(&c.events[i])
 		if err != nil {
 			return err
 		}
-		c.prints = append(c.prints, print)
+		c.fingerprints = append(c.fingerprints, print)
 	}
 	return nil
 }
 
 // keep leaves in a chunk the rows that are no duplicates. Errors: ErrInFlight.
-func (v *sieve) keep(ctx context.Context, c *chunk) error {
-	owners, err := v.claim(ctx, c.prints)
+func (f *dedupeFilter) dropDuplicates(ctx context.Context, c *chunk) error {
+	owners, err := f.claim(ctx, c.fingerprints)
 	if errors.Is(err, store.ErrClaimed) {
 		return ErrInFlight
 	}
@@ -107,13 +107,13 @@ func (v *sieve) keep(ctx context.Context, c *chunk) error {
 		if owners[i] != "" {
 			continue
 		}
-		if err := v.sum.Add(&c.events[i]); err != nil {
+		if err := f.sum.Add(&c.events[i]); err != nil {
 			return fmt.Errorf("eventmetrics: sum row %d: %w", c.events[i].Row, err)
 		}
 		c.events[kept] = c.events[i]
 		kept++
 	}
-	v.dropped += int64(c.n - kept)
+	f.dropped += int64(c.n - kept)
 	c.n = kept
 	return nil
 }
@@ -127,59 +127,59 @@ func (d Dedupe) schema(schema ingest.Schema) ingest.Schema {
 }
 
 // rowPrinter makes the fingerprints of the rows of one file, in their order.
-type rowPrinter struct {
+type rowHasher struct {
 	mode  Dedupe
-	seen  occurrences
+	seen  seenTable
 	text  []byte
 	names []string // of the fields of the row before
 	order []int    // of those names, sorted
 }
 
 // print returns the fingerprint of the next row. Errors: *DedupeLimitError.
-func (p *rowPrinter) print(e *metrics.Event) (store.Fingerprint, error) {
-	if p.mode == DedupeEventID {
-		p.text = append(append(p.text[:0], tagEventID...), e.ID...)
-		return fingerprint(p.text), nil
+func (h *rowHasher) fingerprint(e *metrics.Event) (store.Fingerprint, error) {
+	if h.mode == DedupeEventID {
+		h.text = append(append(h.text[:0], tagEventID...), e.ID...)
+		return fingerprint(h.text), nil
 	}
-	row := p.content(e)
-	k, err := p.seen.add(row)
+	row := h.content(e)
+	k, err := h.seen.add(row)
 	if err != nil {
 		return store.Fingerprint{}, err
 	}
-	p.text = append(append(p.text[:0], tagOccurrence...), row[:]...)
-	return fingerprint(binary.BigEndian.AppendUint64(p.text, uint64(k))), nil
+	h.text = append(append(h.text[:0], tagOccurrence...), row[:]...)
+	return fingerprint(binary.BigEndian.AppendUint64(h.text, uint64(k))), nil
 }
 
 // content returns the fingerprint of what a row says.
-func (p *rowPrinter) content(e *metrics.Event) store.Fingerprint {
-	b := append(p.text[:0], tagRow...)
+func (h *rowHasher) content(e *metrics.Event) store.Fingerprint {
+	b := append(h.text[:0], tagRow...)
 	b = appendText(b, e.Type)
 	b = binary.BigEndian.AppendUint64(b, uint64(e.Time.Unix()))
 	b = binary.BigEndian.AppendUint32(b, uint32(e.Time.Nanosecond()))
 	b = appendText(b, e.ID)
-	for _, i := range p.sorted(e.Fields) {
+	for _, i := range h.sorted(e.Fields) {
 		if f := &e.Fields[i]; f.Value != "" {
 			b = appendText(appendText(b, f.Name), f.Value)
 		}
 	}
-	p.text = b
+	h.text = b
 	return fingerprint(b)
 }
 
 // sorted returns the places of the fields in the order of their names, which
 // are those of the row before nearly always.
-func (p *rowPrinter) sorted(fields []metrics.Field) []int {
-	same := slices.EqualFunc(fields, p.names, func(f metrics.Field, name string) bool { return f.Name == name })
+func (h *rowHasher) sorted(fields []metrics.Field) []int {
+	same := slices.EqualFunc(fields, h.names, func(f metrics.Field, name string) bool { return f.Name == name })
 	if same {
-		return p.order
+		return h.order
 	}
-	p.names, p.order = p.names[:0], p.order[:0]
+	h.names, h.order = h.names[:0], h.order[:0]
 	for i := range fields {
-		p.names = append(p.names, fields[i].Name)
-		p.order = append(p.order, i)
+		h.names = append(h.names, fields[i].Name)
+		h.order = append(h.order, i)
 	}
-	slices.SortFunc(p.order, func(a, b int) int { return strings.Compare(p.names[a], p.names[b]) })
-	return p.order
+	slices.SortFunc(h.order, func(a, b int) int { return strings.Compare(h.names[a], h.names[b]) })
+	return h.order
 }
 
 // appendText appends the length and the bytes of a text.

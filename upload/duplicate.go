@@ -10,8 +10,8 @@ import (
 
 // deduper returns what knows of duplicates, nil if the store does not and the
 // file can do without. Errors: store.ErrUnsupported.
-func (s *Uploader) deduper(f *File) (store.Deduper, error) {
-	d, ok := store.As[store.Deduper](s.store)
+func (u *Uploader) deduper(f *File) (store.Deduper, error) {
+	d, ok := store.As[store.Deduper](u.store)
 	if !ok && f.Dedupe != DedupeNone {
 		return nil, fmt.Errorf("eventmetrics: find duplicates: %w", store.ErrUnsupported)
 	}
@@ -19,18 +19,18 @@ func (s *Uploader) deduper(f *File) (store.Deduper, error) {
 }
 
 // filePrint stands for the content of a file as its schema reads it.
-func filePrint(digest, schema string) []store.Fingerprint {
+func fileFingerprint(digest, schema string) []store.Fingerprint {
 	return []store.Fingerprint{fingerprint([]byte(tagFile + digest + schema))}
 }
 
 // claimFile claims the content of a file for its batch. It returns the id of
 // the batch that has it already, if the file is not to be stored then. Errors:
 // ErrInFlight.
-func (s *Uploader) claimFile(ctx context.Context, d store.Deduper, id string, f *File, digest string) (earlier string, _ error) {
+func (u *Uploader) claimFile(ctx context.Context, d store.Deduper, id string, f *File, digest string) (earlier string, _ error) {
 	if d == nil {
 		return "", nil
 	}
-	owners, err := d.Claim(ctx, id, filePrint(digest, f.Schema))
+	owners, err := d.Claim(ctx, id, fileFingerprint(digest, f.Schema))
 	switch {
 	case errors.Is(err, store.ErrClaimed) && f.AllowDuplicate:
 		return "", nil
@@ -45,32 +45,32 @@ func (s *Uploader) claimFile(ctx context.Context, d store.Deduper, id string, f 
 }
 
 // answerEarlier answers a file whose content an earlier batch has.
-func (s *Uploader) answerEarlier(ctx context.Context, d store.Deduper, f *File, id, digest string) (Receipt, error) {
+func (u *Uploader) answerEarlier(ctx context.Context, d store.Deduper, f *File, id, digest string) (Receipt, error) {
 	if f.IdempotencyKey != "" { // it may be that of another process with the same key
-		b, err := s.batchOfKey(ctx, f.IdempotencyKey)
+		b, err := u.batchOfKey(ctx, f.IdempotencyKey)
 		if err != nil {
 			return Receipt{}, err
 		}
 		if b != nil {
-			return s.replay(ctx, b, digest)
+			return u.replay(ctx, b, digest)
 		}
 	}
-	b, err := s.store.Batch(ctx, id)
+	b, err := u.store.Batch(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
-		return s.answerForgotten(ctx, d, f, id, digest)
+		return u.answerArchived(ctx, d, f, id, digest)
 	}
 	if err != nil {
 		return Receipt{}, fmt.Errorf("eventmetrics: read batch %s: %w", id, err)
 	}
-	r, err := s.receiptOf(ctx, &b)
+	r, err := u.receiptOf(ctx, &b)
 	r.DuplicateOf = id
 	return r, err
 }
 
 // answerForgotten answers a file whose batch is not there: it was forgotten, and
 // counts for ever, or was deleted in this moment. Errors: ErrInFlight.
-func (s *Uploader) answerForgotten(ctx context.Context, d store.Deduper, f *File, id, digest string) (Receipt, error) {
-	owners, err := d.Owners(ctx, filePrint(digest, f.Schema))
+func (u *Uploader) answerArchived(ctx context.Context, d store.Deduper, f *File, id, digest string) (Receipt, error) {
+	owners, err := d.Owners(ctx, fileFingerprint(digest, f.Schema))
 	if err != nil {
 		return Receipt{}, fmt.Errorf("eventmetrics: look for content: %w", err)
 	}
@@ -81,8 +81,8 @@ func (s *Uploader) answerForgotten(ctx context.Context, d store.Deduper, f *File
 }
 
 // foresee returns a claim that changes nothing: a dry run's.
-func (s *Uploader) foresee(d store.Deduper, mode Dedupe) claim {
-	seen := occurrences{limit: s.opts.MaxDedupeRows}
+func (u *Uploader) previewClaims(d store.Deduper, mode Dedupe) claim {
+	seen := seenTable{limit: u.opts.MaxDedupeRows}
 	return func(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
 		owners, err := d.Owners(ctx, prints)
 		if err != nil || mode == DedupeOccurrence { // whose fingerprints differ within a file
@@ -103,11 +103,11 @@ func (s *Uploader) foresee(d store.Deduper, mode Dedupe) claim {
 
 // foreseeFile returns the id of the batch that an upload would answer with,
 // "" if it would store the file.
-func (s *Uploader) foreseeFile(ctx context.Context, d store.Deduper, f *File, digest string) (string, error) {
+func (u *Uploader) previewFile(ctx context.Context, d store.Deduper, f *File, digest string) (string, error) {
 	if d == nil || f.AllowDuplicate {
 		return "", nil
 	}
-	owners, err := d.Owners(ctx, filePrint(digest, f.Schema))
+	owners, err := d.Owners(ctx, fileFingerprint(digest, f.Schema))
 	if err != nil {
 		return "", fmt.Errorf("eventmetrics: look for content: %w", err)
 	}

@@ -45,7 +45,7 @@ func (e *UnknownSchemaError) Error() string {
 // RejectedError means that no row of a file was accepted. Nothing was stored.
 type RejectedError struct {
 	// Failed is the number of rejected rows.
-	Failed int64
+	Rejected int64
 	// Errors are the first of them.
 	Errors []ingest.RowError
 }
@@ -53,7 +53,7 @@ type RejectedError struct {
 // Error counts the rows and cites the first.
 func (e *RejectedError) Error() string {
 	if len(e.Errors) == 0 {
-		return fmt.Sprintf("eventmetrics: no valid row among %d", e.Failed)
+		return fmt.Sprintf("eventmetrics: no valid row among %d", e.Rejected)
 	}
-	return fmt.Sprintf("eventmetrics: no valid row among %d, the first: %s", e.Failed, &e.Errors[0])
+	return fmt.Sprintf("eventmetrics: no valid row among %d, the first: %s", e.Rejected, &e.Errors[0])
 }

@@ -27,11 +27,11 @@ func (r *RepairStatus) Open(failed int64) int64 { return max(failed-r.AcceptedRo
 // RepairStatus finds the batches that were uploaded with this id as File.RepairOf
 // and are still there, whatever their status. Those that repair one of them in
 // turn count for that one only. A batch that is unknown has none.
-func (s *Uploader) RepairStatus(ctx context.Context, id string) (RepairStatus, error) {
+func (u *Uploader) RepairStatus(ctx context.Context, id string) (RepairStatus, error) {
 	var r RepairStatus
 	q := store.BatchQuery{RepairOf: id, Limit: store.MaxLimit}
 	for {
-		page, err := s.store.Batches(ctx, q)
+		page, err := u.store.Batches(ctx, q)
 		if err != nil {
 			return RepairStatus{}, fmt.Errorf("eventmetrics: list repairs of batch %s: %w", id, err)
 		}
@@ -50,11 +50,11 @@ func (s *Uploader) RepairStatus(ctx context.Context, id string) (RepairStatus, e
 }
 
 // checkRepairs returns ErrNoOriginal if there is no batch to be repaired.
-func (s *Uploader) checkRepairs(ctx context.Context, id string) error {
+func (u *Uploader) checkRepairOf(ctx context.Context, id string) error {
 	if id == "" {
 		return nil
 	}
-	_, err := s.store.Batch(ctx, id)
+	_, err := u.store.Batch(ctx, id)
 	if errors.Is(err, store.ErrNotFound) { // not passed on: the upload itself is not meant
 		return fmt.Errorf("%w: %.40q", ErrNoOriginal, id)
 	}

@@ -32,7 +32,7 @@ type ToleranceError struct {
 	Value float64
 	// Rows is the number of rows that were read, Failed that of the rejected
 	// ones among them.
-	Rows, Failed int64
+	Rows, Rejected int64
 	// Stopped means that the file goes on behind them.
 	Stopped bool
 	// Errors are the first rejected rows, at most Options.MaxErrors.
@@ -41,9 +41,9 @@ type ToleranceError struct {
 
 // Error counts the rows and names the limit.
 func (e *ToleranceError) Error() string {
-	head := fmt.Sprintf("eventmetrics: %d of %d rows rejected", e.Failed, e.Rows)
+	head := fmt.Sprintf("eventmetrics: %d of %d rows rejected", e.Rejected, e.Rows)
 	if e.Stopped {
-		head = fmt.Sprintf("eventmetrics: %d of the first %d rows rejected", e.Failed, e.Rows)
+		head = fmt.Sprintf("eventmetrics: %d of the first %d rows rejected", e.Rejected, e.Rows)
 	}
 	if e.Limit == limitStrict {
 		return head + ", none may be (strict)"
@@ -61,7 +61,7 @@ const (
 var errStopped = errors.New("eventmetrics: too many rejected rows")
 
 // spent reports whether so many rejected rows are too many whatever follows.
-func (t *Tolerance) spent(failed int64) bool {
+func (t *Tolerance) exceeded(failed int64) bool {
 	return t.MaxErrors != 0 && failed > max(t.MaxErrors, 0)
 }
 
@@ -71,7 +71,7 @@ func (t *Tolerance) crossed(rows, failed int64) (limit string, value float64) {
 	switch {
 	case failed == 0:
 		return "", 0
-	case t.spent(failed):
+	case t.exceeded(failed):
 		return limitCount, float64(max(t.MaxErrors, 0))
 	case t.Strict:
 		return limitStrict, 0

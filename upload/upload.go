@@ -94,59 +94,59 @@ type Receipt struct {
 // ErrNoOriginal, and store.ErrUnsupported for a Dedupe, before the body is read;
 // ErrTooLarge and *DedupeLimitError; ErrInFlight; ErrKeyReused for an
 // idempotency key; an error of Body, of ctx or of the store.
-func (s *Uploader) Upload(ctx context.Context, f File) (Receipt, error) {
-	ctx, done := s.observeUpload(ctx)
-	r, err := s.uploadOnce(ctx, f)
+func (u *Uploader) Upload(ctx context.Context, f File) (Receipt, error) {
+	ctx, done := u.observeUpload(ctx)
+	r, err := u.uploadOnce(ctx, f)
 	done(&r, err)
 	return r, err
 }
 
 // uploadOnce looks after idempotency keys.
-func (s *Uploader) uploadOnce(ctx context.Context, f File) (Receipt, error) {
-	if _, err := s.Schema(f.Schema); err != nil {
+func (u *Uploader) uploadOnce(ctx context.Context, f File) (Receipt, error) {
+	if _, err := u.Schema(f.Schema); err != nil {
 		return Receipt{}, err
 	}
 	if f.IdempotencyKey == "" {
-		return s.upload(ctx, f)
+		return u.upload(ctx, f)
 	}
-	if !s.takeOff(f.IdempotencyKey) {
+	if !u.lockKey(f.IdempotencyKey) {
 		return Receipt{}, ErrInFlight
 	}
-	defer s.land(f.IdempotencyKey)
-	earlier, err := s.batchOfKey(ctx, f.IdempotencyKey)
+	defer u.unlockKey(f.IdempotencyKey)
+	earlier, err := u.batchOfKey(ctx, f.IdempotencyKey)
 	if err != nil {
 		return Receipt{}, err
 	}
 	if earlier == nil {
-		return s.upload(ctx, f)
+		return u.upload(ctx, f)
 	}
-	body := newBody(ctx, f.Body, s.opts.MaxUploadBytes)
-	defer func() { s.tel.UploadBytes.Add(ctx, body.n) }()
+	body := newBody(ctx, f.Body, u.opts.MaxUploadBytes)
+	defer func() { u.tel.UploadBytes.Add(ctx, body.n) }()
 	if _, err := io.Copy(io.Discard, body); err != nil {
-		return Receipt{}, &brokenError{err}
+		return Receipt{}, &bodyError{err}
 	}
-	return s.replay(ctx, earlier, body.digest())
+	return u.replay(ctx, earlier, body.digest())
 }
 
-func (s *Uploader) upload(ctx context.Context, f File) (Receipt, error) {
-	if err := s.checkRepairs(ctx, f.RepairOf); err != nil {
+func (u *Uploader) upload(ctx context.Context, f File) (Receipt, error) {
+	if err := u.checkRepairOf(ctx, f.RepairOf); err != nil {
 		return Receipt{}, err
 	}
-	deduper, err := s.deduper(&f)
+	deduper, err := u.deduper(&f)
 	if err != nil {
 		return Receipt{}, err
 	}
-	created := s.now()
+	created := u.now()
 	id := store.NewID(created)
-	w, err := s.store.Begin(ctx, id)
+	w, err := u.store.Begin(ctx, id)
 	if err != nil {
 		return Receipt{}, fmt.Errorf("eventmetrics: begin batch: %w", err)
 	}
-	defer s.abort(ctx, w, id)
+	defer u.abort(ctx, w, id)
 
-	body := newBody(ctx, f.Body, s.opts.MaxUploadBytes)
-	defer func() { s.tel.UploadBytes.Add(ctx, body.n) }()
-	sum, err := s.pour(ctx, f, body, w, func(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
+	body := newBody(ctx, f.Body, u.opts.MaxUploadBytes)
+	defer func() { u.tel.UploadBytes.Add(ctx, body.n) }()
+	sum, err := u.stream(ctx, f, body, w, func(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
 		return deduper.Claim(ctx, id, prints)
 	})
 	if err != nil {
@@ -162,71 +162,71 @@ func (s *Uploader) upload(ctx context.Context, f File) (Receipt, error) {
 		ID:            id,
 		FileName:      f.Name,
 		SHA256:        body.digest(),
-		AcceptedRows:  sum.events,
-		RejectedRows:  sum.failed,
+		AcceptedRows:  sum.accepted,
+		RejectedRows:  sum.rejected,
 		DuplicateRows: sum.duplicates,
 		Created:       created,
 		RepairOf:      f.RepairOf,
 	}
 	if f.IdempotencyKey != "" {
 		b.IdempotencyKey = f.IdempotencyKey
-		b.KeyExpires = created.Add(s.opts.KeyTTL)
+		b.KeyExpires = created.Add(u.opts.KeyTTL)
 	}
-	earlier, err := s.claimFile(ctx, deduper, id, &f, b.SHA256)
+	earlier, err := u.claimFile(ctx, deduper, id, &f, b.SHA256)
 	if err != nil {
 		return Receipt{}, err
 	}
 	if earlier != "" {
-		return s.answerEarlier(ctx, deduper, &f, earlier, b.SHA256)
+		return u.answerEarlier(ctx, deduper, &f, earlier, b.SHA256)
 	}
 	stored, err := w.Commit(ctx, b)
 	if errors.Is(err, store.ErrKeyTaken) {
-		return s.replayTaken(ctx, f.IdempotencyKey, b.SHA256)
+		return u.replayTaken(ctx, f.IdempotencyKey, b.SHA256)
 	}
 	if err != nil {
 		return Receipt{}, fmt.Errorf("eventmetrics: commit batch: %w", err)
 	}
-	s.logger.InfoContext(ctx, "batch uploaded", "batch", id, "events", stored.AcceptedRows, "failed", stored.RejectedRows, "duplicates", stored.DuplicateRows)
+	u.logger.InfoContext(ctx, "batch uploaded", "batch", id, "events", stored.AcceptedRows, "failed", stored.RejectedRows, "duplicates", stored.DuplicateRows)
 	return Receipt{Batch: stored, Errors: sum.errors, Warnings: sum.warnings}, nil
 }
 
 // abort ends a Writer whatever became of it, also when ctx is what ended it.
-func (s *Uploader) abort(ctx context.Context, w store.Writer, id string) {
+func (u *Uploader) abort(ctx context.Context, w store.Writer, id string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	if err := w.Abort(ctx); err != nil {
-		s.logger.WarnContext(ctx, "remainder left for cleanup", "batch", id, "err", err)
+		u.logger.WarnContext(ctx, "remainder left for cleanup", "batch", id, "err", err)
 	}
 }
 
 // replayTaken answers an upload that lost to another process with its key.
-func (s *Uploader) replayTaken(ctx context.Context, key, digest string) (Receipt, error) {
-	earlier, err := s.batchOfKey(ctx, key)
+func (u *Uploader) replayTaken(ctx context.Context, key, digest string) (Receipt, error) {
+	earlier, err := u.batchOfKey(ctx, key)
 	if err != nil {
 		return Receipt{}, err
 	}
 	if earlier == nil { // deleted in this moment
 		return Receipt{}, ErrInFlight
 	}
-	return s.replay(ctx, earlier, digest)
+	return u.replay(ctx, earlier, digest)
 }
 
-func (s *Uploader) replay(ctx context.Context, earlier *store.Batch, digest string) (Receipt, error) {
+func (u *Uploader) replay(ctx context.Context, earlier *store.Batch, digest string) (Receipt, error) {
 	if digest != earlier.SHA256 {
 		return Receipt{}, ErrKeyReused
 	}
-	r, err := s.receiptOf(ctx, earlier)
+	r, err := u.receiptOf(ctx, earlier)
 	r.Replayed = true
 	return r, err
 }
 
 // receiptOf returns the receipt of a batch that is there.
-func (s *Uploader) receiptOf(ctx context.Context, b *store.Batch) (Receipt, error) {
+func (u *Uploader) receiptOf(ctx context.Context, b *store.Batch) (Receipt, error) {
 	r := Receipt{Batch: *b}
-	if err := Recall(ctx, s.store, b.ID, ErrorsAttachment, &r.Errors); err != nil {
+	if err := Recall(ctx, u.store, b.ID, ErrorsAttachment, &r.Errors); err != nil {
 		return Receipt{}, err
 	}
-	if err := Recall(ctx, s.store, b.ID, WarningsAttachment, &r.Warnings); err != nil {
+	if err := Recall(ctx, u.store, b.ID, WarningsAttachment, &r.Warnings); err != nil {
 		return Receipt{}, err
 	}
 	return r, nil
@@ -248,31 +248,31 @@ func Recall(ctx context.Context, st store.Store, id, name string, into any) erro
 }
 
 // batchOfKey returns the batch that owns a key now, or nil.
-func (s *Uploader) batchOfKey(ctx context.Context, key string) (*store.Batch, error) {
-	found, err := s.store.Batches(ctx, store.BatchQuery{IdempotencyKey: key, Limit: 1})
+func (u *Uploader) batchOfKey(ctx context.Context, key string) (*store.Batch, error) {
+	found, err := u.store.Batches(ctx, store.BatchQuery{IdempotencyKey: key, Limit: 1})
 	if err != nil {
 		return nil, fmt.Errorf("eventmetrics: look up idempotency key: %w", err)
 	}
-	if len(found) == 0 || !found[0].KeyExpires.After(s.now()) {
+	if len(found) == 0 || !found[0].KeyExpires.After(u.now()) {
 		return nil, nil //nolint:nilnil // no batch is an answer here, not an error
 	}
 	return &found[0], nil
 }
 
-func (s *Uploader) takeOff(key string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, flying := s.inFlight[key]; flying {
+func (u *Uploader) lockKey(key string) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if _, flying := u.inFlight[key]; flying {
 		return false
 	}
-	s.inFlight[key] = struct{}{}
+	u.inFlight[key] = struct{}{}
 	return true
 }
 
-func (s *Uploader) land(key string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.inFlight, key)
+func (u *Uploader) unlockKey(key string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.inFlight, key)
 }
 
 // Repair returns the repair file of a batch in chunks: a CSV file of the
@@ -280,10 +280,10 @@ func (s *Uploader) land(key string) {
 // be mended and uploaded again. It is empty if no row was rejected. A chunk is valid until the next. Errors:
 // store.ErrNotFound; ErrRowsPurged when Options.Retention has removed it;
 // store.ErrChanged when that, or an erasure, happens meanwhile.
-func (s *Uploader) RepairFile(ctx context.Context, id string) iter.Seq2[[]byte, error] {
+func (u *Uploader) RepairFile(ctx context.Context, id string) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		some := false
-		for chunk, err := range s.store.Attachment(ctx, id, RepairAttachment) {
+		for chunk, err := range u.store.Attachment(ctx, id, RepairAttachment) {
 			if some = true; !yield(chunk, err) {
 				return
 			}
@@ -291,7 +291,7 @@ func (s *Uploader) RepairFile(ctx context.Context, id string) iter.Seq2[[]byte, 
 		if some {
 			return
 		}
-		b, err := s.store.Batch(ctx, id)
+		b, err := u.store.Batch(ctx, id)
 		if err == nil && b.RejectedRows > 0 {
 			err = ErrRowsPurged
 		}

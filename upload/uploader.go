@@ -50,19 +50,19 @@ func New(st store.Store, o Options) *Uploader {
 	return &Uploader{store: st, opts: o, logger: o.Logger, tel: o.Telemetry, inFlight: map[string]struct{}{}}
 }
 
-func (s *Uploader) now() time.Time { return s.opts.Now().UTC().Truncate(time.Millisecond) }
+func (u *Uploader) now() time.Time { return u.opts.Now().UTC().Truncate(time.Millisecond) }
 
 // Schema returns the schema of a name, defaults included; "" names
 // Options.Schema. Errors: *UnknownSchemaError.
-func (s *Uploader) Schema(name string) (ingest.Schema, error) {
+func (u *Uploader) Schema(name string) (ingest.Schema, error) {
 	if name == "" {
-		return s.opts.Schema, nil
+		return u.opts.Schema, nil
 	}
-	if schema, ok := s.opts.Schemas[name]; ok {
+	if schema, ok := u.opts.Schemas[name]; ok {
 		return schema.WithDefaults(), nil
 	}
-	return ingest.Schema{}, &UnknownSchemaError{name, s.SchemaNames()}
+	return ingest.Schema{}, &UnknownSchemaError{name, u.SchemaNames()}
 }
 
 // SchemaNames returns the names of Options.Schemas, sorted.
-func (s *Uploader) SchemaNames() []string { return slices.Sorted(maps.Keys(s.opts.Schemas)) }
+func (u *Uploader) SchemaNames() []string { return slices.Sorted(maps.Keys(u.opts.Schemas)) }

@@ -10,33 +10,33 @@ import (
 )
 
 // completedTime is how long Options.AfterCompleted may take.
-const completedTime = time.Minute
+const completedTimeout = time.Minute
 
 // tellCompleted calls Options.AfterCompleted. An error means that the batch
 // was not told of, or that the job's time was up meanwhile: the queue then
 // hands the job over again.
-func (s *Worker) tellCompleted(ctx context.Context, id string) error {
-	if s.opts.AfterCompleted == nil {
+func (w *Worker) notifyCompleted(ctx context.Context, id string) error {
+	if w.opts.AfterCompleted == nil {
 		return nil
 	}
-	b, err := s.store.Batch(ctx, id)
+	b, err := w.store.Batch(ctx, id)
 	if errors.Is(err, store.ErrNotFound) { // deleted meanwhile
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("eventmetrics: read completed batch %s: %w", id, err)
 	}
-	s.afterCompleted(ctx, b)
+	w.afterCompleted(ctx, b)
 	return ctx.Err()
 }
 
-func (s *Worker) afterCompleted(ctx context.Context, b store.Batch) {
-	ctx, cancel := context.WithTimeout(ctx, completedTime)
+func (w *Worker) afterCompleted(ctx context.Context, b store.Batch) {
+	ctx, cancel := context.WithTimeout(ctx, completedTimeout)
 	defer cancel()
 	defer func() {
 		if r := recover(); r != nil {
-			s.logger.ErrorContext(ctx, "AfterCompleted panicked", "batch", b.ID, "err", fmt.Sprint(r))
+			w.logger.ErrorContext(ctx, "AfterCompleted panicked", "batch", b.ID, "err", fmt.Sprint(r))
 		}
 	}()
-	s.opts.AfterCompleted(ctx, b)
+	w.opts.AfterCompleted(ctx, b)
 }

@@ -11,30 +11,30 @@ import (
 
 // RetryDead takes a job out of the dead letters and puts it in line again,
 // with its batch. Errors: queue.ErrNotFound, queue.ErrNotDead.
-func (s *Worker) RetryDead(ctx context.Context, key string) error {
+func (w *Worker) RetryDead(ctx context.Context, key string) error {
 	job, err := queue.ParseKey(key)
 	if err != nil {
 		return queue.ErrNotFound
 	}
-	if err := s.queue.Retry(ctx, key); err != nil {
+	if err := w.queue.Retry(ctx, key); err != nil {
 		return err
 	}
 	if job.Kind != KindProcess {
 		return nil
 	}
-	err = s.store.SetStatus(ctx, job.ID, []store.Status{store.Failed}, store.Queued, "")
+	err = w.store.SetStatus(ctx, job.ID, []store.Status{store.Failed}, store.Queued, "")
 	return ignore(err, store.ErrConflict, store.ErrNotFound)
 }
 
 // RetryAllDead does so with all dead letters and returns how many there were.
 // A job that dies again meanwhile is not tried a second time.
-func (s *Worker) RetryAllDead(ctx context.Context) (int64, error) {
+func (w *Worker) RetryAllDead(ctx context.Context) (int64, error) {
 	var retried int64
-	for job, err := range queue.AllDead(ctx, s.queue) {
+	for job, err := range queue.AllDead(ctx, w.queue) {
 		if err != nil {
 			return retried, err
 		}
-		err := s.RetryDead(ctx, job.Key())
+		err := w.RetryDead(ctx, job.Key())
 		switch {
 		case err == nil:
 			retried++
@@ -48,22 +48,22 @@ func (s *Worker) RetryAllDead(ctx context.Context) (int64, error) {
 // DeleteBatch removes a batch with its events, its share in the metrics and
 // its dead job. Errors: store.ErrNotFound; store.ErrConflict while the batch
 // is processing.
-func (s *Worker) DeleteBatch(ctx context.Context, id string) error {
-	b, err := s.store.Batch(ctx, id)
+func (w *Worker) DeleteBatch(ctx context.Context, id string) error {
+	b, err := w.store.Batch(ctx, id)
 	if err != nil {
 		return err
 	}
 	if b.Status == store.Processing {
 		return store.ErrConflict
 	}
-	if err := s.store.DeleteBatch(ctx, id); err != nil {
+	if err := w.store.DeleteBatch(ctx, id); err != nil {
 		return err
 	}
-	s.logger.InfoContext(ctx, "batch deleted", "batch", id, "events", b.AcceptedRows)
-	err = s.queue.Discard(ctx, processJob(ctx, id).Key(), "batch deleted")
+	w.logger.InfoContext(ctx, "batch deleted", "batch", id, "events", b.AcceptedRows)
+	err = w.queue.Discard(ctx, processJob(ctx, id).Key(), "batch deleted")
 	if err != nil && !errors.Is(err, queue.ErrNotFound) && !errors.Is(err, queue.ErrNotDead) {
 		// The batch is gone all the same; its job finds nothing and ends.
-		s.logger.WarnContext(ctx, "dead job of deleted batch left", "batch", id, "err", err)
+		w.logger.WarnContext(ctx, "dead job of deleted batch left", "batch", id, "err", err)
 	}
 	return nil
 }
@@ -71,26 +71,26 @@ func (s *Worker) DeleteBatch(ctx context.Context, id string) error {
 // DiscardDead discards one dead letter. Its batch is marked failed first: after
 // that the reconciler could not know that the job is dead, and would enqueue
 // the batch again. Errors: queue.ErrNotFound, queue.ErrNotDead.
-func (s *Worker) DiscardDead(ctx context.Context, key, reason string) error {
-	for job, err := range queue.AllDead(ctx, s.queue) {
+func (w *Worker) DiscardDead(ctx context.Context, key, reason string) error {
+	for job, err := range queue.AllDead(ctx, w.queue) {
 		if err != nil {
 			return fmt.Errorf("eventmetrics: %w", err)
 		}
 		if job.Key() != key {
 			continue
 		}
-		if err := s.failBatchOf(ctx, job); err != nil {
+		if err := w.failBatchOf(ctx, job); err != nil {
 			return err
 		}
 		break
 	}
-	return s.queue.Discard(ctx, key, reason)
+	return w.queue.Discard(ctx, key, reason)
 }
 
 // DiscardMatching discards the dead letters that match, or only counts them in
 // a dry run. Like DiscardDead, it marks their batches failed first.
-func (s *Worker) DiscardMatching(ctx context.Context, dryRun bool, reason string, match func(*queue.DeadJob) bool) (n int64, _ error) {
-	for job, err := range queue.AllDead(ctx, s.queue) {
+func (w *Worker) DiscardMatching(ctx context.Context, dryRun bool, reason string, match func(*queue.DeadJob) bool) (n int64, _ error) {
+	for job, err := range queue.AllDead(ctx, w.queue) {
 		if err != nil {
 			return n, err
 		}
@@ -98,10 +98,10 @@ func (s *Worker) DiscardMatching(ctx context.Context, dryRun bool, reason string
 			continue
 		}
 		if !dryRun {
-			if err := s.failBatchOf(ctx, job); err != nil {
+			if err := w.failBatchOf(ctx, job); err != nil {
 				return n, err
 			}
-			err := s.queue.Discard(ctx, job.Key(), reason)
+			err := w.queue.Discard(ctx, job.Key(), reason)
 			if errors.Is(err, queue.ErrNotFound) || errors.Is(err, queue.ErrNotDead) {
 				continue // retried or discarded meanwhile
 			}

@@ -10,26 +10,26 @@ import (
 )
 
 // maxCause is the length to which causes are cut: fit for a list.
-const maxCause = 500
+const maxLastError = 500
 
 // Reconcile brings batches and jobs together again after a crash between two
 // steps: it marks the batches of dead jobs failed, and enqueues jobs for the
 // batches that have waited or been processing for a while. It is safe to
 // repeat, at any time: the queue admits no second job for a batch.
-func (s *Worker) Reconcile(ctx context.Context) error {
-	if err := s.failDead(ctx); err != nil {
+func (w *Worker) Reconcile(ctx context.Context) error {
+	if err := w.failDead(ctx); err != nil {
 		return err
 	}
-	return s.enqueueLost(ctx)
+	return w.enqueueLost(ctx)
 }
 
 // failDead marks the batches of dead jobs failed.
-func (s *Worker) failDead(ctx context.Context) error {
-	for job, err := range queue.AllDead(ctx, s.queue) {
+func (w *Worker) failDead(ctx context.Context) error {
+	for job, err := range queue.AllDead(ctx, w.queue) {
 		if err != nil {
 			return fmt.Errorf("eventmetrics: %w", err)
 		}
-		if err := s.failBatchOf(ctx, job); err != nil {
+		if err := w.failBatchOf(ctx, job); err != nil {
 			return err
 		}
 	}
@@ -37,12 +37,12 @@ func (s *Worker) failDead(ctx context.Context) error {
 }
 
 // failBatchOf marks the batch of a dead job failed, if the job has one.
-func (s *Worker) failBatchOf(ctx context.Context, job *queue.DeadJob) error {
+func (w *Worker) failBatchOf(ctx context.Context, job *queue.DeadJob) error {
 	if job.Kind != KindProcess {
 		return nil
 	}
 	alive := []store.Status{store.Uploaded, store.Queued, store.Processing}
-	err := s.store.SetStatus(ctx, job.ID, alive, store.Failed, clip.Text(job.Err, maxCause))
+	err := w.store.SetStatus(ctx, job.ID, alive, store.Failed, clip.Text(job.Err, maxLastError))
 	if err := ignore(err, store.ErrConflict, store.ErrNotFound); err != nil {
 		return fmt.Errorf("eventmetrics: mark batch %s failed: %w", job.ID, err)
 	}
@@ -50,14 +50,14 @@ func (s *Worker) failBatchOf(ctx context.Context, job *queue.DeadJob) error {
 }
 
 // enqueueLost enqueues the jobs of batches that should have one.
-func (s *Worker) enqueueLost(ctx context.Context) error {
+func (w *Worker) enqueueLost(ctx context.Context) error {
 	q := store.BatchQuery{
 		Statuses:      []store.Status{store.Queued, store.Processing},
-		UpdatedBefore: s.now().Add(-s.opts.ReconcileEvery),
+		UpdatedBefore: w.now().Add(-w.opts.ReconcileEvery),
 		Limit:         store.MaxLimit,
 	}
 	for {
-		batches, err := s.store.Batches(ctx, q)
+		batches, err := w.store.Batches(ctx, q)
 		if err != nil {
 			return fmt.Errorf("eventmetrics: list unfinished batches: %w", err)
 		}
@@ -68,7 +68,7 @@ func (s *Worker) enqueueLost(ctx context.Context) error {
 		for i := range batches {
 			jobs[i] = processJob(ctx, batches[i].ID)
 		}
-		if err := s.queue.Enqueue(ctx, jobs...); err != nil {
+		if err := w.queue.Enqueue(ctx, jobs...); err != nil {
 			return fmt.Errorf("eventmetrics: enqueue unfinished batches: %w", err)
 		}
 		q.After = batches[len(batches)-1].ID

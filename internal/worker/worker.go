@@ -40,7 +40,7 @@ func New(st store.Store, q queue.Queue, l *ledger.Ledger, o Options) *Worker {
 	return &Worker{store: st, queue: q, ledger: l, opts: o, logger: o.Logger, tel: o.Telemetry}
 }
 
-func (s *Worker) now() time.Time { return s.opts.Now().UTC().Truncate(time.Millisecond) }
+func (w *Worker) now() time.Time { return w.opts.Now().UTC().Truncate(time.Millisecond) }
 
 // KindProcess is the job that enters one batch into the ledger; its id is the
 // batch's.
@@ -58,16 +58,16 @@ var unfinished = []store.Status{store.Uploaded, store.Queued, store.Processing, 
 // its dead job back with all its attempts. The work is done by [Service.Run],
 // in this process or another. Errors: store.ErrNotFound; store.ErrConflict
 // when the batch is queued, processing or completed already.
-func (s *Worker) Process(ctx context.Context, id string) error {
-	b, err := s.store.Batch(ctx, id)
+func (w *Worker) Process(ctx context.Context, id string) error {
+	b, err := w.store.Batch(ctx, id)
 	if err != nil {
 		return err
 	}
 	switch b.Status {
 	case store.Uploaded:
-		err = s.queue.Enqueue(ctx, processJob(ctx, id))
+		err = w.queue.Enqueue(ctx, processJob(ctx, id))
 	case store.Failed:
-		err = s.revive(ctx, id)
+		err = w.revive(ctx, id)
 	default:
 		return store.ErrConflict
 	}
@@ -76,21 +76,21 @@ func (s *Worker) Process(ctx context.Context, id string) error {
 	}
 	// The job goes first: a batch that has a job and is not marked is found by
 	// the worker, one that is marked and has no job would wait for ever.
-	err = s.store.SetStatus(ctx, id, []store.Status{b.Status}, store.Queued, "")
+	err = w.store.SetStatus(ctx, id, []store.Status{b.Status}, store.Queued, "")
 	if errors.Is(err, store.ErrConflict) {
-		return s.overtaken(ctx, id, err)
+		return w.checkOvertaken(ctx, id, err)
 	}
 	if err != nil {
 		return fmt.Errorf("eventmetrics: mark batch %s queued: %w", id, err)
 	}
-	s.logger.InfoContext(ctx, "batch queued", "batch", id)
+	w.logger.InfoContext(ctx, "batch queued", "batch", id)
 	return nil
 }
 
 // overtaken tells a call whose own job was quicker than the mark from one that
 // lost to another call.
-func (s *Worker) overtaken(ctx context.Context, id string, conflict error) error {
-	b, err := s.store.Batch(ctx, id)
+func (w *Worker) checkOvertaken(ctx context.Context, id string, conflict error) error {
+	b, err := w.store.Batch(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -103,13 +103,13 @@ func (s *Worker) overtaken(ctx context.Context, id string, conflict error) error
 // revive gives a failed batch a job again. A worker marks its batch failed a
 // moment before the queue buries the job, so a job that is alive is given the
 // time to die.
-func (s *Worker) revive(ctx context.Context, id string) error {
+func (w *Worker) revive(ctx context.Context, id string) error {
 	const patience, pause = 2 * time.Second, 20 * time.Millisecond
 	job := processJob(ctx, id)
 	for start := time.Now(); ; {
-		err := s.queue.Retry(ctx, job.Key())
+		err := w.queue.Retry(ctx, job.Key())
 		if errors.Is(err, queue.ErrNotFound) { // it was discarded
-			return s.queue.Enqueue(ctx, job)
+			return w.queue.Enqueue(ctx, job)
 		}
 		if !errors.Is(err, queue.ErrNotDead) {
 			return err
@@ -128,9 +128,9 @@ func (s *Worker) revive(ctx context.Context, id string) error {
 // Wait blocks until a batch is completed or failed, or ctx ends; it returns
 // the batch as it was last seen, with ctx's error in the latter case. Errors:
 // store.ErrNotFound.
-func (s *Worker) Wait(ctx context.Context, id string) (store.Batch, error) {
+func (w *Worker) Wait(ctx context.Context, id string) (store.Batch, error) {
 	for start := time.Now(); ; {
-		b, err := s.store.Batch(ctx, id)
+		b, err := w.store.Batch(ctx, id)
 		if err != nil || b.Status == store.Completed || b.Status == store.Failed {
 			return b, err
 		}
@@ -144,110 +144,110 @@ func (s *Worker) Wait(ctx context.Context, id string) (store.Batch, error) {
 }
 
 // Handle does one process job.
-func (s *Worker) Handle(ctx context.Context, job queue.Job) error {
-	ctx, done := s.observeProcess(ctx, job)
-	err := s.countPatiently(ctx, job.ID)
-	outcome, err := s.conclude(ctx, job, err)
+func (w *Worker) Handle(ctx context.Context, job queue.Job) error {
+	ctx, done := w.observeProcess(ctx, job)
+	err := w.countWithRetry(ctx, job.ID)
+	outcome, err := w.finish(ctx, job, err)
 	done(outcome, err)
 	return err
 }
 
 // conclude says what became of an attempt, and what the queue is to hear.
-func (s *Worker) conclude(ctx context.Context, job queue.Job, err error) (outcome string, _ error) {
+func (w *Worker) finish(ctx context.Context, job queue.Job, err error) (outcome string, _ error) {
 	switch {
 	case err == nil:
 		return "completed", nil
 	case errors.Is(err, store.ErrNotFound): // deleted: nothing is left to do
-		s.logger.InfoContext(ctx, "batch gone before it was processed", "batch", job.ID)
+		w.logger.InfoContext(ctx, "batch gone before it was processed", "batch", job.ID)
 		return "gone", nil
 	case errors.Is(ctx.Err(), context.Canceled): // not the batch's fault: the queue puts the job back
-		s.mark(ctx, job.ID, store.Queued, "interrupted")
+		w.mark(ctx, job.ID, store.Queued, "interrupted")
 		return "interrupted", err
 	case job.Last() || queue.IsPermanent(err):
-		s.mark(ctx, job.ID, store.Failed, err.Error())
-		s.logger.ErrorContext(ctx, "batch failed", "batch", job.ID, "attempt", job.Attempt, "err", err)
+		w.mark(ctx, job.ID, store.Failed, err.Error())
+		w.logger.ErrorContext(ctx, "batch failed", "batch", job.ID, "attempt", job.Attempt, "err", err)
 		return "failed", err
 	}
-	s.mark(ctx, job.ID, store.Queued, fmt.Sprintf("attempt %d of %d: %v", job.Attempt, job.MaxAttempts, err))
-	s.logger.WarnContext(ctx, "batch to be tried again", "batch", job.ID, "attempt", job.Attempt, "err", err)
+	w.mark(ctx, job.ID, store.Queued, fmt.Sprintf("attempt %d of %d: %v", job.Attempt, job.MaxAttempts, err))
+	w.logger.WarnContext(ctx, "batch to be tried again", "batch", job.ID, "attempt", job.Attempt, "err", err)
 	return "retried", err
 }
 
 // awayPause is the time between two tries of a job while the store is away.
-const awayPause = time.Second
+const retryInterval = time.Second
 
 // countPatiently waits for a store that is away, as long as the job may take:
 // an outage says nothing about the batch, and so costs it no attempt.
-func (s *Worker) countPatiently(ctx context.Context, id string) error {
+func (w *Worker) countWithRetry(ctx context.Context, id string) error {
 	for tries := 1; ; tries++ {
-		err := s.count(ctx, id)
+		err := w.count(ctx, id)
 		if err == nil {
-			err = s.tellCompleted(ctx, id)
+			err = w.notifyCompleted(ctx, id)
 		}
 		if !errors.Is(err, store.ErrUnavailable) {
 			return err
 		}
 		if tries == 1 {
-			s.logger.WarnContext(ctx, "store away, batch waits", "batch", id, "err", err)
+			w.logger.WarnContext(ctx, "store away, batch waits", "batch", id, "err", err)
 		}
 		select {
 		case <-ctx.Done():
 			return err
-		case <-time.After(awayPause):
+		case <-time.After(retryInterval):
 		}
 	}
 }
 
 // count enters a batch into the ledger. All steps may be repeated.
-func (s *Worker) count(ctx context.Context, id string) error {
-	err := s.store.SetStatus(ctx, id, unfinished, store.Processing, "")
+func (w *Worker) count(ctx context.Context, id string) error {
+	err := w.store.SetStatus(ctx, id, unfinished, store.Processing, "")
 	if errors.Is(err, store.ErrConflict) { // completed by an earlier delivery
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("eventmetrics: mark batch %s processing: %w", id, err)
 	}
-	c, err := s.contribution(ctx, id)
+	c, err := w.contribution(ctx, id)
 	if err != nil {
 		return err
 	}
-	if err := s.store.Record(ctx, id, c); err != nil {
+	if err := w.store.Record(ctx, id, c); err != nil {
 		return fmt.Errorf("eventmetrics: record batch %s: %w", id, err)
 	}
-	if err := s.settleErased(ctx, id); err != nil {
+	if err := w.replaceErased(ctx, id); err != nil {
 		return err
 	}
-	err = s.store.SetStatus(ctx, id, unfinished, store.Completed, "")
+	err = w.store.SetStatus(ctx, id, unfinished, store.Completed, "")
 	if err != nil && !errors.Is(err, store.ErrConflict) {
 		return fmt.Errorf("eventmetrics: mark batch %s completed: %w", id, err)
 	}
-	s.logger.InfoContext(ctx, "batch completed", "batch", id, "events", c.Events())
+	w.logger.InfoContext(ctx, "batch completed", "batch", id, "events", c.Events())
 	return nil
 }
 
 // settleErased puts right what was recorded where events were erased since it
 // was summed. An erasure that comes later finds the batch recorded, and does so
 // itself.
-func (s *Worker) settleErased(ctx context.Context, id string) error {
-	ledger, ok := store.As[store.Auditor](s.store)
+func (w *Worker) replaceErased(ctx context.Context, id string) error {
+	ledger, ok := store.As[store.Auditor](w.store)
 	if !ok {
 		return nil
 	}
-	b, err := s.store.Batch(ctx, id)
+	b, err := w.store.Batch(ctx, id)
 	if err != nil || b.Erasure == "" {
 		return err
 	}
-	sum, erasure, err := s.ledger.Recount(ctx, id)
+	sum, erasure, err := w.ledger.Recount(ctx, id)
 	if err != nil {
 		return ignore(err, store.ErrEventsPurged)
 	}
-	return s.ledger.Settle(ctx, ledger, id, sum, erasure)
+	return w.ledger.ReplaceEntry(ctx, ledger, id, sum, erasure)
 }
 
 // contribution returns the sum that was made during the upload, or sums the
 // events again where that one is missing or cannot be read.
-func (s *Worker) contribution(ctx context.Context, id string) (metrics.Contribution, error) {
-	text, err := store.ReadAttachment(ctx, s.store, id, store.PendingContribution)
+func (w *Worker) contribution(ctx context.Context, id string) (metrics.Contribution, error) {
+	text, err := store.ReadAttachment(ctx, w.store, id, store.PendingContribution)
 	if err != nil && !errors.Is(err, store.ErrChanged) { // recorded in this moment
 		return nil, fmt.Errorf("eventmetrics: read contribution of batch %s: %w", id, err)
 	}
@@ -256,20 +256,20 @@ func (s *Worker) contribution(ctx context.Context, id string) (metrics.Contribut
 		if err == nil {
 			return c, nil
 		}
-		s.logger.WarnContext(ctx, "contribution summed anew", "batch", id, "err", err)
+		w.logger.WarnContext(ctx, "contribution summed anew", "batch", id, "err", err)
 	}
-	sum, _, err := s.ledger.Recount(ctx, id)
+	sum, _, err := w.ledger.Recount(ctx, id)
 	return sum, err
 }
 
 // mark notes what became of an attempt. It is a courtesy to readers: if it
 // does not succeed, the reconciler puts the status right.
-func (s *Worker) mark(ctx context.Context, id string, to store.Status, cause string) {
+func (w *Worker) mark(ctx context.Context, id string, to store.Status, cause string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	err := s.store.SetStatus(ctx, id, unfinished, to, clip.Text(cause, maxCause))
+	err := w.store.SetStatus(ctx, id, unfinished, to, clip.Text(cause, maxLastError))
 	if err != nil && !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrNotFound) {
-		s.logger.WarnContext(ctx, "status not marked", "batch", id, "status", to, "err", err)
+		w.logger.WarnContext(ctx, "status not marked", "batch", id, "status", to, "err", err)
 	}
 }
 

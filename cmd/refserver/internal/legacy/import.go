@@ -208,7 +208,7 @@ func (i *importer) refused(b *batch, err error) error {
 		i.report.Empty++
 	case errors.As(err, &rejected):
 		i.report.Refused++
-		i.report.rejected(b, "", rejected.Failed, rejected.Errors)
+		i.report.rejected(b, "", rejected.Rejected, rejected.Errors)
 	case errors.Is(err, eventmetrics.ErrKeyReused):
 		i.report.problem(b.id, "", "its events are not those that were imported before")
 	default:

@@ -9,11 +9,11 @@ import (
 	"github.com/eventmetrics/eventmetrics/internal/telemetry"
 )
 
-func (s *Ledger) observeReprocess(ctx context.Context) (context.Context, func(*Report, error)) {
-	ctx, span := s.tel.Start(ctx, "reprocess")
+func (l *Ledger) observeReprocess(ctx context.Context) (context.Context, func(*Report, error)) {
+	ctx, span := l.tel.Start(ctx, "reprocess")
 	return ctx, func(r *Report, err error) {
-		s.tel.Drifted.Add(ctx, r.Drifted)
-		s.tel.Unreadable.Add(ctx, r.Unreadable)
+		l.tel.Drifted.Add(ctx, r.Drifted)
+		l.tel.Unreadable.Add(ctx, r.Unreadable)
 		span.SetAttributes(attribute.Int64("eventmetrics.batches", r.Batches), attribute.Int64("eventmetrics.drifted", r.Drifted))
 		telemetry.End(span, telemetry.OutcomeOf(err), telemetry.FaultOf(err))
 	}
@@ -21,16 +21,16 @@ func (s *Ledger) observeReprocess(ctx context.Context) (context.Context, func(*R
 
 // observeAudit starts the span of a round. The function that it returns ends
 // it, and tells what is known to be wrong.
-func (s *Ledger) observeAudit(ctx context.Context) (context.Context, func(*Round, *Integrity, error)) {
-	ctx, span := s.tel.Start(ctx, "audit")
+func (l *Ledger) observeAudit(ctx context.Context) (context.Context, func(*Round, *Integrity, error)) {
+	ctx, span := l.tel.Start(ctx, "audit")
 	return ctx, func(r *Round, all *Integrity, err error) {
 		for kind, n := range map[string]int{
 			"drifted_batch": len(all.Drifts), "unreadable_batch": len(all.Unreadable), "wrong_day": len(all.WrongDays),
 		} {
-			s.tel.AuditFindings.Record(ctx, int64(n), metric.WithAttributes(attribute.String("kind", kind)))
+			l.tel.AuditFindings.Record(ctx, int64(n), metric.WithAttributes(attribute.String("kind", kind)))
 		}
 		if err == nil {
-			s.tel.AuditLast.Record(ctx, s.now().Unix())
+			l.tel.AuditLast.Record(ctx, l.now().Unix())
 		}
 		span.SetAttributes(attribute.Int64("eventmetrics.batches", r.Batches), attribute.Int64("eventmetrics.days", r.Days))
 		telemetry.End(span, telemetry.OutcomeOf(err), telemetry.FaultOf(err))

@@ -67,13 +67,13 @@ type comparison struct {
 }
 
 // compare compares what the ledger has for a batch with the sum of its events.
-func (s *Ledger) compare(ctx context.Context, ledger store.Auditor, id string, want metrics.Contribution) (comparison, error) {
+func (l *Ledger) compare(ctx context.Context, ledger store.Auditor, id string, want metrics.Contribution) (comparison, error) {
 	have, err := ledger.Contribution(ctx, id)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return comparison{}, fmt.Errorf("eventmetrics: read contribution of batch %s: %w", id, err)
 	}
 	missing := err == nil && lacksDimensions(have, want)
-	if missing || len(s.opts.Dimensions) == 0 { // a breakdown that is not asked for may stay
+	if missing || len(l.opts.Dimensions) == 0 { // a breakdown that is not asked for may stay
 		have, want = have.Totals(), want.Totals()
 	}
 	if err == nil && equal(have, want) {

@@ -19,7 +19,7 @@ const maxChanges = 1000
 type Preview struct {
 	// Events, Failed and Duplicates are the numbers of rows that would be
 	// accepted, rejected, and left out by File.Dedupe.
-	Events, Failed, Duplicates int64
+	AcceptedRows, RejectedRows, DuplicateRows int64
 	// DuplicateOf is the id of the batch that Upload would answer with, because
 	// it has the same content; then nothing would change. Else it is "".
 	DuplicateOf string
@@ -29,8 +29,8 @@ type Preview struct {
 	MoreErrors bool
 	// Changes are what processing the batch would change in the metrics,
 	// ascending by day, then type: the first 1,000 of AllChanges.
-	Changes    []Change
-	AllChanges int
+	Changes     []Change
+	ChangeCount int
 }
 
 // ErrorGroup has the rejected rows of one code and column.
@@ -56,43 +56,43 @@ type Change struct {
 // the same rows or content are not seen. With DedupeEventID the ids of the file
 // are remembered as the rows of DedupeOccurrence are. Errors: those of Upload,
 // but for ErrInFlight and those of a key.
-func (s *Uploader) DryRun(ctx context.Context, f File) (Preview, error) {
-	ctx, done := s.observeUpload(ctx)
-	p, err := s.preview(ctx, f)
+func (u *Uploader) DryRun(ctx context.Context, f File) (Preview, error) {
+	ctx, done := u.observeUpload(ctx)
+	p, err := u.preview(ctx, f)
 	done(nil, err)
 	return p, err
 }
 
-func (s *Uploader) preview(ctx context.Context, f File) (Preview, error) {
-	if err := s.checkRepairs(ctx, f.RepairOf); err != nil {
+func (u *Uploader) preview(ctx context.Context, f File) (Preview, error) {
+	if err := u.checkRepairOf(ctx, f.RepairOf); err != nil {
 		return Preview{}, err
 	}
-	deduper, err := s.deduper(&f)
+	deduper, err := u.deduper(&f)
 	if err != nil {
 		return Preview{}, err
 	}
-	body := newBody(ctx, f.Body, s.opts.MaxUploadBytes)
-	defer func() { s.tel.UploadBytes.Add(ctx, body.n) }()
-	sum, err := s.pour(ctx, f, body, nowhere{}, s.foresee(deduper, f.Dedupe))
+	body := newBody(ctx, f.Body, u.opts.MaxUploadBytes)
+	defer func() { u.tel.UploadBytes.Add(ctx, body.n) }()
+	sum, err := u.stream(ctx, f, body, discardWriter{}, u.previewClaims(deduper, f.Dedupe))
 	if err != nil {
 		return Preview{}, err
 	}
 	p := Preview{
-		Events: sum.events, Failed: sum.failed, Duplicates: sum.duplicates,
+		AcceptedRows: sum.accepted, RejectedRows: sum.rejected, DuplicateRows: sum.duplicates,
 		Errors: sum.reasons.sorted(), MoreErrors: sum.reasons.more,
 	}
-	if p.DuplicateOf, err = s.foreseeFile(ctx, deduper, &f, body.digest()); err != nil || p.DuplicateOf != "" {
+	if p.DuplicateOf, err = u.previewFile(ctx, deduper, &f, body.digest()); err != nil || p.DuplicateOf != "" {
 		return p, err
 	}
 	totals := sum.contribution.Totals()
-	p.AllChanges = len(totals)
-	p.Changes, err = s.changes(ctx, totals[:min(len(totals), maxChanges)])
+	p.ChangeCount = len(totals)
+	p.Changes, err = u.previewChanges(ctx, totals[:min(len(totals), maxChanges)])
 	return p, err
 }
 
 // changes compares the ledger with what it would be with c, which has totals
 // only.
-func (s *Uploader) changes(ctx context.Context, c metrics.Contribution) ([]Change, error) {
+func (u *Uploader) previewChanges(ctx context.Context, c metrics.Contribution) ([]Change, error) {
 	if len(c) == 0 {
 		return nil, nil
 	}
@@ -103,7 +103,7 @@ func (s *Uploader) changes(ctx context.Context, c metrics.Contribution) ([]Chang
 		changes[i] = Change{Day: c[i].Day, Type: c[i].Type, After: c[i].Count}
 	}
 	q := metrics.Filter{From: c[0].Day, To: c[len(c)-1].Day, Types: slices.Sorted(maps.Keys(types))}
-	for d, err := range s.store.DayCounts(ctx, q) {
+	for d, err := range u.store.DayCounts(ctx, q) {
 		if err != nil {
 			return nil, fmt.Errorf("eventmetrics: read ledger: %w", err)
 		}
@@ -117,11 +117,11 @@ func (s *Uploader) changes(ctx context.Context, c metrics.Contribution) ([]Chang
 }
 
 // nowhere takes events and keeps none.
-type nowhere struct{ store.Writer }
+type discardWriter struct{ store.Writer }
 
-func (nowhere) Write(context.Context, []metrics.Event) error { return nil }
+func (discardWriter) Write(context.Context, []metrics.Event) error { return nil }
 
-func (nowhere) Attach(context.Context, string, []byte) error { return nil }
+func (discardWriter) Attach(context.Context, string, []byte) error { return nil }
 
 // reason is why rows were rejected.
 type reason struct {
@@ -132,7 +132,7 @@ type reason struct {
 // reasons counts rejected rows by their reason. It keeps no more than most of
 // these: a hostile file has a column of its own in each row.
 type reasons struct {
-	most   int
+	limit  int
 	groups []ErrorGroup
 	places map[reason]int
 	more   bool
@@ -141,14 +141,14 @@ type reasons struct {
 func (r *reasons) add(e *ingest.RowError) {
 	why := reason{e.Code, e.Column}
 	i, known := r.places[why]
-	if !known && len(r.groups) == r.most {
+	if !known && len(r.groups) == r.limit {
 		r.more = true
 		return
 	}
 	if !known {
 		i = len(r.groups)
 		r.places[why] = i
-		r.groups = append(r.groups, ErrorGroup{Code: e.Code, Column: e.Column, First: echo(e)})
+		r.groups = append(r.groups, ErrorGroup{Code: e.Code, Column: e.Column, First: shortCopy(e)})
 	}
 	r.groups[i].Count++
 }

@@ -20,9 +20,9 @@ var endOfTime = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
 // repairSums compares the sums of all days with the ledger, and has the store
 // make them anew if some are wrong.
-func (s *Ledger) repairSums(ctx context.Context, r *Report) error {
+func (l *Ledger) compareDays(ctx context.Context, r *Report) error {
 	for at := metrics.Day(0); ; {
-		day, err := s.nextDay(ctx, at)
+		day, err := l.nextDay(ctx, at)
 		if err != nil {
 			return err
 		}
@@ -30,7 +30,7 @@ func (s *Ledger) repairSums(ctx context.Context, r *Report) error {
 			break
 		}
 		at = max(at, day) + 1
-		wrong, err := s.wrongDay(ctx, day)
+		wrong, err := l.wrongDay(ctx, day)
 		if err != nil {
 			return err
 		}
@@ -38,13 +38,13 @@ func (s *Ledger) repairSums(ctx context.Context, r *Report) error {
 			r.WrongDays = append(r.WrongDays, *wrong)
 		}
 	}
-	sums, ok := store.As[store.Auditor](s.store)
+	sums, ok := store.As[store.Auditor](l.store)
 	if len(r.WrongDays) == 0 || !ok {
 		return nil
 	}
 	err := sums.Rebuild(ctx)
-	if damaged(ctx, err) { // the ledger itself: trying again would not help
-		s.logger.ErrorContext(ctx, "sums not made anew", "err", err)
+	if isPermanent(ctx, err) { // the ledger itself: trying again would not help
+		l.logger.ErrorContext(ctx, "sums not made anew", "err", err)
 		return nil
 	}
 	r.Rebuilt = err == nil
@@ -53,42 +53,42 @@ func (s *Ledger) repairSums(ctx context.Context, r *Report) error {
 
 // damaged reports whether an error is there to stay: it is not that of a store
 // that is away, or of a caller that is.
-func damaged(ctx context.Context, err error) bool {
+func isPermanent(ctx context.Context, err error) bool {
 	return err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrUnavailable)
 }
 
 // auditSums compares the sums of days with the ledger: of those that were
 // wrong before, and of those that come next, and then of the first again.
-func (s *Ledger) auditSums(ctx context.Context, r *Round) error {
-	s.audit.mu.Lock()
-	known := s.audit.wrongDays.some(auditDays / 2)
-	s.audit.mu.Unlock()
+func (l *Ledger) auditDays(ctx context.Context, r *Round) error {
+	l.audit.mu.Lock()
+	known := l.audit.wrongDays.some(roundDays / 2)
+	l.audit.mu.Unlock()
 	for _, day := range known {
-		if err := s.auditDay(ctx, day, r); err != nil {
+		if err := l.auditDay(ctx, day, r); err != nil {
 			return err
 		}
 	}
-	w := &s.audit.days
+	w := &l.audit.days
 	if w.Began.IsZero() {
-		s.audit.set(func() { w.begin(s.now(), metrics.DayOf(s.now())-metrics.Day(rand.IntN(365))) })
+		l.audit.locked(func() { w.begin(l.now(), metrics.DayOf(l.now())-metrics.Day(rand.IntN(365))) })
 	}
-	for r.Days < auditDays {
-		day, err := s.nextDay(ctx, w.at)
+	for r.Days < roundDays {
+		day, err := l.nextDay(ctx, w.at)
 		if err != nil {
 			return err
 		}
 		if w.wrapped && (day == 0 || day >= w.start) {
-			s.audit.set(func() { w.complete(s.now()) })
+			l.audit.locked(func() { w.complete(l.now()) })
 			return nil
 		}
 		if day == 0 {
-			s.audit.set(func() { w.at, w.wrapped = 0, true })
+			l.audit.locked(func() { w.at, w.wrapped = 0, true })
 			continue
 		}
-		if err := s.auditDay(ctx, day, r); err != nil {
+		if err := l.auditDay(ctx, day, r); err != nil {
 			return err
 		}
-		s.audit.set(func() {
+		l.audit.locked(func() {
 			w.at = day + 1
 			w.Seen++
 		})
@@ -99,18 +99,18 @@ func (s *Ledger) auditSums(ctx context.Context, r *Round) error {
 // nextDay returns the first day from one on that the sums have, or the ledger,
 // or 0. It asks for a month first, which is quicker. A day that cannot be read
 // is somewhere in the month whose first day it returns then.
-func (s *Ledger) nextDay(ctx context.Context, from metrics.Day) (metrics.Day, error) {
+func (l *Ledger) nextDay(ctx context.Context, from metrics.Day) (metrics.Day, error) {
 	const month = 31
-	for last := metrics.DayOf(s.now()) + 366; ; from += month {
-		day, err := s.nextIn(ctx, from, from+month-1)
-		if damaged(ctx, err) && from <= last {
+	for last := metrics.DayOf(l.now()) + 366; ; from += month {
+		day, err := l.nextIn(ctx, from, from+month-1)
+		if isPermanent(ctx, err) && from <= last {
 			return from, nil
 		}
 		if day != 0 || err != nil {
 			return day, err
 		}
-		day, err = s.nextIn(ctx, from+month, 0)
-		if !damaged(ctx, err) || from > last {
+		day, err = l.nextIn(ctx, from+month, 0)
+		if !isPermanent(ctx, err) || from > last {
 			return day, err
 		}
 	}
@@ -118,15 +118,15 @@ func (s *Ledger) nextDay(ctx context.Context, from metrics.Day) (metrics.Day, er
 
 // nextIn returns the first day of some that the sums have, or the ledger, or 0.
 // Of the ledger it reads no more than what the sums do not have.
-func (s *Ledger) nextIn(ctx context.Context, from, to metrics.Day) (metrics.Day, error) {
-	day, err := s.firstDay(ctx, metrics.Filter{From: from, To: to})
+func (l *Ledger) nextIn(ctx context.Context, from, to metrics.Day) (metrics.Day, error) {
+	day, err := l.firstDay(ctx, metrics.Filter{From: from, To: to})
 	if err != nil {
 		return 0, err
 	}
 	if day != 0 {
 		to = day - 1
 	}
-	missing, err := s.firstDay(ctx, metrics.Filter{From: from, To: to, AsOf: endOfTime})
+	missing, err := l.firstDay(ctx, metrics.Filter{From: from, To: to, AsOf: endOfTime})
 	if missing != 0 || err != nil {
 		return missing, err
 	}
@@ -134,11 +134,11 @@ func (s *Ledger) nextIn(ctx context.Context, from, to metrics.Day) (metrics.Day,
 }
 
 // firstDay returns the first day of an answer, or 0.
-func (s *Ledger) firstDay(ctx context.Context, q metrics.Filter) (metrics.Day, error) {
+func (l *Ledger) firstDay(ctx context.Context, q metrics.Filter) (metrics.Day, error) {
 	if q.To != 0 && q.To < q.From {
 		return 0, nil
 	}
-	for d, err := range s.store.DayCounts(ctx, q) {
+	for d, err := range l.store.DayCounts(ctx, q) {
 		if err != nil {
 			return 0, fmt.Errorf("eventmetrics: find the next day to audit: %w", err)
 		}
@@ -148,17 +148,17 @@ func (s *Ledger) firstDay(ctx context.Context, q metrics.Filter) (metrics.Day, e
 }
 
 // auditDay looks at one day. That it is wrong is no error.
-func (s *Ledger) auditDay(ctx context.Context, day metrics.Day, r *Round) error {
+func (l *Ledger) auditDay(ctx context.Context, day metrics.Day, r *Round) error {
 	r.Days++
-	wrong, err := s.wrongDay(ctx, day)
+	wrong, err := l.wrongDay(ctx, day)
 	if err != nil {
 		return err
 	}
-	s.audit.set(func() {
+	l.audit.locked(func() {
 		if wrong == nil {
-			s.audit.wrongDays.drop(day)
-		} else if s.audit.wrongDays.put(day, *wrong) {
-			s.logger.ErrorContext(ctx, "sum of a day is not that of the ledger", "day", day, "ledger", wrong.Ledger, "sum", wrong.Sum, "err", wrong.Err)
+			l.audit.wrongDays.drop(day)
+		} else if l.audit.wrongDays.put(day, *wrong) {
+			l.logger.ErrorContext(ctx, "sum of a day is not that of the ledger", "day", day, "ledger", wrong.Ledger, "sum", wrong.Sum, "err", wrong.Err)
 		}
 	})
 	return nil
@@ -166,9 +166,9 @@ func (s *Ledger) auditDay(ctx context.Context, day metrics.Day, r *Round) error 
 
 // wrongDay compares the sums of a day with the ledger; nil means that nothing
 // is wrong.
-func (s *Ledger) wrongDay(ctx context.Context, day metrics.Day) (*WrongDay, error) {
-	wrong, err := s.compareDay(ctx, day)
-	if damaged(ctx, err) {
+func (l *Ledger) wrongDay(ctx context.Context, day metrics.Day) (*WrongDay, error) {
+	wrong, err := l.compareDay(ctx, day)
+	if isPermanent(ctx, err) {
 		return &WrongDay{Day: day, Err: clip.Text(err.Error(), 500)}, nil
 	}
 	if err != nil {
@@ -180,19 +180,19 @@ func (s *Ledger) wrongDay(ctx context.Context, day metrics.Day) (*WrongDay, erro
 // compareDay does it. Both may be changed meanwhile: the sums are only wrong if
 // they are so in three looks, the same each time, while the ledger is the same
 // before and after. A day that never holds still is left to the next round.
-func (s *Ledger) compareDay(ctx context.Context, day metrics.Day) (*WrongDay, error) {
+func (l *Ledger) compareDay(ctx context.Context, day metrics.Day) (*WrongDay, error) {
 	const looks, tries = 3, 10
-	var last daySums
+	var last answers
 	for agreed, try := 0, 0; try < tries; try++ {
-		ledger, err := s.dayOf(ctx, day, withAll, endOfTime)
+		ledger, err := l.dayOf(ctx, day, withAll, endOfTime)
 		if err != nil {
 			return nil, err
 		}
-		sums, err := s.sumsOf(ctx, day)
+		sums, err := l.sumsOf(ctx, day)
 		if err != nil || sums.equal(sumsOf(ledger)) {
 			return nil, err
 		}
-		after, err := s.dayOf(ctx, day, withAll, endOfTime)
+		after, err := l.dayOf(ctx, day, withAll, endOfTime)
 		switch {
 		case err != nil:
 			return nil, err
@@ -210,7 +210,7 @@ func (s *Ledger) compareDay(ctx context.Context, day metrics.Day) (*WrongDay, er
 
 // daySums are the answers about a day: stores may keep the counts apart from
 // all else.
-type daySums struct{ counts, all metrics.Contribution }
+type answers struct{ counts, all metrics.Contribution }
 
 // withAll asks for all that the ledger knows, countsOnly for totals.
 var (
@@ -219,33 +219,33 @@ var (
 )
 
 // sumsOf returns what the answers should be.
-func sumsOf(ledger metrics.Contribution) daySums {
+func sumsOf(ledger metrics.Contribution) answers {
 	counts := slices.Clone(ledger.Totals())
 	for i := range counts {
 		countsOnly.Trim(&counts[i])
 	}
-	return daySums{counts, ledger}
+	return answers{counts, ledger}
 }
 
-func (d daySums) equal(other daySums) bool {
+func (d answers) equal(other answers) bool {
 	return equal(d.counts, other.counts) && equal(d.all, other.all)
 }
 
 // sumsOf reads what the answers are.
-func (s *Ledger) sumsOf(ctx context.Context, day metrics.Day) (daySums, error) {
-	counts, err := s.dayOf(ctx, day, countsOnly, time.Time{})
+func (l *Ledger) sumsOf(ctx context.Context, day metrics.Day) (answers, error) {
+	counts, err := l.dayOf(ctx, day, countsOnly, time.Time{})
 	if err != nil {
-		return daySums{}, err
+		return answers{}, err
 	}
-	all, err := s.dayOf(ctx, day, withAll, time.Time{})
-	return daySums{counts, all}, err
+	all, err := l.dayOf(ctx, day, withAll, time.Time{})
+	return answers{counts, all}, err
 }
 
 // dayOf reads a day; with a moment from the ledger, else as queries are
 // answered.
-func (s *Ledger) dayOf(ctx context.Context, day metrics.Day, q metrics.Filter, asOf time.Time) (metrics.Contribution, error) {
+func (l *Ledger) dayOf(ctx context.Context, day metrics.Day, q metrics.Filter, asOf time.Time) (metrics.Contribution, error) {
 	q.From, q.To, q.AsOf = day, day, asOf
-	return collect(s.store.DayCounts(ctx, q))
+	return collect(l.store.DayCounts(ctx, q))
 }
 
 func collect(dailies iter.Seq2[metrics.DayCount, error]) (metrics.Contribution, error) {
@@ -260,7 +260,7 @@ func collect(dailies iter.Seq2[metrics.DayCount, error]) (metrics.Contribution, 
 }
 
 // describe says in what the sums of a day differ from the ledger.
-func describe(day metrics.Day, ledger, sums daySums) *WrongDay {
+func describe(day metrics.Day, ledger, sums answers) *WrongDay {
 	want, got := ledger.all, sums.all
 	if equal(want, got) {
 		want, got = ledger.counts, sums.counts

@@ -21,27 +21,27 @@ const (
 	chunkRows = 1024
 	// chunks is the number of such pieces: one being filled, one being
 	// stored, and two in between to even out the difference.
-	chunks = 4
+	plainChunks = 4
 	// repairChunk is the size from which repair lines are handed over.
 	repairChunk = 64 << 10
 )
 
 // chunk is a piece of an upload on its way from the reader to the store.
 type chunk struct {
-	events []metrics.Event
-	n      int                 // of them in use
-	fields []metrics.Field     // what their Fields point to
-	prints []store.Fingerprint // of the events in use, if duplicates are left out
-	repair []byte              // lines of the repair file
+	events       []metrics.Event
+	n            int                 // of them in use
+	fields       []metrics.Field     // what their Fields point to
+	fingerprints []store.Fingerprint // of the events in use, if duplicates are left out
+	repair       []byte              // lines of the repair file
 }
 
 // clear makes room for what comes next.
-func (c *chunk) clear() {
-	c.n, c.fields, c.prints, c.repair = 0, c.fields[:0], c.prints[:0], c.repair[:0]
+func (c *chunk) reset() {
+	c.n, c.fields, c.fingerprints, c.repair = 0, c.fields[:0], c.fingerprints[:0], c.repair[:0]
 }
 
 // room returns where the next events are to go.
-func (c *chunk) room() []metrics.Event {
+func (c *chunk) spare() []metrics.Event {
 	if len(c.events) == c.n {
 		c.events = append(c.events, make([]metrics.Event, chunkRows)...)
 	}
@@ -50,7 +50,7 @@ func (c *chunk) room() []metrics.Event {
 
 // hold takes n more events in use, and moves their fields from the reader's
 // memory to the chunk's.
-func (c *chunk) hold(n int) {
+func (c *chunk) extend(n int) {
 	events, at := c.events[c.n:c.n+n], len(c.fields)
 	for i := range events {
 		c.fields = append(c.fields, events[i].Fields...)
@@ -65,7 +65,7 @@ func (c *chunk) hold(n int) {
 
 // summary is what an upload has gathered beside its events.
 type summary struct {
-	events, failed, duplicates int64
+	accepted, rejected, duplicates int64
 
 	errors       []ingest.RowError
 	reasons      *reasons
@@ -105,17 +105,17 @@ func attachJSON(ctx context.Context, w store.Writer, name string, v any) error {
 // pour reads a file into a Writer, but for the rows that claim finds others to
 // have if the file says so. The file is read, checked and summed on one
 // goroutine while the chunk before is stored on this one.
-func (s *Uploader) pour(ctx context.Context, f File, body *body, w store.Writer, claim claim) (*summary, error) {
-	schema, err := s.Schema(f.Schema)
+func (u *Uploader) stream(ctx context.Context, f File, body *body, w store.Writer, claim claim) (*summary, error) {
+	schema, err := u.Schema(f.Schema)
 	if err != nil {
 		return nil, err
 	}
-	sieve, err := s.newSieve(f.Dedupe, claim)
+	sieve, err := u.newDedupeFilter(f.Dedupe, claim)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	p := s.newParser(ctx, f, schema, body, sieve)
+	p := u.newParser(ctx, f, schema, body, sieve)
 	done := make(chan error, 1)
 	go func() { done <- p.guardedRun(ctx) }()
 	storeErr := p.store(ctx, w)
@@ -124,7 +124,7 @@ func (s *Uploader) pour(ctx context.Context, f File, body *body, w store.Writer,
 	// A server ends the context of a request whose body breaks off, so the
 	// body's own word goes before whatever else ended.
 	if body.err != nil {
-		return nil, &brokenError{body.err}
+		return nil, &bodyError{body.err}
 	}
 	if storeErr != nil {
 		return nil, storeErr
@@ -133,7 +133,7 @@ func (s *Uploader) pour(ctx context.Context, f File, body *body, w store.Writer,
 		return nil, parseErr
 	}
 	if !p.stopped {
-		s.countRejected(ctx, p.codes)
+		u.countRejected(ctx, p.codes)
 	}
 	return p.summary()
 }
@@ -142,12 +142,12 @@ func (s *Uploader) pour(ctx context.Context, f File, body *body, w store.Writer,
 type parser struct {
 	body      *body
 	reader    *ingest.Reader
-	sieve     *sieve // nil to keep duplicates
+	filter    *dedupeFilter // nil to keep duplicates
 	sum       *metrics.Aggregator
 	repair    *ingest.RepairWriter
 	schema    ingest.Schema
 	maxErrors int
-	events    int64
+	accepted  int64
 	errors    []ingest.RowError
 	codes     map[ingest.Code]int64 // rejected rows
 	reasons   reasons
@@ -161,22 +161,22 @@ type parser struct {
 	full    chan *chunk // closed when there is no more
 }
 
-func (s *Uploader) newParser(ctx context.Context, f File, schema ingest.Schema, body *body, sieve *sieve) *parser {
+func (u *Uploader) newParser(ctx context.Context, f File, schema ingest.Schema, body *body, sieve *dedupeFilter) *parser {
 	schema = f.Dedupe.schema(schema)
 	p := &parser{
 		body:       body,
-		sieve:      sieve,
-		sum:        metrics.NewAggregator(&s.opts.Caps),
+		filter:     sieve,
+		sum:        metrics.NewAggregator(&u.opts.Caps),
 		schema:     schema,
-		maxErrors:  s.opts.MaxErrors,
+		maxErrors:  u.opts.MaxErrors,
 		codes:      map[ingest.Code]int64{},
-		reasons:    reasons{most: s.opts.MaxErrors, places: map[reason]int{}},
+		reasons:    reasons{limit: u.opts.MaxErrors, places: map[reason]int{}},
 		tolerance:  f.Tolerance,
-		repairLeft: s.opts.MaxRepairBytes,
-		free:       make(chan *chunk, chunks),
-		full:       make(chan *chunk, chunks),
+		repairLeft: u.opts.MaxRepairBytes,
+		free:       make(chan *chunk, plainChunks),
+		full:       make(chan *chunk, plainChunks),
 	}
-	for range p.pieces() {
+	for range p.chunkCount() {
 		p.free <- &chunk{}
 	}
 	p.reader = ingest.NewReader(body, &ingest.Options{
@@ -185,20 +185,20 @@ func (s *Uploader) newParser(ctx context.Context, f File, schema ingest.Schema, 
 		Zone:   f.Zone,
 
 		DateOrder: f.DateOrder,
-		Latest:    s.now().AddDate(0, 0, 1),
-		Limits:    s.opts.Limits,
-		Accept:    s.acceptor(ctx, p.sum),
+		Latest:    u.now().AddDate(0, 0, 1),
+		Limits:    u.opts.Limits,
+		Accept:    u.acceptor(ctx, p.sum),
 		Reject:    func(e *ingest.RowError) error { return p.reject(ctx, e) },
 	})
 	return p
 }
 
 // pieces is the number of chunks. Those that are gathered are larger, and fewer.
-func (p *parser) pieces() int {
-	if p.sieve != nil {
+func (p *parser) chunkCount() int {
+	if p.filter != nil {
 		return 2
 	}
-	return chunks
+	return plainChunks
 }
 
 // guardedRun makes a panic, of a Body for example, an error: on this goroutine
@@ -245,21 +245,21 @@ func (p *parser) run(ctx context.Context) error {
 // fill reads one chunk; an empty one at the end of the file.
 func (p *parser) fill() error {
 	c := p.current
-	c.clear()
+	c.reset()
 	start, bytes := time.Now(), p.body.n
 	for {
-		n, err := p.reader.Read(c.room())
+		n, err := p.reader.Read(c.spare())
 		p.stopped = errors.Is(err, errStopped)
 		ended := p.stopped || errors.Is(err, io.EOF)
 		if err != nil && !ended {
 			return fmt.Errorf("eventmetrics: read upload: %w", err)
 		}
-		c.hold(n)
-		p.events += int64(n)
-		if p.sieve == nil {
+		c.extend(n)
+		p.accepted += int64(n)
+		if p.filter == nil {
 			return nil
 		}
-		if err := p.sieve.mark(c, n); err != nil {
+		if err := p.filter.fingerprint(c, n); err != nil {
 			return err
 		}
 		full := c.n >= gatherRows || p.body.n-bytes >= gatherBytes || len(c.fields) >= gatherFields
@@ -280,15 +280,15 @@ func (p *parser) reject(ctx context.Context, e *ingest.RowError) error {
 	}
 	p.repairLine(c, e)
 	if len(p.errors) < p.maxErrors {
-		p.errors = append(p.errors, echo(e))
+		p.errors = append(p.errors, shortCopy(e))
 	}
-	if p.tolerance.spent(p.reader.Rejected()) {
+	if p.tolerance.exceeded(p.reader.Rejected()) {
 		return errStopped
 	}
 	if len(c.repair) < repairChunk {
 		return nil
 	}
-	return p.spill(ctx)
+	return p.flushRepair(ctx)
 }
 
 // repairLine writes a rejected row to the repair file, or in the place of the
@@ -309,7 +309,7 @@ func (p *parser) repairLine(c *chunk, e *ingest.RowError) {
 
 // spill hands over the repair lines of the current chunk by themselves: there
 // may be any number of rejected rows before the chunk has its events.
-func (p *parser) spill(ctx context.Context) error {
+func (p *parser) flushRepair(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
@@ -324,8 +324,8 @@ func (p *parser) spill(ctx context.Context) error {
 // store writes the chunks as they come.
 func (p *parser) store(ctx context.Context, w store.Writer) error {
 	for c := range p.full {
-		if p.sieve != nil && c.n > 0 {
-			if err := p.sieve.keep(ctx, c); err != nil {
+		if p.filter != nil && c.n > 0 {
+			if err := p.filter.dropDuplicates(ctx, c); err != nil {
 				return err
 			}
 		}
@@ -347,31 +347,31 @@ func (p *parser) store(ctx context.Context, w store.Writer) error {
 // summary judges the file as a whole when all of it is read.
 func (p *parser) summary() (*summary, error) {
 	s := &summary{
-		events: p.events, failed: p.reader.Rejected(), errors: p.errors, reasons: &p.reasons, warnings: p.reader.Warnings(),
+		accepted: p.accepted, rejected: p.reader.Rejected(), errors: p.errors, reasons: &p.reasons, warnings: p.reader.Warnings(),
 	}
-	if s.events == 0 && s.failed == 0 {
+	if s.accepted == 0 && s.rejected == 0 {
 		return nil, ErrNoRows
 	}
-	rows := s.events + s.failed
-	if limit, value := p.tolerance.crossed(rows, s.failed); limit != "" {
-		return nil, &ToleranceError{limit, value, rows, s.failed, p.stopped, s.errors}
+	rows := s.accepted + s.rejected
+	if limit, value := p.tolerance.crossed(rows, s.rejected); limit != "" {
+		return nil, &ToleranceError{limit, value, rows, s.rejected, p.stopped, s.errors}
 	}
-	if s.events == 0 {
-		return nil, &RejectedError{Failed: s.failed, Errors: s.errors}
+	if s.accepted == 0 {
+		return nil, &RejectedError{Rejected: s.rejected, Errors: s.errors}
 	}
-	if p.sieve == nil {
+	if p.filter == nil {
 		s.contribution = p.sum.Contribution()
 		return s, nil
 	}
-	s.events -= p.sieve.dropped
-	s.duplicates = p.sieve.dropped
-	s.contribution = p.sieve.sum.Contribution()
+	s.accepted -= p.filter.dropped
+	s.duplicates = p.filter.dropped
+	s.contribution = p.filter.sum.Contribution()
 	return s, nil
 }
 
 // echo makes a copy of a rejected row that is fit for an answer: whatever was
 // sent, it is short.
-func echo(e *ingest.RowError) ingest.RowError {
+func shortCopy(e *ingest.RowError) ingest.RowError {
 	const maxFields, maxBytes = 50, 200
 	out := *e
 	out.Record = slices.Clone(e.Record[:min(len(e.Record), maxFields)])

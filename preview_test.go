@@ -65,14 +65,14 @@ func TestADryRunTellsWhatWouldHappenAndWritesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := eventmetrics.Preview{
-		Events: 6, Failed: 5,
+		AcceptedRows: 6, RejectedRows: 5,
 		Errors: []eventmetrics.ErrorGroup{
 			{Code: ingest.BadTimestamp, Column: "timestamp", Count: 3, First: ingest.RowError{Row: 8, Line: 9, Value: "never"}},
 			{Code: ingest.MissingValue, Column: "candidate_id", Count: 1, First: ingest.RowError{Row: 7, Line: 8}},
 			{Code: ingest.MissingValue, Column: "test_id", Count: 1, First: ingest.RowError{Row: 10, Line: 11}},
 		},
-		Changes:    []eventmetrics.Change{{Day: dayOf("2025-11-08"), Type: "started", Before: 40, After: 45}, {Day: dayOf("2025-11-09"), Type: "ended", After: 1}},
-		AllChanges: 2,
+		Changes:     []eventmetrics.Change{{Day: dayOf("2025-11-08"), Type: "started", Before: 40, After: 45}, {Day: dayOf("2025-11-09"), Type: "ended", After: 1}},
+		ChangeCount: 2,
 	}
 	short := cmpopts.IgnoreFields(ingest.RowError{}, "Column", "Code", "Message", "Record")
 	if d := cmp.Diff(want, got, short); d != "" {
@@ -163,8 +163,8 @@ func TestADryRunListsTheFirstOfManyChanges(t *testing.T) {
 	}
 	r.count(t, r.upload(t, content.String()).ID)
 	got, err := r.DryRun(t.Context(), eventmetrics.File{Body: strings.NewReader(content.String()), AllowDuplicate: true})
-	if err != nil || len(got.Changes) != 1000 || got.AllChanges != 1500 {
-		t.Fatalf("%d changes of %d, %v", len(got.Changes), got.AllChanges, err)
+	if err != nil || len(got.Changes) != 1000 || got.ChangeCount != 1500 {
+		t.Fatalf("%d changes of %d, %v", len(got.Changes), got.ChangeCount, err)
 	}
 	want := eventmetrics.Change{Day: dayOf("2015-01-01") + 999, Type: "a", Before: 1, After: 2}
 	if d := cmp.Diff(want, got.Changes[999]); d != "" {
@@ -181,7 +181,7 @@ func TestADryRunKeepsFewOfManyReasons(t *testing.T) {
 	}
 	content.WriteString(`{"candidate_id":"C1","test_id":"T1","event_type":"a","timestamp":"2025-11-08"}`)
 	got, err := r.DryRun(t.Context(), eventmetrics.File{Format: ingest.NDJSON, Body: strings.NewReader(content.String())})
-	if err != nil || got.Failed != 500 || len(got.Errors) != 100 || !got.MoreErrors {
-		t.Errorf("%d failed for %d reasons, more %t, %v", got.Failed, len(got.Errors), got.MoreErrors, err)
+	if err != nil || got.RejectedRows != 500 || len(got.Errors) != 100 || !got.MoreErrors {
+		t.Errorf("%d failed for %d reasons, more %t, %v", got.RejectedRows, len(got.Errors), got.MoreErrors, err)
 	}
 }

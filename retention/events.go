@@ -23,7 +23,7 @@ func (x *eraser) events(ctx context.Context, id string) (int64, error) {
 }
 
 func (x *eraser) eventsOnce(ctx context.Context, id string) (int64, error) {
-	b, err := x.s.store.Batch(ctx, id)
+	b, err := x.enforcer.store.Batch(ctx, id)
 	if err != nil {
 		return 0, err
 	}
@@ -35,12 +35,12 @@ func (x *eraser) eventsOnce(ctx context.Context, id string) (int64, error) {
 	if x.r.DryRun || n == 0 && b.Erasure == "" {
 		return n, nil
 	}
-	kept, err := x.s.ledger.Kept(ctx, id, b.Erasure)
+	kept, err := x.enforcer.ledger.Kept(ctx, id, b.Erasure)
 	if err != nil {
 		return 0, err
 	}
 	if n == 0 {
-		return 0, x.s.ledger.Settle(ctx, x.auditor, id, ledger.Merged(rest, kept), b.Erasure)
+		return 0, x.enforcer.ledger.ReplaceEntry(ctx, x.auditor, id, ledger.Merged(rest, kept), b.Erasure)
 	}
 	counts := kept
 	if x.r.Counts == KeepCounts {
@@ -49,11 +49,11 @@ func (x *eraser) eventsOnce(ctx context.Context, id string) (int64, error) {
 	if err := x.keep(ctx, id, counts); err != nil {
 		return 0, err
 	}
-	n, err = x.store.Erase(ctx, id, store.Erasure{ID: x.r.ID, After: b.Erasure, Field: x.s.opts.Subject, Value: x.subject})
+	n, err = x.store.Erase(ctx, id, store.Erasure{ID: x.r.ID, After: b.Erasure, Field: x.enforcer.opts.Subject, Value: x.subject})
 	if err != nil {
 		return 0, err
 	}
-	if err := x.s.ledger.Settle(ctx, x.auditor, id, ledger.Merged(rest, counts), x.r.ID); err != nil {
+	if err := x.enforcer.ledger.ReplaceEntry(ctx, x.auditor, id, ledger.Merged(rest, counts), x.r.ID); err != nil {
 		return n, err
 	}
 	return n, x.dropKept(ctx, id, b.Erasure, kept)
@@ -61,13 +61,13 @@ func (x *eraser) eventsOnce(ctx context.Context, id string) (int64, error) {
 
 // sums adds up the events of a batch that stay, and those that go.
 func (x *eraser) sums(ctx context.Context, id string) (rest, gone metrics.Contribution, _ error) {
-	stay, leave := metrics.NewAggregator(&x.s.opts.Caps), metrics.NewAggregator(&x.s.opts.Caps)
-	for e, err := range x.s.store.Events(ctx, id) {
+	stay, leave := metrics.NewAggregator(&x.enforcer.opts.Caps), metrics.NewAggregator(&x.enforcer.opts.Caps)
+	for e, err := range x.enforcer.store.Events(ctx, id) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("read events of batch %s: %w", id, err)
 		}
 		sum := stay
-		if e.Field(x.s.opts.Subject) == x.subject {
+		if e.Field(x.enforcer.opts.Subject) == x.subject {
 			sum = leave
 		}
 		if err := sum.Add(&e); err != nil {

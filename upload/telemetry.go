@@ -16,20 +16,20 @@ import (
 
 // observeUpload starts the span of an upload. The function that it returns
 // ends it and measures; a dry run has no Receipt to give to it.
-func (s *Uploader) observeUpload(ctx context.Context) (context.Context, func(*Receipt, error)) {
+func (u *Uploader) observeUpload(ctx context.Context) (context.Context, func(*Receipt, error)) {
 	start := time.Now()
-	ctx, span := s.tel.Start(ctx, "upload")
-	s.tel.UploadsActive.Add(ctx, 1)
+	ctx, span := u.tel.Start(ctx, "upload")
+	u.tel.UploadsActive.Add(ctx, 1)
 	return ctx, func(r *Receipt, err error) {
 		outcome, fault := uploadOutcome(r, err)
-		s.tel.UploadsActive.Add(ctx, -1)
-		s.tel.UploadTime.Record(ctx, telemetry.Since(start), metric.WithAttributes(telemetry.OutcomeAttr(outcome)))
+		u.tel.UploadsActive.Add(ctx, -1)
+		u.tel.UploadTime.Record(ctx, telemetry.Since(start), metric.WithAttributes(telemetry.OutcomeAttr(outcome)))
 		if err == nil && r != nil {
 			span.SetAttributes(telemetry.BatchAttr(r.Batch.ID), attribute.Int64("eventmetrics.rows.accepted", r.Batch.AcceptedRows),
 				attribute.Int64("eventmetrics.rows.rejected", r.Batch.RejectedRows), attribute.Int64("eventmetrics.rows.duplicate", r.Batch.DuplicateRows))
 		}
 		if outcome == "stored" {
-			s.tel.Accepted.Add(ctx, r.Batch.AcceptedRows)
+			u.tel.Accepted.Add(ctx, r.Batch.AcceptedRows)
 		}
 		telemetry.End(span, outcome, fault)
 	}
@@ -42,7 +42,7 @@ func uploadOutcome(r *Receipt, err error) (outcome string, fault error) {
 	var tolerance *ToleranceError
 	var ambiguous *ingest.AmbiguousTimeError
 	var unknown *UnknownSchemaError
-	var broken *brokenError
+	var broken *bodyError
 	var distinct *DedupeLimitError
 	switch {
 	case err == nil && r == nil:
@@ -69,9 +69,9 @@ func uploadOutcome(r *Receipt, err error) (outcome string, fault error) {
 	}
 }
 
-func (s *Uploader) countRejected(ctx context.Context, rows map[ingest.Code]int64) {
+func (u *Uploader) countRejected(ctx context.Context, rows map[ingest.Code]int64) {
 	for code, n := range rows {
-		s.tel.Rejected.Add(ctx, n, metric.WithAttributes(attribute.String("code", string(code))))
+		u.tel.Rejected.Add(ctx, n, metric.WithAttributes(attribute.String("code", string(code))))
 	}
 }
 

@@ -53,7 +53,7 @@ func (x *eraser) rowsOnce(ctx context.Context, id string) (int64, error) {
 // answered with.
 func (x *eraser) rowErrors(ctx context.Context, id string) (int64, error) {
 	var all []ingest.RowError
-	if err := upload.Recall(ctx, x.s.store, id, upload.ErrorsAttachment, &all); err != nil {
+	if err := upload.Recall(ctx, x.enforcer.store, id, upload.ErrorsAttachment, &all); err != nil {
 		return 0, err
 	}
 	rest := slices.DeleteFunc(slices.Clone(all), x.isOf)
@@ -75,16 +75,16 @@ func (x *eraser) rowErrors(ctx context.Context, id string) (int64, error) {
 func (x *eraser) isOf(e ingest.RowError) bool {
 	known := false
 	for _, f := range e.Record {
-		isSubject := sameColumn(f.Name, x.s.opts.Subject)
+		isSubject := sameColumn(f.Name, x.enforcer.opts.Subject)
 		known = known || isSubject
-		if (isSubject || torn(e.Code)) && (is(f.Value, x.subject) || torn(e.Code) && x.named(f.Value)) {
+		if (isSubject || torn(e.Code)) && (matches(f.Value, x.subject) || torn(e.Code) && x.mentions(f.Value)) {
 			return true
 		}
 	}
-	if !known && slices.ContainsFunc(e.Record, func(f metrics.Field) bool { return is(f.Value, x.subject) }) {
+	if !known && slices.ContainsFunc(e.Record, func(f metrics.Field) bool { return matches(f.Value, x.subject) }) {
 		return true
 	}
-	return is(e.Value, x.subject) && (!known || sameColumn(e.Column, x.s.opts.Subject)) || x.named(e.Message)
+	return matches(e.Value, x.subject) && (!known || sameColumn(e.Column, x.enforcer.opts.Subject)) || x.mentions(e.Message)
 }
 
 // torn reports whether a row could not be split into its columns, so that a
@@ -121,7 +121,7 @@ func (x *eraser) count(lines iter.Seq2[repairLine, error]) (n int64, _ error) {
 func (x *eraser) repairLines(ctx context.Context, id string) iter.Seq2[repairLine, error] {
 	return func(yield func(repairLine, error) bool) {
 		var header []string
-		for text, err := range lines(x.s.store.Attachment(ctx, id, upload.RepairAttachment)) {
+		for text, err := range lines(x.enforcer.store.Attachment(ctx, id, upload.RepairAttachment)) {
 			if err != nil {
 				yield(repairLine{}, err)
 				return

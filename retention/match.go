@@ -15,7 +15,7 @@ const minCut = 8
 
 // is reports whether a value of a rejected row is the subject, or the beginning
 // of it if it was shortened.
-func is(value, subject string) bool {
+func matches(value, subject string) bool {
 	value = strings.TrimSpace(value)
 	for _, s := range spellings(subject) {
 		if value == s {
@@ -30,19 +30,19 @@ func is(value, subject string) bool {
 
 // names reports whether a text has the subject in it as a word of its own, or
 // the beginning of it where it was shortened.
-func names(text, subject string) bool {
+func mentions(text, subject string) bool {
 	for _, s := range spellings(subject) {
 		for at := 0; ; {
 			i := strings.Index(text[at:], s)
 			if i < 0 {
 				break
 			}
-			if i += at; edge(text[:i], text[i+len(s):]) {
+			if i += at; isBoundary(text[:i], text[i+len(s):]) {
 				return true
 			}
 			at = i + 1
 		}
-		if begins(text, s) {
+		if endsWithPrefix(text, s) {
 			return true
 		}
 	}
@@ -59,10 +59,10 @@ func spellings(subject string) []string {
 }
 
 // begins reports whether what stands before a cut is the beginning of s.
-func begins(text, s string) bool {
+func endsWithPrefix(text, s string) bool {
 	for before, rest, found := strings.Cut(text, cut); found; before, rest, found = strings.Cut(rest, cut) {
 		for n := min(len(s), len(before)); n >= minCut; n-- {
-			if strings.HasSuffix(before, s[:n]) && edge(before[:len(before)-n], "") {
+			if strings.HasSuffix(before, s[:n]) && isBoundary(before[:len(before)-n], "") {
 				return true
 			}
 		}
@@ -71,7 +71,7 @@ func begins(text, s string) bool {
 }
 
 // edge reports whether a word may begin after one text and end before another.
-func edge(before, after string) bool {
+func isBoundary(before, after string) bool {
 	last, _ := utf8.DecodeLastRuneInString(before)
 	next, _ := utf8.DecodeRuneInString(after)
 	return (before == "" || !isWord(last)) && (after == "" || !isWord(next))

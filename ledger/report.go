@@ -42,7 +42,7 @@ type Round struct {
 	Started time.Time
 	Took    time.Duration
 	// Batches were looked at, and of those that are not sealed all Events.
-	Batches, Sealed, Events int64
+	Batches, Purged, Events int64
 	// Days were compared with the ledger.
 	Days int64
 }
@@ -144,12 +144,12 @@ func newAudit() *audit { return &audit{turn: make(chan struct{}, 1)} }
 
 // Integrity returns what the audits have found so far. It is quick: it looks
 // at nothing.
-func (s *Ledger) Integrity() Integrity {
-	a := s.audit
+func (l *Ledger) Integrity() Integrity {
+	a := l.audit
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	all := a.state
-	_, all.LedgerChecked = store.As[store.Auditor](s.store)
+	_, all.LedgerChecked = store.As[store.Auditor](l.store)
 	all.Batches, all.Days = a.batches.Pass, a.days.Pass
 	all.Drifts, all.Unreadable, all.WrongDays = a.drifts.list(), a.unreadable.list(), a.wrongDays.list()
 	all.Truncated = a.drifts.more || a.unreadable.more || a.wrongDays.more
@@ -164,28 +164,28 @@ func (s *Ledger) Integrity() Integrity {
 // It begins where the round before ended, the first one at a random place, and
 // so comes around. It changes nothing: [Service.Reprocess] puts entries right. One round is
 // made at a time; others wait. A batch that cannot be looked at is no error.
-func (s *Ledger) Audit(ctx context.Context) (Integrity, error) {
+func (l *Ledger) Audit(ctx context.Context) (Integrity, error) {
 	select {
-	case s.audit.turn <- struct{}{}:
+	case l.audit.turn <- struct{}{}:
 	case <-ctx.Done():
-		return s.Integrity(), ctx.Err()
+		return l.Integrity(), ctx.Err()
 	}
-	defer func() { <-s.audit.turn }()
-	ctx, done := s.observeAudit(ctx)
-	r := Round{Started: s.now()}
+	defer func() { <-l.audit.turn }()
+	ctx, done := l.observeAudit(ctx)
+	r := Round{Started: l.now()}
 	start := time.Now()
-	err := s.auditRound(ctx, &r)
+	err := l.auditRound(ctx, &r)
 	r.Took = time.Since(start)
 	if err == nil {
-		s.audit.end(&r)
+		l.audit.record(&r)
 	}
-	all := s.Integrity()
+	all := l.Integrity()
 	done(&r, &all, err)
 	return all, err
 }
 
 // end notes a round that has come to its end.
-func (a *audit) end(r *Round) {
+func (a *audit) record(r *Round) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	total := &a.state.Total
@@ -196,7 +196,7 @@ func (a *audit) end(r *Round) {
 	a.state.Last = *r
 	total.Took += r.Took
 	total.Batches += r.Batches
-	total.Sealed += r.Sealed
+	total.Purged += r.Purged
 	total.Events += r.Events
 	total.Days += r.Days
 }
