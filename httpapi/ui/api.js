@@ -1,9 +1,9 @@
-// The server, as the pages see it.
+// Requests to the server.
 
 const key = 'eventmetrics.token';
 const base = new URL('./', location.href);
 
-/** An answer that is an error, or no answer at all (status 0). */
+/** An error response, or no response at all (status 0). */
 export class Problem extends Error {
   constructor(status, body, headers) {
     super(body.detail ?? body.message ?? `status ${status}`);
@@ -15,7 +15,10 @@ export class Problem extends Error {
   }
 }
 
-/** Takes the token out of the fragment, where no server and no log sees it. */
+/**
+ * Moves the token from the fragment of the address, which no server and no log
+ * sees, to the session. Returns whether there was one.
+ */
 export function takeToken() {
   const token = new URLSearchParams(location.hash.slice(1)).get('token');
   if (!token) return false;
@@ -35,13 +38,13 @@ export function authorization() {
   return token === null ? {} : { Authorization: `Bearer ${token}` };
 }
 
-/** Whether an error says that the token is not, or no longer, accepted. */
+/** Whether an error means that the token is not accepted, or no longer. */
 export const refused = (err) => err instanceof Problem && (err.status === 401 || err.status === 403);
 
-/** Tells the page of an error that nobody else shows. */
-export const tell = (err) => { dispatchEvent(new CustomEvent('fault', { detail: err })); };
+/** Reports an error to the page, which shows it. */
+export const report = (err) => { dispatchEvent(new CustomEvent('fault', { detail: err })); };
 
-/** Tells the page whether the server can be reached. */
+/** Reports to the page whether the server can be reached. */
 export const reachable = (yes) => { dispatchEvent(new CustomEvent('reachable', { detail: yes })); };
 
 /** Makes a request and returns the response; throws a Problem. */
@@ -50,7 +53,7 @@ export async function request(path, options = {}) {
   if (!/^[\x21-\x7e]+$/.test(token)) throw new Problem(403, { detail: 'the token is not accepted' }); // no header can have it
   let response;
   try {
-    // What was changed a moment ago must show, whatever Cache-Control allows.
+    // A change made a moment ago must be visible, whatever Cache-Control allows.
     response = await fetch(address(path), { cache: 'no-cache', ...options, headers: { ...authorization(), ...options.headers } });
   } catch (err) {
     if (err.name === 'AbortError') throw err;
@@ -69,7 +72,7 @@ export async function send(method, path, headers) {
   return response.status === 204 ? null : response.json();
 }
 
-/** The answer to a query, without data where the server has none. */
+/** Returns the answer to a query; its data is empty where the server has none. */
 export async function series(params, signal) {
   try {
     return await get(`metrics?${new URLSearchParams(params)}`, signal);
@@ -79,48 +82,48 @@ export async function series(params, signal) {
   }
 }
 
-/** Its data. */
+/** Returns the data of that answer. */
 export const metrics = async (params, signal) => (await series(params, signal)).data;
 
-/** A command line that asks the same. */
+/** Returns the curl command that makes the same request. */
 export function curl(path) {
   return `curl -H "Authorization: Bearer $ADMIN_TOKEN" '${address(path).replaceAll("'", '%27')}'`;
 }
 
-/** What a person can do about a problem. */
+/** Returns what the user can do about a problem. */
 export function advice(problem) {
-  if (!(problem instanceof Problem)) return 'This is a mistake of the page. Load it again.';
+  if (!(problem instanceof Problem)) return 'Something went wrong on this page. Reload it.';
   switch (true) {
     case problem.status === 0:
-      return 'Is it running, and is your network up? The page tries again by itself.';
+      return 'Check that the server is running and that you are online, then try again.';
     case problem.status === 401 || problem.status === 403:
-      return 'Enter the token that the server was started with.';
+      return 'Sign in with the token that the server was started with.';
     case problem.status === 429:
-      return 'Wait for the countdown, then send again: nothing was stored.';
+      return 'Nothing was stored. Wait for the countdown, then send the file again.';
     case problem.code === 'in_flight':
-      return 'Wait for the countdown, then send again. After a crash of the server this may take two minutes.';
+      return 'Wait for the countdown, then send the file again. After a server crash this can take two minutes.';
     case problem.code === 'busy':
-      return 'The server is busy or a part of it is away. Try again in a few seconds.';
+      return 'The server is busy, or its database or queue is unavailable. Try again in a few seconds.';
     case problem.code === 'conflict':
-      return 'Somebody was quicker. Look at the present state and decide anew.';
+      return 'Someone changed this in the meantime. Reload and try again.';
     case problem.code === 'missing_column':
-      return 'Rename the columns in the first line of the file, then send it again: nothing was stored.';
+      return 'Nothing was stored. Rename the columns in the first line of the file and upload it again.';
     case problem.code === 'ambiguous_time':
-      return 'Say below which is meant, and the file is sent again: nothing was stored.';
+      return 'Nothing was stored. Choose the date order to upload the file again.';
     case problem.code === 'no_rows':
-      return 'The file has a header at most. Check that you chose the right one.';
+      return 'The file is empty or has only a header. Check that you chose the right file.';
     case problem.code === 'no_valid_row':
-      return 'Mend the rows below, then send the file again: nothing was stored.';
+      return 'Nothing was stored. Fix the rows below and upload the file again.';
     case problem.code === 'too_many_errors':
-      return 'Mend the rows below, then send the file again, or without “all or nothing”: nothing was stored.';
+      return 'Nothing was stored. Fix the rows below and upload the file again, or clear “Reject the file if any row is invalid”.';
     case problem.code === 'too_large':
-      return 'Split the file, or ask the operator for a greater MAX_UPLOAD_BYTES.';
+      return 'Split the file, or ask the operator to raise MAX_UPLOAD_BYTES.';
     case problem.code === 'too_many_distinct_rows':
-      return 'Split the file, keep equal rows together, or send it without leaving rows out.';
+      return 'Split the file so that identical rows stay in the same part, or upload it without skipping rows.';
     case problem.code === 'not_found':
-      return 'It may have been deleted meanwhile.';
+      return 'It may have been deleted in the meantime.';
     case problem.status >= 500:
-      return `Tell the operator${problem.body.request_id ? ` the request id ${problem.body.request_id}` : ''}: the log has the cause.`;
+      return `Report this to the operator${problem.body.request_id ? ` with the request ID ${problem.body.request_id}` : ''}. The cause is in the server log.`;
   }
-  return 'Change what the message names, and try again.';
+  return 'Correct what the message names and try again.';
 }

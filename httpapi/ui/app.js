@@ -1,4 +1,4 @@
-// Finds the page that the address asks for and draws it.
+// Draws the page that the address names.
 import { h, keepFocus, modal, put } from './dom.js';
 import { address, hasToken, Problem, refused, setToken, takeToken } from './api.js';
 import { catchLinks, params } from './nav.js';
@@ -19,13 +19,13 @@ const pages = {
 
 const main = document.getElementById('main');
 const banner = document.getElementById('banner');
-let leave = new AbortController();
+let current = new AbortController(); // of the page that is shown
 let drawn = '';
 
 async function draw() {
-  leave.abort();
-  leave = new AbortController();
-  const { signal } = leave;
+  current.abort();
+  current = new AbortController();
+  const { signal } = current;
   const name = Object.hasOwn(pages, params().get('view') ?? '') ? params().get('view') : 'overview';
   const page = pages[name];
   document.title = `${page.title} · eventmetrics`;
@@ -35,7 +35,7 @@ async function draw() {
   }
   for (const box of document.querySelectorAll('dialog')) box.remove();
   main.setAttribute('aria-busy', 'true');
-  // Drawn aside, so that what is there stays until there is something better.
+  // The new page is drawn aside: the old one stays until the new one is complete.
   const root = h('div', { class: `page ${name}` });
   try {
     await page.draw(root, { signal });
@@ -52,58 +52,58 @@ async function draw() {
 
 function failed(err, signal) {
   console.debug(err);
-  if (refused(err)) return put(main, door(err));
+  if (refused(err)) return put(main, signIn(err));
   if (err instanceof Problem && err.status === 0) return offline(signal);
   put(main, problemBox(err, h('p', null, h('button', { type: 'button', onclick: draw }, 'Try again'))));
 }
 
-/** Asks for the token. */
-function door(err) {
+/** The form that asks for the token. */
+function signIn(err) {
   const wrong = err.status === 403 && hasToken();
   const token = h('input', { type: 'password', autocomplete: 'current-password', required: true, 'aria-describedby': 'hint', 'aria-invalid': wrong ? 'true' : null });
   requestAnimationFrame(() => token.focus());
-  return h('form', { class: 'card door', onsubmit: (e) => { e.preventDefault(); setToken(token.value.trim()); draw(); } },
-    h('h1', null, 'Token'),
+  return h('form', { class: 'card signin', onsubmit: (e) => { e.preventDefault(); setToken(token.value.trim()); draw(); } },
+    h('h1', null, 'Sign in'),
     wrong ? h('p', { class: 'bad', role: 'alert' }, 'This token is not accepted.') : null,
-    h('label', null, 'The token of the server ', token),
-    h('p', { id: 'hint', class: 'quiet' }, 'It is the ADMIN_TOKEN that the server was started with, or the one in the address that it printed. It is kept until you close this tab.'),
-    h('p', null, h('button', { class: 'primary' }, 'Come in')));
+    h('label', null, 'Admin token ', token),
+    h('p', { id: 'hint', class: 'quiet' }, 'Enter the ADMIN_TOKEN that the server was started with, or open the link that the server printed at startup. The token is kept until you close this tab.'),
+    h('p', null, h('button', { class: 'primary' }, 'Sign in')));
 }
 
-/** Says that the server is away. */
-function away() {
-  put(banner, h('p', null, h('strong', null, 'The server cannot be reached. '), 'Is it running? This page looks for it and goes on by itself.'));
+/** Shows that the server is unavailable. */
+function showOffline() {
+  put(banner, h('p', null, h('strong', null, 'The server cannot be reached. '), 'Is it running? This page reconnects automatically.'));
 }
 
-/** The server is away: says so, and looks for it until it is back. */
+/** Shows that the server is unavailable, and polls it until it answers. */
 function offline(signal) {
-  away();
-  if (!main.querySelector('.page')) put(main, h('p', { class: 'empty' }, 'Nothing to show while the server is away.'));
-  const look = async () => {
+  showOffline();
+  if (!main.querySelector('.page')) put(main, h('p', { class: 'empty' }, 'Nothing to show while the server is unavailable.'));
+  const poll = async () => {
     if (signal.aborted) return;
     try {
       if ((await fetch(address('healthz'), { signal })).ok) return draw();
       throw new Error('not yet');
     } catch {
-      setTimeout(look, 2000);
+      setTimeout(poll, 2000);
     }
   };
-  setTimeout(look, 2000);
+  setTimeout(poll, 2000);
 }
 
 function online() { banner.replaceChildren(); }
 
 takeToken();
 catchLinks();
-addEventListener('reachable', ({ detail: yes }) => (yes ? online() : away()));
+addEventListener('reachable', ({ detail: yes }) => (yes ? online() : showOffline()));
 addEventListener('fault', ({ detail: err }) => {
-  if (refused(err)) return put(main, door(err));
-  modal('That did not work', [problemBox(err)]).showModal();
+  if (refused(err)) return put(main, signIn(err));
+  modal('Something went wrong', [problemBox(err)]).showModal();
 });
 addEventListener('navigate', draw);
-// A page that is kept for the way back must not keep its stream: browsers open
-// six connections to a server, and would wait for one of them.
-addEventListener('pagehide', () => leave.abort());
+// A page in the back/forward cache must not keep its stream open: browsers open
+// at most six connections to a server.
+addEventListener('pagehide', () => current.abort());
 addEventListener('pageshow', (e) => { if (e.persisted) draw(); });
 addEventListener('hashchange', () => { if (takeToken()) draw(); });
 draw();

@@ -1,5 +1,5 @@
-// The batches, newest first, as they change.
-import { h, keepFocus, put, button } from './dom.js';
+// The list of batches, newest first, updated as they change.
+import { h, keepFocus, put, button, tableHead } from './dom.js';
 import { get } from './api.js';
 import { moment, number, shortID } from './format.js';
 import { changed, linkTo, params, queryOf } from './nav.js';
@@ -31,14 +31,14 @@ export async function batches(root, { signal }) {
     put(more, next ? button('Show more', () => load(next)) : null);
     empty.hidden = rows.size > 0;
   };
-  const empty = h('p', { class: 'empty', hidden: true }, status ? `No batch is ${status}. ` : 'Nothing was uploaded yet. ', h('a', { href: '?view=upload' }, 'Upload a file'), ' to begin.');
+  const empty = h('p', { class: 'empty', hidden: true }, status ? `No batches with the status “${status}”.` : ['No files uploaded yet. ', h('a', { href: '?view=upload' }, 'Upload a file'), ' to get started.']);
 
   await load('');
   put(root, h('h1', null, 'Batches ', light),
     h('nav', { class: 'pills', 'aria-label': 'Status' }, ['', ...statuses].map((s) =>
       h('a', { href: changed({ status: s || null }), 'aria-current': s === status ? 'true' : null }, s || 'all'))),
     h('div', { class: 'card flush' }, h('table', { class: 'cardish' },
-      h('thead', null, h('tr', null, ['File', 'Status'].map((t) => h('th', { scope: 'col' }, t)), ['Accepted', 'Rejected', 'Duplicate'].map((t) => h('th', { scope: 'col', class: 'num' }, t)), h('th', { scope: 'col' }, 'Uploaded'), h('th', { scope: 'col' }, h('span', { class: 'vh' }, 'Actions')))),
+      tableHead('File', 'Status', ['Accepted', 'num'], ['Rejected', 'num'], ['Duplicates', 'num'], 'Uploaded', h('span', { class: 'vh' }, 'Actions')),
       body), empty), more);
 
   follow({
@@ -55,7 +55,7 @@ export async function batches(root, { signal }) {
   }, signal);
 }
 
-/** Puts a row where its id belongs: ids descend. */
+/** Inserts a row at its place: ids descend. */
 function place(body, row, id) {
   const next = [...body.children].find((r) => r.dataset.id < id);
   body.insertBefore(row, next ?? null);
@@ -68,7 +68,7 @@ function line(b) {
     cell('Status', null, badge(b.status)),
     cell('Accepted', { class: 'num' }, number(b.inserted_count)),
     cell('Rejected', { class: 'num' }, number(b.failed_count)),
-    cell('Duplicate', { class: 'num' }, number(b.duplicate_count)),
+    cell('Duplicates', { class: 'num' }, number(b.duplicate_count)),
     cell('Uploaded', null, moment(b.created_at)),
     cell('', null, h('div', { class: 'row' }, actions(b, () => {}))));
 }

@@ -1,7 +1,7 @@
 // Stacked bars on uPlot's axes and cursor.
 import uPlot from './vendor/uPlot.esm.js';
 import { h } from './dom.js';
-import { number, short } from './format.js';
+import { number, plural, short } from './format.js';
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -9,28 +9,29 @@ const css = (name) => getComputedStyle(document.documentElement).getPropertyValu
 export const colour = (i) => `var(--s${i % 8})`;
 
 /**
- * Draws into root: names are {full, axis} of each bucket, series are {name,
- * values} from the bottom up, open is the index of the bucket that is not over
- * yet, pick(index, name) is called for a bar. Returns a function that ends it.
+ * Draws a chart into root. names are {full, axis} of each period, series are
+ * {name, values} from the bottom up, open is the index of the period that is in
+ * progress, and pick(index, name) is called for a click on a bar. Returns a
+ * function that removes the chart.
  */
 export function stack(root, { names, series, open, pick, height = 280 }) {
   const total = names.map((_, i) => series.reduce((sum, s) => sum + s.values[i], 0));
   const top = Math.max(1, ...total) * 1.06;
   const tip = h('div', { class: 'tip', hidden: true });
-  const says = h('p', { class: 'vh', 'aria-live': 'polite' });
+  const spoken = h('p', { class: 'vh', 'aria-live': 'polite' });
   const box = h('div', {
     class: 'chart', tabindex: 0, role: 'application',
-    'aria-label': `Stacked bars of ${names.length} buckets. Arrow keys move, Enter opens a bar. The table below has the numbers.`,
-  }, tip, says);
+    'aria-label': `Stacked bar chart of ${plural(names.length, 'period')}. Use the arrow keys to move and Enter to open a bar. The table below has the same data.`,
+  }, tip, spoken);
   root.append(box);
 
   const show = (i) => {
     if (i === null || i === undefined || !names[i]) { tip.hidden = true; return; }
     const rows = series.map((s, k) => ({ ...s, k })).filter((s) => s.values[i] > 0).reverse();
     tip.replaceChildren(
-      h('strong', null, names[i].full, i === open ? ' (not over yet)' : ''),
+      h('strong', null, names[i].full, i === open ? ' (in progress)' : ''),
       ...rows.map((s) => h('span', { class: 'tiprow' }, swatch(s.k), h('span', { class: 'name' }, s.name), h('b', null, number(s.values[i])))),
-      h('span', { class: 'tiprow sum' }, h('span', { class: 'name' }, 'all'), h('b', null, number(total[i]))),
+      h('span', { class: 'tiprow sum' }, h('span', { class: 'name' }, 'Total'), h('b', null, number(total[i]))),
     );
     tip.hidden = false;
     const x = u.valToPos(i, 'x') + u.over.offsetLeft;
@@ -98,7 +99,7 @@ export function stack(root, { names, series, open, pick, height = 280 }) {
     if (next !== undefined) {
       const i = Math.min(Math.max(next, 0), names.length - 1);
       u.setCursor({ left: u.valToPos(i, 'x'), top: 10 });
-      says.textContent = `${names[i].full}: ${number(total[i])}`;
+      spoken.textContent = `${names[i].full}: ${number(total[i])}`;
       e.preventDefault();
     }
     if (e.key === 'Enter' && total[u.cursor.idx] > 0) pick(u.cursor.idx, null);
@@ -112,7 +113,7 @@ export function stack(root, { names, series, open, pick, height = 280 }) {
   return () => { fit.disconnect(); dark.removeEventListener('change', redraw); u.destroy(); };
 }
 
-/** A square of the colour of series i. */
+/** A square in the colour of series i. */
 export function swatch(i) {
   const square = h('span', { class: 'swatch', 'aria-hidden': 'true' });
   square.style.background = colour(i);

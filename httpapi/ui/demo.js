@@ -1,6 +1,6 @@
-// Files to try the service with.
+// Sample files to try the service with.
 
-/** A few rows, as short as a file can be. */
+/** A file with a few rows. */
 export function sampleFile() {
   const stamp = (minutes) => new Date(Date.now() - minutes * 60_000).toISOString().slice(0, 19) + 'Z';
   return new File([[
@@ -14,7 +14,7 @@ export function sampleFile() {
   ].join('\n')], 'events.csv', { type: 'text/csv' });
 }
 
-/** Eight weeks of tests taken by day, and three rows that are wrong. */
+/** Eight weeks of tests, taken during the day, and three invalid rows. */
 export function demoFile(now = Date.now()) {
   const rows = ['candidate_id,test_id,event_type,timestamp'];
   const random = generator(7);
@@ -32,8 +32,8 @@ export function demoFile(now = Date.now()) {
 
 /** The events of one candidate who takes a test. */
 function* sitting(t, now, random) {
-  const who = `C${100 + Math.floor(random() * 400)},T${1 + Math.floor(random() * 5)}`;
-  const row = (type, at) => `${who},${type},${new Date(at).toISOString()}`;
+  const test = `C${100 + Math.floor(random() * 400)},T${1 + Math.floor(random() * 5)}`;
+  const row = (type, at) => `${test},${type},${new Date(at).toISOString()}`;
   yield row('test_started', t);
   const answers = 2 + Math.floor(random() * 4);
   for (let i = 1; i <= answers; i++) yield* within(row('question_answered', t + i * 300_000), t + i * 300_000, now);
@@ -45,7 +45,7 @@ function* within(row, at, now) {
   if (at < now) yield row;
 }
 
-/** Numbers from 0 to 1, the same each time: Park and Miller's generator. */
+/** Numbers from 0 to 1, the same every time: Park and Miller's generator. */
 function generator(seed) {
   return () => (seed = (seed * 48271) % 2147483647) / 2147483647;
 }

@@ -1,7 +1,7 @@
-import { tell } from './api.js';
+import { report } from './api.js';
 
-// Elements are built node by node: no string ever becomes HTML, so that an
-// event type or file name is text whatever it holds.
+// Elements are built node by node. No string ever becomes HTML, so that an event
+// type or a file name stays text, whatever it contains.
 
 /**
  * Returns a new element. Props that begin with "on" are listeners; "class",
@@ -32,15 +32,23 @@ function asNode(child) {
   return child instanceof Node ? child : document.createTextNode(String(child));
 }
 
-/** Replaces the children of a node; takes what h takes. */
+/** Returns the head of a table. A column is its title, or [title, class]. */
+export function tableHead(...columns) {
+  return h('thead', null, h('tr', null, columns.map((c) => {
+    const [title, kind = null] = [c].flat();
+    return h('th', { scope: 'col', class: kind }, title);
+  })));
+}
+
+/** Replaces the children of a node; takes the children that h takes. */
 export function put(node, ...children) {
   node.replaceChildren();
   return build(node, null, children);
 }
 
 /**
- * Lets act replace parts of the page, and gives the focus to what is in the
- * place of what had it.
+ * Calls act, which replaces parts of the page. If that removes the element with
+ * the focus, the focus moves to the element that replaced it.
  */
 export function keepFocus(act) {
   const main = document.getElementById('main');
@@ -54,14 +62,14 @@ export function keepFocus(act) {
 
 const signature = (e) => `${e.tagName} ${e.getAttribute('aria-label') ?? e.name ?? ''} ${e.matches('select, input') ? '' : e.textContent}`;
 
-/** Puts text on the clipboard, or shows it where that is not allowed. */
+/** Copies text to the clipboard, or shows it where that is not allowed. */
 export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
     toast('Copied');
   } catch {
     const area = h('textarea', { readonly: true, rows: 4, value: text, 'aria-label': 'Text to copy' });
-    modal('Copy this', [area]).showModal();
+    modal('Copy this text', [area]).showModal();
     area.select();
   }
 }
@@ -75,7 +83,7 @@ export function save(blob, name) {
 
 let hide;
 
-/** Tells something in passing, with an optional link or button. */
+/** Shows a message for some seconds, with an optional link or button. */
 export function toast(text, action) {
   const box = document.getElementById('toast');
   clearTimeout(hide);
@@ -95,18 +103,18 @@ export function modal(title, content, closed) {
   return box;
 }
 
-/** A button that cannot be pressed again until what it does is done. */
+/** Returns a button that ignores clicks while its action runs. */
 export function button(label, act, props) {
   return h('button', {
     type: 'button', ...props,
     onclick: async (e) => {
       const self = e.currentTarget;
       if (self.hasAttribute('aria-disabled')) return;
-      self.setAttribute('aria-disabled', 'true'); // one that is disabled would lose the focus
+      self.setAttribute('aria-disabled', 'true'); // a disabled button would lose the focus
       try {
         await act(e);
       } catch (err) {
-        if (err.name !== 'AbortError') tell(err);
+        if (err.name !== 'AbortError') report(err);
       } finally {
         self.removeAttribute('aria-disabled');
       }

@@ -1,5 +1,5 @@
-// Which batches make up a number.
-import { h, modal, put } from './dom.js';
+// The batches that a count consists of.
+import { h, modal, put, tableHead } from './dom.js';
 import { get, request, Problem } from './api.js';
 import { day, number, plural, shortID } from './format.js';
 import { problemBox } from './problem.js';
@@ -7,10 +7,10 @@ import { linkTo } from './nav.js';
 
 const shown = 50;
 
-/** Opens the batches of a UTC day; of is the type to open first, or ''. */
+/** Shows the batches of a UTC day; of is the event type to open first, or ''. */
 export async function explain(date, of, closed) {
-  const list = h('div', { class: 'explain' }, h('p', { class: 'quiet' }, 'Reading …'));
-  const box = modal(`What makes up ${day(date)}`, [list], closed);
+  const list = h('div', { class: 'explain' }, h('p', { class: 'quiet' }, 'Loading …'));
+  const box = modal(`Files behind ${day(date)} (UTC)`, [list], closed);
   box.showModal();
   try {
     const { data } = await get(`metrics?${new URLSearchParams({ date })}`).catch((err) => {
@@ -18,7 +18,7 @@ export async function explain(date, of, closed) {
       throw err;
     });
     const types = (data[0]?.metrics ?? []).sort((a, b) => b.count - a.count);
-    put(list, types.length ? h('p', { class: 'quiet' }, 'Each count is the sum of these batches. Days are those of UTC.') : h('p', null, 'No events on this day.'),
+    put(list, types.length ? h('p', { class: 'quiet' }, 'Each count is the sum of the batches below it.') : h('p', null, 'No events on this day.'),
       ...types.map((t) => section(date, t, t.event_type === of || types.length === 1)));
   } catch (err) {
     put(list, problemBox(err));
@@ -34,7 +34,7 @@ function section(date, { event_type: type, count }, open) {
 }
 
 async function fill(body, date, type, count) {
-  body.append(h('p', { class: 'quiet' }, 'Reading …'));
+  body.append(h('p', { class: 'quiet' }, 'Loading …'));
   try {
     const answer = await (await request(`metrics/explain?${new URLSearchParams({ date, event_type: type })}`)).json();
     const batches = answer.batches.toSorted((a, b) => b.count - a.count);
@@ -44,11 +44,11 @@ async function fill(body, date, type, count) {
       return h('tr', null, h('td', null, name), h('td', { class: 'num' }, number(b.count)));
     });
     put(body, h('table', null,
-      h('thead', null, h('tr', null, h('th', { scope: 'col' }, 'Batch'), h('th', { scope: 'col', class: 'num' }, 'Events'))),
+      tableHead('Batch', ['Events', 'num']),
       h('tbody', null, rows),
       h('tfoot', null, h('tr', null, h('th', { scope: 'row' }, plural(batches.length, 'batch', 'batches')), h('td', { class: 'num' }, number(answer.count)))),
-    ), batches.length > shown ? h('p', { class: 'quiet' }, `The ${shown} largest are shown.`) : null,
-    answer.count !== count ? h('p', { class: 'quiet' }, 'The number has changed since it was drawn.') : null);
+    ), batches.length > shown ? h('p', { class: 'quiet' }, `Only the ${shown} largest batches are shown.`) : null,
+    answer.count !== count ? h('p', { class: 'quiet' }, 'The count has changed since the chart was drawn.') : null);
   } catch (err) {
     put(body, problemBox(err));
   }

@@ -11,7 +11,7 @@ export const percent = (n) => percents.format(n);
 /** One decimal below 100. */
 export const average = (n) => numbers.format(n < 100 ? Math.round(n * 10) / 10 : Math.round(n));
 
-/** n with its noun. */
+/** n and its noun, as in 1 row and 2 rows. */
 export const plural = (n, noun, nouns = `${noun}s`) => `${number(n)} ${n === 1 ? noun : nouns}`;
 
 export function bytes(n) {
@@ -38,7 +38,7 @@ export function age(seconds) {
   return `${Math.round(seconds / 86_400)} d`;
 }
 
-/** A moment in the reader's own zone. */
+/** A time in the time zone of the browser. */
 export function moment(text) {
   return new Date(text).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
 }
@@ -50,16 +50,19 @@ const weekday = new Intl.DateTimeFormat('en-GB', { timeZone: 'UTC', weekday: 'sh
 
 const utc = (date) => new Date(`${date.slice(0, 10)}T00:00:00Z`);
 
-/** A date such as 2025-11-08 in words. */
+/** A date such as 2025-11-08 as 8 Nov 2025. */
 export const day = (date) => days.format(utc(date));
 
-/** The name of a bucket, in full and as short as an axis needs. */
-export function bucket(date, interval) {
+/** Two dates as 7 Nov 2025 to 8 Nov 2025, or one if they are the same. */
+export const span = (from, to) => (from === to ? day(from) : `${day(from)} to ${day(to)}`);
+
+/** The name of a period, in full and as short as an axis needs. */
+export function period(date, interval) {
   switch (interval) {
     case 'hour':
       return { full: `${weekday.format(utc(date))}, ${date.slice(11, 16)}`, axis: date.slice(11, 16) === '00:00' ? brief.format(utc(date)) : date.slice(11, 16) };
     case 'week':
-      return { full: `week from ${day(date)}`, axis: brief.format(utc(date)) };
+      return { full: `Week of ${day(date)}`, axis: brief.format(utc(date)) };
     case 'month':
       return { full: months.format(utc(date)), axis: months.format(utc(date)).slice(0, 3) + date.slice(2, 4).padStart(3, ' ') };
     default:
@@ -67,5 +70,5 @@ export function bucket(date, interval) {
   }
 }
 
-/** Enough of an id to tell batches apart: when it was made, and its end. */
+/** The start and the end of an id, enough to tell batches apart. */
 export const shortID = (id) => id.slice(0, 13) + '…' + id.slice(-4);

@@ -4,14 +4,14 @@ import { weekday } from './range.js';
 
 const names = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];
 
-/** Sums hours, as the server answers them, by weekday and hour of the clock. */
+/** Sums the hours of an answer by weekday and hour of the day. */
 export function byWeekday(hours) {
   const sums = names.map(() => new Array(24).fill(0));
   for (const { date, count } of hours) sums[weekday(date)][Number(date.slice(11, 13))] += count;
   return sums;
 }
 
-/** A table of 7 by 24 cells, the darker the more. */
+/** A table of 7 by 24 cells; the more events, the darker. */
 export function heatmap(hours) {
   const sums = byWeekday(hours);
   const top = Math.max(1, ...sums.flat());

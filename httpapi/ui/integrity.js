@@ -1,57 +1,57 @@
-// What the audits of the server have found.
-import { h, put, button } from './dom.js';
-import { get, send, tell } from './api.js';
+// The findings of the server's audits.
+import { h, put, button, tableHead } from './dom.js';
+import { get, report, send } from './api.js';
 import { age, day, moment, number, plural, shortID } from './format.js';
 import { linkTo } from './nav.js';
 
 const causes = {
-  missing_in_ledger: 'missing in the ledger', extra_in_ledger: 'only in the ledger', different_count: 'another count',
-  different_times: 'other times', subjects_only: 'other subjects',
+  missing_in_ledger: 'missing from the ledger', extra_in_ledger: 'only in the ledger', different_count: 'different count',
+  different_times: 'different times', subjects_only: 'different subjects',
 };
 
-/** Returns a section that shows them. */
+/** Returns the section that shows them. */
 export async function integrity(signal) {
   const body = h('div', null);
   const show = (all) => put(body, facts(all), findings(all));
-  const look = async () => {
+  const audit = async () => {
     try {
       show(await send('POST', 'admin/integrity'));
     } catch (err) {
-      tell(err);
+      report(err);
     }
   };
   show(await get('admin/integrity', signal));
-  return h('section', { class: 'card integrity' }, h('header', null, h('h2', null, 'Integrity'), button('Look now', look)), body);
+  return h('section', { class: 'card integrity' }, h('header', null, h('h2', null, 'Integrity'), button('Run audit now', audit)), body);
 }
 
 function facts(all) {
   const { last_round: last, batch_pass: pass } = all;
-  const seen = last && `The last look, ${moment(last.started_at)}, was at ${plural(last.batch_count, 'batch', 'batches')} and ${plural(last.day_count, 'day')}.`;
-  const around = pass.complete_count > 0
-    ? `All batches were looked at ${pass.complete_count === 1 ? 'once' : `${number(pass.complete_count)} times`}, last ${moment(pass.completed_at)}.`
-    : last && `So far ${plural(pass.seen_count, 'batch', 'batches')} of this pass.`;
+  const round = last && `Last audit ${moment(last.started_at)}: ${plural(last.batch_count, 'batch', 'batches')}, ${plural(last.day_count, 'day')}.`;
+  const passes = pass.complete_count > 0
+    ? `All batches have been checked ${pass.complete_count === 1 ? 'once' : `${number(pass.complete_count)} times`}, most recently ${moment(pass.completed_at)}.`
+    : last && `${plural(pass.seen_count, 'batch', 'batches')} checked so far in this pass.`;
   return [
-    h('p', { class: all.ok ? '' : 'bad' }, all.ok ? 'Nothing is known to be wrong.' : 'The ledger, its sums and the events do not agree.'),
-    h('p', { class: 'quiet' }, seen ?? 'This server has not looked yet.', ' ', around ?? '', ' ',
-      all.interval_seconds > 0 ? `It looks every ${age(all.interval_seconds)}.` : 'It looks only when it is told to.',
-      all.ledger_checked ? '' : ' Its store cannot show the ledger, so only days are looked at.'),
+    h('p', { class: all.ok ? '' : 'bad' }, all.ok ? 'No known problems.' : 'The ledger, the daily sums and the raw events do not match.'),
+    h('p', { class: 'quiet' }, round ?? 'No audit has run yet.', ' ', passes ?? '', ' ',
+      all.interval_seconds > 0 ? `Audits run every ${age(all.interval_seconds)}.` : 'Audits run only on request.',
+      all.ledger_checked ? '' : ' This store cannot list its ledger, so only daily sums are checked.'),
   ];
 }
 
 function findings(all) {
   const rows = [
     ...all.drifts.map((d) => [batch(d.batch_id), causes[d.cause] ?? d.cause, `${number(d.ledger_count)} in the ledger, ${plural(d.event_count, 'event')}`]),
-    ...all.unreadable.map((u) => [batch(u.batch_id), 'cannot be read', u.error]),
-    ...all.wrong_days.map((d) => [day(d.date), d.error ? 'cannot be read' : 'a wrong sum', d.error ?? `${number(d.ledger_count)} in the ledger, ${number(d.sum_count)} in answers`]),
+    ...all.unreadable.map((u) => [batch(u.batch_id), 'unreadable', u.error]),
+    ...all.wrong_days.map((d) => [day(d.date), d.error ? 'unreadable' : 'wrong daily sum', d.error ?? `${number(d.ledger_count)} in the ledger, ${number(d.sum_count)} in the daily sum`]),
   ];
   if (rows.length === 0) return null;
   return [
     h('table', { class: 'cardish' },
-      h('thead', null, h('tr', null, ['What', 'Finding', 'Numbers'].map((t) => h('th', { scope: 'col' }, t)))),
-      h('tbody', null, rows.map(([what, finding, numbers]) => h('tr', null,
-        h('td', { 'data-label': 'What' }, what), h('td', { 'data-label': 'Finding' }, finding), h('td', { 'data-label': 'Numbers' }, numbers))))),
-    all.truncated ? h('p', { class: 'quiet' }, 'There are more.') : null,
-    h('p', { class: 'quiet' }, 'A reprocess puts right what it can; the manual of operations says what to do about the rest.'),
+      tableHead('Batch or day', 'Problem', 'Counts'),
+      h('tbody', null, rows.map(([where, finding, counts]) => h('tr', null,
+        h('td', { 'data-label': 'Batch or day' }, where), h('td', { 'data-label': 'Problem' }, finding), h('td', { 'data-label': 'Counts' }, counts))))),
+    all.truncated ? h('p', { class: 'quiet' }, 'More problems are not shown.') : null,
+    h('p', { class: 'quiet' }, 'Reprocessing fixes what it can. For the rest, see the operations manual.'),
   ];
 }
 

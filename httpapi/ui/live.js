@@ -1,19 +1,19 @@
 // Server-sent events over fetch, because EventSource cannot send a token.
-import { reachable, refused, request, tell } from './api.js';
+import { reachable, refused, report, request } from './api.js';
 
 /**
  * Calls on.batch(batch), on.deleted(id), on.reset() and on.state(connected)
- * until signal aborts. After a gap the server sends what was missed, or reset.
- * A page that nobody sees lets go of its stream: browsers open six connections
- * to a server for all of their tabs.
+ * until signal aborts. After a gap the server sends the missed events, or reset.
+ * A hidden page closes its stream: browsers open at most six connections to a
+ * server for all of their tabs.
  */
 export async function follow(on, signal) {
   let last = '';
   for (let wait = 1000; !signal.aborted; wait = Math.min(wait * 2, 15_000)) {
     await shown(signal);
     const hidden = new AbortController();
-    const look = () => { if (document.hidden) hidden.abort(); };
-    document.addEventListener('visibilitychange', look);
+    const check = () => { if (document.hidden) hidden.abort(); };
+    document.addEventListener('visibilitychange', check);
     try {
       const response = await request('batches/events', {
         signal: AbortSignal.any([signal, hidden.signal]), headers: last ? { 'Last-Event-ID': last } : {},
@@ -29,17 +29,17 @@ export async function follow(on, signal) {
       }
     } catch (err) {
       if (signal.aborted) return;
-      if (refused(err)) return tell(err);
+      if (refused(err)) return report(err);
       if (err.status === 0) reachable(false);
     } finally {
-      document.removeEventListener('visibilitychange', look);
+      document.removeEventListener('visibilitychange', check);
     }
     on.state?.(false);
     if (!hidden.signal.aborted) await new Promise((resolve) => setTimeout(resolve, wait));
   }
 }
 
-/** Waits until the page can be seen. */
+/** Waits until the page is visible. */
 function shown(signal) {
   if (!document.hidden || signal.aborted) return undefined;
   return new Promise((resolve) => {

@@ -1,9 +1,9 @@
-// The address of the page holds all of its state, but for the token.
+// The address of a page holds all of its state, except the token.
 
-/** The parameters of the present page. */
+/** The parameters of the current page. */
 export const params = () => new URLSearchParams(location.search);
 
-/** A query text from an object; what is empty is left out. */
+/** A query string from an object, without its empty values. */
 export function queryOf(values) {
   const out = new URLSearchParams();
   for (const [name, value] of Object.entries(values)) {
@@ -12,7 +12,7 @@ export function queryOf(values) {
   return `?${out}`;
 }
 
-/** The present page with some parameters changed; null removes one. */
+/** The current address with some parameters changed; null removes one. */
 export function changed(values) {
   const now = params();
   for (const [name, value] of Object.entries(values)) {
@@ -22,16 +22,16 @@ export function changed(values) {
   return `?${now}`;
 }
 
-/** Goes to another page, or state of this one. */
+/** Goes to another page, or to another state of this one. */
 export function go(query, { replace = false, quiet = false } = {}) {
   history[replace ? 'replaceState' : 'pushState'](null, '', query === '?' ? location.pathname : query);
   if (!quiet) dispatchEvent(new Event('navigate'));
 }
 
-/** Attributes of a link to a page of ours. */
+/** Attributes of a link to a page of the dashboard. */
 export const linkTo = (values) => ({ href: queryOf(values) });
 
-/** Makes links that begin with ? go without loading the page anew. */
+/** Follows links that begin with ? without reloading the page. */
 export function catchLinks() {
   document.addEventListener('click', (e) => {
     const link = e.target.closest?.('a[href^="?"]');

@@ -1,7 +1,7 @@
 import { h } from './dom.js';
 import { advice } from './api.js';
 
-/** Says what went wrong and what to do, with an optional way to do it. */
+/** Shows what went wrong and what to do, with optional actions. */
 export function problemBox(err, ...actions) {
   return h('div', { class: 'problem', role: 'alert' },
     h('strong', null, sentence(err.message)), h('p', null, advice(err)), actions);

@@ -1,14 +1,14 @@
-// Calendar arithmetic on texts such as 2025-11-08, which name days of any zone.
+// Calendar arithmetic on dates such as 2025-11-08, in any time zone.
 
 const oneDay = 86_400_000;
 
-/** The zones to choose from: first UTC, the reader's own, and the present one. */
-export function zones(present) {
+/** The time zones to choose from: first UTC, that of the browser, and the current one. */
+export function zones(current) {
   const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  return [...new Set(['UTC', own, present, ...Intl.supportedValuesOf('timeZone')])].filter(Boolean);
+  return [...new Set(['UTC', own, current, ...Intl.supportedValuesOf('timeZone')])].filter(Boolean);
 }
 
-/** Whether this is a zone; the list of those to choose from has not all names. */
+/** Whether this names a time zone; the list to choose from lacks some names. */
 function isZone(name) {
   try {
     return /^[A-Z]/.test(name ?? '') && Boolean(Intl.DateTimeFormat('en', { timeZone: name }));
@@ -40,13 +40,13 @@ export function lastOfMonth(date) {
 /** 0 for Monday to 6 for Sunday. */
 export const weekday = (date) => (new Date(at(date.slice(0, 10))).getUTCDay() + 6) % 7;
 
-export const comparisons = { previous_period: 'period before', previous_year: 'year before' };
+export const comparisons = { previous_period: 'Previous period', previous_year: 'Same period last year' };
 
 export const ranges = { today: 'Today', '7d': '7 days', '28d': '28 days', '90d': '90 days', '12m': '12 months' };
 
 /**
- * Reads range, from, to, interval, compare, tz, type and group of the page's address, and
- * fills in what is missing.
+ * Reads range, from, to, interval, compare, tz, type and group from the
+ * parameters of the page. What is missing or invalid gets its default.
  */
 export function readQuery(params) {
   const zone = isZone(params.get('tz')) ? params.get('tz') : 'UTC';
@@ -75,7 +75,7 @@ export function intervals(days) {
 
 const usual = (days) => (days <= 2 ? 'hour' : days <= 120 ? 'day' : days <= 731 ? 'week' : 'month');
 
-/** First and last day of a bucket, within the range of q. */
+/** First and last day of a period, within the range of q. */
 export function daysOf(date, interval, q) {
   const start = date.slice(0, 10);
   const end = { week: addDays(monday(start), 6), month: lastOfMonth(start) }[interval] ?? start;

@@ -2,17 +2,17 @@ import { h } from './dom.js';
 import { clock } from './format.js';
 import { problemBox } from './problem.js';
 
-/** A refusal for now: counts down, then offers to send again. */
+/** Shows a temporary refusal: counts down, then offers to send again. */
 export function refusal(err, again) {
   const ready = Date.now() + (err.retryAfter || 1) * 1000;
   const press = h('button', { type: 'button', class: 'primary', disabled: true, onclick: again });
-  const says = h('span', { class: 'vh', 'aria-live': 'polite' });
-  const box = problemBox(err, h('p', null, press, says));
+  const status = h('span', { class: 'vh', 'aria-live': 'polite' });
+  const box = problemBox(err, h('p', null, press, status));
   const tick = () => {
     const left = (ready - Date.now()) / 1000;
     press.disabled = left > 0;
     press.textContent = left > 0 ? `Send again in ${clock(left)}` : 'Send again';
-    if (left <= 0) says.textContent = 'You may send again now.';
+    if (left <= 0) status.textContent = 'You can send the file again now.';
     else if (box.isConnected || left > 0) setTimeout(tick, Math.min(left * 1000, 250));
   };
   tick();

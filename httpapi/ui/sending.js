@@ -1,14 +1,14 @@
-// Uploads with progress, which fetch does not tell of.
+// Uploads with progress, which fetch does not report.
 import { address, authorization, Problem } from './api.js';
 
-/** A new Idempotency-Key. */
-export const newKey = () => crypto.randomUUID?.() ?? String(Math.random()); // it is missing where the page is not secure
+/** Returns a new Idempotency-Key. */
+export const newKey = () => crypto.randomUUID?.() ?? String(Math.random()); // randomUUID needs a secure context
 
 /**
- * Sends a file and returns the answer; throws a Problem, or an AbortError when
+ * Sends a file and returns the answer. Throws a Problem, or an AbortError when
  * signal aborts. Options: process, strict, dryRun, repairs (the id of a batch),
- * wait (seconds), key (an Idempotency-Key: the same for the same file makes it
- * safe to send again), zone, layout (dmy or mdy), schema (a name), dedupe
+ * wait (seconds), key (an Idempotency-Key: with the same key it is safe to
+ * send the file again), zone, layout (dmy or mdy), schema (a name), dedupe
  * (event_id or occurrence), allowDuplicate, signal, and progress(sent, total).
  */
 export function upload(file, { process = false, strict = false, dryRun = false, repairs = '', wait = 0, key = newKey(), zone = '', layout = '', schema = '', dedupe = '', allowDuplicate = false, signal, progress } = {}) {

@@ -1,6 +1,6 @@
 import { svg } from './dom.js';
 
-/** A line of values without axes; the numbers are beside it. */
+/** A line chart of values, without axes. */
 export function spark(values, width = 120, height = 28) {
   const top = Math.max(1, ...values);
   const x = (i) => (values.length < 2 ? width / 2 : (i / (values.length - 1)) * (width - 4) + 2);

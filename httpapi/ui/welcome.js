@@ -1,4 +1,4 @@
-// What a new server shows: how to send it events.
+// The page of a server without events: how to upload some.
 import { h, put, button, copy, save } from './dom.js';
 import { curl, Problem } from './api.js';
 import { go } from './nav.js';
@@ -9,24 +9,24 @@ import { refusal } from './refusal.js';
 
 export function welcome(root, signal) {
   const line = curl('uploads?process=true').replace('curl ', 'curl -F file=@events.csv ');
-  const says = h('div', { 'aria-live': 'polite' });
+  const status = h('div', { 'aria-live': 'polite' });
   const demo = button('Load demo events', async () => {
-    put(says, h('p', { class: 'quiet' }, 'Uploading and counting …'));
+    put(status, h('p', { class: 'quiet' }, 'Uploading and processing …'));
     try {
       await upload(demoFile(), { process: true, wait: 20, signal });
       go('?');
     } catch (err) {
       if (err.name === 'AbortError') return;
-      put(says, err instanceof Problem && err.status === 429 ? refusal(err, () => demo.click()) : problemBox(err));
+      put(status, err instanceof Problem && err.status === 429 ? refusal(err, () => demo.click()) : problemBox(err));
     }
   }, { class: 'primary' });
   put(root, h('section', { class: 'card empty welcome' },
     h('h1', null, 'No events yet'),
-    h('p', null, 'Upload a CSV file of events and see them counted by day.'),
+    h('p', null, 'Upload a CSV file of events to see how many there are each day.'),
     h('p', { class: 'row' }, demo, h('a', { class: 'secondary', href: '?view=upload' }, 'Upload a file')),
-    says,
+    status,
     h('p', null, 'Or from a terminal:'),
     h('div', { class: 'code' }, h('code', null, line), button('Copy', () => copy(line))),
-    h('p', { class: 'quiet' }, 'ADMIN_TOKEN is the token that you came in with. ',
-      h('button', { type: 'button', class: 'link', onclick: () => save(sampleFile(), 'events.csv') }, 'Save a sample events.csv'), ' to begin with.')));
+    h('p', { class: 'quiet' }, 'ADMIN_TOKEN is the token that you signed in with. ',
+      h('button', { type: 'button', class: 'link', onclick: () => save(sampleFile(), 'events.csv') }, 'Download a sample events.csv'), ' to get started.')));
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
 )
 
-// browser is the one that all tests share; each page has a context of its own
-// in it, with its own storage.
+// browser is the process that all tests share. Each page has its own browser
+// context, and so its own storage.
 var browser struct {
 	once sync.Once
 	ctx  context.Context //nolint:containedctx // chromedp keeps its state in contexts
@@ -124,8 +124,8 @@ func (p *page) look(s screen) {
 	p.do(chromedp.EmulateViewport(s.width, s.height))
 }
 
-// listen collects what the console says. Violations of the policy and requests
-// that failed are errors there, too.
+// listen collects the messages of the console. Violations of the policy and
+// failed requests are errors there, too.
 func (p *page) listen(allowed []string) {
 	messages := chromedp.Console(p.ctx)
 	done := make(chan struct{})
@@ -169,7 +169,7 @@ func (p *page) do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// shown returns the text of the page, as far as it can be had.
+// shown returns the text of the page, or "" if it cannot be read.
 func (p *page) shown() string {
 	text, _ := chromedp.Run(context.WithoutCancel(p.ctx), chromedp.Evaluate[string](`[...document.querySelectorAll("#banner, main, dialog, #toast")].map((e) => { e = e.cloneNode(true); for (const s of e.querySelectorAll("select")) s.remove(); return e.textContent }).join("\n")`))
 	return text
@@ -209,7 +209,7 @@ func (p *page) press(text string) {
 	eval[any](p, find+".click()")
 }
 
-// shoot leaves a picture of the whole page.
+// shoot saves a picture of the whole page.
 func (p *page) shoot(name string) {
 	p.t.Helper()
 	dir := filepath.Join("..", "..", "..", "build", "screenshots")

@@ -7,8 +7,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// contrast checks that each text stands out from what is behind it, as WCAG AA
-// wants: 4.5 to 1, or 3 to 1 for large text.
+// contrast checks that each text stands out from its background, as WCAG AA
+// requires: 4.5 to 1, or 3 to 1 for large text.
 func (p *page) contrast(name string) {
 	p.t.Helper()
 	for _, fault := range eval[[]string](p, contrastFaults) {
@@ -20,14 +20,14 @@ const contrastFaults = `(() => {
 	const pen = Object.assign(document.createElement('canvas'), { width: 1, height: 1 }).getContext('2d', { willReadFrequently: true });
 	const rgba = (colour) => { pen.clearRect(0, 0, 1, 1); pen.fillStyle = colour; pen.fillRect(0, 0, 1, 1); return [...pen.getImageData(0, 0, 1, 1).data] };
 	const light = (c) => { const [r, g, b] = c.map((v) => { v /= 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4 }); return 0.2126 * r + 0.7152 * g + 0.0722 * b };
-	const behind = (e) => { for (; e; e = e.parentElement) { const c = rgba(getComputedStyle(e).backgroundColor); if (c[3] === 255) return c.slice(0, 3) } return [255, 255, 255] };
+	const background = (e) => { for (; e; e = e.parentElement) { const c = rgba(getComputedStyle(e).backgroundColor); if (c[3] === 255) return c.slice(0, 3) } return [255, 255, 255] };
 	const faults = new Set();
 	const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 	for (let t; (t = walk.nextNode());) {
 		const e = t.parentElement;
 		if (!t.data.trim() || !e.checkVisibility() || e.closest('.vh, :disabled, script, noscript, option, .skip')) continue;
 		const s = getComputedStyle(e);
-		const [a, b] = [light(rgba(s.color).slice(0, 3)), light(behind(e))].sort((x, y) => y - x);
+		const [a, b] = [light(rgba(s.color).slice(0, 3)), light(background(e))].sort((x, y) => y - x);
 		const ratio = (a + 0.05) / (b + 0.05);
 		const large = parseFloat(s.fontSize) >= 24 || (parseFloat(s.fontSize) >= 18.66 && s.fontWeight >= 700);
 		if (ratio < (large ? 3 : 4.5)) faults.add(t.data.trim().slice(0, 40) + ' has a contrast of ' + ratio.toFixed(2));
@@ -42,15 +42,15 @@ func TestEveryPageHasItsPicture(t *testing.T) {
 	v.work()
 	v.upload("waiting.csv", header+rows(40, "login", time.Now().Add(-3*time.Hour)), false)
 	p := open(t, wide, v.address("?view=upload"))
-	p.see("What a file looks like")
+	p.see("File format")
 	eval[any](p, `(async () => { const { demoFile } = await import(new URL('assets/demo.js', location.href)); window.demo = await demoFile().text(); return 1 })()`)
 	p.wait("!!window.demo")
 	id := v.upload("demo.csv", eval[string](p, "window.demo"), true)
 	for _, page := range []struct{ name, query, text string }{
-		{"overview", "", "Hours of the week"},
+		{"overview", "", "Activity by hour and weekday"},
 		{"explain", "?range=7d&day=" + time.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly) + "&of=test_started", "demo.csv"},
 		{"nothing", "?range=custom&from=2020-01-01&to=2020-01-31", "No events in this range"},
-		{"upload", "?view=upload", "What a file looks like"},
+		{"upload", "?view=upload", "File format"},
 		{"batches", "?view=batches", "live"},
 		{"batch", "?view=batch&id=" + id, "SHA-256"},
 		{"failed", "?view=batch&id=" + failed, "disk on fire"},
@@ -72,8 +72,8 @@ func TestEveryPageHasItsPicture(t *testing.T) {
 		}
 	}
 	p = open(t, wide, v.url, "401")
-	p.see("The token of the server")
-	p.shoot("token.png")
+	p.see("Admin token")
+	p.shoot("signin.png")
 	fresh := serve(t, setup{})
 	p = open(t, wide, fresh.address(""))
 	p.see("No events yet")

@@ -21,7 +21,7 @@ func TestANewcomerGetsAChartFromTheDemo(t *testing.T) {
 	p.see("No events yet")
 	p.see(v.url + "uploads?process=true")
 	p.press("Load demo events")
-	p.see("Hours of the week")
+	p.see("Activity by hour and weekday")
 	p.wait(`document.querySelectorAll('.types tbody tr').length >= 4`)
 	p.wait(`!!document.querySelector('.chart canvas')`)
 }
@@ -36,7 +36,7 @@ func TestAHostileEventTypeStaysText(t *testing.T) {
 		p.see(eventType)
 	}
 	rows := p.table()
-	if got := strings.Join(rows["day"], " "); got != evil+" __proto__ constructor all" {
+	if got := strings.Join(rows["Day"], " "); got != evil+" __proto__ constructor Total" {
 		t.Errorf("the columns are %q", got)
 	}
 	p.do(chromedp.Navigate(v.url + "?view=batches"))
@@ -56,7 +56,7 @@ func TestABarIsExplainedByItsBatches(t *testing.T) {
 	v.upload("one.csv", header+rows(30, "started", day), true)
 	v.upload("two.csv", header+rows(12, "started", day)+rows(5, "ended", day), true)
 	p := open(t, wide, v.address("?range=7d"))
-	p.see("Hours of the week")
+	p.see("Activity by hour and weekday")
 	p.wait(`!!document.querySelector('.chart .u-over')`)
 	// The fifth of seven bars, by keyboard.
 	p.do(chromedp.Focus(".chart"), chromedp.KeyEvent(kb.Home))
@@ -65,7 +65,7 @@ func TestABarIsExplainedByItsBatches(t *testing.T) {
 	}
 	p.wait(`document.querySelector('.chart .vh').innerText.endsWith(': 47')`)
 	p.do(chromedp.KeyEvent(kb.Enter))
-	p.see("What makes up " + day.Format("2 Jan 2006"))
+	p.see("Files behind " + day.Format("2 Jan 2006") + " (UTC)")
 	p.press("started\n42")
 	p.see("one.csv")
 	p.see("two.csv")
@@ -96,7 +96,7 @@ func TestTheStateOfAPageIsInItsAddress(t *testing.T) {
 	p.see("310")
 	eval[any](p, `(() => { const s = [...document.querySelectorAll('.choice select')].at(-1); s.value = 'Asia/Tokyo'; s.dispatchEvent(new Event('change')) })()`)
 	p.wait(`location.search.includes('tz=Asia')`)
-	p.see("known for the zone UTC")
+	p.see("UTC only")
 	p.wait(`!document.querySelector('[aria-busy]')`)
 	rows := p.table()
 	if got := rows["Sun, 9 Nov 2025"]; len(got) == 0 || got[0] != "300" { // all is after midnight there
@@ -104,25 +104,25 @@ func TestTheStateOfAPageIsInItsAddress(t *testing.T) {
 	}
 	address := eval[string](p, "location.href")
 	eval[any](p, `[...document.querySelectorAll('.legend a')].find((a) => a.innerText === 'ended').click()`)
-	p.see("only ended")
+	p.see("Only ended")
 	p.do(chromedp.NavigateBack())
-	p.wait(`!document.body.innerText.includes('only ended')`)
+	p.wait(`!document.body.innerText.includes('Only ended')`)
 	other := open(t, wide, address+"#token="+token)
 	other.see("310")
 	other.wait(`[...document.querySelectorAll('.choice select')].at(-1).value === 'Asia/Tokyo'`)
 }
 
-func TestNumbersStandBesideThoseOfAPeriodOrAYearBefore(t *testing.T) {
+func TestCountsAreComparedToAnEarlierPeriod(t *testing.T) {
 	t.Parallel()
 	v := serve(t, setup{})
 	day := time.Date(2025, 11, 8, 22, 0, 0, 0, time.UTC)
 	v.upload("a.csv", header+rows(20, "started", day)+rows(10, "started", day.AddDate(0, 0, -1))+rows(40, "started", day.AddDate(-1, 0, 0)), true)
 	p := open(t, wide, v.address("?range=custom&from=2025-11-08&to=2025-11-08"))
 	p.see("▲ 100%")
-	p.wait(`!!document.querySelector('.stat [title="against 7 Nov 2025 to 7 Nov 2025"]')`)
-	eval[any](p, `(() => { const s = [...document.querySelectorAll('.choice')].find((c) => c.innerText.startsWith('against')).querySelector('select'); s.value = 'previous_year'; s.dispatchEvent(new Event('change')) })()`)
+	p.wait(`!!document.querySelector('.stat [title="Compared to 7 Nov 2025"]')`)
+	eval[any](p, `(() => { const s = [...document.querySelectorAll('.choice')].find((c) => c.innerText.startsWith('Compare to')).querySelector('select'); s.value = 'previous_year'; s.dispatchEvent(new Event('change')) })()`)
 	p.see("▼ 50%")
-	p.wait(`location.search.includes('compare=previous_year') && !document.body.innerText.includes('▲') && !!document.querySelector('.types [title="against 8 Nov 2024 to 8 Nov 2024"]')`)
+	p.wait(`location.search.includes('compare=previous_year') && !document.body.innerText.includes('▲') && !!document.querySelector('.types [title="Compared to 8 Nov 2024"]')`)
 }
 
 func TestNumbersAreGroupedByADimension(t *testing.T) {
@@ -131,7 +131,7 @@ func TestNumbersAreGroupedByADimension(t *testing.T) {
 	v.upload("a.csv", header+"C1,<b>T1</b>,started,2025-11-08\nC2,<b>T1</b>,ended,2025-11-08\nC2,T2,started,2025-11-08\nC2,T2,started,2025-11-07\n", true)
 	p := open(t, wide, v.address("?range=custom&from=2025-11-08&to=2025-11-10"))
 	p.see("Events by type")
-	eval[any](p, `(() => { const s = [...document.querySelectorAll('.choice')].find((c) => c.innerText.startsWith('grouped by')).querySelector('select'); s.value = 'test_id'; s.dispatchEvent(new Event('change')) })()`)
+	eval[any](p, `(() => { const s = [...document.querySelectorAll('.choice')].find((c) => c.innerText.startsWith('Group by')).querySelector('select'); s.value = 'test_id'; s.dispatchEvent(new Event('change')) })()`)
 	p.see("Events by test_id")
 	p.wait(`location.search.includes('group=test_id') && !document.querySelector('[aria-busy]')`)
 	rows := p.table()
@@ -148,7 +148,7 @@ func TestBatchesChangeAsTheyAreWorkedOn(t *testing.T) {
 	t.Parallel()
 	v := serve(t, setup{})
 	p := open(t, wide, v.address("?view=batches"))
-	p.see("Nothing was uploaded yet")
+	p.see("No files uploaded yet")
 	p.wait(`!!document.querySelector('.live.on')`)
 	id := v.upload("new.csv", header+rows(1234, "started", time.Now().Add(-48*time.Hour)), false)
 	p.wait(`document.querySelector('tr[data-id="` + id + `"] .badge')?.innerText === 'uploaded'`)
@@ -158,17 +158,17 @@ func TestBatchesChangeAsTheyAreWorkedOn(t *testing.T) {
 	p.press("Delete new.csv")
 	p.see("Delete this batch?")
 	if !eval[bool](p, `document.querySelector('dialog form button').disabled`) {
-		t.Error("a batch can be deleted without a word")
+		t.Error("a batch can be deleted without confirmation")
 	}
 	p.do(chromedp.SendKeys("dialog form input", "123"))
 	if !eval[bool](p, `document.querySelector('dialog form button').disabled`) {
 		t.Error("a batch can be deleted with the wrong number")
 	}
 	p.do(chromedp.SendKeys("dialog form input", "4"))
-	p.press("Delete for ever")
-	p.see("Nothing was uploaded yet")
+	p.press("Delete permanently")
+	p.see("No files uploaded yet")
 	if _, err := v.service.Batch(t.Context(), id); err == nil {
-		t.Error("the batch is there")
+		t.Error("the batch is still there")
 	}
 }
 
@@ -184,7 +184,7 @@ func TestDeadLettersAreRetriedAndDiscarded(t *testing.T) {
 	p.wait(`[...document.querySelectorAll('.stat')].at(-1).innerText.includes('2')`)
 	v.work()
 	p.press("Retry process:" + ids[1])
-	p.see("1 job in line again.")
+	p.see("1 job queued again.")
 	p.press("Retry all 1")
 	p.see("No dead letters")
 	for _, id := range ids[1:] {
@@ -200,20 +200,20 @@ func TestTheAuditsFindingsAreShown(t *testing.T) {
 	v := serve(t, setup{})
 	id := v.upload("a.csv", header+rows(7, "started", time.Now().Add(-time.Hour)), true)
 	p := open(t, wide, v.address("?view=dead"))
-	p.see("Nothing is known to be wrong.")
-	p.see("This server has not looked yet.")
+	p.see("No known problems.")
+	p.see("No audit has run yet.")
 	if err := v.store.Amend(t.Context(), id, nil); err != nil {
 		t.Fatal(err)
 	}
-	p.press("Look now")
-	p.see("The ledger, its sums and the events do not agree.")
-	p.wait(`/missing in the ledger\s+0 in the ledger, 7 events/.test(document.querySelector('.integrity').innerText)`)
+	p.press("Run audit now")
+	p.see("The ledger, the daily sums and the raw events do not match.")
+	p.wait(`/missing from the ledger\s+0 in the ledger, 7 events/.test(document.querySelector('.integrity').innerText)`)
 	if _, err := v.service.Reprocess(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	p.press("Look now")
-	p.see("All batches were looked at")
-	p.see("Nothing is known to be wrong.")
+	p.press("Run audit now")
+	p.see("All batches have been checked")
+	p.see("No known problems.")
 	p.wait(`!document.querySelector('.integrity table')`)
 }
 
@@ -227,7 +227,7 @@ func TestSealedDaysHaveALock(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := open(t, wide, v.address("?range=custom&from=2025-11-08&to=2025-11-09&interval=day"))
-	p.see("Hours of the week")
+	p.see("Activity by hour and weekday")
 	rows := p.table()
 	if len(rows["Sat, 8 Nov 2025 🔒"]) == 0 || len(rows["Sun, 9 Nov 2025"]) == 0 {
 		t.Errorf("the rows are %v", rows)
@@ -253,7 +253,7 @@ func TestEightTabsAreNotTooMany(t *testing.T) {
 	v := serve(t, setup{})
 	first := open(t, wide, v.address("?view=batches"))
 	first.wait(`!!document.querySelector('.live.on')`)
-	// Tabs of one window: the one in front is seen, the others are not.
+	// Tabs of one window: only the one in front is visible.
 	hide := `(hidden) => { Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden }); document.dispatchEvent(new Event('visibilitychange')) }`
 	pages := []*page{first}
 	for range 7 {
@@ -275,7 +275,7 @@ func TestATokenThatIsNoLongerAcceptedIsAskedFor(t *testing.T) {
 	t.Parallel()
 	v := serve(t, setup{})
 	v.upload("a.csv", header+rows(3, "started", time.Now().Add(-time.Hour)), true)
-	for _, page := range []struct{ query, text string }{{"", "Hours of the week"}, {"?view=batches", "live"}, {"?view=dead", "No dead letters"}} {
+	for _, page := range []struct{ query, text string }{{"", "Activity by hour and weekday"}, {"?view=batches", "live"}, {"?view=dead", "No dead letters"}} {
 		p := open(t, wide, v.address(page.query), "403", "ERR_")
 		p.see(page.text)
 		eval[any](p, `sessionStorage.setItem('eventmetrics.token', 'old')`)
@@ -283,14 +283,14 @@ func TestATokenThatIsNoLongerAcceptedIsAskedFor(t *testing.T) {
 		p.see("This token is not accepted.")
 	}
 	p := open(t, wide, v.address(""), "403")
-	p.see("Hours of the week")
+	p.see("Activity by hour and weekday")
 	eval[any](p, `sessionStorage.setItem('eventmetrics.token', 'old')`)
 	p.press("Export CSV")
 	p.see("This token is not accepted.")
 	p.do(chromedp.SendKeys("input[type=password]", "sécrèt…\r"))
 	p.see("This token is not accepted.")
 	p.do(chromedp.SendKeys("input[type=password]", token+"\r"))
-	p.see("Hours of the week")
+	p.see("Activity by hour and weekday")
 }
 
 func TestTheFocusStaysWhereItWas(t *testing.T) {
@@ -308,10 +308,10 @@ func TestTheFocusStaysWhereItWas(t *testing.T) {
 	eval[any](p, `document.querySelector('.danger').focus()`)
 	v.work()
 	p.wait(`document.querySelector('.badge').innerText === 'completed'`)
-	// On the button, or beside it if that was away for a moment.
+	// On the button, or on the page if the button was missing for a moment.
 	p.wait(`document.activeElement.matches('.danger, #main')`)
 	p.do(chromedp.Navigate(v.url))
-	p.see("Hours of the week")
+	p.see("Activity by hour and weekday")
 	eval[any](p, `(() => { const s = document.querySelector('[name=choose-interval]'); s.focus(); s.value = 'hour'; s.dispatchEvent(new Event('change')) })()`)
 	p.wait(`location.search.includes('hour') && !document.querySelector('[aria-busy]')`)
 	p.wait(`document.activeElement.name === 'choose-interval'`)
@@ -325,6 +325,6 @@ func TestAnAddressWithNonsenseShowsThePage(t *testing.T) {
 		"?view=constructor", "?view=__proto__", "?day=foo", "?tz=%2B05:30", "?tz=Mars/Base", "?range=custom&from=x&to=y", "?interval=eon", "?range=toString",
 	} {
 		p := open(t, wide, v.address(query))
-		p.see("Hours of the week")
+		p.see("Activity by hour and weekday")
 	}
 }

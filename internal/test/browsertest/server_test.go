@@ -31,12 +31,12 @@ type server struct {
 	store   *sqlitestore.Store
 	queue   queue.Queue
 	http    *httptest.Server
-	away    atomic.Bool // cuts every connection
+	down    atomic.Bool // cuts every connection
 }
 
 type setup struct {
 	limiter ratelimit.Limiter
-	idle    bool   // nobody works
+	idle    bool   // no worker runs
 	prefix  string // where the handler is mounted
 	service eventmetrics.Options
 }
@@ -68,22 +68,23 @@ func serve(t *testing.T, s setup) *server {
 	return v
 }
 
-// gate lets nobody in while the server is away.
+// gate cuts every request while the server is down.
 func (v *server) gate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if v.away.Load() {
+		if v.down.Load() {
 			panic(http.ErrAbortHandler)
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// leave makes the server go away, in the middle of what it does.
-func (v *server) leave() {
-	v.away.Store(true)
+// stop takes the server down, in the middle of its requests.
+func (v *server) stop() {
+	v.down.Store(true)
 	v.http.CloseClientConnections()
 }
 
+// work runs the service until the end of the test.
 func (v *server) work() {
 	ctx, stop := context.WithCancel(context.WithoutCancel(v.t.Context()))
 	done := make(chan error, 1)
@@ -91,20 +92,20 @@ func (v *server) work() {
 	v.t.Cleanup(func() { stop(); <-done })
 }
 
-// address is where the token is given as the server prints it.
+// address returns the address of a page with the token, as the server prints it.
 func (v *server) address(query string) string { return v.url + query + "#token=" + token }
 
 const header = "candidate_id,test_id,event_type,timestamp\n"
 
-// upload uploads a file, once more if it is there, and has it counted if count
-// is true.
-func (v *server) upload(name, content string, count bool) string {
+// upload uploads a file, even if it is a duplicate, and waits until it is
+// processed if process is true.
+func (v *server) upload(name, content string, process bool) string {
 	v.t.Helper()
 	receipt, err := v.service.Upload(v.t.Context(), eventmetrics.File{Name: name, Body: strings.NewReader(content), AllowDuplicate: true})
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	if !count {
+	if !process {
 		return receipt.Batch.ID
 	}
 	if err := v.service.Process(v.t.Context(), receipt.Batch.ID); err != nil {
@@ -116,7 +117,7 @@ func (v *server) upload(name, content string, count bool) string {
 	return receipt.Batch.ID
 }
 
-// bury uploads a batch whose job dies. It needs a server without workers.
+// bury uploads a batch whose job becomes a dead letter. The server must be idle.
 func (v *server) bury(name, reason string) string {
 	v.t.Helper()
 	id := v.upload(name, header+"C1,T1,started,2025-11-08T09:00:00Z\n", false)

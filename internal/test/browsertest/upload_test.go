@@ -28,16 +28,17 @@ func (p *page) choose(name, content string) {
 	}
 	p.wait(`!!document.querySelector('#file')`)
 	p.do(chromedp.SetUploadFiles("#file", []string{path}))
-	p.see("count it at once")
+	p.see("Process right away")
 }
 
-// table opens the table twin and returns its rows by bucket, column by column.
+// table opens the table below the chart and returns its rows by period, column by
+// column.
 func (p *page) table() map[string][]string {
 	p.t.Helper()
-	p.press("The numbers as a table")
-	p.wait(`!!document.querySelector('.twin tbody tr')`)
+	p.press("Show as table")
+	p.wait(`!!document.querySelector('table.data tbody tr')`)
 	var rows [][]string
-	text := eval[string](p, `JSON.stringify([...document.querySelectorAll('.twin tr')].map((r) => [...r.cells].map((c) => c.innerText.trim())))`)
+	text := eval[string](p, `JSON.stringify([...document.querySelectorAll('table.data tr')].map((r) => [...r.cells].map((c) => c.innerText.trim())))`)
 	if err := json.Unmarshal([]byte(text), &rows); err != nil {
 		p.t.Fatal(err)
 	}
@@ -64,11 +65,11 @@ func TestAFileIsUploadedAndItsNumbersAreRight(t *testing.T) {
 		t.Errorf("the second row with the same error is shown too")
 	}
 	p.shoot("receipt.png")
-	p.press("See the numbers")
-	p.see("Hours of the week")
+	p.press("View results")
+	p.see("Activity by hour and weekday")
 	got := p.table()
 	want := map[string][]string{
-		"day":                         {"started", "ended", "all"},
+		"Day":                         {"started", "ended", "Total"},
 		day.Format("Mon, 2 Jan 2006"): {"7", "3", "10"},
 		day.AddDate(0, 0, 1).Format("Mon, 2 Jan 2006"): {"2", "0", "2"},
 	}
@@ -103,42 +104,42 @@ func TestAFileIsDroppedOrPasted(t *testing.T) {
 		document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData: all, bubbles: true }));
 	})()`, content))
 	p.see("pasted.csv")
-	eval[any](p, `document.querySelector('#work input[type=checkbox]').click()`) // not at once
+	eval[any](p, `document.querySelector('#work input[type=checkbox]').click()`) // process right away
 	p.press("Upload")
-	p.see("This file was uploaded before")
+	p.see("This file was already uploaded")
 	if link := eval[string](p, `document.querySelector('#work a').getAttribute('href')`); !strings.Contains(link, "view=batch&id=") {
 		t.Errorf("the link is %q", link)
 	}
-	p.press("Store it once more")
+	p.press("Store it anyway")
 	p.see("5 events stored")
 	p.press("Process")
-	p.see("See the numbers")
+	p.see("View results")
 }
 
-func TestRowsThatAreThereAreLeftOut(t *testing.T) {
+func TestRowsAlreadyUploadedAreSkipped(t *testing.T) {
 	t.Parallel()
 	v := serve(t, setup{})
 	p := open(t, wide, v.address("?view=upload"))
 	content := header + rows(5, "started", time.Now().Add(-time.Hour))
-	left := func() { eval[any](p, `document.querySelector('#dedupe').value = 'occurrence'`) }
+	skip := func() { eval[any](p, `document.querySelector('#dedupe').value = 'occurrence'`) }
 	p.choose("first.csv", content)
-	left()
+	skip()
 	p.press("Upload")
 	p.see("5 events stored")
 	content += rows(2, "ended", time.Now().Add(-time.Hour))
 	p.choose("second.csv", content)
-	left()
+	skip()
 	p.shoot("choice.png")
-	eval[any](p, `document.querySelectorAll('#work input[type=checkbox]')[2].click()`) // try without storing
+	eval[any](p, `document.querySelectorAll('#work input[type=checkbox]')[2].click()`) // dry run
 	p.press("Upload")
 	p.see("2 events would be stored")
-	p.see("5 rows would be left out: uploaded before.")
-	p.shoot("leftout.png")
-	p.press("Upload it")
+	p.see("5 rows would be skipped: already uploaded.")
+	p.shoot("skipped.png")
+	p.press("Upload this file")
 	p.see("2 events stored")
-	p.see("5 rows left out: uploaded before.")
-	p.press("Show the batch")
-	p.see("5, left out")
+	p.see("5 rows skipped: already uploaded.")
+	p.press("Show batch")
+	p.see("5, skipped")
 }
 
 func TestAnUploadShowsItsProgress(t *testing.T) {
@@ -162,10 +163,10 @@ func TestAnUploadShowsItsProgress(t *testing.T) {
 	p.see("300,000 events stored")
 }
 
-// waiting is a limiter that lets nobody in or out before it is told to.
-type waiting chan struct{}
+// blockingLimiter allows no upload until it is closed.
+type blockingLimiter chan struct{}
 
-func (w waiting) Allow(ctx context.Context, _ string) (ratelimit.Decision, error) {
+func (w blockingLimiter) Allow(ctx context.Context, _ string) (ratelimit.Decision, error) {
 	select {
 	case <-w:
 	case <-ctx.Done():
@@ -175,18 +176,18 @@ func (w waiting) Allow(ctx context.Context, _ string) (ratelimit.Decision, error
 
 func TestAnUploadCanBeCancelled(t *testing.T) {
 	t.Parallel()
-	hold := make(waiting)
+	hold := make(blockingLimiter)
 	v := serve(t, setup{limiter: hold})
 	p := open(t, wide, v.address("?view=upload"))
 	p.choose("slow.csv", header+rows(2, "started", time.Now().Add(-time.Hour)))
 	p.press("Upload")
 	p.press("Cancel")
-	p.see("Cancelled.")
+	p.see("Upload cancelled.")
 	close(hold)
 	if n, err := v.service.Batches(t.Context(), store.BatchQuery{}); err != nil || len(n) > 0 {
 		t.Errorf("%d batches, %v; want none", len(n), err)
 	}
-	p.press("Send it after all")
+	p.press("Upload again")
 	p.see("2 events stored")
 }
 
@@ -197,15 +198,15 @@ func TestAFileThatCannotBeTakenSaysWhatToDo(t *testing.T) {
 	p.choose("wrong.csv", "candidate,test_id,event_type,timestamp\nC1,T1,a,2025-11-08\n")
 	p.press("Upload")
 	p.see("Rename the columns in the first line of the file")
-	p.see("Is candidate meant to be candidate_id?")
+	p.see("Should candidate be named candidate_id?")
 	p.shoot("wrong-columns.png")
 	p.choose("bad.csv", header+"C1,T1,started,soon\n")
 	p.press("Upload")
-	p.see("Mend the rows below")
+	p.see("Fix the rows below")
 	p.see("soon")
 	p.choose("empty.csv", header)
 	p.press("Upload")
-	p.see("The file has a header at most")
+	p.see("The file is empty or has only a header")
 }
 
 func TestAFileIsTriedAndThenStoredWholeOrNotAtAll(t *testing.T) {
@@ -220,7 +221,7 @@ func TestAFileIsTriedAndThenStoredWholeOrNotAtAll(t *testing.T) {
 	}
 	bad := ",T1,started,2025-01-01T00:00:00Z\nC1,T1,started,yesterday\nC1,T1,started,tomorrow\n"
 	p.choose("events.csv", header+rows(12, "started", day)+rows(1, "ended", day)+bad)
-	tick("try without storing")
+	tick("Dry run")
 	p.press("Upload")
 	p.see("13 events would be stored")
 	p.see("3 rows would be rejected (18.8%)")
@@ -231,43 +232,43 @@ func TestAFileIsTriedAndThenStoredWholeOrNotAtAll(t *testing.T) {
 	if n, err := v.service.Batches(t.Context(), store.BatchQuery{}); err != nil || len(n) != 1 {
 		t.Errorf("%d batches, %v; want the one that was there", len(n), err)
 	}
-	p.press("Upload it")
+	p.press("Upload this file")
 	p.see("13 events stored")
 
 	p.choose("strict.csv", header+rows(2, "started", day)+bad)
-	tick("all or nothing")
+	tick("Reject the file if any row is invalid")
 	p.press("Upload")
 	p.see("3 of 5 rows rejected, none may be (strict); nothing was stored.")
-	p.see("without “all or nothing”")
+	p.see("or clear “Reject the file if any row is invalid”")
 	p.see("3 rejected rows")
 	p.shoot("strict.png")
 }
 
-func TestAMendedFileClosesWhatIsOpen(t *testing.T) {
+func TestCorrectedRowsAreTrackedPerBatch(t *testing.T) {
 	t.Parallel()
 	v := serve(t, setup{})
 	day := time.Now().UTC().AddDate(0, 0, -3).Truncate(24 * time.Hour)
 	id := v.upload("events.csv", header+rows(5, "started", day)+",T1,started,2025-01-01T00:00:00Z\nC1,T1,started,yesterday\n", true)
 	p := open(t, wide, v.address("?view=batch&id="+id))
 	p.see("2 of 2 rejected rows")
-	p.press("Upload a mended file")
-	p.see("A mended file for events.csv")
-	p.see("Of its 2 rejected rows, 2 are still open.")
-	p.choose("mended.csv", header+rows(1, "started", day))
+	p.press("Upload corrected rows")
+	p.see("Corrected rows for events.csv")
+	p.see("Not corrected yet: 2 of 2 rejected rows.")
+	p.choose("corrected.csv", header+rows(1, "started", day))
 	p.press("Upload")
 	p.see("1 event stored")
 	p.press("events.csv")
 	p.see("1 of 2 rejected rows")
-	p.see("Repaired by")
+	p.see("Corrected by")
 	p.shoot("repaired.png")
-	p.wait(`!!document.querySelector('.repairs .completed')`)
+	p.wait(`!!document.querySelector('.corrections .completed')`)
 	receipt, err := v.service.Upload(t.Context(), eventmetrics.File{Name: "rest.csv", Body: strings.NewReader(header + rows(1, "ended", day)), RepairOf: id})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.see("none: every rejected row was made good") // without a reload
-	p.press("mended.csv")
-	p.see("Repairs")
+	p.see("None: all rejected rows were corrected") // without a reload
+	p.press("corrected.csv")
+	p.see("Corrects")
 	p.press(id)
 	p.see("rest.csv")
 	if err := v.service.DeleteBatch(t.Context(), receipt.Batch.ID); err != nil {
@@ -304,22 +305,22 @@ func TestAnUnreachableServerIsSaidAndFoundAgain(t *testing.T) {
 	v := serve(t, setup{})
 	v.upload("a.csv", header+rows(9, "started", time.Now().Add(-time.Hour)), true)
 	p := open(t, wide, v.address(""), "ERR_", "Failed to load resource")
-	p.see("Hours of the week")
-	v.leave()
+	p.see("Activity by hour and weekday")
+	v.stop()
 	p.press("7 days")
 	p.see("The server cannot be reached.")
-	p.see("Hours of the week") // what was there stays
+	p.see("Activity by hour and weekday") // what was there stays
 	p.shoot("offline.png")
-	v.away.Store(false)
+	v.down.Store(false)
 	p.wait(`!document.body.innerText.includes('cannot be reached')`)
 	p.wait(`document.querySelector('.pills [aria-current]').innerText === '7 days'`)
 
 	p.press("Upload")
 	p.choose("b.csv", header+rows(3, "started", time.Now().Add(-time.Hour)))
-	v.leave()
+	v.stop()
 	p.press("Upload")
 	p.see("The connection was lost.")
-	v.away.Store(false)
+	v.down.Store(false)
 	p.press("Send again")
 	p.see("3 events stored")
 }
