@@ -16,7 +16,7 @@ import (
 )
 
 // TestRowsCountOnceOnEveryBackend splits rows into files that keep equal ones
-// together, and has clients send all of them several times, at a time.
+// together, and has concurrent clients send all of them several times.
 func TestRowsCountOnceOnEveryBackend(t *testing.T) {
 	for name, pairs := range backendPairs(t) {
 		t.Run(name, func(t *testing.T) {
@@ -47,7 +47,7 @@ func TestRowsCountOnceOnEveryBackend(t *testing.T) {
 	}
 }
 
-// resender sends files again and again.
+// resender sends files several times.
 type resender struct {
 	*transcript
 	files []string
@@ -64,7 +64,7 @@ func (s *resender) sendAll(rng *rand.Rand) {
 	for c := range 3 {
 		clients.Go(func() {
 			for i := c; i < len(order); i += 3 {
-				// With other content each time, so that rows are looked at.
+				// Other content each time, so that the rows are compared.
 				s.send(order[i], s.files[order[i]]+strings.Repeat("\n", i))
 			}
 		})
@@ -72,7 +72,7 @@ func (s *resender) sendAll(rng *rand.Rand) {
 	clients.Wait()
 }
 
-// send sends a file, again while its rows are in flight.
+// send sends a file, and again while its rows are in flight.
 func (s *resender) send(n int, content string) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -80,7 +80,7 @@ func (s *resender) send(n int, content string) {
 		status, body := s.ask("POST", "/uploads?process=true&dedupe=occurrence", content)
 		var answer struct {
 			BatchID    string `json:"batch_id"`
-			Status     string
+			Status     any // a string, or the number in a problem
 			Code       string
 			Inserted   int `json:"inserted_count"`
 			Duplicates int `json:"duplicate_count"`
@@ -100,7 +100,7 @@ func (s *resender) send(n int, content string) {
 		s.mu.Unlock()
 		return
 	}
-	s.t.Errorf("file %d is in flight for ever", n)
+	s.t.Errorf("file %d stays in flight", n)
 }
 
 func (s *resender) check(want map[string]int) {
