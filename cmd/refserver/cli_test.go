@@ -20,41 +20,50 @@ import (
 	"github.com/eventmetrics/eventmetrics/internal/test/syncbuf"
 )
 
+// env returns a Getenv for these names and values.
+func env(pairs ...string) func(string) string {
+	m := map[string]string{}
+	for i := 0; i < len(pairs); i += 2 {
+		m[pairs[i]] = pairs[i+1]
+	}
+	return func(name string) string { return m[name] }
+}
+
 // quiet is a terminal without a screen, with these environment variables.
 func quiet(out io.Writer, pairs ...string) *cli.Terminal {
 	return &cli.Terminal{Out: out, Err: io.Discard, Getenv: env(pairs...)}
 }
 
-// person types commands against the server at url.
-type person struct {
+// user runs commands against the server at url.
+type user struct {
 	t        *testing.T
 	url      string
 	in       io.Reader
-	columns  int // of the screen; 0 is none
+	columns  int // of the screen; 0 means none
 	out, err syncbuf.Buffer
 }
 
-func (p *person) run(args ...string) error {
+func (p *user) run(args ...string) error {
 	p.t.Helper()
 	return p.runUntil(p.t.Context(), args...)
 }
 
-func (p *person) runUntil(ctx context.Context, args ...string) error {
+func (p *user) runUntil(ctx context.Context, args ...string) error {
 	return run(ctx, &cli.Terminal{
 		In: p.in, Out: &p.out, Err: &p.err, Getenv: env("REFSERVER_URL", p.url, "ADMIN_TOKEN", "secret"),
 		Columns: func(io.Writer) int { return p.columns },
 	}, args)
 }
 
-// seen returns what was printed, with names for what differs each time, and
-// forgets it.
-func (p *person) seen() string {
+// seen returns what was printed since the last call. It replaces ids and
+// addresses, which differ each time, by names.
+func (p *user) seen() string {
 	text := p.out.Take()
 	text = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`).ReplaceAllString(text, "BATCH")
 	return strings.ReplaceAll(text, p.url, "URL")
 }
 
-// write makes a file of this content and returns its path.
+// write creates a file and returns its path.
 func write(t *testing.T, name, content string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -64,18 +73,18 @@ func write(t *testing.T, name, content string) string {
 	return path
 }
 
-// front starts a server and something before it that does what around says.
-func front(t *testing.T, around func(w http.ResponseWriter, r *http.Request, next http.Handler)) *person {
+// front starts a server behind a handler that calls around for each request.
+func front(t *testing.T, around func(w http.ResponseWriter, r *http.Request, next http.Handler)) *user {
 	t.Helper()
 	s := newTranscript(t, nil)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { around(w, r, s.app.api) }))
 	t.Cleanup(server.Close)
-	return &person{t: t, url: server.URL}
+	return &user{t: t, url: server.URL}
 }
 
 func pass(w http.ResponseWriter, r *http.Request, next http.Handler) { next.ServeHTTP(w, r) }
 
-func TestUploadPrintsWhatBecameOfEachFile(t *testing.T) {
+func TestUploadPrintsAResultForEachFile(t *testing.T) {
 	good, err := filepath.Abs("testdata/events.csv")
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +101,7 @@ func TestUploadPrintsWhatBecameOfEachFile(t *testing.T) {
 		t.Errorf("rejected rows: %v", err)
 	}
 	const rejected = "  3 x missing_value, first on line 7: candidate_id is missing\n  repair file: URL/batches/BATCH/errors\n"
-	if d := cmp.Diff("events.csv: batch BATCH, 5 inserted, 3 failed, completed\n"+rejected, p.seen()); d != "" {
+	if d := cmp.Diff("events.csv: batch BATCH, 5 accepted, 3 rejected, completed\n"+rejected, p.seen()); d != "" {
 		t.Error(d)
 	}
 	if warning := p.err.String(); !strings.HasPrefix(warning, "warning: 3 rows of 1 file rejected") {
@@ -100,14 +109,14 @@ func TestUploadPrintsWhatBecameOfEachFile(t *testing.T) {
 	}
 	p.in = strings.NewReader(header + "C1,T1,piped,2025-11-08\n")
 	err = p.run("upload", "eventsError.csv", "events.csv", "none.csv", ".", "-")
-	if err == nil || err.Error() != "refserver: upload: 3 of 5 files not done" {
+	if err == nil || err.Error() != "refserver: upload: 3 of 5 files failed" {
 		t.Errorf("the error is %v", err)
 	}
 	want := "eventsError.csv: NOT UPLOADED: header: missing timestamp; found candidate_id, test_id, event_type (422)\n" +
-		"events.csv: batch BATCH, 5 inserted, 3 failed, completed (was there already; -allow-duplicate uploads it once more)\n" + rejected +
+		"events.csv: batch BATCH, 5 accepted, 3 rejected, completed (already uploaded; use -allow-duplicate to upload it again)\n" + rejected +
 		"none.csv: NOT UPLOADED: open none.csv: no such file or directory\n" +
 		".: NOT UPLOADED: . is a directory\n" +
-		"-: batch BATCH, 1 inserted, 0 failed, uploaded\n"
+		"-: batch BATCH, 1 accepted, 0 rejected, uploaded\n"
 	if d := cmp.Diff(want, p.seen()); d != "" {
 		t.Error(d)
 	}
@@ -116,7 +125,7 @@ func TestUploadPrintsWhatBecameOfEachFile(t *testing.T) {
 	}
 }
 
-func TestUploadLeavesOutWhatIsThere(t *testing.T) {
+func TestUploadSkipsDuplicates(t *testing.T) {
 	p := front(t, pass)
 	monday := header + "C1,T1,started,2025-11-10\nC1,T1,clicked,2025-11-10\nC1,T1,clicked,2025-11-10\n"
 	longer := write(t, "longer.csv", monday+"C2,T1,started,2025-11-11\n,T1,started,2025-11-11\n")
@@ -124,53 +133,53 @@ func TestUploadLeavesOutWhatIsThere(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"-process", write(t, "monday.csv", monday)}, "batch BATCH, 3 inserted, 0 failed, completed\n"},
-		{[]string{"-dry-run", "-process", longer}, `dry run, would be 4 inserted, 1 failed
+		{[]string{"-process", write(t, "monday.csv", monday)}, "batch BATCH, 3 accepted, 0 rejected, completed\n"},
+		{[]string{"-dry-run", "-process", longer}, `dry run, nothing stored: 4 accepted, 1 rejected
   1 x missing_value, first on line 6: candidate_id is missing
 date        event type  before  change  after
 2025-11-10  clicked          2      +2      4
 2025-11-10  started          1      +1      2
 2025-11-11  started          0      +1      1
 `},
-		{[]string{"-dedupe", "occurrence", "-process", write(t, "again.csv", "note,"+strings.ReplaceAll(monday, "C1", ",C1"))}, "batch BATCH, 3 inserted, 0 failed, 0 duplicate, completed\n"},
-		{[]string{"-dry-run", "-dedupe", "occurrence", longer}, `dry run, would be 1 inserted, 1 failed, 3 duplicate
+		{[]string{"-dedupe", "occurrence", "-process", write(t, "again.csv", "note,"+strings.ReplaceAll(monday, "C1", ",C1"))}, "batch BATCH, 3 accepted, 0 rejected, 0 duplicates skipped, completed\n"},
+		{[]string{"-dry-run", "-dedupe", "occurrence", longer}, `dry run, nothing stored: 1 accepted, 1 rejected, 3 duplicates skipped
   1 x missing_value, first on line 6: candidate_id is missing
 date        event type  before  change  after
 2025-11-11  started          0      +1      1
 `},
 		{[]string{"-dedupe", "occurrence", "-mode", "strict", longer}, "NOT UPLOADED: 1 of 5 rows rejected, none may be (strict); nothing was stored (422)\n  1 x missing_value, first on line 6: candidate_id is missing\n"},
-		{[]string{"-dedupe", "occurrence", "-max-errors", "1", "-max-error-ratio", "0.2", longer}, "batch BATCH, 1 inserted, 1 failed, 3 duplicate, uploaded\n  1 x missing_value, first on line 6: candidate_id is missing\n  repair file: URL/batches/BATCH/errors\n"},
-		{[]string{"-layout", "mdy", write(t, "us.csv", header+"C1,T1,a,03/04/2025\n")}, "batch BATCH, 1 inserted, 0 failed, uploaded\n"},
+		{[]string{"-dedupe", "occurrence", "-max-errors", "1", "-max-error-ratio", "0.2", longer}, "batch BATCH, 1 accepted, 1 rejected, 3 duplicates skipped, uploaded\n  1 x missing_value, first on line 6: candidate_id is missing\n  repair file: URL/batches/BATCH/errors\n"},
+		{[]string{"-layout", "mdy", write(t, "us.csv", header+"C1,T1,a,03/04/2025\n")}, "batch BATCH, 1 accepted, 0 rejected, uploaded\n"},
 		{[]string{"-schema", "none", longer}, "NOT UPLOADED: schema: unknown schema \"none\"; there are none by name (400)\n"},
 		{[]string{"-repairs", "none", longer}, "NOT UPLOADED: Batch not found (404)\n"},
 	} {
-		_ = p.run(append([]string{"upload"}, step.args...)...) // whose error counts those that are not uploaded
+		_ = p.run(append([]string{"upload"}, step.args...)...) // its error counts files that were not uploaded
 		_, got, _ := strings.Cut(p.seen(), ".csv: ")
 		if d := cmp.Diff(step.want, got); d != "" {
 			t.Errorf("%v: %s", step.args, d)
 		}
 	}
-	p.in = strings.NewReader(monday) // which has a key of its own
+	p.in = strings.NewReader(monday) // its key is random
 	if err := p.run("upload", "-"); err != nil {
 		t.Error(err)
 	}
-	if d := cmp.Diff("-: batch BATCH, 3 inserted, 0 failed, completed (was there already; -allow-duplicate uploads it once more)\n", p.seen()); d != "" {
+	if d := cmp.Diff("-: batch BATCH, 3 accepted, 0 rejected, completed (already uploaded; use -allow-duplicate to upload it again)\n", p.seen()); d != "" {
 		t.Error(d)
 	}
 	p.in = strings.NewReader(monday)
-	if err := p.run("upload", "-dry-run", "-"); err != nil || p.seen() != "-: dry run, would be 3 inserted, 0 failed\n  its content is that of batch BATCH, so that nothing would be stored\n  nothing would change\n" {
-		t.Errorf("a dry run of what is there: %v", err)
+	if err := p.run("upload", "-dry-run", "-"); err != nil || p.seen() != "-: dry run, nothing stored: 3 accepted, 0 rejected\n  batch BATCH has the same content: the upload would store nothing\n  no metric would change\n" {
+		t.Errorf("a dry run of a duplicate: %v", err)
 	}
 }
 
 func TestUploadPrintsWarnings(t *testing.T) {
 	schemas := write(t, "schemas.json", `{"visits": {"rules": [{"column": "test_id", "enum": ["T1"], "action": "warn", "message": "an odd test"}]}}`)
 	s := newTranscript(t, []string{"SCHEMAS_FILE", schemas})
-	p := &person{t: t, url: s.url}
+	p := &user{t: t, url: s.url}
 	if err := p.run("upload", "-schema", "visits", write(t, "a.csv", header+"C1,T1,a,2025-11-10\nC1,T2,a,2025-11-10\n")); err != nil {
 		t.Fatal(err)
 	}
-	if _, got, _ := strings.Cut(p.seen(), ".csv: "); got != "batch BATCH, 2 inserted, 0 failed, uploaded\n  warning: an odd test: 1 row, first on line 3\n" {
+	if _, got, _ := strings.Cut(p.seen(), ".csv: "); got != "batch BATCH, 2 accepted, 0 rejected, uploaded\n  warning: an odd test: 1 row, first on line 3\n" {
 		t.Errorf("printed %q", got)
 	}
 }
@@ -187,7 +196,7 @@ func TestUploadWithoutAValidRowShowsWhy(t *testing.T) {
 	}
 }
 
-func TestUploadWaitsWhenItIsToldTo(t *testing.T) {
+func TestUploadObeysRetryAfter(t *testing.T) {
 	for _, columns := range []int{0, 60} {
 		var keys []string
 		p := front(t, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
@@ -211,7 +220,7 @@ func TestUploadWaitsWhenItIsToldTo(t *testing.T) {
 			t.Errorf("the keys are %q", keys)
 		}
 		shown := p.err.String()
-		if !strings.Contains(shown, "a.csv: again in 1 s (") && columns == 0 || !strings.Contains(shown, "\ra.csv  again in 1 s (") && columns > 0 {
+		if !strings.Contains(shown, "a.csv: retrying in 1 s (") && columns == 0 || !strings.Contains(shown, "\ra.csv  retrying in 1 s (") && columns > 0 {
 			t.Errorf("%d columns: shown is %q", columns, shown)
 		}
 		if strings.Contains(shown, "\x1b") != (columns > 0) {
@@ -228,10 +237,10 @@ func TestUploadGivesUp(t *testing.T) {
 		after      string
 		tries      int64
 	}{
-		{"the server is away for good", "(503) (tried 3 times)", http.StatusServiceUnavailable, "0", 3},
+		{"the server stays unavailable", "(503) (after 3 attempts)", http.StatusServiceUnavailable, "0", 3},
 		{"the wait is too long", "(try again in 2 h 00 min)", http.StatusTooManyRequests, "7200", 1},
 		{"the token is wrong", "403 Forbidden", http.StatusForbidden, "", 1},
-		{"somebody redirects", "307 Temporary Redirect", http.StatusTemporaryRedirect, "", 1},
+		{"the server redirects", "307 Temporary Redirect", http.StatusTemporaryRedirect, "", 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var tries atomic.Int64
@@ -245,7 +254,7 @@ func TestUploadGivesUp(t *testing.T) {
 				}
 			}))
 			defer server.Close()
-			p := &person{t: t, url: server.URL}
+			p := &user{t: t, url: server.URL}
 			t.Chdir(t.TempDir())
 			if err := p.run("upload", "-retries", "2", path); err == nil {
 				t.Error("no error")
@@ -269,7 +278,7 @@ func dying(deaths int64) func(http.ResponseWriter, *http.Request, http.Handler) 
 	}
 }
 
-func TestUploadGoesOnWhenTheServerDies(t *testing.T) {
+func TestUploadContinuesAfterTheServerDies(t *testing.T) {
 	content := header + strings.Repeat("C1,T1,a,2025-11-08\n", 100_000)
 	for _, name := range []string{"a file", "standard input"} {
 		t.Run(name, func(t *testing.T) {
@@ -283,7 +292,7 @@ func TestUploadGoesOnWhenTheServerDies(t *testing.T) {
 			if err := p.run("upload", "-process", file); err != nil {
 				t.Fatal(err)
 			}
-			if text := p.seen(); !strings.Contains(text, ": batch BATCH, 100000 inserted, 0 failed, completed\n") {
+			if text := p.seen(); !strings.Contains(text, ": batch BATCH, 100000 accepted, 0 rejected, completed\n") {
 				t.Errorf("printed %q", text)
 			}
 			if err := p.run("metrics", "-format", "csv"); err != nil {
@@ -296,7 +305,7 @@ func TestUploadGoesOnWhenTheServerDies(t *testing.T) {
 	}
 	t.Run("and stays dead", func(t *testing.T) {
 		p := front(t, dying(9))
-		if err := p.run("upload", "-retries", "1", write(t, "a.csv", content)); err == nil || !strings.Contains(p.seen(), "(tried 2 times)") {
+		if err := p.run("upload", "-retries", "1", write(t, "a.csv", content)); err == nil || !strings.Contains(p.seen(), "(after 2 attempts)") {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -305,7 +314,7 @@ func TestUploadGoesOnWhenTheServerDies(t *testing.T) {
 func TestUploadIsInterrupted(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	p := front(t, func(_ http.ResponseWriter, r *http.Request, _ http.Handler) {
-		_, _ = io.Copy(io.Discard, r.Body) // else the server does not see that the client leaves
+		_, _ = io.Copy(io.Discard, r.Body) // otherwise the server does not notice that the client disconnects
 		interrupt()
 		<-r.Context().Done()
 	})
@@ -317,14 +326,14 @@ func TestUploadIsInterrupted(t *testing.T) {
 	if !strings.HasSuffix(p.err.String(), "\r\x1b[K") {
 		t.Errorf("the bar is left: %q", p.err.String())
 	}
-	in, _ := io.Pipe() // nobody types
+	in, _ := io.Pipe() // no input comes
 	p.in = in
 	if err := p.runUntil(ctx, "upload", "-"); err == nil || !strings.Contains(err.Error(), "interrupted at -") {
 		t.Errorf("at the keyboard: %v", err)
 	}
 }
 
-func TestMetricsAreATable(t *testing.T) {
+func TestMetricsPrintsATable(t *testing.T) {
 	p := front(t, pass)
 	rows := header + strings.Repeat("C1,T1,started,2025-11-08\n", 10) + "C1,T1,started,2025-11-10\nC1,T1,日本語,2025-11-10\nC1,T1,\"\x1b]0;x\x07\x7f\u009b31m\u202eé\",2025-11-10\n"
 	if err := p.run("upload", "-process", write(t, "a.csv", rows)); err != nil {
@@ -356,7 +365,7 @@ started                            11    10  2025-11-08  █▁▂
 		t.Errorf("a month: %v", err)
 	}
 	if err := p.run("metrics", "-from", "2025-11-09", "-to", "2025-11-10", "-compare", "previous_period", "-top", "1", "-event-type", "started"); err != nil || !strings.Contains(p.seen(), "\nstarted         1      10  -90.0 %     1  2025-11-10  ▁█\n") {
-		t.Errorf("beside the days before: %v", err)
+		t.Errorf("compared to the previous period: %v", err)
 	}
 	if err := p.run("metrics", "-event-type", "started", "-as-of", time.Now().UTC().Format(time.RFC3339Nano)); err != nil || !strings.Contains(p.seen(), ", as of 20") {
 		t.Errorf("as of now: %v, %s", err, p.seen())
@@ -365,7 +374,7 @@ started                            11    10  2025-11-08  █▁▂
 		t.Errorf("by dimensions: %v", err)
 	}
 	if err := p.run("metrics", "-top", "1", "-other", "-finality"); err != nil || !strings.Contains(p.seen(), "\n__other__       2     2  2025-11-10  ▁▁█\n2025-11-08 to 2025-11-10, 3 points, 3 settled\n") {
-		t.Errorf("with the rest and finality: %v", err)
+		t.Errorf("with the sum of others and finality: %v", err)
 	}
 	if err := p.run("metrics", "-from", "2031-01-01"); err != nil || p.seen() != "" || !strings.HasSuffix(p.err.String(), "no metrics found\n") {
 		t.Errorf("nothing: %v", err)
@@ -379,7 +388,7 @@ started                            11    10  2025-11-08  █▁▂
 	}
 }
 
-func TestAddressMayHaveTheToken(t *testing.T) {
+func TestAddressMayContainTheToken(t *testing.T) {
 	p := front(t, pass)
 	term := quiet(&p.out, "REFSERVER_URL", p.url+"/#token=secret")
 	if err := run(t.Context(), term, []string{"metrics"}); err != nil {
@@ -392,7 +401,7 @@ func TestAddressMayHaveTheToken(t *testing.T) {
 
 func TestCommands(t *testing.T) {
 	t.Chdir(t.TempDir())
-	p := &person{t: t, url: "http://127.0.0.1:1"}
+	p := &user{t: t, url: "http://127.0.0.1:1"}
 	for _, args := range [][]string{{"help"}, {"-h"}, {"--help"}} {
 		if err := p.run(args...); err != nil {
 			t.Errorf("%v: %v", args, err)

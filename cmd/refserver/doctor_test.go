@@ -19,15 +19,16 @@ import (
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 
-// visit runs doctor and returns its lines and its error.
-func visit(t *testing.T, pairs ...string) (string, error) {
+// examine runs doctor and returns its output and its error.
+func examine(t *testing.T, pairs ...string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
 	err := run(t.Context(), quiet(&out, append([]string{"PORT", "0", "OPS_ADDR", "off"}, pairs...)...), []string{"doctor"})
 	return out.String(), err
 }
 
-// expect checks the lines that a finding begins, and whether one failed.
+// expect checks that each line begins a finding, and that doctor fails if one of
+// them does.
 func expect(t *testing.T, out string, err error, lines ...string) {
 	t.Helper()
 	fails := false
@@ -58,30 +59,30 @@ func contents(t *testing.T, dir string) map[string]string {
 
 func TestDoctorListsAllMistakes(t *testing.T) {
 	t.Chdir(t.TempDir())
-	out, err := visit(t, "WORKERS", "0", "LOG_LEVEL", "loud", "MONGO_URI", "hunter2")
+	out, err := examine(t, "WORKERS", "0", "LOG_LEVEL", "loud", "MONGO_URI", "hunter2")
 	expect(t, out, err, "fail  configuration   WORKERS", "fail  configuration   LOG_LEVEL", "fail  configuration   MONGO_URI")
 	if strings.Contains(out, "hunter2") || strings.Count(out, "\n") != 3 {
 		t.Errorf("printed %s", out)
 	}
 }
 
-func TestDoctorMakesNothing(t *testing.T) {
+func TestDoctorCreatesNothing(t *testing.T) {
 	t.Chdir(t.TempDir())
-	out, err := visit(t, "DATA_DIR", "a/b")
-	expect(t, out, err, "ok    data directory  a/b is not there yet", "ok    store ", "ok    queue ", "ok    server ", "ok    time zones ")
+	out, err := examine(t, "DATA_DIR", "a/b")
+	expect(t, out, err, "ok    data directory  a/b does not exist yet", "ok    store ", "ok    queue ", "ok    server ", "ok    time zones ")
 	if left, _ := filepath.Glob("*"); left != nil {
-		t.Errorf("it made %v", left)
+		t.Errorf("it created %v", left)
 	}
 	if err := os.WriteFile("file", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, dir := range []string{"file", "file/below"} {
-		out, err = visit(t, "DATA_DIR", dir)
+		out, err = examine(t, "DATA_DIR", dir)
 		expect(t, out, err, "fail  data directory ")
 	}
 }
 
-func TestDoctorLooksAtFilesThatNobodyUses(t *testing.T) {
+func TestDoctorChecksUnusedFiles(t *testing.T) {
 	t.Chdir(t.TempDir())
 	dir := t.TempDir()
 	b, err := backends.Open(t.Context(), &backends.Options{DataDir: dir, Workers: 1})
@@ -91,13 +92,13 @@ func TestDoctorLooksAtFilesThatNobodyUses(t *testing.T) {
 	if err := b.Queue.Enqueue(t.Context(), queue.Job{Kind: "novelty", ID: "1"}); err != nil {
 		t.Fatal(err)
 	}
-	bury(t, b.Queue)
+	killJobs(t, b.Queue)
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
 	before := contents(t, dir)
-	out, err := visit(t, "DATA_DIR", dir)
-	expect(t, out, err, "ok    lock            no server", "ok    store           SQLite, the file is whole",
+	out, err := examine(t, "DATA_DIR", dir)
+	expect(t, out, err, "ok    lock            free", "ok    store           SQLite: no damage found",
 		"ok    queue           SQLite: 0 waiting, 0 delayed, 0 running, 1 dead", "warn  queue           dead letters: 1;")
 	if d := cmp.Diff(before, contents(t, dir)); d != "" {
 		t.Error("it changed the files")
@@ -107,12 +108,12 @@ func TestDoctorLooksAtFilesThatNobodyUses(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	out, err = visit(t, "DATA_DIR", dir)
+	out, err = examine(t, "DATA_DIR", dir)
 	expect(t, out, err, "fail  store ", "fail  queue ")
 }
 
-// bury does the jobs of a queue so that they end in the dead letters.
-func bury(t *testing.T, q queue.Queue) {
+// killJobs fails the jobs of a queue until there is a dead letter.
+func killJobs(t *testing.T, q queue.Queue) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -136,7 +137,7 @@ func bury(t *testing.T, q queue.Queue) {
 	t.Fatal("no dead letter")
 }
 
-func TestDoctorVisitsARunningServer(t *testing.T) {
+func TestDoctorChecksARunningServer(t *testing.T) {
 	dir := t.TempDir()
 	s := startServer(t, dir)
 	t.Chdir(t.TempDir())
@@ -144,41 +145,41 @@ func TestDoctorVisitsARunningServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := visit(t, "DATA_DIR", dir, "PORT", port, "ADMIN_TOKEN", "secret")
-	expect(t, out, err, "ok    lock            a server has it", "ok    store           SQLite, left to the server", "ok    server          it has run on ")
-	out, err = visit(t, "DATA_DIR", dir, "PORT", port, "ADMIN_TOKEN", "other")
-	expect(t, out, err, "warn  server          it has another ADMIN_TOKEN")
-	out, err = visit(t, "DATA_DIR", t.TempDir(), "PORT", port)
+	out, err := examine(t, "DATA_DIR", dir, "PORT", port, "ADMIN_TOKEN", "secret")
+	expect(t, out, err, "ok    lock            held by a running server", "ok    store           SQLite: not checked", "ok    server          running on ")
+	out, err = examine(t, "DATA_DIR", dir, "PORT", port, "ADMIN_TOKEN", "other")
+	expect(t, out, err, "warn  server          the running server has another ADMIN_TOKEN")
+	out, err = examine(t, "DATA_DIR", t.TempDir(), "PORT", port)
 	expect(t, out, err, "fail  server ")
-	out, err = visit(t, "DATA_DIR", dir)
-	expect(t, out, err, "fail  server          the one that has DATA_DIR does not listen")
+	out, err = examine(t, "DATA_DIR", dir)
+	expect(t, out, err, "fail  server          a running server uses DATA_DIR but does not listen")
 	s.get("/batches") // it was not disturbed
 	_ = s.stop(syscall.SIGKILL)
-	out, err = visit(t, "DATA_DIR", dir, "PORT", port)
-	expect(t, out, err, "ok    lock            no server", "ok    server ")
+	out, err = examine(t, "DATA_DIR", dir, "PORT", port)
+	expect(t, out, err, "ok    lock            free", "ok    server ")
 }
 
-func TestDoctorKnowsStrangers(t *testing.T) {
+func TestDoctorDetectsOtherPrograms(t *testing.T) {
 	t.Chdir(t.TempDir())
-	stranger := httptest.NewServer(nil)
-	defer stranger.Close()
-	address := strings.TrimPrefix(stranger.URL, "http://")
+	other := httptest.NewServer(nil)
+	defer other.Close()
+	address := strings.TrimPrefix(other.URL, "http://")
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := visit(t, "DATA_DIR", t.TempDir(), "PORT", port, "OPS_ADDR", address)
+	out, err := examine(t, "DATA_DIR", t.TempDir(), "PORT", port, "OPS_ADDR", address)
 	expect(t, out, err, "fail  server          "+address+" is in use by another program", "fail  operators ")
 }
 
-func TestDoctorVisitsMongoAndRedis(t *testing.T) {
+func TestDoctorChecksMongoAndRedis(t *testing.T) {
 	mongo := testenv.Mongo(t)
 	redis := testenv.Redis(t)
 	t.Chdir(t.TempDir())
 	pairs := []string{"MONGO_URI", mongo, "REDIS_URL", redis.URL}
-	out, err := visit(t, pairs...)
-	expect(t, out, err, "ok    store           MongoDB can be read and written", "ok    clock           that of MongoDB", "ok    queue           Redis: 0 waiting", "ok    clock           that of Redis")
+	out, err := examine(t, pairs...)
+	expect(t, out, err, "ok    store           MongoDB: read and write access", "ok    clock           the clock of MongoDB", "ok    queue           Redis: 0 waiting", "ok    clock           the clock of Redis")
 	redis.Kill()
-	out, err = visit(t, pairs...)
+	out, err = examine(t, pairs...)
 	expect(t, out, err, "ok    store ", "fail  queue           Redis: ")
 }

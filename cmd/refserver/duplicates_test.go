@@ -80,7 +80,7 @@ func (s *resender) send(n int, content string) {
 		status, body := s.ask("POST", "/uploads?process=true&dedupe=occurrence", content)
 		var answer struct {
 			BatchID    string `json:"batch_id"`
-			Status     any // a string, or the number in a problem
+			Status     any    // a string, or the number in a problem
 			Code       string
 			Inserted   int `json:"inserted_count"`
 			Duplicates int `json:"duplicate_count"`

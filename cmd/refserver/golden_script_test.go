@@ -232,12 +232,12 @@ func duplicates() []step {
 func adminRequests() []step {
 	const dlq = " /admin/queues/event-processing/dlq"
 	return []step{
-		{about: "dead letters", request: "GET" + dlq, burial: 1},
+		{about: "dead letters", request: "GET" + dlq, dead: 1},
 		{about: "retry one that is not there", request: "POST" + dlq + "/process%3A1/retry"},
 		{about: "retry all", request: "POST" + dlq + "/retry"},
-		{about: "it dies again", request: "GET" + dlq, burial: 1},
+		{about: "it dies again", request: "GET" + dlq, dead: 1},
 		{about: "retry", request: "POST" + dlq + "/novelty%3A1/retry"},
-		{about: "discard", request: "DELETE" + dlq + "/novelty%3A1?reason=tried", burial: 1},
+		{about: "discard", request: "DELETE" + dlq + "/novelty%3A1?reason=tried", dead: 1},
 		{about: "discard again", request: "DELETE" + dlq + "/novelty%3A1?reason=tried"},
 		{about: "no dead letters", request: "GET" + dlq},
 		{about: "another queue", request: "GET /admin/queues/other/dlq"},

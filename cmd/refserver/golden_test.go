@@ -19,14 +19,15 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/config"
 	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 // TestAnswersAreTheSameOnEveryBackend runs one script of requests on all
-// backends. What they answer is in one file, but for ids and times.
+// backends. All must give the answers in one file, except for ids and times.
 func TestAnswersAreTheSameOnEveryBackend(t *testing.T) {
 	golden, err := filepath.Abs("testdata/transcript.golden")
 	if err != nil {
@@ -62,16 +63,16 @@ func TestAnswersAreTheSameOnEveryBackend(t *testing.T) {
 	}
 }
 
-// step is a request of the script. Its path may have the names that the
-// transcript gives to ids, and THEN for the moment when it was first there.
+// step is a request of the script. Its path may contain the names that the
+// transcript gives to ids, and THEN for the time of the first such step.
 type step struct {
 	about   string
 	request string   // method and path
 	headers []string // names and values
 	body    string
-	// burial makes it wait for so many dead letters first.
-	burial int64
-	// insist repeats it until the answer is 429, and records that one.
+	// dead is the number of dead letters to wait for before the request.
+	dead int64
+	// insist repeats the request until the answer is 429, and records that answer.
 	insist bool
 }
 
@@ -82,14 +83,14 @@ type transcript struct {
 	url   string
 	text  strings.Builder
 	names map[string]string // of ids
-	then  string            // the moment that THEN stands for
+	then  string            // the time that THEN stands for
 }
 
-// newTranscript starts a whole server but for its listener.
+// newTranscript starts a server without its listener.
 func newTranscript(t *testing.T, pairs []string) *transcript {
 	t.Helper()
 	t.Chdir(t.TempDir()) // without an .env
-	c, err := load(nil, env(append([]string{
+	c, err := config.Load(nil, env(append([]string{
 		"ADMIN_TOKEN", "secret", "DATA_DIR", t.TempDir(), "UPLOAD_LIMIT", "60", "UPLOAD_WINDOW_SECONDS", "3600", "LOG_LEVEL", "error",
 		"AUDIT_INTERVAL_SECONDS", "0", "DIMENSIONS", "test_id,country",
 		"RETAIN_EVENTS", "90d", "RETAIN_REJECTED", "36h",
@@ -122,7 +123,7 @@ func (s *transcript) run() string {
 		s.t.Fatal(err)
 	}
 	for i, step := range script() {
-		s.waitForDead(step.burial)
+		s.waitForDead(step.dead)
 		for {
 			res := s.send(i, &step)
 			if !step.insist || res.StatusCode == http.StatusTooManyRequests {
@@ -192,7 +193,7 @@ func (s *transcript) record(step *step, res *http.Response) {
 	}
 	fmt.Fprintf(&b, "< %s\n", res.Status)
 	for _, name := range slices.Sorted(maps.Keys(res.Header)) {
-		if name == "Etag" && strings.Contains(step.request, "THEN") { // it is of the moment too
+		if name == "Etag" && strings.Contains(step.request, "THEN") { // it depends on the time too
 			res.Header.Set(name, `"`+strings.Repeat("0", 32)+`"`)
 		}
 		if !slices.Contains(unrecorded, name) {
@@ -203,7 +204,7 @@ func (s *transcript) record(step *step, res *http.Response) {
 	s.text.WriteString(s.normal(b.String()))
 }
 
-// unrecorded are headers that change, or never do.
+// unrecorded are headers that always change, or never.
 var unrecorded = []string{"Date", "Content-Length", "Content-Security-Policy", "Referrer-Policy", "X-Content-Type-Options", "X-Request-Id"}
 
 var (
@@ -221,7 +222,7 @@ var (
 	}
 )
 
-// normal names ids in the order of their appearance, and hides times.
+// normal names ids in the order of appearance, and hides times.
 func (s *transcript) normal(text string) string {
 	text = uuid.ReplaceAllStringFunc(text, func(id string) string {
 		if s.names[id] == "" {

@@ -9,23 +9,22 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strconv"
 	"time"
 )
 
-// serve listens and works until ctx ends or something cannot go on. Then it
-// stops being ready, ends the requests, then the jobs, and last the operators'
-// listener, so that the end can be watched.
+// serve listens and works until ctx ends or a part fails. Then it reports that
+// it is not ready, finishes the requests, then the jobs, and closes the
+// listener for operators last, so that they can watch it shut down.
 func (a *app) serve(ctx context.Context) error {
-	public, err := listen(ctx, "HOST, PORT", net.JoinHostPort(a.config.host, strconv.Itoa(a.config.port)))
+	public, err := listen(ctx, "HOST, PORT", a.config.Address())
 	if err != nil {
 		return err
 	}
-	ops, err := a.startOps(ctx)
+	metrics, err := a.serveMetrics(ctx)
 	if err != nil {
 		return errors.Join(err, public.Close())
 	}
-	defer func() { _ = ops.Close() }()
+	defer func() { _ = metrics.Close() }()
 	a.announce(public.Addr())
 
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
@@ -38,7 +37,7 @@ func (a *app) serve(ctx context.Context) error {
 	left := cap(ended)
 	select {
 	case <-ctx.Done():
-	case err = <-ended: // one cannot go on: end the other in good order
+	case err = <-ended: // one part failed: shut down the other
 		left--
 	}
 	a.logger.Info("shutting down")
@@ -51,16 +50,16 @@ func (a *app) serve(ctx context.Context) error {
 	return err
 }
 
-// startOps serves operators.
-func (a *app) startOps(ctx context.Context) (io.Closer, error) {
-	if a.ops == nil {
+// serveMetrics serves metrics and profiles to operators, unless OPS_ADDR is off.
+func (a *app) serveMetrics(ctx context.Context) (io.Closer, error) {
+	if a.exporter == nil {
 		return io.NopCloser(nil), nil
 	}
-	l, err := listen(ctx, "OPS_ADDR", a.config.opsAddr)
+	l, err := listen(ctx, "OPS_ADDR", a.config.OpsAddr)
 	if err != nil {
 		return nil, err
 	}
-	server := newServer(a.ops.Handler(a.api), a.logger)
+	server := newServer(a.exporter.Handler(a.api), a.logger)
 	go func() { _ = server.Serve(l) }()
 	a.logger.Info("listening for operators", "url", "http://"+l.Addr().String()+"/metrics")
 	return server, nil
@@ -73,17 +72,17 @@ func serveHTTP(server *http.Server, l net.Listener) error {
 	return nil
 }
 
-// endRequests lets the requests under way end, within the time for it.
+// endRequests lets running requests finish, for at most SHUTDOWN_SECONDS.
 func (a *app) endRequests(ctx context.Context, server *http.Server) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.config.shutdown)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.config.Backends.DrainTimeout)
 	defer cancel()
 	if err := server.Shutdown(ctx); err != nil {
-		a.logger.Warn("requests cut off", "err", err)
+		a.logger.Warn("requests interrupted", "err", err)
 		_ = server.Close()
 	}
 }
 
-// listen listens on the address that a setting names.
+// listen listens on an address; its errors name the setting.
 func listen(ctx context.Context, setting, address string) (net.Listener, error) {
 	var config net.ListenConfig
 	l, err := config.Listen(ctx, "tcp", address)
@@ -93,8 +92,8 @@ func listen(ctx context.Context, setting, address string) (net.Listener, error) 
 	return l, nil
 }
 
-// newServer returns a server that gives up on slow clients. Uploads have a
-// deadline of their own that moves as they do.
+// newServer returns a server that disconnects slow clients. Uploads have their
+// own deadline, which moves as data arrives.
 func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,
@@ -105,12 +104,13 @@ func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
 	}
 }
 
-// announce says where the server is. The token is in the fragment, which
-// browsers do not send; it is printed once, and never logged.
+// announce logs the address of the server. A generated token is printed once
+// and never logged. It is in the fragment of the URL, which browsers do not
+// send.
 func (a *app) announce(address net.Addr) {
 	url := "http://" + address.String() + "/"
 	a.logger.Info("listening", "url", url)
 	if a.generated {
-		fmt.Fprintf(os.Stderr, "\n  open %s#token=%s\n\n", url, a.config.token)
+		fmt.Fprintf(os.Stderr, "\n  open %s#token=%s\n\n", url, a.config.API.Token)
 	}
 }

@@ -1,5 +1,6 @@
-// Package backends opens the backends that a configuration asks for: SQLite
-// files and memory in one process, MongoDB and Redis for several.
+// Package backends opens the store, the queue and the rate limiter that a
+// configuration selects: SQLite files and memory for one process, MongoDB and
+// Redis for several.
 package backends
 
 import (
@@ -23,26 +24,30 @@ import (
 	"github.com/eventmetrics/eventmetrics/store/sqlitestore"
 )
 
-// Options say which backends to open. Only Logger may be left out.
+// Options select the backends. Only Logger may be left out.
 type Options struct {
 	// MongoURI names the MongoDB database of the store. Empty means a SQLite
 	// file in DataDir.
 	MongoURI string
-	// RedisURL names the Redis of the queue and of the limiter. Empty means a
-	// SQLite file in DataDir, and memory.
+	// RedisURL names the Redis server of the queue and the limiter. Empty means
+	// a SQLite file in DataDir, and memory.
 	RedisURL string
-	// DataDir is the directory of the SQLite files. It is made, and locked for
-	// this process, when there are any.
+	// DataDir is the directory of the SQLite files. If there are any, Open
+	// creates it and locks it for this process.
 	DataDir string
-	// Workers is the number of jobs that the queue runs at once.
+	// Workers is the number of jobs that run concurrently.
 	Workers int
-	// Drain is how long running jobs go on at the end; 0 means not at all.
-	Drain time.Duration
-	// Logger gets what the backends have to tell; nil discards it.
+	// DrainTimeout is how long running jobs may go on after the queue's Consume
+	// is told to stop; 0 means that they are interrupted at once.
+	DrainTimeout time.Duration
+	// Logger receives the log of the backends; nil discards it.
 	Logger *slog.Logger
 }
 
-// Backends are what a server stands on. The caller must Close them.
+// Embedded reports whether anything is kept in DataDir.
+func (o *Options) Embedded() bool { return o.MongoURI == "" || o.RedisURL == "" }
+
+// Backends are an open store and queue. The caller must Close them.
 type Backends struct {
 	Store store.Store
 	Queue queue.Queue
@@ -51,8 +56,8 @@ type Backends struct {
 	closers []io.Closer
 }
 
-// Open opens a store and a queue. It does not wait for a MongoDB or Redis that
-// is away, but returns their ErrUnavailable soon.
+// Open opens a store and a queue. It does not wait for an unavailable MongoDB
+// or Redis: it returns their ErrUnavailable within seconds.
 func Open(ctx context.Context, o *Options) (_ *Backends, err error) {
 	b := &Backends{opts: *o}
 	b.opts.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
@@ -61,7 +66,7 @@ func Open(ctx context.Context, o *Options) (_ *Backends, err error) {
 			err = errors.Join(err, b.Close())
 		}
 	}()
-	if b.opts.MongoURI == "" || b.opts.RedisURL == "" {
+	if o.Embedded() {
 		if err := b.takeDir(); err != nil {
 			return nil, err
 		}
@@ -83,9 +88,10 @@ func name(address, embedded, remote string) string {
 	return remote
 }
 
+// takeDir creates DataDir and locks it.
 func (b *Backends) takeDir() error {
 	if err := os.MkdirAll(b.opts.DataDir, 0o700); err != nil {
-		return fmt.Errorf("make DATA_DIR: %w", err)
+		return fmt.Errorf("create DATA_DIR: %w", err)
 	}
 	lock, err := lockDir(b.opts.DataDir)
 	if err != nil {
@@ -113,7 +119,7 @@ func (b *Backends) openStore(ctx context.Context) error {
 }
 
 func (b *Backends) openQueue(ctx context.Context) error {
-	drain := cmp.Or(b.opts.Drain, -1) // 0 would mean the default of the queues
+	drain := cmp.Or(b.opts.DrainTimeout, -1) // 0 would mean the default of the queue
 	if b.opts.RedisURL == "" {
 		q, err := riverqueue.Open(ctx, filepath.Join(b.opts.DataDir, "queue.db"), &riverqueue.Options{
 			Workers: b.opts.Workers, DrainTimeout: drain, Logger: b.opts.Logger,
@@ -124,8 +130,8 @@ func (b *Backends) openQueue(ctx context.Context) error {
 		b.Queue, b.closers = q, append(b.closers, q)
 		return nil
 	}
-	// The client writes to standard error in a form of its own; what matters of
-	// it is in the errors of our packages.
+	// The client has its own log on standard error. The errors that redisqueue
+	// returns say the same.
 	logging.Disable()
 	q, err := redisqueue.Open(ctx, b.opts.RedisURL, &redisqueue.Options{
 		Workers: b.opts.Workers, DrainTimeout: drain, Logger: b.opts.Logger,
@@ -137,10 +143,10 @@ func (b *Backends) openQueue(ctx context.Context) error {
 	return nil
 }
 
-// named says which setting an error is about.
+// named adds the setting that an error is about.
 func named(setting string, err error) error { return fmt.Errorf("%s: %w", setting, err) }
 
-// Close closes what was opened, in the opposite order.
+// Close closes everything that was opened, last first.
 func (b *Backends) Close() error {
 	var errs []error
 	for len(b.closers) > 0 {

@@ -8,9 +8,9 @@ import (
 	"github.com/eventmetrics/eventmetrics/ratelimit/redislimiter"
 )
 
-// Limiter returns a limiter of so many requests of a client in each window; no
-// limit means any number. With Redis all processes count together, and each
-// for itself while Redis is away. The limiter lives as long as b.
+// Limiter returns a rate limiter that allows each client limit requests in each
+// window; limit 0 means no limit. With Redis all processes count together;
+// while Redis is unavailable, each counts for itself. Close closes the limiter.
 func (b *Backends) Limiter(limit int64, window time.Duration) (ratelimit.Limiter, error) {
 	if limit == 0 {
 		return ratelimit.Unlimited{}, nil
@@ -19,10 +19,10 @@ func (b *Backends) Limiter(limit int64, window time.Duration) (ratelimit.Limiter
 	if err != nil || b.opts.RedisURL == "" {
 		return local, err
 	}
-	common, err := redislimiter.Open(b.opts.RedisURL, &redislimiter.Options{Limit: limit, Window: window})
+	shared, err := redislimiter.Open(b.opts.RedisURL, &redislimiter.Options{Limit: limit, Window: window})
 	if err != nil {
 		return nil, named("REDIS_URL", err)
 	}
-	b.closers = append(b.closers, common)
-	return ratelimit.Fallback(common, local, &ratelimit.FallbackOptions{Logger: b.opts.Logger}), nil
+	b.closers = append(b.closers, shared)
+	return ratelimit.Fallback(shared, local, &ratelimit.FallbackOptions{Logger: b.opts.Logger}), nil
 }

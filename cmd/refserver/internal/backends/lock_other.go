@@ -4,9 +4,9 @@ package backends
 
 import "io"
 
-// lockDir does nothing where there is no flock: there, starting two servers on
-// one DATA_DIR is a mistake that is not noticed.
+// lockDir does nothing on systems without flock. There, a second server on the
+// same DATA_DIR is not detected.
 func lockDir(string) (io.Closer, error) { return io.NopCloser(nil), nil }
 
-// Locked reports false where there is no flock.
+// Locked reports false on systems without flock.
 func Locked(string) (bool, error) { return false, nil }

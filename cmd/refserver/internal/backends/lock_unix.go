@@ -12,9 +12,9 @@ import (
 	"syscall"
 )
 
-// lockDir keeps a second server off the embedded queue, whose start would take
-// the jobs that the first one is running. The lock ends with the process,
-// however that ends.
+// lockDir locks a data directory for this process. A second server on the same
+// embedded queue would start again the jobs that the first one is running. The
+// operating system releases the lock when the process ends, for any reason.
 func lockDir(dir string) (io.Closer, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -27,16 +27,17 @@ func lockDir(dir string) (io.Closer, error) {
 	return f, nil
 }
 
-// Locked reports whether a server has the data directory. It makes nothing.
+// Locked reports whether a running server has locked the data directory. It
+// creates no file.
 func Locked(dir string) (bool, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("look at the lock: %w", err)
+		return false, fmt.Errorf("check the lock: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // gives the lock back, too
+	defer f.Close() //nolint:errcheck // releases the lock too
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return true, nil

@@ -1,5 +1,6 @@
-// Package cli has the commands that people type: they speak to a running
-// server or look at what it stands on, and print for a screen or a pipe.
+// Package cli implements the commands of refserver that users run in a terminal.
+// They talk to a running server or check its configuration, and print for a
+// screen or a pipe.
 package cli
 
 import (
@@ -12,14 +13,14 @@ import (
 	"golang.org/x/term"
 )
 
-// Terminal is what a command reads, writes and knows of its surroundings.
+// Terminal is the input, output and environment of a command.
 type Terminal struct {
 	In       io.Reader
 	Out, Err io.Writer
 	// Getenv returns an environment variable.
 	Getenv func(string) string
-	// Columns returns the width of the screen that w writes to, 0 if it is no
-	// screen; nil means that there is none.
+	// Columns returns the width of the screen that w writes to, or 0 if w is not
+	// a screen; nil means that there is no screen.
 	Columns func(w io.Writer) int
 }
 
@@ -28,7 +29,7 @@ func Process() *Terminal {
 	return &Terminal{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv, Columns: columns}
 }
 
-// defaultColumns is the width of a screen that does not tell its own.
+// defaultColumns is the width of a screen whose size is unknown.
 const defaultColumns = 80
 
 func columns(w io.Writer) int {
@@ -42,7 +43,7 @@ func columns(w io.Writer) int {
 	return defaultColumns
 }
 
-// columns returns the width of the screen behind w, 0 if there is none.
+// columns returns the width of the screen that w writes to, or 0.
 func (t *Terminal) columns(w io.Writer) int {
 	if t.Columns == nil {
 		return 0
@@ -50,13 +51,13 @@ func (t *Terminal) columns(w io.Writer) int {
 	return t.Columns(w)
 }
 
-// print prints a result, warn what is beside it. Where nobody can be told any
-// more, there is nobody to tell that either.
+// print prints a result, warn a remark. Both ignore errors: there is no other
+// place to report them.
 func (t *Terminal) print(format string, args ...any) { _, _ = fmt.Fprintf(t.Out, format, args...) }
 
 func (t *Terminal) warn(format string, args ...any) { _, _ = fmt.Fprintf(t.Err, format, args...) }
 
-// sleep waits, unless ctx ends.
+// sleep waits for d or until ctx ends, and then returns its error.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -1,5 +1,4 @@
-// Package client speaks to the HTTP API of a server.
-package client
+package cli
 
 import (
 	"context"
@@ -14,47 +13,45 @@ import (
 	"syscall"
 )
 
-// Client sends requests to one server. It is safe for concurrent use.
-type Client struct {
+// client sends requests to the HTTP API of one server. It is safe for
+// concurrent use.
+type client struct {
 	base  *url.URL
 	token string
 	http  *http.Client
 }
 
-// New returns a Client for the server at address, such as
-// http://127.0.0.1:3000 or the address of a prefix it is mounted under. The
-// address that a server prints at its start, with the token behind it, will
-// do; token goes before that one.
-func New(address, token string) (*Client, error) {
+// newClient returns a client for the server at address, such as
+// http://127.0.0.1:3000 or the prefix under which the API is mounted. The
+// address that a server prints at startup, with the token in its fragment, works
+// too; a token given explicitly takes precedence.
+func newClient(address, token string) (*client, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
-		return nil, errors.New("want http://host:port") // what was given may have a secret in it
+		return nil, errors.New("want http://host:port") // address may contain a secret
 	}
 	if token == "" {
 		token, _ = strings.CutPrefix(u.Fragment, "token=")
 	}
-	return &Client{
+	return &client{
 		base:  &url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path},
 		token: token,
-		// A redirected upload would be sent as something else, and to somebody
-		// else the token must not go.
+		// Following a redirect could change the method of an upload, or send the
+		// token to another server.
 		http: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}, nil
 }
 
-// HasToken reports whether the Client has a token to show.
-func (c *Client) HasToken() bool { return c.token != "" }
+// address returns the URL of a path of the API.
+func (c *client) address(elem ...string) string { return c.base.JoinPath(elem...).String() }
 
-// URL returns the address of a path of the API.
-func (c *Client) URL(elem ...string) string { return c.base.JoinPath(elem...).String() }
-
-// request returns a request with the token.
-func (c *Client) request(ctx context.Context, method, path string, query url.Values, body io.Reader) (*http.Request, error) {
+// request returns a request that carries the token.
+func (c *client) request(ctx context.Context, method, path string, query url.Values, body io.Reader) (*http.Request, error) {
 	u := c.base.JoinPath(path)
 	u.RawQuery = query.Encode()
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), body)
 	if err != nil {
-		return nil, fmt.Errorf("client: make request: %w", err)
+		return nil, fmt.Errorf("create request: %w", err)
 	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
@@ -62,23 +59,23 @@ func (c *Client) request(ctx context.Context, method, path string, query url.Val
 	return req, nil
 }
 
-// do sends a request; the caller closes the body. Errors: *[Error] for every
-// status but those of success; [ErrNoServer].
-func (c *Client) do(req *http.Request) (*http.Response, error) {
+// do sends a request; the caller closes the body. Errors: *[serverError] for
+// every status other than success; [errNoServer].
+func (c *client) do(req *http.Request) (*http.Response, error) {
 	res, err := c.http.Do(req)
 	if err != nil {
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err // without the address, which the user knows
 		}
-		_, local := errors.AsType[*fs.PathError](err) // of the file that is sent
+		_, local := errors.AsType[*fs.PathError](err) // reading the file failed
 		cause, system := errors.AsType[syscall.Errno](err)
 		switch {
 		case errors.Is(err, syscall.ECONNREFUSED):
-			return nil, fmt.Errorf("%w at %s", ErrNoServer, c.base.Host)
+			return nil, fmt.Errorf("%w at %s", errNoServer, c.base.Host)
 		case system && !local:
-			return nil, fmt.Errorf("client: connection lost: %w", cause)
+			return nil, fmt.Errorf("connection lost: %w", cause)
 		}
-		return nil, fmt.Errorf("client: %w", err)
+		return nil, fmt.Errorf("send request: %w", err)
 	}
 	if res.StatusCode/100 != 2 {
 		defer res.Body.Close() //nolint:errcheck // it was only read
@@ -87,9 +84,9 @@ func (c *Client) do(req *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// Get returns the answer to a query, which the caller closes. Errors: *[Error];
-// [ErrNoServer].
-func (c *Client) Get(ctx context.Context, path string, query url.Values) (io.ReadCloser, error) {
+// get returns the body of an answer; the caller closes it. Errors:
+// *[serverError]; [errNoServer].
+func (c *client) get(ctx context.Context, path string, query url.Values) (io.ReadCloser, error) {
 	req, err := c.request(ctx, http.MethodGet, path, query, nil)
 	if err != nil {
 		return nil, err
@@ -103,7 +100,7 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values) (io.Rea
 
 func decode(body io.Reader, v any) error {
 	if err := json.NewDecoder(body).Decode(v); err != nil {
-		return fmt.Errorf("client: read answer: %w", err)
+		return fmt.Errorf("read answer: %w", err)
 	}
 	return nil
 }

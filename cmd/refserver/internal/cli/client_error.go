@@ -1,4 +1,4 @@
-package client
+package cli
 
 import (
 	"encoding/json"
@@ -10,36 +10,37 @@ import (
 	"time"
 )
 
-// ErrNoServer means that nobody listens at the address.
-var ErrNoServer = errors.New("no server")
+// errNoServer means that no process listens at the address.
+var errNoServer = errors.New("no server")
 
-// Error is an answer that is not a success.
-type Error struct {
-	// Status is that of HTTP.
+// serverError is an answer with a status other than success.
+type serverError struct {
+	// Status is the HTTP status.
 	Status int `json:"-"`
-	// RetryAfter is how long to wait before trying again, 0 if the server does
-	// not say.
+	// RetryAfter is how long to wait before the next attempt; 0 if the server
+	// does not say.
 	RetryAfter time.Duration `json:"-"`
-	// Code is the server's; "" if the answer is somebody else's.
+	// Code is the error code of the API; "" if the answer has none, such as one
+	// from a proxy.
 	Code string `json:"code"`
-	// Detail says in words what is wrong.
+	// Detail describes the error.
 	Detail string `json:"detail"`
-	// Failed is the number of rejected rows.
-	Failed int64 `json:"failed_count"`
-	// Rows are the first of them.
-	Rows []RowError `json:"errors"`
+	// Rejected is the number of rejected rows.
+	Rejected int64 `json:"failed_count"`
+	// Rows are the first rejected rows.
+	Rows []rowError `json:"errors"`
 }
 
-// Error returns what the server says, and the status.
-func (e *Error) Error() string {
+// Error returns the detail and the status.
+func (e *serverError) Error() string {
 	if e.Detail == "" {
-		return fmt.Sprintf("the answer is %d %s", e.Status, http.StatusText(e.Status))
+		return fmt.Sprintf("the server answered %d %s", e.Status, http.StatusText(e.Status))
 	}
 	return fmt.Sprintf("%s (%d)", e.Detail, e.Status)
 }
 
-// Temporary reports whether the same request may succeed in a while.
-func (e *Error) Temporary() bool {
+// temporary reports whether the same request may succeed later.
+func (e *serverError) temporary() bool {
 	switch e.Status {
 	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusBadGateway,
 		http.StatusServiceUnavailable, http.StatusGatewayTimeout:
@@ -48,21 +49,21 @@ func (e *Error) Temporary() bool {
 	return e.Code == "in_flight"
 }
 
-// maxProblem bounds what is read of an answer that is not a success.
+// maxProblem bounds how many bytes of an error answer are read.
 const maxProblem = 4 << 20
 
 func readError(res *http.Response) error {
-	e := &Error{}
-	text, _ := io.ReadAll(io.LimitReader(res.Body, maxProblem)) // the status says enough
+	e := &serverError{}
+	text, _ := io.ReadAll(io.LimitReader(res.Body, maxProblem)) // the status is enough
 	if json.Unmarshal(text, e) != nil {
-		e = &Error{} // somebody else's, such as a proxy's page
+		e = &serverError{} // not from the API: perhaps the page of a proxy
 	}
 	e.Status = res.StatusCode
 	e.RetryAfter = retryAfter(res.Header.Get("Retry-After"))
 	return e
 }
 
-// retryAfter reads seconds or a date.
+// retryAfter parses seconds or a date.
 func retryAfter(text string) time.Duration {
 	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
 		return time.Duration(seconds) * time.Second

@@ -1,4 +1,4 @@
-package client
+package cli
 
 import (
 	"context"
@@ -8,117 +8,117 @@ import (
 	"net/url"
 )
 
-// File is a file to upload.
-type File struct {
-	Name string
-	// NDJSON says that it is no CSV file.
-	NDJSON bool
-	// Size is the number of bytes, less than 0 if unknown.
-	Size int64
-	// Body is read to its end, or until the server has answered. It may be
-	// read for a moment after that.
-	Body io.Reader
-	// Key makes it safe to send the file again.
-	Key string
-	// Query has the parameters of the upload, but for file_name.
-	Query url.Values
+// uploadRequest describes a file to upload.
+type uploadRequest struct {
+	name string
+	// ndjson means NDJSON instead of CSV.
+	ndjson bool
+	// size is the number of bytes; negative if unknown.
+	size int64
+	// body is read to its end, or until the server has answered. A read may
+	// still be in progress for a moment after that.
+	body io.Reader
+	// key is the idempotency key.
+	key string
+	// query has the parameters of the upload except file_name.
+	query url.Values
 }
 
-// Receipt tells what became of an upload, or would become of it.
-type Receipt struct {
+// uploadResult is the answer to an upload or a dry run.
+type uploadResult struct {
 	BatchID  string `json:"batch_id"`
-	Inserted int64  `json:"inserted_count"`
-	Failed   int64  `json:"failed_count"`
-	// Duplicates is the number of rows that were left out.
+	Accepted int64  `json:"inserted_count"`
+	Rejected int64  `json:"failed_count"`
+	// Duplicates is the number of skipped rows.
 	Duplicates int64 `json:"duplicate_count"`
 	// DuplicateOf is the id of the earlier batch with the same content.
-	DuplicateOf string     `json:"duplicate_of"`
-	Rows        []RowError `json:"errors"` // the first of those that failed
-	Truncated   bool       `json:"errors_truncated"`
-	Warnings    []Warning  `json:"warnings"`
-	Status      string     `json:"status"`
-	// ProcessError says why a stored batch was not put in line.
+	DuplicateOf string       `json:"duplicate_of"`
+	Rows        []rowError   `json:"errors"` // the first rejected rows
+	Warnings    []rowWarning `json:"warnings"`
+	Status      string       `json:"status"`
+	// ProcessError says why the stored batch could not be queued.
 	ProcessError string `json:"process_error"`
-	// Replayed says that the file was there already.
+	// Replayed means that an earlier request with this key stored the batch.
 	Replayed bool `json:"-"`
 
-	// DryRun says that nothing was stored; Groups are the rejected rows then,
-	// and Changes the first of AllChanges.
-	DryRun     bool         `json:"dry_run"`
-	Groups     []ErrorGroup `json:"error_groups"`
-	Changes    []Change     `json:"changes"`
-	AllChanges int          `json:"change_count"`
+	// DryRun means that nothing was stored. Groups are the rejected rows by
+	// reason, Changes the first ChangeCount changes of the metrics.
+	DryRun      bool           `json:"dry_run"`
+	Groups      []errorGroup   `json:"error_groups"`
+	Changes     []metricChange `json:"changes"`
+	ChangeCount int            `json:"change_count"`
 }
 
-// Warning is a rule that stored rows have broken.
-type Warning struct {
+// rowWarning is a rule that some stored rows violate.
+type rowWarning struct {
 	Message string `json:"message"`
 	Count   int64  `json:"count"`
 	Line    int64  `json:"line"`
 }
 
-// ErrorGroup has the rejected rows of one reason.
-type ErrorGroup struct {
+// errorGroup counts the rejected rows of one reason.
+type errorGroup struct {
 	Count  int64    `json:"count"`
-	Sample RowError `json:"sample"`
+	Sample rowError `json:"sample"`
 }
 
-// Change is what would change in the metrics.
-type Change struct {
+// metricChange is a count before and after an upload.
+type metricChange struct {
 	Date   string `json:"date"`
 	Type   string `json:"event_type"`
 	Before int64  `json:"before"`
 	After  int64  `json:"after"`
 }
 
-// RowError tells of a rejected row.
-type RowError struct {
+// rowError is a rejected row.
+type rowError struct {
 	Line   int64  `json:"line"`
 	Code   string `json:"code"`
 	Reason string `json:"error_reason"`
 }
 
-// Upload sends a file. Errors: *[Error]; [ErrNoServer].
-func (c *Client) Upload(ctx context.Context, f *File) (*Receipt, error) {
-	query := url.Values{"file_name": {f.Name}}
-	maps.Copy(query, f.Query)
-	req, err := c.request(ctx, http.MethodPost, "uploads", query, f.Body)
+// upload sends a file. Errors: *[serverError]; [errNoServer].
+func (c *client) upload(ctx context.Context, r *uploadRequest) (*uploadResult, error) {
+	query := url.Values{"file_name": {r.name}}
+	maps.Copy(query, r.query)
+	req, err := c.request(ctx, http.MethodPost, "uploads", query, r.body)
 	if err != nil {
 		return nil, err
 	}
-	req.ContentLength = f.Size
-	if f.Size == 0 {
-		req.Body = http.NoBody // 0 and a body would mean an unknown size
+	req.ContentLength = r.size
+	if r.size == 0 {
+		req.Body = http.NoBody // length 0 with a body would mean an unknown length
 	}
 	req.Header.Set("Content-Type", "text/csv")
-	if f.NDJSON {
+	if r.ndjson {
 		req.Header.Set("Content-Type", "application/x-ndjson")
 	}
-	req.Header.Set("Idempotency-Key", f.Key)
-	// Whoever is refused for another reason than the file need not send it.
+	req.Header.Set("Idempotency-Key", r.key)
+	// The server may refuse before the file is sent: a wrong token, the rate
+	// limit.
 	req.Header.Set("Expect", "100-continue")
 	res, err := c.do(req)
 	if err != nil {
 		return nil, err
 	}
 	defer res.Body.Close() //nolint:errcheck // it was only read
-	receipt := &Receipt{Replayed: res.Header.Get("Idempotency-Replayed") == "true"}
-	return receipt, decode(res.Body, receipt)
+	result := &uploadResult{Replayed: res.Header.Get("Idempotency-Replayed") == "true"}
+	return result, decode(res.Body, result)
 }
 
-// Batch is the state of a batch.
-type Batch struct {
+// batchState is the state of a batch.
+type batchState struct {
 	Status    string `json:"status"`
 	LastError string `json:"last_error"`
 }
 
-// Batch returns the state of a batch. Errors: *[Error]; [ErrNoServer].
-func (c *Client) Batch(ctx context.Context, id string) (*Batch, error) {
-	body, err := c.Get(ctx, "batches/"+url.PathEscape(id), nil)
+// batch returns the state of a batch. Errors: *[serverError]; [errNoServer].
+func (c *client) batch(ctx context.Context, id string) (*batchState, error) {
+	body, err := c.get(ctx, "batches/"+url.PathEscape(id), nil)
 	if err != nil {
 		return nil, err
 	}
 	defer body.Close() //nolint:errcheck // it was only read
-	b := &Batch{}
+	b := &batchState{}
 	return b, decode(body, b)
 }

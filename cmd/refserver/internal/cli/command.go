@@ -9,26 +9,24 @@ import (
 	"strings"
 )
 
-// Command is one word that a program knows.
+// Command is one command of a program.
 type Command struct {
 	Name string
-	// About says in a line what it does.
+	// About is its description in the list of commands.
 	About string
-	// Run does it. It returns flag.ErrHelp if it was asked for help and gave
-	// it.
+	// Run runs it. It returns flag.ErrHelp if help was requested and printed.
 	Run func(ctx context.Context, t *Terminal, args []string) error
 }
 
-// Program is a program of several commands.
+// Program is a program with several commands.
 type Program struct {
 	Name string
-	// Commands are what it can do; the first is what it does where no command
-	// is named.
+	// Commands are its commands. The first one runs if no command is named.
 	Commands []Command
 }
 
-// Run runs the command that the arguments name. Every error begins with the
-// name of the program.
+// Run runs the command that args name. Every error begins with the name of the
+// program.
 func (p *Program) Run(ctx context.Context, t *Terminal, args []string) error {
 	err := p.run(ctx, t, args)
 	if err == nil || errors.Is(err, flag.ErrHelp) {
@@ -73,13 +71,12 @@ func (p *Program) help(t *Terminal) error {
 	for i := range p.Commands {
 		fmt.Fprintf(&b, "  %-*s  %s\n", width, p.Commands[i].Name, p.Commands[i].About)
 	}
-	fmt.Fprintf(&b, "\nWithout a command it is %s. %s help COMMAND lists the flags of one.\n", p.Commands[0].Name, p.Name)
+	fmt.Fprintf(&b, "\nThe default command is %s. Run %s help COMMAND to list its flags.\n", p.Commands[0].Name, p.Name)
 	_, err := fmt.Fprint(t.Out, b.String())
 	return err
 }
 
-// unknown is the error for a word that is no command, with the one that may be
-// meant.
+// unknown returns the error for an unknown command. It suggests a similar one.
 func (p *Program) unknown(word string) error {
 	guess, least := "", 2+min(len(word), 20)/4
 	for i := range p.Commands {
@@ -87,11 +84,11 @@ func (p *Program) unknown(word string) error {
 			guess, least = fmt.Sprintf("; did you mean %s?", p.Commands[i].Name), d
 		}
 	}
-	return fmt.Errorf("unknown command %.40q%s (%s help lists them)", word, guess, p.Name)
+	return fmt.Errorf("unknown command %.40q%s (run %s help to list the commands)", word, guess, p.Name)
 }
 
-// distance returns how many bytes must be put in, dropped, changed or swapped
-// with their neighbour to make b of a.
+// distance returns the number of bytes to insert, delete, change, or swap with
+// their neighbour to turn a into b.
 func distance(a, b string) int {
 	rows := make([][]int, len(a)+1)
 	for i := range rows {

@@ -12,8 +12,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/cli/client"
-	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/settings"
+	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/config"
 	"github.com/eventmetrics/eventmetrics/internal/text/texttable"
 )
 
@@ -24,17 +23,17 @@ func Metrics(ctx context.Context, t *Terminal, args []string) error {
 	c, rest, err := connect("refserver metrics", t, args,
 		parameter(query, "from", "from", "first `date`, 2006-01-02"),
 		parameter(query, "to", "to", "last `date`"),
-		parameter(query, "interval", "interval", "hour, day, week, month or all"),
-		parameter(query, "tz", "tz", "`zone` whose calendar counts, such as Asia/Kathmandu"),
-		parameter(query, "event_type", "event-type", "only this `type`; may be repeated"),
-		parameter(query, "compare", "compare", "also an earlier range: previous_period or previous_year; needs -from and -to"),
-		parameter(query, "as_of", "as-of", "as it stood at this `moment`, 2006-01-02T15:04:05Z"),
-		parameter(query, "group_by", "group-by", "also by `dimensions`, with commas between them"),
-		settings.Setting{Flag: "where", Usage: "only with `dimension=value`; may be repeated", Set: addWhere(query)},
-		parameter(query, "top", "top", "only the `N` most frequent types, or groups"),
-		settings.Setting{Flag: "other", Switch: true, Usage: "also the sum of the types that -top leaves out", Set: addSwitch(query, "other")},
-		settings.Setting{Flag: "finality", Switch: true, Usage: "also how many points are open, pending, settled and sealed", Set: addSwitch(query, "finality")},
-		settings.Setting{Flag: "format", Default: "table", Usage: "table, json or csv", Set: oneOf(&format, "table", "json", "csv")})
+		parameter(query, "interval", "interval", "length of a period: hour, day, week, month or all (default day)"),
+		parameter(query, "tz", "tz", "time `zone` of dates and hours, such as Asia/Kathmandu"),
+		parameter(query, "event_type", "event-type", "only this event `type`; may be repeated"),
+		parameter(query, "compare", "compare", "compare to previous_period or previous_year; needs -from and -to"),
+		parameter(query, "as_of", "as-of", "the metrics as of an earlier `time`, 2006-01-02T15:04:05Z"),
+		parameter(query, "group_by", "group-by", "comma-separated `dimensions` to group by"),
+		config.Setting{Flag: "where", Usage: "only events with `dimension=value`; may be repeated", Set: addWhere(query)},
+		parameter(query, "top", "top", "only the `N` most frequent event types or groups"),
+		config.Setting{Flag: "other", Switch: true, Usage: "add a row for the sum of all others; needs -top", Set: addSwitch(query, "other")},
+		config.Setting{Flag: "finality", Switch: true, Usage: "show how many points are open, pending, settled and sealed", Set: addSwitch(query, "finality")},
+		config.Setting{Flag: "format", Default: "table", Usage: "output format: table, json or csv", Set: oneOf(&format, "table", "json", "csv")})
 	if err != nil {
 		return err
 	}
@@ -47,7 +46,7 @@ func Metrics(ctx context.Context, t *Terminal, args []string) error {
 		query.Set("columns", strconv.Itoa(min(max(cmp.Or(t.columns(t.Out), defaultColumns), 20), 1000)))
 	}
 	err = copyMetrics(ctx, t, c, query, format == "table")
-	if refused, ok := errors.AsType[*client.Error](err); ok && refused.Status == http.StatusNotFound && refused.Code == "" {
+	if refused, ok := errors.AsType[*serverError](err); ok && refused.Status == http.StatusNotFound && refused.Code == "" {
 		_, err = fmt.Fprintln(t.Err, "no metrics found")
 		return err
 	}
@@ -57,9 +56,9 @@ func Metrics(ctx context.Context, t *Terminal, args []string) error {
 	return nil
 }
 
-// parameter is a setting that goes to the server as it is.
-func parameter(query url.Values, name, flag, usage string) settings.Setting {
-	return settings.Setting{Flag: flag, Usage: usage, Set: func(v string) error {
+// parameter returns a setting that is sent to the server unchanged.
+func parameter(query url.Values, name, flag, usage string) config.Setting {
+	return config.Setting{Flag: flag, Usage: usage, Set: func(v string) error {
 		if v != "" {
 			query.Add(name, v)
 		}
@@ -67,7 +66,7 @@ func parameter(query url.Values, name, flag, usage string) settings.Setting {
 	}}
 }
 
-// addWhere adds a filter dimension=value.
+// addWhere accepts a filter dimension=value.
 func addWhere(query url.Values) func(string) error {
 	return func(v string) error {
 		if v == "" {
@@ -91,7 +90,7 @@ func addSwitch(query url.Values, name string) func(string) error {
 	}
 }
 
-// oneOf takes one of some words.
+// oneOf accepts one of some words.
 func oneOf(p *string, words ...string) func(string) error {
 	return func(v string) error {
 		if !slices.Contains(words, v) {
@@ -102,23 +101,23 @@ func oneOf(p *string, words ...string) func(string) error {
 	}
 }
 
-// copyMetrics hands on an answer as it is; to a screen, or if it is for people,
-// without what is not printable.
-func copyMetrics(ctx context.Context, t *Terminal, c *client.Client, query url.Values, forPeople bool) error {
-	body, err := c.Get(ctx, "metrics", query)
+// copyMetrics prints an answer. It escapes what is not printable if the output is
+// a screen or the answer is a table.
+func copyMetrics(ctx context.Context, t *Terminal, c *client, query url.Values, table bool) error {
+	body, err := c.get(ctx, "metrics", query)
 	if err != nil {
 		return err
 	}
 	defer body.Close() //nolint:errcheck // it was only read
 	out := t.Out
-	if forPeople || t.columns(out) > 0 {
+	if table || t.columns(out) > 0 {
 		out = &plainWriter{w: out}
 	}
 	_, err = io.Copy(out, body)
 	return err
 }
 
-// plainError is an error whose text is printable.
+// plainError returns an error whose text is printable.
 func plainError(err error) error {
 	if text := err.Error(); texttable.Plain(text) != text {
 		return errors.New(texttable.Plain(text))

@@ -12,11 +12,11 @@ import (
 	"github.com/eventmetrics/eventmetrics/internal/text/texttable"
 )
 
-// progress draws how far an upload is, if there is a screen.
+// progress shows the progress of an upload, if there is a screen.
 type progress struct {
 	t     *Terminal
 	name  string
-	total int64 // bytes, less than 0 if unknown
+	total int64 // bytes; negative if unknown
 	sent  atomic.Int64
 
 	mu      sync.Mutex
@@ -26,10 +26,10 @@ type progress struct {
 	quit, ended chan struct{} // nil without a screen
 }
 
-// redrawEvery is the time between two drawings.
+// redrawEvery is the time between two updates of the screen.
 const redrawEvery = 100 * time.Millisecond
 
-// startProgress begins to draw on t.Err. The caller must call stop.
+// startProgress starts to draw on t.Err. The caller must call stop.
 func startProgress(t *Terminal, name string, total int64) *progress {
 	p := &progress{t: t, name: texttable.Plain(filepath.Base(name)), total: total, started: time.Now()}
 	if t.columns(t.Err) == 0 {
@@ -45,7 +45,7 @@ func (p *progress) redraw() {
 	tick := time.NewTicker(redrawEvery)
 	defer tick.Stop()
 	for {
-		// The last column is left free: some screens go to the next line there.
+		// The last column stays free: some terminals wrap there.
 		p.t.warn("\r%s\x1b[K", p.line(p.t.columns(p.t.Err)-1, time.Now()))
 		select {
 		case <-p.quit:
@@ -56,7 +56,7 @@ func (p *progress) redraw() {
 	}
 }
 
-// stop takes the drawing away.
+// stop removes the progress from the screen.
 func (p *progress) stop() {
 	if p.quit != nil {
 		close(p.quit)
@@ -64,10 +64,10 @@ func (p *progress) stop() {
 	}
 }
 
-// screen reports whether anybody sees it.
+// screen reports whether there is a screen.
 func (p *progress) screen() bool { return p.quit != nil }
 
-// attempt returns a reader that counts what is sent, from nothing.
+// attempt returns a reader that counts the bytes of a new attempt.
 func (p *progress) attempt(r io.Reader) io.Reader {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -76,14 +76,14 @@ func (p *progress) attempt(r io.Reader) io.Reader {
 	return &countingReader{r, &p.sent}
 }
 
-// say shows a text in the place of the bar, until the next attempt.
+// say shows a text instead of the bar, until the next attempt.
 func (p *progress) say(note func() string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.note = note
 }
 
-// line is the drawing in at most so many columns.
+// line returns the progress in at most so many columns.
 func (p *progress) line(columns int, now time.Time) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -114,7 +114,7 @@ func (p *progress) line(columns int, now time.Time) string {
 	return name + "  " + strings.Repeat("█", full) + strings.Repeat("░", width-full) + "  " + numbers
 }
 
-// countingReader counts what is read.
+// countingReader counts the bytes that are read.
 type countingReader struct {
 	r io.Reader
 	n *atomic.Int64

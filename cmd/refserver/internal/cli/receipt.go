@@ -8,13 +8,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/cli/client"
 	"github.com/eventmetrics/eventmetrics/internal/text/texttable"
 )
 
-// wait waits for a batch to be processed, if it is to be. It returns its
-// status, and an error if it is not completed.
-func (u *uploader) wait(ctx context.Context, p *progress, r *client.Receipt) (status string, err error) {
+// wait waits until a batch is processed, if -process was given. It returns the
+// status of the batch, and an error if it is not completed.
+func (u *uploader) wait(ctx context.Context, p *progress, r *uploadResult) (status string, err error) {
 	switch {
 	case !u.process:
 		return r.Status, nil
@@ -23,15 +22,15 @@ func (u *uploader) wait(ctx context.Context, p *progress, r *client.Receipt) (st
 	}
 	p.say(func() string { return "processing" })
 	status = r.Status
-	misses := 0 // answers that did not come, one after the other
+	misses := 0 // consecutive requests that failed
 	for pause := 20 * time.Millisecond; status != "completed"; pause = min(2*pause, time.Second) {
 		if err := sleep(ctx, pause); err != nil {
 			return status, err
 		}
-		b, err := u.client.Batch(ctx, r.BatchID)
+		b, err := u.client.batch(ctx, r.BatchID)
 		switch {
 		case err != nil && misses >= u.retries:
-			return status, fmt.Errorf("it may be yet: %w", err)
+			return status, fmt.Errorf("cannot tell whether it is processed: %w", err)
 		case err != nil:
 			misses++
 			continue
@@ -43,46 +42,46 @@ func (u *uploader) wait(ctx context.Context, p *progress, r *client.Receipt) (st
 	return status, nil
 }
 
-// print prints what became of a file.
-func (u *uploader) print(name string, r *client.Receipt, status string) {
+// print prints the result of an upload.
+func (u *uploader) print(name string, r *uploadResult, status string) {
 	note := ""
 	if r.Replayed || r.DuplicateOf != "" {
-		note = " (was there already; -allow-duplicate uploads it once more)"
+		note = " (already uploaded; use -allow-duplicate to upload it again)"
 	}
 	u.t.print("%s: batch %s, %s, %s%s\n",
 		texttable.Plain(name), texttable.Plain(r.BatchID), u.rowsOf(r), texttable.Plain(status), note)
 	for _, w := range r.Warnings {
 		u.t.print("  warning: %s: %s, first on line %d\n", texttable.Plain(w.Message), count(w.Count, "row"), w.Line)
 	}
-	if r.Failed == 0 {
+	if r.Rejected == 0 {
 		return
 	}
 	u.files++
-	u.rows += r.Failed
-	u.printRows(r.Rows, r.Failed)
-	u.t.print("  repair file: %s\n", u.client.URL("batches", r.BatchID, "errors"))
+	u.rows += r.Rejected
+	u.printRows(r.Rows, r.Rejected)
+	u.t.print("  repair file: %s\n", u.client.address("batches", r.BatchID, "errors"))
 }
 
-// rowsOf counts the rows of a file.
-func (u *uploader) rowsOf(r *client.Receipt) string {
-	text := fmt.Sprintf("%d inserted, %d failed", r.Inserted, r.Failed)
+// rowsOf returns the counts of rows.
+func (u *uploader) rowsOf(r *uploadResult) string {
+	text := fmt.Sprintf("%d accepted, %d rejected", r.Accepted, r.Rejected)
 	if u.query.Has("dedupe") || r.Duplicates > 0 {
-		text += fmt.Sprintf(", %d duplicate", r.Duplicates)
+		text += fmt.Sprintf(", %d duplicates skipped", r.Duplicates)
 	}
 	return text
 }
 
-// printDryRun prints what would become of a file.
-func (u *uploader) printDryRun(name string, r *client.Receipt) {
-	u.t.print("%s: dry run, would be %s\n", texttable.Plain(name), u.rowsOf(r))
+// printDryRun prints the result of a dry run.
+func (u *uploader) printDryRun(name string, r *uploadResult) {
+	u.t.print("%s: dry run, nothing stored: %s\n", texttable.Plain(name), u.rowsOf(r))
 	for _, g := range r.Groups {
 		u.t.print("  %d x %s, first on line %d: %s\n", g.Count, texttable.Plain(g.Sample.Code), g.Sample.Line, texttable.Plain(g.Sample.Reason))
 	}
 	if r.DuplicateOf != "" {
-		u.t.print("  its content is that of batch %s, so that nothing would be stored\n", texttable.Plain(r.DuplicateOf))
+		u.t.print("  batch %s has the same content: the upload would store nothing\n", texttable.Plain(r.DuplicateOf))
 	}
 	if len(r.Changes) == 0 {
-		u.t.print("  nothing would change\n")
+		u.t.print("  no metric would change\n")
 		return
 	}
 	date, kind := texttable.Column{Head: "date", Text: true}, texttable.Column{Head: "event type", Text: true}
@@ -95,16 +94,16 @@ func (u *uploader) printDryRun(name string, r *client.Receipt) {
 		after.Add("%d", c.After)
 	}
 	u.t.print("%s", texttable.Lines(date, kind, before, change, after))
-	if more := r.AllChanges - len(r.Changes); more > 0 {
+	if more := r.ChangeCount - len(r.Changes); more > 0 {
 		u.t.print("(and %s)\n", count(int64(more), "more change"))
 	}
 }
 
-// printRows prints rejected rows by their code, the most frequent first.
-func (u *uploader) printRows(rows []client.RowError, all int64) {
+// printRows prints rejected rows by code, the most frequent code first.
+func (u *uploader) printRows(rows []rowError, all int64) {
 	type group struct {
 		n     int
-		first client.RowError
+		first rowError
 	}
 	groups := map[string]*group{}
 	var codes []string

@@ -15,20 +15,21 @@ import (
 	"sync"
 )
 
-// source is what is uploaded. It can be read as often as must be.
+// source is a file to upload. It can be read several times.
 type source struct {
 	name   string // for the server
-	size   int64  // less than 0 if unknown
+	size   int64  // bytes; negative if unknown
 	ndjson bool
 	key    string
-	// open returns a reader from the beginning. Those of before may be in use.
+	// open returns a reader from the beginning. Earlier readers may still be in
+	// use.
 	open  func() io.Reader
 	close func() error
 }
 
-// openSource opens a file; - is standard input. The key of a file is that of
-// its content, so that a command given again does not count it again; where
-// the content cannot be read twice, or again is set, the key is random.
+// openSource opens a file; - is standard input. The idempotency key of a file is
+// the hash of its content: repeating a command does not count the file twice.
+// The key is random if the content cannot be read twice, or if again is set.
 func openSource(ctx context.Context, t *Terminal, name string, again bool) (*source, error) {
 	if name == "-" {
 		return openStream(ctx, "stdin", t.In, func() error { return nil })
@@ -66,7 +67,7 @@ func namesNDJSON(name string) bool {
 	return strings.HasSuffix(name, ".ndjson") || strings.HasSuffix(name, ".jsonl")
 }
 
-// digest returns the key of a content.
+// digest returns the idempotency key of a content.
 func digest(ctx context.Context, r io.Reader) (string, error) {
 	h := sha256.New()
 	for {
@@ -83,13 +84,13 @@ func digest(ctx context.Context, r io.Reader) (string, error) {
 	}
 }
 
-// openStream makes a source of what can be read only once. What was read of it
-// is kept in a file until the upload is done, in case it must be sent again.
+// openStream returns a source for a reader that can be read only once. It copies
+// what is read into a temporary file, in case the upload must be repeated.
 func openStream(ctx context.Context, name string, r io.Reader, closeStream func() error) (*source, error) {
 	buffered := bufio.NewReader(r)
 	head := make(chan string, 1)
-	go func() { // nothing ends a read of a keyboard but the end of the process
-		first, _ := buffered.Peek(1) // an error comes again
+	go func() { // a read from a terminal cannot be cancelled
+		first, _ := buffered.Peek(1) // the next read returns the error again
 		head <- string(first)
 	}()
 	var first string
@@ -114,13 +115,13 @@ func openStream(ctx context.Context, name string, r io.Reader, closeStream func(
 	}, nil
 }
 
-// stream keeps in a file what was read of a reader.
+// stream copies to a file what is read from src.
 type stream struct {
-	mu   sync.Mutex // a request that has failed may still be reading
+	mu   sync.Mutex // a failed request may still be reading
 	src  io.Reader
 	kept *os.File
 	size int64 // of kept
-	err  error // the end of src
+	err  error // with which src ended
 }
 
 // streamReader reads a stream from its beginning.

@@ -10,7 +10,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/internal/text/texttable"
 )
 
-// bytesText writes a number of bytes in a form for people.
+// bytesText formats a number of bytes: 512 B, 1.5 MiB.
 func bytesText(n float64) string {
 	const units = " KMGTPE"
 	i := 0
@@ -23,7 +23,7 @@ func bytesText(n float64) string {
 	return fmt.Sprintf("%.1f %ciB", n, units[i])
 }
 
-// secondsText writes a time rounded up to seconds: 7 s, 2 min 07 s.
+// secondsText formats a duration, rounded up to seconds: 7 s, 2 min 07 s.
 func secondsText(d time.Duration) string {
 	s := int64((d + time.Second - 1) / time.Second)
 	switch {
@@ -35,10 +35,10 @@ func secondsText(d time.Duration) string {
 	return fmt.Sprintf("%d h %02d min", s/3600, s/60%60)
 }
 
-// plainWriter makes what is written plain but for ends of lines.
+// plainWriter escapes everything that is not printable, except line ends.
 type plainWriter struct {
 	w    io.Writer
-	left []byte // the beginning of a character
+	left []byte // an incomplete character
 }
 
 func (p *plainWriter) Write(b []byte) (int, error) {

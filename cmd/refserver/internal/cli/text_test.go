@@ -77,7 +77,7 @@ func TestVersionIsThatOfTheBuild(t *testing.T) {
 		{Key: "vcs.revision", Value: "abc"}, {Key: "vcs.time", Value: "2026-11-26T00:00:00Z"}, {Key: "vcs.modified", Value: "true"},
 	}}
 	text := cli.VersionText(info)
-	for _, want := range []string{"v1.2.3\n", "abc of 2026-11-26T00:00:00Z, with changes\n", "example.com/m\n"} {
+	for _, want := range []string{"v1.2.3\n", "abc of 2026-11-26T00:00:00Z, modified\n", "example.com/m\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q lacks %q", text, want)
 		}

@@ -7,7 +7,7 @@ import (
 	"runtime/debug"
 )
 
-// Version prints what this program was built of.
+// Version prints version and build information.
 func Version(_ context.Context, t *Terminal, args []string) error {
 	if len(args) > 0 {
 		return fmt.Errorf("version: unknown argument %.40q", args[0])
@@ -33,7 +33,7 @@ func versionText(info *debug.BuildInfo) string {
 	case revision == "":
 		revision = "(unknown: built without version control)"
 	case of["vcs.modified"] == "true":
-		revision += " of " + of["vcs.time"] + ", with changes"
+		revision += " of " + of["vcs.time"] + ", modified"
 	default:
 		revision += " of " + of["vcs.time"]
 	}

@@ -1,98 +1,122 @@
-package main
+package config
 
 import (
 	"errors"
 	"fmt"
 	"log/slog"
 	"math"
+	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/settings"
+	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/backends"
+	"github.com/eventmetrics/eventmetrics/httpapi"
 	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/ratelimit"
 	"github.com/eventmetrics/eventmetrics/store/mongostore"
 )
 
-// config is what the server is told. See settings for the meanings.
-type config struct {
-	host, opsAddr  string
-	port           int
-	mongoURI       string
-	redisURL       string
-	dataDir        string
-	token          string
-	anyAddress     bool
-	logLevel       slog.Level
-	logJSON        bool
-	maxUploadBytes int64
-	maxUploads     int
-	schemas        map[string]ingest.Schema
-	dimensions     []string
-	uploadLimit    int64
-	uploadWindow   time.Duration
-	trusted        []netip.Prefix
-	cleanupEvery   time.Duration
-	cleanupTTL     time.Duration
-	auditEvery     time.Duration
-	retention      eventmetrics.Retention
-	retainEvery    time.Duration
-	workers        int
-	shutdown       time.Duration
+// Config is the configuration of the server. Settings go straight into the
+// options of the packages that they configure.
+type Config struct {
+	// Service has the settings of the library.
+	Service eventmetrics.Options
+	// API has those of the HTTP API.
+	API httpapi.Options
+	// Backends say which store and queue to open.
+	Backends backends.Options
+
+	// Host and Port are the address of the API; port 0 picks a free one.
+	Host string
+	Port int
+	// OpsAddr is the address of Prometheus metrics and pprof; "" means none.
+	OpsAddr string
+	// GenerateToken allows the server to generate a token even if it listens on
+	// more than loopback addresses.
+	GenerateToken bool
+	// UploadLimit is the number of uploads that a client address may make in
+	// each UploadWindow; 0 means no limit.
+	UploadLimit  int64
+	UploadWindow time.Duration
+	// LogLevel and LogJSON configure the log on standard error.
+	LogLevel slog.Level
+	LogJSON  bool
 }
 
-// serverSettings are those that only a server has.
-func (c *config) serverSettings() []settings.Setting {
-	return []settings.Setting{
-		settings.New("HOST", "127.0.0.1", "`address` to listen on", settings.Text(&c.host)),
-		settings.New("PORT", "3000", "`port` to listen on; 0 picks one", settings.Int(&c.port, 0, 65535)),
-		settings.New("OPS_ADDR", "127.0.0.1:9464", "`address` of Prometheus metrics and pprof; off for none", settings.Address(&c.opsAddr)),
-		settings.New("ADMIN_TOKEN", "", "bearer `token` of the API, the same for all replicas; made and printed at the start if empty", settings.Text(&c.token)),
-		settings.New("ALLOW_GENERATED_TOKEN", "false", "make a token also when listening on other than loopback addresses", settings.Bool(&c.anyAddress)),
-		settings.New("MAX_UPLOAD_BYTES", "1073741824", "greatest `size` of an uploaded file, decompressed", settings.Int(&c.maxUploadBytes, 1, math.MaxInt64/2)),
-		settings.New("MAX_UPLOADS", "8", "uploads at a time", settings.Int(&c.maxUploads, 1, 10_000)),
-		settings.New("SCHEMAS_FILE", "", "JSON `file` of the schemas that uploads may name; empty for none", c.readSchemas),
-		settings.New("UPLOAD_LIMIT", "1", "uploads in each window from one client address; 0 means any number", settings.Int(&c.uploadLimit, 0, math.MaxInt64)),
-		settings.New("UPLOAD_WINDOW_SECONDS", "60", "length of that window", settings.Seconds(&c.uploadWindow, 1)),
-		settings.New("TRUSTED_PROXIES", "", "`prefixes` whose X-Forwarded-For is believed: 10.0.0.0/8, loopback, private", c.trust),
-		settings.New("CLEANUP_INTERVAL_SECONDS", "3600", "time between cleanups", settings.Seconds(&c.cleanupEvery, 1)),
-		settings.New("CLEANUP_TTL_SECONDS", "86400", "age from which unprocessed batches are removed", settings.Seconds(&c.cleanupTTL, 60)),
-		settings.New("AUDIT_INTERVAL_SECONDS", "600", "time between looks at a part of the ledger and its sums; 0 for none", settings.Seconds(&c.auditEvery, 0)),
-		settings.New("RETAIN_EVENTS", "0", "`age` from which the raw events of completed batches are purged, such as 90d; 0 for never", settings.Period(&c.retention.Events)),
-		settings.New("RETAIN_REJECTED", "0", "`age` from which rejected rows are removed; 0 for never", settings.Period(&c.retention.Rejected)),
-		settings.New("RETAIN_BATCHES", "0", "`age` from which completed batches are removed, all but their counts; 0 for never", settings.Period(&c.retention.Batches)),
-		settings.New("RETAIN_DEAD", "0", "`age` from which dead letters are discarded; 0 for never", settings.Period(&c.retention.Dead)),
-		settings.New("RETENTION_INTERVAL_SECONDS", "3600", "time between searches for what is older than that", settings.Seconds(&c.retainEvery, 1)),
-	}
-}
+// multipartFrame is the room for the multipart headers around a file.
+const multipartFrame = 1 << 20
 
-// commonSettings are those of everything that works on the data.
-func (c *config) commonSettings() []settings.Setting {
-	return []settings.Setting{
-		settings.New("MONGO_URI", "", "MongoDB `database` of batches and events, mongodb://user:password@host/database; empty for SQLite in DATA_DIR", checked(&c.mongoURI, mongostore.CheckURI)),
-		settings.New("REDIS_URL", "", "Redis `server` of the queue and the upload limit, redis://user:password@host:6379/0; empty for SQLite and memory", settings.Text(&c.redisURL)),
-		settings.New("DATA_DIR", "data", "`directory` of what is kept in SQLite", settings.Text(&c.dataDir)),
-		settings.New("DIMENSIONS", "", "up to three `columns`, with commas between them, by whose values metrics can be grouped and filtered; the same for all replicas", c.readDimensions),
-		settings.New("LOG_LEVEL", "info", "debug, info, warn or error", settings.Level(&c.logLevel)),
-		settings.New("LOG_JSON", "false", "log JSON instead of text", settings.Bool(&c.logJSON)),
-		settings.New("WORKERS", "4", "jobs at a time", settings.Int(&c.workers, 1, 10_000)),
-		settings.New("SHUTDOWN_SECONDS", "30", "time for requests, then for jobs, to end after SIGTERM", settings.Seconds(&c.shutdown, 0)),
-	}
-}
-
-// load reads the configuration. The error lists every mistake.
-func load(args []string, getenv func(string) string) (*config, error) {
-	c := &config{}
-	if err := settings.Load("refserver", args, getenv, append(c.serverSettings(), c.commonSettings()...)); err != nil {
+// Load reads the configuration of the server. The error lists every mistake.
+func Load(args []string, getenv func(string) string) (*Config, error) {
+	c := &Config{}
+	if err := Parse("refserver", args, getenv, append(c.serverSettings(), c.CommonSettings()...)); err != nil {
 		return nil, err
 	}
-	if c.token == "" && !c.anyAddress && !isLoopback(c.host) {
-		return nil, fmt.Errorf("ADMIN_TOKEN (-admin-token): needed to listen on %s; or set ALLOW_GENERATED_TOKEN=true", c.host)
+	if c.API.Token == "" && !c.GenerateToken && !isLoopback(c.Host) {
+		return nil, fmt.Errorf("ADMIN_TOKEN (-admin-token): required to listen on %s; or set ALLOW_GENERATED_TOKEN=true", c.Host)
 	}
+	if c.Service.AuditEvery == 0 {
+		c.Service.AuditEvery = -1 // 0 would mean the default
+	}
+	c.API.MaxBodyBytes = c.Service.MaxUploadBytes + multipartFrame
 	return c, nil
+}
+
+// serverSettings returns the settings that only a server has.
+func (c *Config) serverSettings() []Setting {
+	s, api := &c.Service, &c.API
+	return []Setting{
+		New("HOST", "127.0.0.1", "`address` to listen on", Text(&c.Host)),
+		New("PORT", "3000", "`port` to listen on; 0 picks a free one", Int(&c.Port, 0, 65535)),
+		New("OPS_ADDR", "127.0.0.1:9464", "`address` of Prometheus metrics and pprof, or off", Address(&c.OpsAddr)),
+		New("ADMIN_TOKEN", "", "bearer `token` of the API, the same for all replicas; if empty, one is generated and printed at startup", Text(&api.Token)),
+		New("ALLOW_GENERATED_TOKEN", "false", "generate a token even when listening on more than loopback addresses", Bool(&c.GenerateToken)),
+		New("MAX_UPLOAD_BYTES", "1073741824", "maximum `size` of an uploaded file in bytes, after decompression", Int(&s.MaxUploadBytes, 1, math.MaxInt64/2)),
+		New("MAX_UPLOADS", "8", "maximum number of concurrent uploads", Int(&api.MaxUploads, 1, 10_000)),
+		New("SCHEMAS_FILE", "", "JSON `file` with the schemas that uploads may select by name", c.readSchemas),
+		New("UPLOAD_LIMIT", "1", "uploads allowed per client address in each rate-limit window; 0 means no limit", Int(&c.UploadLimit, 0, math.MaxInt64)),
+		New("UPLOAD_WINDOW_SECONDS", "60", "rate-limit window in seconds", Seconds(&c.UploadWindow, 1)),
+		New("TRUSTED_PROXIES", "", "comma-separated address `prefixes` of proxies whose X-Forwarded-For is trusted: 10.0.0.0/8, loopback, private", c.trustProxies),
+		New("CLEANUP_INTERVAL_SECONDS", "3600", "seconds between cleanups", Seconds(&s.CleanupEvery, 1)),
+		New("CLEANUP_TTL_SECONDS", "86400", "age in seconds at which cleanup prunes unprocessed batches", Seconds(&s.CleanupTTL, 60)),
+		New("AUDIT_INTERVAL_SECONDS", "600", "seconds between audits of a part of the ledger; 0 disables them", Seconds(&s.AuditEvery, 0)),
+		New("RETAIN_EVENTS", "0", "`age` at which raw events of completed batches are purged, such as 90d or 36h; 0 means never", Period(&s.Retention.Events)),
+		New("RETAIN_REJECTED", "0", "`age` at which rejected rows are purged; 0 means never", Period(&s.Retention.Rejected)),
+		New("RETAIN_BATCHES", "0", "`age` at which completed batches are archived: only their counts remain; 0 means never", Period(&s.Retention.Batches)),
+		New("RETAIN_DEAD", "0", "`age` at which dead letters are discarded; 0 means never", Period(&s.Retention.Dead)),
+		New("RETENTION_INTERVAL_SECONDS", "3600", "seconds between runs of retention", Seconds(&s.RetainEvery, 1)),
+	}
+}
+
+// CommonSettings returns the settings of every command that works on the data.
+func (c *Config) CommonSettings() []Setting {
+	b := &c.Backends
+	return []Setting{
+		New("MONGO_URI", "", "MongoDB `URI` of the store, mongodb://user:password@host/database; if empty, SQLite in DATA_DIR", checked(&b.MongoURI, mongostore.CheckURI)),
+		New("REDIS_URL", "", "Redis `URL` of the queue and the rate limiter, redis://user:password@host:6379/0; if empty, SQLite and memory", Text(&b.RedisURL)),
+		New("DATA_DIR", "data", "`directory` of the SQLite files", Text(&b.DataDir)),
+		New("DIMENSIONS", "", "up to three comma-separated `columns` by which metrics can be grouped and filtered, the same for all replicas", c.readDimensions),
+		New("LOG_LEVEL", "info", "debug, info, warn or error", Level(&c.LogLevel)),
+		New("LOG_JSON", "false", "log JSON instead of text", Bool(&c.LogJSON)),
+		New("WORKERS", "4", "maximum number of concurrent jobs", Int(&b.Workers, 1, 10_000)),
+		New("SHUTDOWN_SECONDS", "30", "seconds that requests, and after them jobs, may take to finish after SIGTERM", Seconds(&b.DrainTimeout, 0)),
+	}
+}
+
+// Address returns the host:port of the API.
+func (c *Config) Address() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
+
+// Logger returns a logger that writes to standard error.
+func (c *Config) Logger() *slog.Logger {
+	opts := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogJSON {
+		return slog.New(slog.NewJSONHandler(os.Stderr, opts))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, opts))
 }
 
 func isLoopback(host string) bool {
@@ -100,7 +124,7 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
-func (c *config) readSchemas(file string) error {
+func (c *Config) readSchemas(file string) error {
 	if file == "" {
 		return nil
 	}
@@ -108,31 +132,32 @@ func (c *config) readSchemas(file string) error {
 	if err != nil {
 		return err
 	}
-	c.schemas, err = ingest.ParseSchemas(text)
+	c.Service.Schemas, err = ingest.ParseSchemas(text)
 	return err
 }
 
-func (c *config) readDimensions(list string) error {
-	c.dimensions = nil
+func (c *Config) readDimensions(list string) error {
 	if list == "" {
 		return nil
 	}
+	var names []string
 	for name := range strings.SplitSeq(list, ",") {
-		c.dimensions = append(c.dimensions, strings.TrimSpace(name))
+		names = append(names, strings.TrimSpace(name))
 	}
-	err := (&eventmetrics.Options{Dimensions: c.dimensions}).Validate()
-	if err != nil {
+	c.Service.Dimensions = names
+	if err := (&eventmetrics.Options{Dimensions: names}).Validate(); err != nil {
 		return errors.New(strings.TrimPrefix(err.Error(), "eventmetrics: Options.Dimensions: "))
 	}
 	return nil
 }
 
-func (c *config) trust(v string) (err error) {
-	c.trusted, err = ratelimit.ParseProxies(v)
+func (c *Config) trustProxies(list string) error {
+	prefixes, err := ratelimit.ParseProxies(list)
+	c.API.Source = ratelimit.NewClientIP(prefixes)
 	return err
 }
 
-// checked takes an empty value, and others that check has nothing against.
+// checked accepts an empty value, and every value that check accepts.
 func checked(p *string, check func(string) error) func(string) error {
 	return func(v string) error {
 		*p = v
@@ -141,12 +166,4 @@ func checked(p *string, check func(string) error) func(string) error {
 		}
 		return check(v)
 	}
-}
-
-func (c *config) newLogger() *slog.Logger {
-	opts := &slog.HandlerOptions{Level: c.logLevel}
-	if c.logJSON {
-		return slog.New(slog.NewJSONHandler(os.Stderr, opts))
-	}
-	return slog.New(slog.NewTextHandler(os.Stderr, opts))
 }

@@ -1,4 +1,4 @@
-package main
+package config_test
 
 import (
 	"errors"
@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/config"
 )
 
 func env(pairs ...string) func(string) string {
@@ -17,29 +19,29 @@ func env(pairs ...string) func(string) string {
 	return func(name string) string { return m[name] }
 }
 
-func TestFlagsGoBeforeEnvironmentBeforeFileBeforeDefault(t *testing.T) {
+func TestFlagOverridesEnvironmentOverridesFileOverridesDefault(t *testing.T) {
 	t.Chdir(t.TempDir())
 	file := "PORT=1001\nWORKERS=11\nUPLOAD_LIMIT=21 # uploads\nexport DATA_DIR=\"from file\"\n"
 	if err := os.WriteFile(".env", []byte(file), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := load([]string{"-port", "1003"}, env("PORT", "1002", "WORKERS", "12"))
+	c, err := config.Load([]string{"-port", "1003"}, env("PORT", "1002", "WORKERS", "12"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.port != 1003 || c.workers != 12 || c.uploadLimit != 21 || c.dataDir != "from file" || c.cleanupTTL != 24*time.Hour {
+	if c.Port != 1003 || c.Backends.Workers != 12 || c.UploadLimit != 21 || c.Backends.DataDir != "from file" || c.Service.CleanupTTL != 24*time.Hour {
 		t.Errorf("got %+v", c)
 	}
 }
 
-func TestAllMistakesAreToldAtOnce(t *testing.T) {
+func TestAllMistakesAreReportedTogether(t *testing.T) {
 	t.Chdir(t.TempDir())
-	_, err := load([]string{"-port", "70000", "-trusted-proxies", "nonsense"}, env(
+	_, err := config.Load([]string{"-port", "70000", "-trusted-proxies", "nonsense"}, env(
 		"UPLOAD_LIMIT", "-1", "UPLOAD_WINDOW_SECONDS", "soon", "LOG_LEVEL", "loud", "OPS_ADDR", "here",
 		"MONGO_URI", "mongodb://u:p/w@127.0.0.1", "LOG_JSON", "perhaps", "WORKERS", "0", "DIMENSIONS", "test_id, event_type",
 	))
 	if err == nil {
-		t.Fatal("bad values were taken")
+		t.Fatal("bad values were accepted")
 	}
 	for _, name := range []string{
 		"PORT (-port)", "TRUSTED_PROXIES", "UPLOAD_LIMIT", "UPLOAD_WINDOW_SECONDS", "LOG_LEVEL", "OPS_ADDR", "MONGO_URI",
@@ -51,7 +53,7 @@ func TestAllMistakesAreToldAtOnce(t *testing.T) {
 	}
 }
 
-func TestOpenAddressNeedsAToken(t *testing.T) {
+func TestPublicAddressNeedsAToken(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, tc := range []struct {
 		name string
@@ -61,13 +63,13 @@ func TestOpenAddressNeedsAToken(t *testing.T) {
 		{"loopback without a token", []string{"HOST", "127.0.0.1"}, true},
 		{"IPv6 loopback without a token", []string{"HOST", "::1"}, true},
 		{"every address without a token", []string{"HOST", "0.0.0.0"}, false},
-		{"no address means every one", []string{"HOST", "::"}, false},
+		{"the unspecified IPv6 address", []string{"HOST", "::"}, false},
 		{"a name that is not localhost", []string{"HOST", "example.com"}, false},
 		{"every address with a token", []string{"HOST", "0.0.0.0", "ADMIN_TOKEN", "x"}, true},
-		{"every address when told so", []string{"HOST", "0.0.0.0", "ALLOW_GENERATED_TOKEN", "true"}, true},
+		{"every address with a generated token allowed", []string{"HOST", "0.0.0.0", "ALLOW_GENERATED_TOKEN", "true"}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if _, err := load(nil, env(tc.env...)); (err == nil) != tc.ok {
+			if _, err := config.Load(nil, env(tc.env...)); (err == nil) != tc.ok {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -76,12 +78,12 @@ func TestOpenAddressNeedsAToken(t *testing.T) {
 
 func TestHelpAndUnknownFlags(t *testing.T) {
 	t.Chdir(t.TempDir())
-	if _, err := load([]string{"-h"}, env()); !errors.Is(err, flag.ErrHelp) {
+	if _, err := config.Load([]string{"-h"}, env()); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("-h: %v", err)
 	}
 	for _, args := range [][]string{{"-nonsense"}, {"upload"}} {
-		if _, err := load(args, env()); err == nil {
-			t.Errorf("%v was taken", args)
+		if _, err := config.Load(args, env()); err == nil {
+			t.Errorf("%v was accepted", args)
 		}
 	}
 }

@@ -1,6 +1,6 @@
-// Package settings reads a program's configuration from flags, the
-// environment and a file .env, and tells all mistakes in it at once.
-package settings
+// Package config reads the configuration of a program from flags, environment
+// variables and the file .env, and reports all mistakes in it together.
+package config
 
 import (
 	"cmp"
@@ -16,18 +16,18 @@ import (
 // Setting is one entry of a configuration: an environment variable, and a flag
 // of the same name in lower case with hyphens.
 type Setting struct {
-	// Env is the name of the variable; "" means that there is the flag only.
+	// Env is the name of the variable; "" means that there is only a flag.
 	Env string
-	// Flag is the name of the flag if it is another.
+	// Flag is the name of the flag, if it differs from that of the variable.
 	Flag string
-	// Switch means that the flag may stand alone, for true.
+	// Switch means that the flag needs no value: alone it means true.
 	Switch bool
-	// Default is the value where none is given.
+	// Default is the value if none is given.
 	Default string
-	// Usage says what it is for; a word in backquotes names the value.
+	// Usage is the help text; a word in backquotes names the value.
 	Usage string
-	// Set takes the value, or says what is wrong with it. It is called for each
-	// flag if there are several.
+	// Set stores the value, or returns what is wrong with it. If a flag is
+	// repeated, Set is called once for each value.
 	Set func(string) error
 }
 
@@ -47,28 +47,28 @@ func (s *Setting) String() string {
 	return fmt.Sprintf("%s (-%s)", s.Env, s.flag())
 }
 
-// Load sets every setting: a flag goes before the environment, that before the
-// file .env in the working directory, and that before the default. An empty
-// value counts as none. The error lists every mistake; it is flag.ErrHelp if
-// help was asked for and printed.
-func Load(program string, args []string, getenv func(string) string, all []Setting) error {
-	rest, err := LoadArgs(program, args, getenv, all)
+// Parse sets every setting. A flag takes precedence over the environment, the
+// environment over the file .env in the working directory, and that file over
+// the default. An empty value counts as not given. The error lists every
+// mistake; it is flag.ErrHelp if help was requested and printed.
+func Parse(program string, args []string, getenv func(string) string, all []Setting) error {
+	rest, err := ParseArgs(program, args, getenv, all)
 	if err == nil && len(rest) > 0 {
 		return fmt.Errorf("unknown argument %.40q", rest[0])
 	}
 	return err
 }
 
-// LoadArgs is [Load] for a program that takes arguments, which it returns.
-// They may stand before, between and behind flags.
-func LoadArgs(program string, args []string, getenv func(string) string, all []Setting) ([]string, error) {
+// ParseArgs is [Parse] for a program that takes arguments, which it returns.
+// Arguments may stand before, between and after flags.
+func ParseArgs(program string, args []string, getenv func(string) string, all []Setting) ([]string, error) {
 	given, rest, err := parseFlags(program, args, all)
 	if err != nil {
 		return nil, err
 	}
 	file, err := godotenv.Read()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, errors.New(".env cannot be read: check its quotes and permissions") // err may cite a secret
+		return nil, errors.New(".env cannot be read: check its quotes and permissions") // err may contain a secret
 	}
 	var mistakes []error
 	for _, s := range all {
@@ -85,22 +85,22 @@ func LoadArgs(program string, args []string, getenv func(string) string, all []S
 	return rest, errors.Join(mistakes...)
 }
 
-// parseFlags returns the values that are not empty by the name of their flag,
-// and the other arguments.
+// parseFlags returns the flags' values that are not empty, by flag name, and
+// the other arguments.
 func parseFlags(program string, args []string, all []Setting) (given map[string][]string, rest []string, err error) {
 	given = map[string][]string{}
 	flags := flag.NewFlagSet(program, flag.ContinueOnError)
 	for _, s := range all {
-		take := func(v string) error {
+		add := func(v string) error {
 			if v != "" {
 				given[s.flag()] = append(given[s.flag()], v)
 			}
 			return nil
 		}
 		if s.Switch {
-			flags.BoolFunc(s.flag(), s.usage(), take)
+			flags.BoolFunc(s.flag(), s.usage(), add)
 		} else {
-			flags.Func(s.flag(), s.usage(), take)
+			flags.Func(s.flag(), s.usage(), add)
 		}
 	}
 	for {

@@ -1,4 +1,4 @@
-package settings
+package config
 
 import (
 	"fmt"
@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// Text takes any value.
+// Text accepts any value.
 func Text(p *string) func(string) error {
 	return func(v string) error { *p = v; return nil }
 }
 
-// Bool takes true and false.
+// Bool accepts true and false.
 func Bool(p *bool) func(string) error {
 	return func(v string) error {
 		b, err := strconv.ParseBool(v)
@@ -27,7 +27,7 @@ func Bool(p *bool) func(string) error {
 	}
 }
 
-// Int takes whole numbers from least to most.
+// Int accepts whole numbers from least to most.
 func Int[T int | int64](p *T, least, most T) func(string) error {
 	return func(v string) error {
 		n, err := strconv.ParseInt(v, 10, 64)
@@ -39,7 +39,7 @@ func Int[T int | int64](p *T, least, most T) func(string) error {
 	}
 }
 
-// Seconds takes a whole number of seconds, at least least.
+// Seconds accepts a whole number of seconds, at least least.
 func Seconds(p *time.Duration, least int64) func(string) error {
 	return func(v string) error {
 		var n int64
@@ -51,8 +51,8 @@ func Seconds(p *time.Duration, least int64) func(string) error {
 	}
 }
 
-// Period takes a duration such as 36h, or a whole number of days such as 90d;
-// 0 means for ever.
+// Period accepts a duration such as 36h, a whole number of days such as 90d,
+// and 0.
 func Period(p *time.Duration) func(string) error {
 	return func(v string) error {
 		const day = 24 * time.Hour
@@ -65,14 +65,14 @@ func Period(p *time.Duration) func(string) error {
 		}
 		d, err := time.ParseDuration(v)
 		if err != nil || d < 0 {
-			return fmt.Errorf("%.40q: want a time such as 90d or 36h, or 0", v)
+			return fmt.Errorf("%.40q: want a duration such as 90d or 36h, or 0", v)
 		}
 		*p = d
 		return nil
 	}
 }
 
-// Address takes host:port, and off for the empty address.
+// Address accepts host:port, and off for the empty address.
 func Address(p *string) func(string) error {
 	return func(v string) error {
 		if v == "off" {
@@ -87,7 +87,7 @@ func Address(p *string) func(string) error {
 	}
 }
 
-// Level takes debug, info, warn and error.
+// Level accepts debug, info, warn and error.
 func Level(p *slog.Level) func(string) error {
 	return func(v string) error {
 		if err := p.UnmarshalText([]byte(v)); err != nil {

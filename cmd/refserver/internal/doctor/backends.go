@@ -18,51 +18,52 @@ import (
 	"github.com/eventmetrics/eventmetrics/store/sqlitestore"
 )
 
-// fileTime bounds the look into one SQLite file.
-const fileTime = 5 * time.Second
+// fileTimeout bounds the check of one SQLite file.
+const fileTimeout = 5 * time.Second
 
 // store checks the store.
 func (c *checkup) store(ctx context.Context) {
 	const check = "store"
-	if c.MongoURI != "" {
+	if c.Backends.MongoURI != "" {
 		c.mongo(ctx, check)
 		return
 	}
 	c.file(ctx, check, "events.db", "", func(ctx context.Context, path string) error {
 		err := sqlitestore.Check(ctx, path)
 		if err == nil {
-			c.say(OK, check, "SQLite, the file is whole as far as was looked")
+			c.say(OK, check, "SQLite: no damage found")
 		}
 		return err
 	})
 }
 
-// file looks into a file of SQLite, unless a server has it. Look says itself
-// that all is well.
-func (c *checkup) file(ctx context.Context, check, name, comfort string, look func(context.Context, string) error) {
+// file inspects a SQLite file, unless a running server uses it. If there is no
+// error, inspect has reported its own finding. The consequence of removing the
+// file is added to the advice.
+func (c *checkup) file(ctx context.Context, check, name, consequence string, inspect func(context.Context, string) error) {
 	if c.locked {
-		c.say(OK, check, "SQLite, left to the server that has it")
+		c.say(OK, check, "SQLite: not checked, because a running server uses it")
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, fileTime)
+	ctx, cancel := context.WithTimeout(ctx, fileTimeout)
 	defer cancel()
-	err := look(ctx, filepath.Join(c.DataDir, name))
+	err := inspect(ctx, filepath.Join(c.Backends.DataDir, name))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		c.say(OK, check, "SQLite, no file yet; the server makes it")
+		c.say(OK, check, "SQLite: no file yet; the server will create it")
 	case err != nil:
-		c.say(Fail, check, "%v: put a copy of %s back, or move it away%s", err, name, comfort)
+		c.say(Fail, check, "%v: restore %s from a backup, or move it out of the directory%s", err, name, consequence)
 	}
 }
 
 func (c *checkup) mongo(ctx context.Context, check string) {
 	start := time.Now()
-	now, err := mongostore.Check(ctx, c.MongoURI)
+	now, err := mongostore.Check(ctx, c.Backends.MongoURI)
 	took := time.Since(start)
 	if err != nil {
-		c.say(Fail, check, "MongoDB: %v: check MONGO_URI, the server and its user's roles", err)
+		c.say(Fail, check, "MongoDB: %v: check MONGO_URI, the server and the roles of the user", err)
 	} else {
-		c.say(OK, check, "MongoDB can be read and written")
+		c.say(OK, check, "MongoDB: read and write access")
 	}
 	if !now.IsZero() {
 		c.clock("MongoDB", now, start, took)
@@ -72,11 +73,11 @@ func (c *checkup) mongo(ctx context.Context, check string) {
 // queue checks the queue.
 func (c *checkup) queue(ctx context.Context) {
 	const check = "queue"
-	if c.RedisURL != "" {
+	if c.Backends.RedisURL != "" {
 		c.redis(ctx, check)
 		return
 	}
-	c.file(ctx, check, "queue.db", " (batches in line are enqueued again)", func(ctx context.Context, path string) error {
+	c.file(ctx, check, "queue.db", " (queued batches will be enqueued again)", func(ctx context.Context, path string) error {
 		stats, err := riverqueue.Check(ctx, path)
 		if err == nil {
 			c.stats(check, "SQLite", stats, false)
@@ -86,9 +87,9 @@ func (c *checkup) queue(ctx context.Context) {
 }
 
 func (c *checkup) redis(ctx context.Context, check string) {
-	const hint = "check REDIS_URL, the server and its user's rules"
-	logging.Disable() // what it says is in the errors
-	client, err := redisdial.Dial(c.RedisURL, 5*time.Second)
+	const hint = "check REDIS_URL, the server and the ACL of the user"
+	logging.Disable() // the errors say the same
+	client, err := redisdial.Dial(c.Backends.RedisURL, 5*time.Second)
 	if err != nil {
 		c.say(Fail, check, "REDIS_URL: %v", err)
 		return
@@ -115,16 +116,15 @@ func (c *checkup) redis(ctx context.Context, check string) {
 	info, err := client.Info(ctx, "memory").Result()
 	_, rest, found := strings.Cut(info, "maxmemory_policy:")
 	if policy, _, _ := strings.Cut(rest, "\r\n"); err == nil && found && policy != "noeviction" {
-		c.say(Warn, check, "Redis may drop jobs when its memory is full: set maxmemory-policy to noeviction, it is %s", policy)
+		c.say(Warn, check, "Redis may drop jobs when its memory is full: maxmemory-policy is %s, set it to noeviction", policy)
 	}
 	c.clock("Redis", now, start, took)
 }
 
-// longWait is the age of a waiting job from which somebody should look.
+// longWait is the age of a waiting job that deserves a warning.
 const longWait = 10 * time.Minute
 
-// stats tells of the jobs. Where others may be working, a job that waits long
-// is worth a warning; where no server runs, it cannot but wait.
+// stats reports the jobs of a queue. A shared queue may have other consumers.
 func (c *checkup) stats(check, where string, s queue.Stats, shared bool) {
 	c.say(OK, check, "%s: %d waiting, %d delayed, %d running, %d dead", where, s.Waiting, s.Delayed, s.Running, s.Dead)
 	if s.Dead > 0 {
@@ -133,12 +133,12 @@ func (c *checkup) stats(check, where string, s queue.Stats, shared bool) {
 	if age := s.OldestWaiting.Round(time.Second); age > longWait {
 		hint := "start a server"
 		if shared {
-			hint = "see whether servers run, start more or raise WORKERS"
+			hint = "check that servers are running, start more, or raise WORKERS"
 		}
-		c.say(Warn, check, "a job has waited for %v: %s", age, hint)
+		c.say(Warn, check, "a job has been waiting for %v: %s", age, hint)
 	}
 }
 
 func (c *checkup) dead(n int64) {
-	c.say(Warn, "queue", "dead letters: %d; see GET /admin/queues/event-processing/dlq, and retry or discard them", n)
+	c.say(Warn, "queue", "dead letters: %d; see GET /admin/queues/event-processing/dlq, then retry or discard them", n)
 }

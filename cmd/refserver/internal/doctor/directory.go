@@ -8,56 +8,56 @@ import (
 	"path/filepath"
 )
 
-// leastFree is the room below which SQLite may not be able to finish what it
-// has begun.
+// leastFree is the free space in bytes that SQLite needs to finish its
+// transactions.
 const leastFree = 64 << 20
 
 // directory checks DATA_DIR.
 func (c *checkup) directory(context.Context) {
 	const check = "data directory"
-	if !c.embedded() {
-		c.say(OK, check, "not used: all is in MongoDB and Redis")
+	if !c.Backends.Embedded() {
+		c.say(OK, check, "not used: all data is in MongoDB and Redis")
 		return
 	}
-	info, err := os.Stat(c.DataDir)
+	info, err := os.Stat(c.Backends.DataDir)
 	if errors.Is(err, fs.ErrNotExist) {
 		c.missing(check)
 		return
 	}
 	switch {
 	case err != nil:
-		c.say(Fail, check, "%v: let DATA_DIR name a directory that can be read", err)
+		c.say(Fail, check, "%v: set DATA_DIR to a readable directory", err)
 		return
 	case !info.IsDir():
-		c.say(Fail, check, "%s is no directory: let DATA_DIR name one", c.DataDir)
+		c.say(Fail, check, "%s is not a directory: set DATA_DIR to one", c.Backends.DataDir)
 		return
 	}
-	c.locks()
-	if err := writable(c.DataDir); err != nil {
-		c.say(Fail, check, "cannot be written: %v: change its owner or its permissions", err)
+	c.lock()
+	if err := writable(c.Backends.DataDir); err != nil {
+		c.say(Fail, check, "not writable: %v: change its owner or permissions", err)
 		return
 	}
-	free, known := freeBytes(c.DataDir)
+	free, known := freeBytes(c.Backends.DataDir)
 	switch {
 	case known && free < leastFree:
-		c.say(Fail, check, "%s has %d MiB of free space: make room", c.DataDir, free>>20)
-	case known && free < c.MaxUploadBytes:
-		c.say(Warn, check, "%s has %d MiB of free space, less than the greatest file (MAX_UPLOAD_BYTES): make room", c.DataDir, free>>20)
+		c.say(Fail, check, "%s has only %d MiB of free space: free some", c.Backends.DataDir, free>>20)
+	case known && free < c.Service.MaxUploadBytes:
+		c.say(Warn, check, "%s has %d MiB of free space, less than MAX_UPLOAD_BYTES: free some", c.Backends.DataDir, free>>20)
 	case known:
-		c.say(OK, check, "%s can be written, %d MiB free", c.DataDir, free>>20)
+		c.say(OK, check, "%s is writable, %d MiB free", c.Backends.DataDir, free>>20)
 	default:
-		c.say(OK, check, "%s can be written", c.DataDir)
+		c.say(OK, check, "%s is writable", c.Backends.DataDir)
 	}
 	if c.locked {
-		c.say(OK, "lock", "a server has it")
+		c.say(OK, "lock", "held by a running server")
 	} else {
-		c.say(OK, "lock", "no server runs here")
+		c.say(OK, "lock", "free: no server is running")
 	}
 }
 
-// missing checks whether the directory could be made.
+// missing checks whether the server could create the directory.
 func (c *checkup) missing(check string) {
-	parent, err := filepath.Abs(c.DataDir)
+	parent, err := filepath.Abs(c.Backends.DataDir)
 	for err == nil {
 		parent = filepath.Dir(parent)
 		if _, err := os.Stat(parent); err == nil || parent == filepath.Dir(parent) {
@@ -68,13 +68,13 @@ func (c *checkup) missing(check string) {
 		err = writable(parent)
 	}
 	if err != nil {
-		c.say(Fail, check, "%s is not there and cannot be made: %v", c.DataDir, err)
+		c.say(Fail, check, "%s does not exist and cannot be created: %v", c.Backends.DataDir, err)
 		return
 	}
-	c.say(OK, check, "%s is not there yet; the server makes it", c.DataDir)
+	c.say(OK, check, "%s does not exist yet; the server will create it", c.Backends.DataDir)
 }
 
-// writable tries with a file of no name that anything else has.
+// writable creates and removes a file with a unique name.
 func writable(dir string) error {
 	f, err := os.CreateTemp(dir, ".doctor-*")
 	if err != nil {

@@ -1,5 +1,6 @@
-// Package doctor looks at what a server stands on, without changing data, and
-// says what is wrong and what to do. A server may be running meanwhile.
+// Package doctor checks the backends and the addresses of a server without
+// changing data. Each finding says what is wrong and what to do. A server may be
+// running at the same time.
 package doctor
 
 import (
@@ -8,59 +9,44 @@ import (
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/backends"
+	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/config"
 )
 
-// Level says how bad a finding is.
+// Level is the severity of a finding.
 type Level string
 
-// The levels. Only Fail keeps a server from its work.
+// The levels. A server cannot work if there is a Fail.
 const (
 	OK   Level = "ok"
 	Warn Level = "warn"
 	Fail Level = "fail"
 )
 
-// Finding is what one check found.
+// Finding is the result of one check.
 type Finding struct {
 	Level Level
-	// Check is what was looked at.
+	// Check is the name of the check.
 	Check string
-	// Text says what was found and, unless all is well, what to do.
+	// Text says what was found and, unless the level is OK, what to do.
 	Text string
 }
 
-// Options are the settings of the server.
-type Options struct {
-	MongoURI, RedisURL, DataDir string
-	// Address and OpsAddress are host:port of the server's listeners;
-	// OpsAddress may be empty.
-	Address, OpsAddress string
-	// Token is the bearer token, if there is one.
-	Token string
-	// MaxUploadBytes is the size of the greatest file.
-	MaxUploadBytes int64
-}
-
-// embedded reports whether there is anything in DataDir.
-func (o *Options) embedded() bool { return o.MongoURI == "" || o.RedisURL == "" }
-
-// patience bounds one check.
-const patience = 15 * time.Second
+// checkTimeout bounds one check.
+const checkTimeout = 15 * time.Second
 
 // checkup is one run of all checks.
 type checkup struct {
-	Options
+	*config.Config
 	report func(Finding)
-	locked bool // a server has DataDir
+	locked bool // a running server uses DATA_DIR
 }
 
-// Run calls report with each finding as it is made.
-func Run(ctx context.Context, o *Options, report func(Finding)) {
-	c := &checkup{Options: *o, report: report}
-	for _, check := range []func(context.Context){
-		c.directory, c.store, c.queue, c.server, c.operators, zones(report),
-	} {
-		bounded, cancel := context.WithTimeout(ctx, patience)
+// Run checks everything that c names. It calls report with each finding as soon
+// as it is made.
+func Run(ctx context.Context, c *config.Config, report func(Finding)) {
+	u := &checkup{Config: c, report: report}
+	for _, check := range []func(context.Context){u.directory, u.store, u.queue, u.server, u.operators, u.zones} {
+		bounded, cancel := context.WithTimeout(ctx, checkTimeout)
 		check(bounded)
 		cancel()
 		if ctx.Err() != nil {
@@ -73,39 +59,38 @@ func (c *checkup) say(level Level, check, format string, args ...any) {
 	c.report(Finding{level, check, fmt.Sprintf(format, args...)})
 }
 
-// zones checks that calendars can be had.
-func zones(report func(Finding)) func(context.Context) {
-	return func(context.Context) {
-		for _, name := range []string{"Europe/Berlin", "America/New_York", "Asia/Kathmandu"} {
-			if _, err := time.LoadLocation(name); err != nil {
-				report(Finding{Fail, "time zones", fmt.Sprintf("%v: unset ZONEINFO or let it name a whole database", err)})
-				return
-			}
+// zones checks that time zone data can be loaded.
+func (c *checkup) zones(context.Context) {
+	const check = "time zones"
+	for _, name := range []string{"Europe/Berlin", "America/New_York", "Asia/Kathmandu"} {
+		if _, err := time.LoadLocation(name); err != nil {
+			c.say(Fail, check, "%v: unset ZONEINFO or point it to a complete database", err)
+			return
 		}
-		report(Finding{OK, "time zones", "data of zones can be read"})
 	}
+	c.say(OK, check, "time zone data is available")
 }
 
-// clock compares the clock of a server with ours. Half of the time that the
-// question took was gone when it was answered.
-func (c *checkup) clock(of string, theirs, asked time.Time, took time.Duration) {
-	const worth, bad = 2 * time.Second, time.Minute
+// clock compares the clock of a backend with ours. It assumes that the answer
+// was made halfway between question and receipt.
+func (c *checkup) clock(backend string, theirs, asked time.Time, took time.Duration) {
+	const warn, fail = 2 * time.Second, time.Minute
 	offset := theirs.Sub(asked.Add(took / 2)).Round(time.Millisecond)
-	switch far := offset.Abs(); {
-	case far > bad+took:
-		c.say(Fail, "clock", "that of %s differs from ours by %v: run NTP on both", of, offset)
-	case far > worth+took:
-		c.say(Warn, "clock", "that of %s differs from ours by %v: run NTP on both", of, offset)
+	switch distance := offset.Abs(); {
+	case distance > fail+took:
+		c.say(Fail, "clock", "the clock of %s differs from ours by %v: run NTP on both", backend, offset)
+	case distance > warn+took:
+		c.say(Warn, "clock", "the clock of %s differs from ours by %v: run NTP on both", backend, offset)
 	default:
-		c.say(OK, "clock", "that of %s agrees with ours", of)
+		c.say(OK, "clock", "the clock of %s agrees with ours", backend)
 	}
 }
 
-// locks finds out whether a server has the directory.
-func (c *checkup) locks() {
-	locked, err := backends.Locked(c.DataDir)
+// lock finds out whether a running server uses the directory.
+func (c *checkup) lock() {
+	locked, err := backends.Locked(c.Backends.DataDir)
 	if err != nil {
-		c.say(Fail, "data directory", "%v: run this as the user of the server", err)
+		c.say(Fail, "data directory", "%v: run this command as the user of the server", err)
 		return
 	}
 	c.locked = locked

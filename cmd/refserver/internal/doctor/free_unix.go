@@ -4,7 +4,7 @@ package doctor
 
 import "syscall"
 
-// freeBytes returns the room that is left for us where dir is.
+// freeBytes returns the free space of the file system of dir.
 func freeBytes(dir string) (int64, bool) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {

@@ -13,21 +13,20 @@ import (
 	"time"
 )
 
-// server checks the address of the API: free, or a server of ours that is
-// ready.
+// server checks that the address of the API is free, or used by our own server.
 func (c *checkup) server(ctx context.Context) {
 	const check = "server"
-	taken, err := inUse(ctx, c.Address)
+	taken, err := inUse(ctx, c.Address())
 	if err != nil {
-		c.say(Fail, check, "cannot listen on %s: %v: change HOST or PORT", c.Address, err)
+		c.say(Fail, check, "cannot listen on %s: %v: change HOST or PORT", c.Address(), err)
 		return
 	}
 	if !taken {
 		if c.locked {
-			c.say(Fail, check, "the one that has DATA_DIR does not listen on %s: give HOST and PORT as it has them, or stop it", c.Address)
+			c.say(Fail, check, "a running server uses DATA_DIR but does not listen on %s: set HOST and PORT as it does, or stop it", c.Address())
 			return
 		}
-		c.say(OK, check, "%s is free", c.Address)
+		c.say(OK, check, "%s is free", c.Address())
 		return
 	}
 	var health struct {
@@ -36,33 +35,33 @@ func (c *checkup) server(ctx context.Context) {
 	}
 	status, body, err := c.get(ctx, "/health")
 	if err != nil || status != http.StatusOK || json.Unmarshal(body, &health) != nil || health.Status != "ok" {
-		c.say(Fail, check, "%s is in use by another program: stop that or change PORT", c.Address)
+		c.say(Fail, check, "%s is in use by another program: stop it or change PORT", c.Address())
 		return
 	}
-	if c.embedded() && !c.locked {
-		c.say(Fail, check, "%s is in use by a server with another DATA_DIR: change PORT or stop that", c.Address)
+	if c.Backends.Embedded() && !c.locked {
+		c.say(Fail, check, "%s is in use by a server with another DATA_DIR: stop it or change PORT", c.Address())
 		return
 	}
 	up := time.Duration(health.Uptime * float64(time.Second)).Round(time.Second)
 	c.ready(ctx, check, up)
 }
 
-// ready asks a running server what it thinks of itself.
+// ready asks a running server whether it is ready.
 func (c *checkup) ready(ctx context.Context, check string, up time.Duration) {
 	status, body, err := c.get(ctx, "/readyz")
 	switch {
 	case err != nil:
-		c.say(Fail, check, "it does not answer: %v: see its log", err)
+		c.say(Fail, check, "the running server does not answer: %v: see its log", err)
 		return
 	case status != http.StatusOK:
 		var problem struct{ Detail string }
 		_ = json.Unmarshal(body, &problem) // the status says enough
-		c.say(Fail, check, "it runs but is not ready (%d %s): see its log", status, problem.Detail)
+		c.say(Fail, check, "the running server is not ready (%d %s): see its log", status, problem.Detail)
 		return
 	}
-	c.say(OK, check, "it has run on %s for %v, and its store and queue answer", c.Address, up)
-	if c.Token == "" || c.RedisURL != "" {
-		return // or the dead letters have been counted
+	c.say(OK, check, "running on %s for %v; its store and queue are available", c.Address(), up)
+	if c.API.Token == "" || c.Backends.RedisURL != "" {
+		return // the check of Redis has counted the dead letters
 	}
 	status, body, err = c.get(ctx, "/admin/queues/event-processing/dlq?limit=1")
 	var dead struct {
@@ -70,41 +69,41 @@ func (c *checkup) ready(ctx context.Context, check string, up time.Duration) {
 	}
 	switch {
 	case err == nil && (status == http.StatusUnauthorized || status == http.StatusForbidden):
-		c.say(Warn, check, "it has another ADMIN_TOKEN than this configuration")
+		c.say(Warn, check, "the running server has another ADMIN_TOKEN than this configuration")
 	case err == nil && json.Unmarshal(body, &dead) == nil && dead.Count > 0:
 		c.dead(dead.Count)
 	}
 }
 
-// get asks the server at Address.
+// get requests a path of the API.
 func (c *checkup) get(ctx context.Context, path string) (int, []byte, error) {
-	return get(ctx, "http://"+reachable(c.Address)+path, c.Token)
+	return get(ctx, "http://"+reachable(c.Address())+path, c.API.Token)
 }
 
-// operators checks the address for operators.
+// operators checks the address of metrics and profiles.
 func (c *checkup) operators(ctx context.Context) {
 	const check = "operators"
-	if c.OpsAddress == "" {
-		c.say(OK, check, "no address for them: OPS_ADDR is off")
+	if c.OpsAddr == "" {
+		c.say(OK, check, "off: OPS_ADDR is off")
 		return
 	}
-	taken, err := inUse(ctx, c.OpsAddress)
+	taken, err := inUse(ctx, c.OpsAddr)
 	switch {
 	case err != nil:
-		c.say(Fail, check, "cannot listen on %s: %v: change OPS_ADDR", c.OpsAddress, err)
+		c.say(Fail, check, "cannot listen on %s: %v: change OPS_ADDR", c.OpsAddr, err)
 	case !taken:
-		c.say(OK, check, "%s is free", c.OpsAddress)
+		c.say(OK, check, "%s is free", c.OpsAddr)
 	default:
-		status, body, err := get(ctx, "http://"+reachable(c.OpsAddress)+"/metrics", "")
+		status, body, err := get(ctx, "http://"+reachable(c.OpsAddr)+"/metrics", "")
 		if err != nil || status != http.StatusOK || !bytes.Contains(body, []byte("eventmetrics_")) {
-			c.say(Fail, check, "%s is in use by another program: stop that or change OPS_ADDR", c.OpsAddress)
+			c.say(Fail, check, "%s is in use by another program: stop it or change OPS_ADDR", c.OpsAddr)
 			return
 		}
-		c.say(OK, check, "a server answers on %s", c.OpsAddress)
+		c.say(OK, check, "a running server answers on %s", c.OpsAddr)
 	}
 }
 
-// inUse tries to listen for a moment.
+// inUse reports whether another process listens on an address.
 func inUse(ctx context.Context, address string) (bool, error) {
 	var config net.ListenConfig
 	l, err := config.Listen(ctx, "tcp", address)
@@ -117,7 +116,8 @@ func inUse(ctx context.Context, address string) (bool, error) {
 	return false, l.Close()
 }
 
-// reachable turns an address that means all addresses into one of them.
+// reachable replaces an unspecified host, which means all addresses, by
+// loopback.
 func reachable(address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -129,7 +129,7 @@ func reachable(address string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// get returns the status and the beginning of an answer.
+// get returns the status and the first MiB of an answer.
 func get(ctx context.Context, url, token string) (int, []byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

@@ -10,12 +10,12 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// patience is how long a scrape waits for a backend: less than Prometheus
-// waits for the scrape.
-const patience = 4 * time.Second
+// backendTimeout bounds how long a scrape waits for a backend. It is shorter
+// than Prometheus's own timeout.
+const backendTimeout = 4 * time.Second
 
-// upDesc describes whether a backend answers. That one does not is a number,
-// not an error: all other metrics are there during an outage.
+// upDesc describes whether a backend is available. An unavailable backend is a
+// value, not an error: the other metrics must be served during an outage.
 func upDesc(backend string) *prometheus.Desc {
 	return prometheus.NewDesc("eventmetrics_backend_up", "Whether the backend answers.", nil, prometheus.Labels{"backend": backend})
 }
@@ -28,7 +28,7 @@ func up(desc *prometheus.Desc, err error) prometheus.Metric {
 	return prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value)
 }
 
-// queueCollector reads the numbers of the queue when it is asked for them.
+// queueCollector reads the statistics of the queue at each scrape.
 type queueCollector struct {
 	queue            queue.Queue
 	jobs, oldest, up *prometheus.Desc
@@ -52,7 +52,7 @@ func (c queueCollector) Describe(out chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c queueCollector) Collect(out chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), backendTimeout)
 	defer cancel()
 	stats, err := c.queue.Stats(ctx)
 	out <- up(c.up, err)
@@ -67,7 +67,7 @@ func (c queueCollector) Collect(out chan<- prometheus.Metric) {
 	out <- prometheus.MustNewConstMetric(c.oldest, prometheus.GaugeValue, stats.OldestWaiting.Seconds())
 }
 
-// storeCollector pings the store.
+// storeCollector pings the store at each scrape.
 type storeCollector struct {
 	store store.Store
 	up    *prometheus.Desc
@@ -80,7 +80,7 @@ func (c storeCollector) Describe(out chan<- *prometheus.Desc) { out <- c.up }
 
 // Collect implements prometheus.Collector.
 func (c storeCollector) Collect(out chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), backendTimeout)
 	defer cancel()
 	out <- up(c.up, c.store.Ping(ctx))
 }

@@ -1,5 +1,4 @@
-// Package metricsserver shows operators what the server does: metrics in the form of
-// Prometheus, and profiles.
+// Package metricsserver serves Prometheus metrics and profiles to operators.
 package metricsserver
 
 import (
@@ -18,41 +17,41 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// Ops gathers the metrics of a server.
-type Ops struct {
+// Exporter collects the metrics of a server and serves them.
+type Exporter struct {
 	registry *prometheus.Registry
 	meters   *sdkmetric.MeterProvider
 }
 
-// New returns an Ops that asks st and q for their state at each scrape.
-func New(st store.Store, q queue.Queue) (*Ops, error) {
+// New returns an Exporter that reads the state of st and q at each scrape.
+func New(st store.Store, q queue.Queue) (*Exporter, error) {
 	registry := prometheus.NewRegistry()
 	all := []prometheus.Collector{
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newQueueCollector(q), newStoreCollector(st),
 	}
 	for _, c := range all {
 		if err := registry.Register(c); err != nil {
-			return nil, fmt.Errorf("ops: register collector: %w", err)
+			return nil, fmt.Errorf("metricsserver: register collector: %w", err)
 		}
 	}
 	reader, err := exporter.New(exporter.WithRegisterer(registry), exporter.WithoutScopeInfo(), exporter.WithoutTargetInfo())
 	if err != nil {
-		return nil, fmt.Errorf("ops: make exporter: %w", err)
+		return nil, fmt.Errorf("metricsserver: create exporter: %w", err)
 	}
-	return &Ops{registry, sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))}, nil
+	return &Exporter{registry, sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))}, nil
 }
 
-// MeterProvider returns the provider whose instruments are among the metrics.
-func (o *Ops) MeterProvider() metric.MeterProvider { return o.meters }
+// MeterProvider returns a provider whose instruments are exported.
+func (e *Exporter) MeterProvider() metric.MeterProvider { return e.meters }
 
-// Handler serves GET /metrics, GET /debug/pprof/, and what health has under
-// GET /healthz and GET /readyz: while the server ends it listens here longer
-// than where clients come.
-func (o *Ops) Handler(health http.Handler) http.Handler {
+// Handler serves GET /metrics and GET /debug/pprof/. It passes GET /healthz and
+// GET /readyz on to health: during shutdown this listener stays open longer
+// than the public one.
+func (e *Exporter) Handler(health http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /healthz", health)
 	mux.Handle("GET /readyz", health)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(o.registry, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(e.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)

@@ -15,59 +15,59 @@ import (
 	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
-// away is a store and a queue that may be away.
-type away struct {
+// faulty is a store and a queue that may be unavailable.
+type faulty struct {
 	store.Store
 	queue.Queue
 	err error
 }
 
-func (a away) Ping(context.Context) error { return a.err }
+func (f faulty) Ping(context.Context) error { return f.err }
 
-func (a away) Stats(ctx context.Context) (queue.Stats, error) {
-	s, _ := a.Queue.Stats(ctx)
-	return s, a.err
+func (f faulty) Stats(ctx context.Context) (queue.Stats, error) {
+	s, _ := f.Queue.Stats(ctx)
+	return s, f.err
 }
 
-func TestMetrics(t *testing.T) {
+func TestMetricsAreServed(t *testing.T) {
 	for name, tc := range map[string]struct {
 		err      error
 		has, not []string
 	}{
-		"all is well": {nil, []string{
+		"available backends": {nil, []string{
 			`eventmetrics_backend_up{backend="store"} 1`, `eventmetrics_backend_up{backend="queue"} 1`,
 			`eventmetrics_queue_jobs{state="dead"} 0`, "go_goroutines ",
 			`eventmetrics_upload_duration_seconds_count{outcome="stored"} 1`,
 		}, []string{"otel_scope", "target_info"}},
-		"the backends are away": {store.ErrUnavailable, []string{
+		"unavailable backends": {store.ErrUnavailable, []string{
 			`eventmetrics_backend_up{backend="store"} 0`, `eventmetrics_backend_up{backend="queue"} 0`,
 			`eventmetrics_upload_duration_seconds_count{outcome="stored"} 1`,
 		}, []string{"eventmetrics_queue_jobs"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := away{memstore.New(), memqueue.New(nil), tc.err}
-			o, err := metricsserver.New(b, b)
+			b := faulty{memstore.New(), memqueue.New(nil), tc.err}
+			e, err := metricsserver.New(b, b)
 			if err != nil {
 				t.Fatal(err)
 			}
-			service := eventmetrics.New(b, b, &eventmetrics.Options{MeterProvider: o.MeterProvider()})
+			service := eventmetrics.New(b, b, &eventmetrics.Options{MeterProvider: e.MeterProvider()})
 			const content = "candidate_id,test_id,event_type,timestamp\nC1,T1,a,2025-11-08\n"
 			if _, err := service.Upload(t.Context(), eventmetrics.File{Body: strings.NewReader(content)}); err != nil {
 				t.Fatal(err)
 			}
 			res := httptest.NewRecorder()
-			o.Handler(http.NotFoundHandler()).ServeHTTP(res, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+			e.Handler(http.NotFoundHandler()).ServeHTTP(res, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
 			if res.Code != http.StatusOK {
 				t.Fatalf("%d %s", res.Code, res.Body)
 			}
 			for _, line := range tc.has {
 				if !strings.Contains(res.Body.String(), "\n"+line) {
-					t.Errorf("there is no line %s", line)
+					t.Errorf("no line %s", line)
 				}
 			}
 			for _, text := range tc.not {
 				if strings.Contains(res.Body.String(), text) {
-					t.Errorf("there is %s", text)
+					t.Errorf("unexpected %s", text)
 				}
 			}
 			if t.Failed() {
@@ -78,13 +78,13 @@ func TestMetrics(t *testing.T) {
 }
 
 func TestProfilesAreServed(t *testing.T) {
-	o, err := metricsserver.New(memstore.New(), memqueue.New(nil))
+	e, err := metricsserver.New(memstore.New(), memqueue.New(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/symbol"} {
 		res := httptest.NewRecorder()
-		o.Handler(http.NotFoundHandler()).ServeHTTP(res, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		e.Handler(http.NotFoundHandler()).ServeHTTP(res, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
 		if res.Code != http.StatusOK {
 			t.Errorf("%s: %d", path, res.Code)
 		}
