@@ -40,7 +40,7 @@ func open(ctx context.Context, c *config.Config) (_ *app, err error) {
 		return nil, err
 	}
 	if c.OpsAddr != "" {
-		if a.exporter, err = metricsserver.New(a.backends.Store, a.backends.Queue); err != nil {
+		if a.exporter, err = metricsserver.New(a.backends.Store); err != nil {
 			return nil, err
 		}
 		c.Service.MeterProvider = a.exporter.MeterProvider()
@@ -50,6 +50,11 @@ func open(ctx context.Context, c *config.Config) (_ *app, err error) {
 		return nil, err
 	}
 	a.service = eventmetrics.New(a.backends.Store, a.backends.Queue, &c.Service)
+	if a.exporter != nil {
+		if err := a.exporter.WatchQueue(a.service); err != nil {
+			return nil, err
+		}
+	}
 	a.api, err = httpapi.New(a.service, &c.API)
 	return a, err
 }

@@ -28,13 +28,18 @@ func up(desc *prometheus.Desc, err error) prometheus.Metric {
 	return prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value)
 }
 
+// QueueStatser returns the statistics of a queue.
+type QueueStatser interface {
+	QueueStats(ctx context.Context) (queue.Stats, error)
+}
+
 // queueCollector reads the statistics of the queue at each scrape.
 type queueCollector struct {
-	queue            queue.Queue
+	queue            QueueStatser
 	jobs, oldest, up *prometheus.Desc
 }
 
-func newQueueCollector(q queue.Queue) queueCollector {
+func newQueueCollector(q QueueStatser) queueCollector {
 	return queueCollector{
 		queue:  q,
 		jobs:   prometheus.NewDesc("eventmetrics_queue_jobs", "Jobs of the queue by state.", []string{"state"}, nil),
@@ -54,7 +59,7 @@ func (c queueCollector) Describe(out chan<- *prometheus.Desc) {
 func (c queueCollector) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), backendTimeout)
 	defer cancel()
-	stats, err := c.queue.Stats(ctx)
+	stats, err := c.queue.QueueStats(ctx)
 	out <- up(c.up, err)
 	if err != nil {
 		return

@@ -13,7 +13,6 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
-	"github.com/eventmetrics/eventmetrics/queue"
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
@@ -23,11 +22,11 @@ type Exporter struct {
 	meters   *sdkmetric.MeterProvider
 }
 
-// New returns an Exporter that reads the state of st and q at each scrape.
-func New(st store.Store, q queue.Queue) (*Exporter, error) {
+// New returns an Exporter that pings st at each scrape.
+func New(st store.Store) (*Exporter, error) {
 	registry := prometheus.NewRegistry()
 	all := []prometheus.Collector{
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newQueueCollector(q), newStoreCollector(st),
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newStoreCollector(st),
 	}
 	for _, c := range all {
 		if err := registry.Register(c); err != nil {
@@ -39,6 +38,15 @@ func New(st store.Store, q queue.Queue) (*Exporter, error) {
 		return nil, fmt.Errorf("metricsserver: create exporter: %w", err)
 	}
 	return &Exporter{registry, sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))}, nil
+}
+
+// WatchQueue exports the statistics of a queue, which it reads at each scrape.
+// Call it once.
+func (e *Exporter) WatchQueue(q QueueStatser) error {
+	if err := e.registry.Register(newQueueCollector(q)); err != nil {
+		return fmt.Errorf("metricsserver: register collector: %w", err)
+	}
+	return nil
 }
 
 // MeterProvider returns a provider whose instruments are exported.

@@ -46,11 +46,14 @@ func TestMetricsAreServed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := faulty{memstore.New(), memqueue.New(nil), tc.err}
-			e, err := metricsserver.New(b, b)
+			e, err := metricsserver.New(b)
 			if err != nil {
 				t.Fatal(err)
 			}
 			service := eventmetrics.New(b, b, &eventmetrics.Options{MeterProvider: e.MeterProvider()})
+			if err := e.WatchQueue(service); err != nil {
+				t.Fatal(err)
+			}
 			const content = "candidate_id,test_id,event_type,timestamp\nC1,T1,a,2025-11-08\n"
 			if _, err := service.Upload(t.Context(), eventmetrics.File{Body: strings.NewReader(content)}); err != nil {
 				t.Fatal(err)
@@ -78,7 +81,7 @@ func TestMetricsAreServed(t *testing.T) {
 }
 
 func TestProfilesAreServed(t *testing.T) {
-	e, err := metricsserver.New(memstore.New(), memqueue.New(nil))
+	e, err := metricsserver.New(memstore.New())
 	if err != nil {
 		t.Fatal(err)
 	}
