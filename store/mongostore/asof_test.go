@@ -22,7 +22,7 @@ func TestAsOfEveryMoment(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer st.Close()
-	st.StopSettling() // which would look at the clock
+	st.StopFolding() // which would look at the clock
 	rng := rand.New(rand.NewPCG(1, 2))
 	moments := make([]time.Time, 8)
 	all := make([]metrics.Contribution, len(moments))
@@ -60,7 +60,7 @@ func TestAsOfEveryMoment(t *testing.T) {
 func TestAsOfGoesThroughManyPages(t *testing.T) {
 	uri := testenv.Mongo(t)
 	st, db := opened(t, uri), database(t, uri)
-	st.StopSettling() // it has nothing to do with this
+	st.StopFolding() // it has nothing to do with this
 	var all []metrics.Contribution
 	add := func(day, types int) {
 		a := metrics.NewAggregator(&metrics.AggregatorOptions{MaxTypes: types})

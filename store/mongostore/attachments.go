@@ -66,7 +66,7 @@ func (s *Store) piece(ctx context.Context, key string) ([]byte, error) {
 	var doc struct {
 		Data []byte `bson:"data"`
 	}
-	err := s.find(ctx, s.attachments, eq("_id", key), &doc)
+	err := s.run.Find(ctx, s.attachments, eq("_id", key), &doc)
 	return doc.Data, err
 }
 
@@ -75,7 +75,7 @@ func (s *Store) piece(ctx context.Context, key string) ([]byte, error) {
 func (s *Store) dropAttachment(ctx context.Context, id, name string) error {
 	n := 0
 	for {
-		err := s.do(ctx, func(ctx context.Context) error {
+		err := s.run.Do(ctx, func(ctx context.Context) error {
 			_, err := s.attachments.FindOne(ctx, eq("_id", attachmentKey(id, name, n)),
 				options.FindOne().SetProjection(bson.D{{Key: "_id", Value: 1}})).Raw()
 			return err
@@ -89,7 +89,7 @@ func (s *Store) dropAttachment(ctx context.Context, id, name string) error {
 		n++
 	}
 	for ; n > 0; n-- {
-		if err := s.remove(ctx, s.attachments, eq("_id", attachmentKey(id, name, n-1))); err != nil {
+		if err := s.run.Remove(ctx, s.attachments, eq("_id", attachmentKey(id, name, n-1))); err != nil {
 			return err
 		}
 	}

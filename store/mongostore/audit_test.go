@@ -23,7 +23,7 @@ func TestAuditFindsASumThatWasTamperedWith(t *testing.T) {
 	st, db := opened(t, uri), database(t, uri)
 	right := random(t, rand.New(rand.NewPCG(1, 2)), 40)
 	enter(t, st, batchID(1), right)
-	settle(t, db, st)
+	foldAll(t, st)
 	day := right[0].Day
 	_, err := db.Collection("dailymetrics").UpdateOne(t.Context(), bson.M{"date": day.String()}, bson.M{"$inc": bson.M{"metrics.0.count": 2}})
 	if err != nil {

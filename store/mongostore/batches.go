@@ -11,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
 
 // Statuses of batches that nobody sees, beside those of package store.
@@ -22,10 +23,10 @@ const (
 	// statusRemoved is that of a remainder that was pruned. Its Writer may be
 	// alive and add to it, so that a later Prune looks again.
 	statusRemoved store.Status = "removed"
-	// statusForgetting is that of a forgotten batch of which parts may be left;
-	// statusForgotten that of one of which there is nothing but fingerprints.
-	statusForgetting store.Status = "forgetting"
-	statusForgotten  store.Status = "forgotten"
+	// statusArchiving is that of a forgotten batch of which parts may be left;
+	// statusArchived that of one of which there is nothing but fingerprints.
+	statusArchiving store.Status = "forgetting"
+	statusArchived  store.Status = "forgotten"
 )
 
 // batchDoc is the document of a batch.
@@ -45,7 +46,7 @@ type batchDoc struct {
 	Repairs        string     `bson:"repairs,omitempty"`
 	Created        *time.Time `bson:"created_at,omitempty"`
 	Updated        time.Time  `bson:"updated_at"`
-	Sealed         bool       `bson:"sealed,omitempty"`
+	Purged         bool       `bson:"sealed,omitempty"`
 	// Attached has the version of each attachment that was replaced, by
 	// versionName, and Stale the prefixes of the pieces that are to go.
 	Attached map[string]string `bson:"attached,omitempty"`
@@ -67,7 +68,7 @@ func (d *batchDoc) batch() store.Batch {
 		ID: d.ID, FileName: d.FileName, SHA256: d.SHA256, AcceptedRows: d.Events, RejectedRows: d.Failed, DuplicateRows: d.Duplicates,
 		Erased: d.Erased, Erasure: d.Erasure,
 		Status: d.Status, LastError: d.Cause, IdempotencyKey: d.IdempotencyKey,
-		KeyExpires: fromDate(d.KeyExpires), RepairOf: d.Repairs, Created: fromDate(d.Created), Updated: d.Updated.UTC(), EventsPurged: d.Sealed,
+		KeyExpires: fromDate(d.KeyExpires), RepairOf: d.Repairs, Created: fromDate(d.Created), Updated: d.Updated.UTC(), EventsPurged: d.Purged,
 	}
 }
 
@@ -91,7 +92,7 @@ func fromDate(t *time.Time) time.Time {
 // store.ErrNotFound.
 func (s *Store) read(ctx context.Context, id string) (*batchDoc, error) {
 	var d batchDoc
-	err := s.find(ctx, s.batches, eq("_id", id), &d)
+	err := s.run.Find(ctx, s.batches, eq("_id", id), &d)
 	if errors.Is(err, mongo.ErrNoDocuments) || err == nil && !d.visible() {
 		return nil, store.ErrNotFound
 	}
@@ -105,16 +106,20 @@ func (s *Store) read(ctx context.Context, id string) (*batchDoc, error) {
 	return &d, err
 }
 
+// missingOr returns err, or store.ErrNotFound if there is no such batch.
+func (s *Store) missingOr(ctx context.Context, id string, err error) error {
+	if _, missing := s.read(ctx, id); missing != nil {
+		return missing
+	}
+	return err
+}
+
 // isGone reports whether a batch is deleted, though its document is not yet.
 func (s *Store) isGone(ctx context.Context, d *batchDoc) (bool, error) {
 	if !d.Deleting {
 		return false, nil
 	}
-	e, err := s.entry(ctx, d.ID)
-	if errors.Is(err, mongo.ErrNoDocuments) {
-		return false, nil
-	}
-	return err == nil && e.Void, err
+	return s.ledger.IsVoid(ctx, d.ID)
 }
 
 // Batch implements [store.Store].
@@ -170,7 +175,7 @@ func (s *Store) page(ctx context.Context, q *store.BatchQuery, limit int) ([]bat
 		filter = append(filter, eq("batch_id", eq("$lt", q.After))...)
 	}
 	opts := options.Find().SetSort(eq("batch_id", -1)).SetLimit(int64(limit))
-	return findAll[batchDoc](ctx, s, s.batches, filter, opts)
+	return command.FindAll[batchDoc](ctx, s.run, s.batches, filter, opts)
 }
 
 // ceiling is the first date that is not before t.
@@ -190,15 +195,12 @@ func (s *Store) SetStatus(ctx context.Context, id string, from []store.Status, t
 	var err error
 	moved := false
 	if len(seen) > 0 {
-		moved, err = s.update(ctx, s.batches, eq("_id", id, "status", eq("$in", seen)), change)
+		moved, err = s.run.Update(ctx, s.batches, eq("_id", id, "status", eq("$in", seen)), change)
 	}
 	if err != nil || moved {
 		return wrap(err, "set status of batch %q", id)
 	}
-	if _, err := s.read(ctx, id); err != nil {
-		return wrap(err, "set status of batch %q", id)
-	}
-	return wrap(store.ErrConflict, "set status of batch %q", id)
+	return wrap(s.missingOr(ctx, id, store.ErrConflict), "set status of batch %q", id)
 }
 
 // commit makes the batch of a Writer visible.
@@ -213,16 +215,11 @@ func (s *Store) commit(ctx context.Context, id string, events int64, b store.Bat
 			return store.Batch{}, err
 		}
 	}
-	flipped := false
-	err := s.do(ctx, func(ctx context.Context) error {
-		r, err := s.batches.ReplaceOne(ctx, eq("_id", id, "status", statusUploading), d)
-		flipped = err == nil && r.MatchedCount > 0
-		return err
-	})
+	committed, err := s.run.Replace(ctx, s.batches, eq("_id", id, "status", statusUploading), d)
 	if err != nil {
 		return store.Batch{}, err
 	}
-	if flipped {
+	if committed {
 		return d.batch(), nil
 	}
 	return s.committedBefore(ctx, &d)
@@ -244,6 +241,6 @@ func (s *Store) committedBefore(ctx context.Context, d *batchDoc) (store.Batch, 
 // Ping implements [store.Store]. It writes to the batches what is there
 // already, to nothing.
 func (s *Store) Ping(ctx context.Context) error {
-	_, err := s.update(ctx, s.batches, eq("_id", ""), bson.D{{Key: "$set", Value: eq("cause", "")}})
+	_, err := s.run.Update(ctx, s.batches, eq("_id", ""), bson.D{{Key: "$set", Value: eq("cause", "")}})
 	return wrap(err, "ping")
 }

@@ -300,7 +300,7 @@ func BenchmarkRecord(b *testing.B) {
 	}
 }
 
-// BenchmarkDaily reads a year of twenty types from a ledger that has settled.
+// BenchmarkDaily reads a year of twenty types from a ledger that is folded.
 // It records few batches, to be set up in time on the test server: what ten
 // thousand of them cost a reader is not measured here. The metric cpu-ms/op is
 // of this process, without the server.
@@ -311,7 +311,7 @@ func BenchmarkDaily(b *testing.B) {
 	for i := range yearBatches {
 		record(b, st, strconv.Itoa(i), day)
 	}
-	settleAll(b, st)
+	waitFolded(b, st)
 	for _, q := range []struct {
 		name  string
 		query metrics.Filter
@@ -345,16 +345,16 @@ func BenchmarkDaily(b *testing.B) {
 	}
 }
 
-func settleAll(b *testing.B, st *mongostore.Store) {
+func waitFolded(b *testing.B, st *mongostore.Store) {
 	b.Helper()
 	for {
-		n, err := st.Unsettled(b.Context())
+		n, err := st.Unfolded(b.Context())
 		if err != nil {
 			b.Fatal(err)
 		}
 		if n == 0 {
 			return
 		}
-		st.Settle(b.Context())
+		st.FoldJournal(b.Context())
 	}
 }

@@ -3,7 +3,6 @@ package mongostore
 import (
 	"encoding/binary"
 	"math"
-	"strconv"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -46,27 +45,6 @@ func appendInt64(b []byte, key string, value int64) []byte {
 
 func appendDate(b []byte, key string, milliseconds int64) []byte {
 	return binary.LittleEndian.AppendUint64(appendKey(b, bson.TypeDateTime, key), uint64(milliseconds))
-}
-
-// insertCommand puts documents into one unordered insert.
-func insertCommand(collection string, docs []bson.Raw) bson.Raw {
-	size := 128 + len(collection)
-	for _, d := range docs {
-		size += len(d) + 12
-	}
-	b, start := openDoc(make([]byte, 0, size))
-	b = appendString(b, "insert", collection)
-	b = append(appendKey(b, bson.TypeBoolean, "ordered"), 0)
-	b, concern := openDoc(appendKey(b, bson.TypeEmbeddedDocument, "writeConcern"))
-	b = closeDoc(appendString(b, "w", "majority"), concern)
-	b, list := openDoc(appendKey(b, bson.TypeArray, "documents"))
-	for i, d := range docs {
-		b = append(b, byte(bson.TypeEmbeddedDocument))
-		b = append(strconv.AppendInt(b, int64(i), 10), 0)
-		b = append(b, d...)
-	}
-	b = closeDoc(b, list)
-	return closeDoc(b, start)
 }
 
 // member is one element of a document.

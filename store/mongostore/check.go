@@ -20,8 +20,8 @@ func Check(ctx context.Context, uri string) (now time.Time, err error) {
 	var hello struct {
 		LocalTime time.Time `bson:"localTime"`
 	}
-	err = s.do(ctx, func(ctx context.Context) error {
-		return s.db.RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello)
+	err = s.run.Do(ctx, func(ctx context.Context) error {
+		return s.run.DB.RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello)
 	})
 	if err != nil {
 		return time.Time{}, wrap(err, "reach the server")

@@ -9,13 +9,14 @@ import (
 
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/internal/fingerprints"
+	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
 
 // Claim implements [store.Deduper]. The document of a fingerprint says which
 // batch has it, or had it before it was removed, and which call put it there:
 // a command that is sent again finds what it has done the first time.
 func (s *Store) Claim(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
-	alive, err := s.update(ctx, s.batches, eq("_id", id, "status", statusUploading), eq("$set", eq("updated_at", s.now())))
+	alive, err := s.run.Update(ctx, s.batches, eq("_id", id, "status", statusUploading), eq("$set", eq("updated_at", s.now())))
 	if err == nil && !alive {
 		err = store.ErrNotFound
 	}
@@ -48,7 +49,7 @@ func (c *claim) run(ctx context.Context) error {
 	for i := range rest {
 		rest[i] = i
 	}
-	first := min(findKeys, len(rest))
+	first := min(command.MaxKeys, len(rest))
 	refused, err := c.insert(ctx, rest[:first])
 	if err != nil {
 		return err
@@ -57,7 +58,7 @@ func (c *claim) run(ctx context.Context) error {
 	rest = append(refused, rest[first:]...)
 	for turn := 0; len(rest) > 0; turn++ {
 		if turn > 1 { // reads may lag behind
-			if err := pause(ctx, claimPause); err != nil {
+			if err := command.Pause(ctx, claimPause); err != nil {
 				return err
 			}
 		}
@@ -79,15 +80,15 @@ func (c *claim) run(ctx context.Context) error {
 // insert adds documents for fingerprints that had none, and returns those that
 // have one after all.
 func (c *claim) insert(ctx context.Context, places []int) ([]int, error) {
-	refused := make([][]int, len(places)/insertDocs+1)
-	err := c.s.inPieces(ctx, len(places), insertDocs, func(ctx context.Context, from, to int) error {
+	refused := make([][]int, len(places)/command.MaxDocs+1)
+	err := c.s.inPieces(ctx, len(places), command.MaxDocs, func(ctx context.Context, from, to int) error {
 		docs := make([]bson.Raw, 0, to-from)
 		for _, place := range places[from:to] {
 			docs = append(docs, c.doc(&c.prints[place]))
 		}
-		there, err := c.s.insertNew(ctx, c.s.fingerprints, docs)
+		there, err := c.s.run.InsertNew(ctx, c.s.fingerprints, docs)
 		for _, i := range there {
-			refused[from/insertDocs] = append(refused[from/insertDocs], places[from+i])
+			refused[from/command.MaxDocs] = append(refused[from/command.MaxDocs], places[from+i])
 		}
 		return err
 	})
@@ -129,12 +130,12 @@ func (c *claim) look(ctx context.Context, places []int) (missing, taken []int, e
 // takeOver takes fingerprints from a batch that is gone. Whether it has them
 // then is for the next look.
 func (c *claim) takeOver(ctx context.Context, from string, places []int) error {
-	return c.s.inPieces(ctx, len(places), findKeys, func(ctx context.Context, first, end int) error {
+	return c.s.inPieces(ctx, len(places), command.MaxKeys, func(ctx context.Context, first, end int) error {
 		keys := make(bson.A, 0, end-first)
 		for _, place := range places[first:end] {
 			keys = append(keys, c.prints[place][:])
 		}
-		return c.s.do(ctx, func(ctx context.Context) error {
+		return c.s.run.Do(ctx, func(ctx context.Context) error {
 			_, err := c.s.fingerprints.UpdateMany(ctx, eq("batch_id", from, "_id", eq("$in", keys)),
 				eq("$set", eq("batch_id", c.id, "call", c.call)))
 			return err

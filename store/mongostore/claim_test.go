@@ -158,7 +158,7 @@ func openedAt(t *testing.T, uri string, now *time.Time) *mongostore.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st.StopSettling()
+	st.StopFolding()
 	t.Cleanup(func() {
 		if err := st.Close(); err != nil {
 			t.Error(err)

@@ -67,7 +67,7 @@ func (c cutConn) Write(b []byte) (int, error) {
 }
 
 // openCut opens a store on a network that is cut after a number of writes from
-// when it is told. It does not settle in the background.
+// when it is told. It does not fold in the background.
 func openCut(t *testing.T, uri string) (*mongostore.Store, *cutter) {
 	t.Helper()
 	c := &cutter{}
@@ -76,7 +76,7 @@ func openCut(t *testing.T, uri string) (*mongostore.Store, *cutter) {
 }
 
 // openSeen opens a store whose commands are seen before they are sent. It does
-// not settle in the background.
+// not fold in the background.
 func openSeen(t *testing.T, uri string, dialer options.ContextDialer, see func(context.Context, *event.CommandStartedEvent)) *mongostore.Store {
 	t.Helper()
 	client, err := mongo.Connect(options.Client().ApplyURI(uri).
@@ -91,7 +91,7 @@ func openSeen(t *testing.T, uri string, dialer options.ContextDialer, see func(c
 	if err != nil {
 		t.Fatal(err)
 	}
-	st.StopSettling()
+	st.StopFolding()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 100*time.Millisecond)
 		defer cancel()

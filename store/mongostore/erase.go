@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -45,7 +44,7 @@ func (s *Store) erase(ctx context.Context, id string, e *store.Erasure) (int64, 
 		return 0, err
 	}
 	next := erasingDoc{e.Field, e.Value}
-	n, err := s.count(ctx, s.events, next.filter(id))
+	n, err := s.run.Count(ctx, s.events, next.filter(id))
 	if err != nil || n == 0 {
 		return 0, err
 	}
@@ -53,7 +52,7 @@ func (s *Store) erase(ctx context.Context, id string, e *store.Erasure) (int64, 
 	if d.Erasure == "" {
 		filter[2].Value = eq("$exists", false)
 	}
-	_, err = s.update(ctx, s.batches, filter, eq("$set", eq("erasing", next, "erasure", e.ID, "erased_events", d.Erased+n)))
+	_, err = s.run.Update(ctx, s.batches, filter, eq("$set", eq("erasing", next, "erasure", e.ID, "erased_events", d.Erased+n)))
 	if err != nil {
 		return 0, err
 	}
@@ -61,7 +60,7 @@ func (s *Store) erase(ctx context.Context, id string, e *store.Erasure) (int64, 
 	switch {
 	case err != nil:
 		return 0, err
-	case now.Sealed:
+	case now.Purged:
 		return 0, store.ErrEventsPurged
 	case now.Erasure != e.ID || now.Erased != d.Erased+n:
 		return 0, store.ErrConflict
@@ -71,7 +70,7 @@ func (s *Store) erase(ctx context.Context, id string, e *store.Erasure) (int64, 
 
 func mayErase(d *batchDoc, e *store.Erasure) error {
 	switch {
-	case d.Sealed:
+	case d.Purged:
 		return store.ErrEventsPurged
 	case d.Erasure != e.After && d.Erasure != e.ID:
 		return store.ErrConflict
@@ -85,17 +84,9 @@ func (s *Store) finishErasing(ctx context.Context, d *batchDoc) error {
 	if d.Erasing == nil {
 		return nil
 	}
-	if err := s.remove(ctx, s.events, d.Erasing.filter(d.ID)); err != nil {
+	if err := s.run.Remove(ctx, s.events, d.Erasing.filter(d.ID)); err != nil {
 		return err
 	}
-	_, err := s.update(ctx, s.batches, eq("_id", d.ID, "erasure", d.Erasure), eq("$unset", eq("erasing", "")))
+	_, err := s.run.Update(ctx, s.batches, eq("_id", d.ID, "erasure", d.Erasure), eq("$unset", eq("erasing", "")))
 	return err
-}
-
-func (s *Store) count(ctx context.Context, c *mongo.Collection, filter any) (n int64, err error) {
-	err = s.do(ctx, func(ctx context.Context) error {
-		n, err = c.CountDocuments(ctx, filter)
-		return err
-	})
-	return n, err
 }

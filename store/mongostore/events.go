@@ -37,7 +37,7 @@ func (s *Store) yieldEvents(ctx context.Context, id string, yield func(metrics.E
 	if err != nil {
 		return err
 	}
-	if d.Sealed {
+	if d.Purged {
 		return store.ErrEventsPurged
 	}
 	var fields []metrics.Field
@@ -79,7 +79,7 @@ func (s *Store) checkWhole(ctx context.Context, d *batchDoc, got int64) error {
 	switch {
 	case err != nil:
 		return err
-	case now.Sealed:
+	case now.Purged:
 		return store.ErrEventsPurged
 	case now.Erasure != d.Erasure:
 		return store.ErrChanged
@@ -91,7 +91,7 @@ func (s *Store) checkWhole(ctx context.Context, d *batchDoc, got int64) error {
 func (s *Store) eventsFrom(ctx context.Context, id string, row int64) (page []bson.Raw, more bool, err error) {
 	filter := eq("batch_id", id, "_id", eventRange(id, row))
 	opts := options.Find().SetSort(eq("_id", 1)).SetLimit(eventsPage)
-	err = s.do(ctx, func(ctx context.Context) error {
+	err = s.run.Do(ctx, func(ctx context.Context) error {
 		page, more = page[:0], false
 		cursor, err := s.events.Find(ctx, filter, opts)
 		if err != nil {

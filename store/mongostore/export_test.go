@@ -11,25 +11,24 @@ import (
 // DatabaseOf is databaseOf.
 func DatabaseOf(uri string) string { return databaseOf(uri) }
 
-// Settle settles on this goroutine.
-func (s *Store) Settle(ctx context.Context) { s.settle(ctx) }
+// FoldJournal folds the journal on this goroutine.
+func (s *Store) FoldJournal(ctx context.Context) { s.rollup.FoldJournal(ctx) }
 
-// Unsettled returns the number of batches that the rollup does not have as
-// they are.
-func (s *Store) Unsettled(ctx context.Context) (int, error) {
-	r, err := s.readRollup(ctx)
-	if err != nil {
+// Unfolded returns the number of changes that are not in the rollup, or of
+// which the journal still has a note.
+func (s *Store) Unfolded(ctx context.Context) (int, error) {
+	var state struct {
+		Plan []bson.Raw `bson:"plan"`
+	}
+	if err := s.run.Find(ctx, s.run.DB.Collection("dailymetrics"), eq("_id", "rollup"), &state); err != nil {
 		return 0, err
 	}
-	ch, err := s.changes(ctx, r)
-	if err != nil {
-		return 0, err
-	}
-	return len(r.Plan) + len(ch.plan()), nil
+	notes, err := s.run.Count(ctx, s.run.DB.Collection("journal"), eq())
+	return len(state.Plan) + int(notes), err
 }
 
-// StopSettling ends the settling in the background.
-func (s *Store) StopSettling() { s.settler.stop() }
+// StopFolding ends the folding in the background.
+func (s *Store) StopFolding() { s.rollup.Close() }
 
 // Document encodes an event of a batch and returns also the names of its
 // members.

@@ -32,7 +32,7 @@ func TestManyTypesAndGroupsAreInManyDocuments(t *testing.T) {
 		t.Errorf("Contribution has %d cells of %d, %v", len(got), len(want), err)
 	}
 	dailyIs(t, st, want)
-	settle(t, db, st)
+	foldAll(t, st)
 	for range 2 { // from the database, then from memory
 		dailyIs(t, st, want)
 	}
@@ -49,11 +49,11 @@ func TestManyTypesAndGroupsAreInManyDocuments(t *testing.T) {
 		t.Fatal(err)
 	}
 	dailyIs(t, st, want.Totals())
-	settle(t, db, st)
+	foldAll(t, st)
 	countsAre(0, 2)
 	if err := st.DeleteBatch(t.Context(), batchID(1)); err != nil {
 		t.Fatal(err)
 	}
-	settle(t, db, st)
+	foldAll(t, st)
 	countsAre(0, 0)
 }

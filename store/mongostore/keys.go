@@ -8,6 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
 
 // keyDoc says which batch has an idempotency key.
@@ -29,11 +30,11 @@ const (
 func (s *Store) claim(ctx context.Context, d *batchDoc) error {
 	mine := keyDoc{Key: d.IdempotencyKey, BatchID: d.ID, Expires: d.KeyExpires}
 	for start := time.Now(); ; {
-		if added, err := s.insert(ctx, s.keys, mine); err != nil || added {
+		if added, err := s.run.Insert(ctx, s.keys, mine); err != nil || added {
 			return err
 		}
 		var holder keyDoc
-		err := s.find(ctx, s.keys, eq("_id", mine.Key), &holder)
+		err := s.run.Find(ctx, s.keys, eq("_id", mine.Key), &holder)
 		if errors.Is(err, mongo.ErrNoDocuments) {
 			continue
 		}
@@ -50,7 +51,7 @@ func (s *Store) claim(ctx context.Context, d *batchDoc) error {
 			}
 			continue // the next turn sees who has it
 		}
-		if err := pause(ctx, claimPause); err != nil {
+		if err := command.Pause(ctx, claimPause); err != nil {
 			return err
 		}
 	}
@@ -63,7 +64,7 @@ func (s *Store) isFree(ctx context.Context, holder *keyDoc, now time.Time, impat
 		return true, nil
 	}
 	var d batchDoc
-	err := s.find(ctx, s.batches, eq("_id", holder.BatchID), &d)
+	err := s.run.Find(ctx, s.batches, eq("_id", holder.BatchID), &d)
 	switch {
 	case errors.Is(err, mongo.ErrNoDocuments):
 		return true, nil
@@ -77,7 +78,7 @@ func (s *Store) isFree(ctx context.Context, holder *keyDoc, now time.Time, impat
 	case !impatient:
 		return false, nil
 	}
-	fenced, err := s.update(ctx, s.batches, eq("_id", holder.BatchID, "status", statusUploading),
+	fenced, err := s.run.Update(ctx, s.batches, eq("_id", holder.BatchID, "status", statusUploading),
 		eq("$set", eq("status", statusRemoved, "updated_at", s.now())))
 	return fenced, err
 }
@@ -85,17 +86,17 @@ func (s *Store) isFree(ctx context.Context, holder *keyDoc, now time.Time, impat
 // takeOver gives a key to another batch, and takes it from the batch that had
 // it, so that a search by key finds one.
 func (s *Store) takeOver(ctx context.Context, from, to *keyDoc) error {
-	taken, err := s.update(ctx, s.keys, eq("_id", from.Key, "batch_id", from.BatchID),
+	taken, err := s.run.Update(ctx, s.keys, eq("_id", from.Key, "batch_id", from.BatchID),
 		eq("$set", eq("batch_id", to.BatchID, "expires_at", to.Expires)))
 	if err != nil || !taken {
 		return err
 	}
-	_, err = s.update(ctx, s.batches, eq("_id", from.BatchID),
+	_, err = s.run.Update(ctx, s.batches, eq("_id", from.BatchID),
 		eq("$unset", eq("idempotency_key", "", "key_expires_at", "")))
 	return err
 }
 
 // release gives up the key of a batch.
 func (s *Store) release(ctx context.Context, key, id string) error {
-	return s.remove(ctx, s.keys, eq("_id", key, "batch_id", id))
+	return s.run.Remove(ctx, s.keys, eq("_id", key, "batch_id", id))
 }

@@ -17,6 +17,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
+	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/rollup"
 )
 
 // Options change the defaults of a Store.
@@ -39,19 +41,14 @@ type Options struct {
 // processes too.
 type Store struct {
 	client *mongo.Client // nil if borrowed
-	db     *mongo.Database
+	run    *command.Runner
 	opts   Options
-	log    *slog.Logger
 
-	events, batches, attachments, keys *mongo.Collection
-	contributions, shares, groups      *mongo.Collection
-	daily, details                     *mongo.Collection
-	journal, fingerprints              *mongo.Collection
+	events, batches, attachments, keys, fingerprints *mongo.Collection
 
-	settler     settler
-	cache       dayCache
-	detailCache detailCache
-	closeOnce   sync.Once
+	ledger    *rollup.Ledger
+	rollup    *rollup.Rollup
+	closeOnce sync.Once
 }
 
 var (
@@ -122,17 +119,19 @@ func databaseOf(uri string) string {
 // store.ErrUnavailable.
 func New(ctx context.Context, db *mongo.Database, opts *Options) (*Store, error) {
 	s := newStore(db, opts)
-	s.settler.init(s.settle)
 	if err := s.setUp(ctx); err != nil {
-		s.settler.stop()
+		s.rollup.Close()
 		return nil, fmt.Errorf("mongostore: open database %q: %w", db.Name(), err)
 	}
 	return s, nil
 }
 
-// newStore returns a Store that has not been set up, and does not settle.
+// newStore returns a Store that has not been set up.
 func newStore(db *mongo.Database, opts *Options) *Store {
-	s := &Store{db: db}
+	s := &Store{
+		events: db.Collection("events"), batches: db.Collection("batches"), attachments: db.Collection("attachments"),
+		keys: db.Collection("keys"), fingerprints: db.Collection("fingerprints"),
+	}
 	if opts != nil {
 		s.opts = *opts
 	}
@@ -141,28 +140,19 @@ func newStore(db *mongo.Database, opts *Options) *Store {
 	if s.opts.Now == nil {
 		s.opts.Now = time.Now
 	}
-	s.log = cmp.Or(s.opts.Logger, slog.New(slog.DiscardHandler))
-	s.nameCollections()
+	s.run = &command.Runner{DB: db, RetryFor: s.opts.RetryFor}
+	s.ledger = rollup.NewLedger(s.run, s.now)
+	s.rollup = rollup.New(s.ledger, cmp.Or(s.opts.Logger, slog.New(slog.DiscardHandler)))
 	return s
 }
 
-func (s *Store) nameCollections() {
-	for name, c := range map[string]**mongo.Collection{
-		"events": &s.events, "batches": &s.batches, "attachments": &s.attachments, "keys": &s.keys,
-		"contributions": &s.contributions, "shares": &s.shares, "groups": &s.groups, "journal": &s.journal,
-		"dailymetrics": &s.daily, "details": &s.details, "fingerprints": &s.fingerprints,
-	} {
-		*c = s.db.Collection(name)
-	}
-}
-
-// Close ends the settling that is under way, which another process or the
-// next start goes on with, and disconnects if the Store was opened with
-// [Open]. Closing again does nothing.
+// Close ends the work in the background and disconnects if the Store was opened
+// with [Open]. Another process goes on with that work, or this one when it
+// starts again. Closing again does nothing.
 func (s *Store) Close() error {
 	var err error
 	s.closeOnce.Do(func() {
-		s.settler.stop()
+		s.rollup.Close()
 		if s.client != nil {
 			err = s.client.Disconnect(context.Background())
 		}

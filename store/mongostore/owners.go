@@ -14,6 +14,7 @@ import (
 
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/internal/fingerprints"
+	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
 
 // Owners implements [store.Deduper].
@@ -50,7 +51,7 @@ func (s *Store) judge(ctx context.Context, docs []printDoc, known map[string]str
 		}
 	}
 	for some := range slices.Chunk(ids, oldPage) {
-		batches, err := findAll[batchDoc](ctx, s, s.batches, eq("_id", eq("$in", some)), nil)
+		batches, err := command.FindAll[batchDoc](ctx, s.run, s.batches, eq("_id", eq("$in", some)), nil)
 		if err != nil {
 			return err
 		}
@@ -70,7 +71,7 @@ func (s *Store) judgeBatch(ctx context.Context, d *batchDoc, unfinished verdict)
 	switch d.Status {
 	case statusUploading:
 		return unfinished(ctx, d)
-	case statusForgetting, statusForgotten: // its rows count for ever
+	case statusArchiving, statusArchived: // its rows count for ever
 		return d.ID, nil
 	}
 	if !d.visible() {
@@ -90,13 +91,13 @@ func (s *Store) fence(ctx context.Context, d *batchDoc) (string, error) {
 	if !d.Updated.Before(limit) {
 		return "", store.ErrClaimed
 	}
-	_, err := s.update(ctx, s.batches, eq("_id", d.ID, "status", statusUploading, "updated_at", eq("$lt", limit)),
+	_, err := s.run.Update(ctx, s.batches, eq("_id", d.ID, "status", statusUploading, "updated_at", eq("$lt", limit)),
 		eq("$set", eq("status", statusRemoved, "updated_at", s.now())))
 	if err != nil {
 		return "", err
 	}
 	var now batchDoc
-	err = s.find(ctx, s.batches, eq("_id", d.ID), &now)
+	err = s.run.Find(ctx, s.batches, eq("_id", d.ID), &now)
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return "", nil
 	}
@@ -116,7 +117,7 @@ type printDoc struct {
 // printDocs reads the documents of the fingerprints at places.
 func (s *Store) printDocs(ctx context.Context, prints []store.Fingerprint, places []int) ([]printDoc, error) {
 	docs := make([]printDoc, len(places))
-	err := s.inPieces(ctx, len(places), findKeys, func(ctx context.Context, from, to int) error {
+	err := s.inPieces(ctx, len(places), command.MaxKeys, func(ctx context.Context, from, to int) error {
 		return s.readPrintDocs(ctx, prints, places[from:to], docs[from:to])
 	})
 	return docs, err
@@ -129,7 +130,7 @@ func (s *Store) readPrintDocs(ctx context.Context, prints []store.Fingerprint, p
 	}
 	ids := map[string]string{} // each once in memory
 	opts := options.Find().SetBatchSize(int32(len(places)))
-	return s.each(ctx, s.fingerprints, eq("_id", eq("$in", keys)), opts, func(doc bson.Raw) error {
+	return s.run.Each(ctx, s.fingerprints, eq("_id", eq("$in", keys)), opts, func(doc bson.Raw) error {
 		_, key := doc.Lookup("_id").Binary()
 		p := store.Fingerprint(key)
 		i := sort.Search(len(places), func(i int) bool { return fingerprints.Compare(&prints[places[i]], &p) >= 0 })
@@ -175,8 +176,8 @@ func (s *Store) inPieces(ctx context.Context, n, size int, f func(ctx context.Co
 // command can do.
 func (s *Store) removePrints(ctx context.Context, id string) error {
 	for {
-		opts := options.Find().SetProjection(eq("_id", 1)).SetSort(eq("_id", 1)).SetSkip(insertDocs).SetLimit(1)
-		next, err := findAll[bson.Raw](ctx, s, s.fingerprints, eq("batch_id", id), opts)
+		opts := options.Find().SetProjection(eq("_id", 1)).SetSort(eq("_id", 1)).SetSkip(command.MaxDocs).SetLimit(1)
+		next, err := command.FindAll[bson.Raw](ctx, s.run, s.fingerprints, eq("batch_id", id), opts)
 		if err != nil {
 			return err
 		}
@@ -184,7 +185,7 @@ func (s *Store) removePrints(ctx context.Context, id string) error {
 		for _, doc := range next {
 			part = append(part, eq("_id", eq("$lt", doc.Lookup("_id")))...)
 		}
-		if err := s.remove(ctx, s.fingerprints, part); err != nil || len(next) == 0 {
+		if err := s.run.Remove(ctx, s.fingerprints, part); err != nil || len(next) == 0 {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
 
 // ReplaceAttachment implements [store.Retainer]. The pieces of a version are written
@@ -38,7 +39,7 @@ func (s *Store) reattach(ctx context.Context, id, name string, content iter.Seq2
 	if was == "" {
 		filter[2].Value = eq("$exists", false)
 	}
-	_, err = s.update(ctx, s.batches, filter, eq("$set", eq(member, next), "$push", eq("stale", stale)))
+	_, err = s.run.Update(ctx, s.batches, filter, eq("$set", eq(member, next), "$push", eq("stale", stale)))
 	if err != nil {
 		return false, err
 	}
@@ -54,7 +55,7 @@ func (s *Store) writePieces(ctx context.Context, id, name, version string, conte
 	for chunk, err := range content {
 		for ; err == nil && len(chunk) > 0; n++ {
 			size := min(len(chunk), attachmentPiece)
-			_, err = s.insert(ctx, s.attachments, eq("_id", pieceKey(id, prefix, n), "batch_id", id, "name", name, "data", chunk[:size]))
+			_, err = s.run.Insert(ctx, s.attachments, eq("_id", pieceKey(id, prefix, n), "batch_id", id, "name", name, "data", chunk[:size]))
 			chunk = chunk[size:]
 		}
 		if err != nil {
@@ -78,7 +79,7 @@ func (s *Store) sameVersion(ctx context.Context, id, name, version string) error
 }
 
 func (s *Store) removePieces(ctx context.Context, id, prefix string) error {
-	return s.remove(ctx, s.attachments, eq("_id", eq("$gte", id+"/"+prefix+"/", "$lt", id+"/"+prefix+"0")))
+	return s.run.Remove(ctx, s.attachments, eq("_id", eq("$gte", id+"/"+prefix+"/", "$lt", id+"/"+prefix+"0")))
 }
 
 // dropStale deletes pieces that a document of a batch names as stale.
@@ -87,7 +88,7 @@ func (s *Store) dropStale(ctx context.Context, id string, prefixes ...string) er
 		if err := s.removePieces(ctx, id, prefix); err != nil {
 			return err
 		}
-		if _, err := s.update(ctx, s.batches, eq("_id", id), eq("$pull", eq("stale", prefix))); err != nil {
+		if _, err := s.run.Update(ctx, s.batches, eq("_id", id), eq("$pull", eq("stale", prefix))); err != nil {
 			return err
 		}
 	}
@@ -98,7 +99,7 @@ func (s *Store) dropStale(ctx context.Context, id string, prefixes ...string) er
 // and of erasures.
 func (s *Store) sweepBehind(ctx context.Context) error {
 	behind := eq("$or", bson.A{eq("stale.0", eq("$exists", true)), eq("erasing", eq("$exists", true))})
-	docs, err := findAll[batchDoc](ctx, s, s.batches, behind, options.Find().SetLimit(oldPage))
+	docs, err := command.FindAll[batchDoc](ctx, s.run, s.batches, behind, options.Find().SetLimit(oldPage))
 	for i := range docs {
 		if err == nil {
 			err = s.dropStale(ctx, docs[i].ID, docs[i].Stale...)

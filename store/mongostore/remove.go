@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
 
 // voidTTL is how long the void entry of a deleted batch stays in the ledger.
@@ -23,14 +24,14 @@ func (s *Store) DeleteBatch(ctx context.Context, id string) error {
 	if err != nil {
 		return wrap(err, "delete batch %q", id)
 	}
-	_, err = s.update(ctx, s.batches, eq("_id", id, "status", eq("$in", store.Statuses())), eq("$set", eq("deleting", true)))
+	_, err = s.run.Update(ctx, s.batches, eq("_id", id, "status", eq("$in", store.Statuses())), eq("$set", eq("deleting", true)))
 	if err != nil {
 		return wrap(err, "delete batch %q", id)
 	}
-	if err := s.void(ctx, id); err != nil {
+	if err := s.ledger.Void(ctx, id); err != nil {
 		return wrap(err, "delete batch %q", id)
 	}
-	_, err = s.update(ctx, s.batches, eq("_id", id), eq("$set", eq("status", statusRemoving)))
+	_, err = s.run.Update(ctx, s.batches, eq("_id", id), eq("$set", eq("status", statusRemoving)))
 	if err != nil {
 		return wrap(err, "delete batch %q", id)
 	}
@@ -46,23 +47,23 @@ func (s *Store) clear(ctx context.Context, d *batchDoc) error {
 	if err := s.removePrints(ctx, d.ID); err != nil {
 		return err
 	}
-	return s.remove(ctx, s.batches, eq("_id", d.ID))
+	return s.run.Remove(ctx, s.batches, eq("_id", d.ID))
 }
 
 // clearParts deletes what belongs to a batch but its fingerprints.
 func (s *Store) clearParts(ctx context.Context, d *batchDoc) error {
-	if err := s.remove(ctx, s.events, eq("batch_id", d.ID)); err != nil {
+	if err := s.run.Remove(ctx, s.events, eq("batch_id", d.ID)); err != nil {
 		return err
 	}
-	if err := s.remove(ctx, s.attachments, eq("_id", eq("$gte", d.ID+"/", "$lt", d.ID+"0"))); err != nil {
+	if err := s.run.Remove(ctx, s.attachments, eq("_id", eq("$gte", d.ID+"/", "$lt", d.ID+"0"))); err != nil {
 		return err
 	}
-	return s.remove(ctx, s.keys, eq("batch_id", d.ID)) // also that of a Commit that got no further
+	return s.run.Remove(ctx, s.keys, eq("batch_id", d.ID)) // also that of a Commit that got no further
 }
 
 // discardRemainder removes what a Writer has written.
 func (s *Store) discardRemainder(ctx context.Context, id string) error {
-	mine, err := s.update(ctx, s.batches, eq("_id", id, "status", eq("$in", bson.A{statusUploading, statusRemoving})),
+	mine, err := s.run.Update(ctx, s.batches, eq("_id", id, "status", eq("$in", bson.A{statusUploading, statusRemoving})),
 		eq("$set", eq("status", statusRemoving)))
 	if err != nil || !mine {
 		return err
@@ -81,7 +82,7 @@ func (s *Store) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, er
 		err = s.sweep(ctx, q.Before)
 	}
 	if err == nil && !q.DryRun {
-		err = errors.Join(s.sweepBehind(ctx), s.sweepForgotten(ctx))
+		err = errors.Join(s.sweepBehind(ctx), s.pruneArchived(ctx))
 	}
 	return p, wrap(err, "prune")
 }
@@ -106,7 +107,7 @@ func (s *Store) pruneBatches(ctx context.Context, q *store.PruneQuery, p *store.
 	return s.takeOld(ctx, store.Uploaded, "created_at", q.Before, func(d *batchDoc) error {
 		p.Batches++
 		p.Events += d.Events
-		if err := s.void(ctx, d.ID); err != nil {
+		if err := s.ledger.Void(ctx, d.ID); err != nil {
 			return err
 		}
 		return s.clear(ctx, d)
@@ -130,7 +131,7 @@ func (s *Store) pruneRemainders(ctx context.Context, q *store.PruneQuery, p *sto
 		if err := errors.Join(s.clearParts(ctx, d), s.removePrints(ctx, d.ID)); err != nil {
 			return err
 		}
-		_, err := s.update(ctx, s.batches, eq("_id", d.ID), eq("$set", eq("status", statusRemoved, "updated_at", s.now())))
+		_, err := s.run.Update(ctx, s.batches, eq("_id", d.ID), eq("$set", eq("status", statusRemoved, "updated_at", s.now())))
 		return err
 	})
 }
@@ -139,7 +140,7 @@ func (s *Store) pruneRemainders(ctx context.Context, q *store.PruneQuery, p *sto
 func (s *Store) countOld(ctx context.Context, status store.Status, date string, before time.Time, use func(*batchDoc)) error {
 	for last := ""; ; {
 		filter := append(old(status, date, before), eq("_id", eq("$gt", last))...)
-		docs, err := findAll[batchDoc](ctx, s, s.batches, filter, options.Find().SetSort(eq("_id", 1)).SetLimit(oldPage))
+		docs, err := command.FindAll[batchDoc](ctx, s.run, s.batches, filter, options.Find().SetSort(eq("_id", 1)).SetLimit(oldPage))
 		if err != nil || len(docs) == 0 {
 			return err
 		}
@@ -153,13 +154,13 @@ func (s *Store) countOld(ctx context.Context, status store.Status, date string, 
 // takeOld takes the old batches of a status out of sight one by one.
 func (s *Store) takeOld(ctx context.Context, status store.Status, date string, before time.Time, use func(*batchDoc) error) error {
 	for {
-		docs, err := findAll[batchDoc](ctx, s, s.batches, old(status, date, before), options.Find().SetLimit(oldPage))
+		docs, err := command.FindAll[batchDoc](ctx, s.run, s.batches, old(status, date, before), options.Find().SetLimit(oldPage))
 		if err != nil || len(docs) == 0 {
 			return err
 		}
 		for i := range docs {
 			d := &docs[i]
-			taken, err := s.update(ctx, s.batches, append(old(status, date, before), eq("_id", d.ID)...),
+			taken, err := s.run.Update(ctx, s.batches, append(old(status, date, before), eq("_id", d.ID)...),
 				eq("$set", eq("status", statusRemoving)))
 			if err != nil {
 				return err
@@ -180,5 +181,5 @@ func (s *Store) sweep(ctx context.Context, before time.Time) error {
 	if before.Before(oldest) {
 		oldest = before
 	}
-	return s.remove(ctx, s.contributions, eq("void", true, "folded", "", "changed_at", eq("$lt", oldest)))
+	return s.ledger.RemoveVoid(ctx, oldest)
 }

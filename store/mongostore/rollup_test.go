@@ -26,7 +26,7 @@ var (
 	all   = metrics.Filter{Slots: true, Subjects: true, Groups: true}
 )
 
-// database is a database as people see it with their own tools.
+// database is a database as other tools see it.
 func database(t *testing.T, uri string) *mongo.Database {
 	t.Helper()
 	client, err := mongo.Connect(options.Client().ApplyURI(uri))
@@ -100,27 +100,23 @@ func dailyIs(t *testing.T, st store.Store, contributions ...metrics.Contribution
 	}
 }
 
-// settle settles all, and checks that nothing is left of it.
-func settle(t *testing.T, db *mongo.Database, st *mongostore.Store) {
+// foldAll folds the whole journal, and checks that nothing is left of it.
+func foldAll(t *testing.T, st *mongostore.Store) {
 	t.Helper()
-	for range 100 { // beside others, of whom one may be at it
-		st.Settle(t.Context())
-		n, err := st.Unsettled(t.Context())
+	for range 100 { // another process may be folding
+		st.FoldJournal(t.Context())
+		n, err := st.Unfolded(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		notes, err := db.Collection("journal").CountDocuments(t.Context(), bson.D{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if n == 0 && notes == 0 {
+		if n == 0 {
 			return
 		}
 	}
-	t.Fatal("there are batches that do not settle, or notes of them")
+	t.Fatal("there are batches that are not folded, or notes of them")
 }
 
-func TestTheRollupIsMadeAnewFromTheLedger(t *testing.T) {
+func TestTheRollupIsRebuiltFromTheLedger(t *testing.T) {
 	uri := testenv.Mongo(t)
 	st, db := opened(t, uri), database(t, uri)
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -139,8 +135,8 @@ func TestTheRollupIsMadeAnewFromTheLedger(t *testing.T) {
 		"after all of it is gone": func() error {
 			return errors.Join(db.Collection("dailymetrics").Drop(t.Context()), db.Collection("details").Drop(t.Context()), db.Collection("journal").Drop(t.Context()))
 		},
-		"after somebody has changed it": func() error {
-			settle(t, db, st)
+		"after it was changed by hand": func() error {
+			foldAll(t, st)
 			change := bson.D{{Key: "$set", Value: bson.D{{Key: "metrics", Value: bson.A{}}, {Key: "details", Value: 0}}}}
 			_, err := db.Collection("dailymetrics").UpdateMany(t.Context(), bson.D{{Key: "date", Value: "2025-11-10"}}, change)
 			return errors.Join(err, st.Rebuild(t.Context()))
@@ -150,14 +146,14 @@ func TestTheRollupIsMadeAnewFromTheLedger(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		dailyIs(t, st, sums...)
-		settle(t, db, st)
+		foldAll(t, st)
 		dailyIs(t, st, sums...)
 	}
 }
 
-// A process settles and is held up, and the rollup is dropped and made anew by
-// another, which is held up at the same place. Both go on: what the first does
-// for a rollup that is no more must not be taken for the other's.
+// A process folds and is held up. The rollup is dropped and rebuilt by another
+// process, which is held up at the same place. Then both go on. What the first
+// does for the old rollup must not be taken for a part of the new one.
 func TestAStragglerDoesNotSpoilTheNextRollup(t *testing.T) {
 	for _, at := range []struct{ command, collection string }{
 		{"update", "contributions"}, {"insert", "dailymetrics"}, {"insert", "details"}, {"delete", "details"},
@@ -179,7 +175,7 @@ func TestAStragglerDoesNotSpoilTheNextRollup(t *testing.T) {
 			var lets []func()
 			for range 2 {
 				st, held, let := openHeld(t, uri, at.command, at.collection)
-				running.Go(func() { st.Settle(t.Context()) })
+				running.Go(func() { st.FoldJournal(t.Context()) })
 				<-held
 				if lets = append(lets, let); len(lets) == 1 {
 					if err := db.Collection("dailymetrics").Drop(t.Context()); err != nil {
@@ -193,20 +189,19 @@ func TestAStragglerDoesNotSpoilTheNextRollup(t *testing.T) {
 			}
 			running.Wait()
 			dailyIs(t, writer, sums...)
-			settle(t, db, writer)
+			foldAll(t, writer)
 			dailyIs(t, writer, sums...)
 		})
 	}
 }
 
-// A process settles the addition, the amendment and the deletion of batches
-// and is lost after some of its writes. Answers are right before, in that
-// state, and when another has gone on from it.
+// A process folds the addition, the amendment and the deletion of batches and is
+// lost after some of its writes. Answers are right before, in that state, and
+// after another process has finished the plan.
 func TestAHalfDonePlanIsFinishedByAnother(t *testing.T) {
 	finished := false
 	for writes := 0; !finished; writes++ {
 		uri := testenv.Mongo(t)
-		db := database(t, uri)
 		first, network := openCut(t, uri)
 		rng := rand.New(rand.NewPCG(7, 7))
 		var sums []metrics.Contribution
@@ -214,7 +209,7 @@ func TestAHalfDonePlanIsFinishedByAnother(t *testing.T) {
 			sums = append(sums, random(t, rng, 40))
 			enter(t, first, batchID(i), sums[i])
 			if i == 2 {
-				settle(t, db, first)
+				foldAll(t, first)
 			}
 		}
 		if err := first.DeleteBatch(t.Context(), batchID(0)); err != nil {
@@ -226,11 +221,11 @@ func TestAHalfDonePlanIsFinishedByAnother(t *testing.T) {
 		}
 		dailyIs(t, first, sums...)
 
-		finished = !network.run(t, writes, first.Settle)
+		finished = !network.run(t, writes, first.FoldJournal)
 		reader, _ := openCut(t, uri)
 		dailyIs(t, reader, sums...)
 		second := opened(t, uri)
-		settle(t, db, second)
+		foldAll(t, second)
 		dailyIs(t, reader, sums...)
 		if t.Failed() {
 			t.Fatalf("the process was lost before write %d", writes+1)

@@ -10,7 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// setUp makes indexes and the rollup. It is safe to repeat, by several
+// setUp makes the indexes and the rollup. It is safe to repeat, by several
 // processes at once too.
 func (s *Store) setUp(ctx context.Context) error {
 	if err := s.checkOwner(ctx); err != nil {
@@ -22,37 +22,27 @@ func (s *Store) setUp(ctx context.Context) error {
 		keys bson.D
 		opts *options.IndexOptionsBuilder
 	}{
-		{s.events, bson.D{{Key: "batch_id", Value: 1}, {Key: "event_id", Value: 1}}, unique},
-		{s.batches, bson.D{{Key: "batch_id", Value: 1}}, unique},
-		{s.batches, bson.D{{Key: "status", Value: 1}, {Key: "batch_id", Value: -1}}, nil},
-		{s.batches, bson.D{{Key: "idempotency_key", Value: 1}}, nil},
-		{s.batches, bson.D{{Key: "repairs", Value: 1}, {Key: "batch_id", Value: -1}}, nil},
-		{s.keys, bson.D{{Key: "batch_id", Value: 1}}, nil},
-		{s.fingerprints, bson.D{{Key: "batch_id", Value: 1}, {Key: "_id", Value: 1}}, nil},
-		{s.shares, bson.D{{Key: "date", Value: 1}, {Key: "_id", Value: 1}}, nil},
-		{s.shares, bson.D{{Key: "sealed", Value: 1}, {Key: "date", Value: 1}}, nil},
-		{s.shares, bson.D{{Key: "revision", Value: 1}, {Key: "date", Value: 1}}, nil},
-		{s.daily, bson.D{{Key: "date", Value: 1}}, unique},
-		{s.daily, bson.D{{Key: "date", Value: 1}, {Key: "metrics.event_type", Value: 1}}, nil},
+		{s.events, eq("batch_id", 1, "event_id", 1), unique},
+		{s.batches, eq("batch_id", 1), unique},
+		{s.batches, eq("status", 1, "batch_id", -1), nil},
+		{s.batches, eq("idempotency_key", 1), nil},
+		{s.batches, eq("repairs", 1, "batch_id", -1), nil},
+		{s.keys, eq("batch_id", 1), nil},
+		{s.fingerprints, eq("batch_id", 1, "_id", 1), nil},
 	} {
-		err := s.do(ctx, func(ctx context.Context) error {
-			_, err := index.on.Indexes().CreateOne(ctx, mongo.IndexModel{Keys: index.keys, Options: index.opts})
+		if err := s.run.CreateIndex(ctx, index.on, index.keys, index.opts); err != nil {
 			return err
-		})
-		if err != nil {
-			return fmt.Errorf("make index of %s: %w", index.on.Name(), err)
 		}
 	}
-	_, err := s.readRollup(ctx)
-	return err
+	return s.rollup.SetUp(ctx)
 }
 
 // checkOwner refuses a database whose batches another program made: the
 // original service used the same names.
 func (s *Store) checkOwner(ctx context.Context) error {
-	return s.do(ctx, func(ctx context.Context) error {
+	return s.run.Do(ctx, func(ctx context.Context) error {
 		for _, c := range []*mongo.Collection{s.batches, s.events} {
-			found, err := c.FindOne(ctx, bson.D{}, options.FindOne().SetProjection(bson.D{{Key: "_id", Value: 1}})).Raw()
+			found, err := c.FindOne(ctx, bson.D{}, options.FindOne().SetProjection(eq("_id", 1))).Raw()
 			if errors.Is(err, mongo.ErrNoDocuments) {
 				continue
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
 
 // touchEvery is how often a Writer that writes says that it is alive.
@@ -25,7 +26,7 @@ type writer struct {
 	id      string
 	encoder eventEncoder
 	buffer  []byte
-	piece   piece
+	piece   command.Piece
 	events  int64
 	chunks  map[string]int // of each attachment
 	touched time.Time
@@ -44,7 +45,7 @@ type writer struct {
 // Begin implements [store.Store].
 func (s *Store) Begin(ctx context.Context, id string) (store.Writer, error) {
 	now := s.now()
-	_, err := s.insert(ctx, s.batches, batchDoc{Key: id, ID: id, Status: statusUploading, Updated: now})
+	_, err := s.run.Insert(ctx, s.batches, batchDoc{Key: id, ID: id, Status: statusUploading, Updated: now})
 	if err != nil {
 		return nil, wrap(err, "begin batch %q", id)
 	}
@@ -63,12 +64,12 @@ func (w *writer) Write(ctx context.Context, events []metrics.Event) error {
 	for i := range events {
 		start := len(w.buffer)
 		w.buffer = w.encoder.append(w.buffer, &events[i], "")
-		if len(w.buffer)-start > maxDocument {
-			return fmt.Errorf("mongostore: row %d takes %d bytes, MongoDB keeps %d", events[i].Row, len(w.buffer)-start, maxDocument)
+		if len(w.buffer)-start > command.MaxDocument {
+			return fmt.Errorf("mongostore: row %d takes %d bytes, MongoDB keeps %d", events[i].Row, len(w.buffer)-start, command.MaxDocument)
 		}
-		w.piece.add(w.buffer[start:len(w.buffer):len(w.buffer)])
+		w.piece.Add(w.buffer[start:len(w.buffer):len(w.buffer)])
 		w.events++
-		if w.piece.full() {
+		if w.piece.Full() {
 			if err := w.flush(ctx); err != nil {
 				return err
 			}
@@ -105,7 +106,7 @@ func (w *writer) fail(err error) {
 // documents are parts of one buffer, which grows by moving: those that were
 // added before keep the old one alive.
 func (w *writer) flush(ctx context.Context) error {
-	if len(w.piece.docs) == 0 {
+	if len(w.piece.Docs) == 0 {
 		return nil
 	}
 	if err := w.touch(ctx); err != nil {
@@ -116,8 +117,8 @@ func (w *writer) flush(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	docs := w.piece.docs
-	w.piece, w.buffer = piece{}, make([]byte, 0, cap(w.buffer))
+	docs := w.piece.Docs
+	w.piece, w.buffer = command.Piece{}, make([]byte, 0, cap(w.buffer))
 	w.inserting.Go(func() {
 		if err := w.s.insertEvents(w.background, w.id, docs); err != nil {
 			w.fail(wrap(err, "write batch %q", w.id))
@@ -134,7 +135,7 @@ func (w *writer) touch(ctx context.Context) error {
 	if now.Sub(w.touched) < touchEvery {
 		return nil
 	}
-	alive, err := w.s.update(ctx, w.s.batches, eq("_id", w.id, "status", statusUploading), eq("$set", eq("updated_at", now)))
+	alive, err := w.s.run.Update(ctx, w.s.batches, eq("_id", w.id, "status", statusUploading), eq("$set", eq("updated_at", now)))
 	if err == nil && !alive {
 		err = store.ErrNotFound
 	}
@@ -155,7 +156,7 @@ func (w *writer) Attach(ctx context.Context, name string, chunk []byte) error {
 			{Key: "name", Value: name},
 			{Key: "data", Value: chunk[:n]},
 		}
-		if _, err := w.s.insert(ctx, w.s.attachments, doc); err != nil {
+		if _, err := w.s.run.Insert(ctx, w.s.attachments, doc); err != nil {
 			err = wrap(err, "attach to batch %q", w.id)
 			w.fail(err)
 			return err

@@ -1,16 +1,16 @@
-package mongostore
+package rollup
 
 import (
 	"container/list"
 	"sync"
 )
 
-// maxDetailBytes is how much of the details is kept in memory: two years of
-// twenty types with full sketches, or so.
+// maxDetailBytes is the size of the details that are kept in memory: about two
+// years of twenty types with full sketches.
 const maxDetailBytes = 64 << 20
 
-// detailCache has the details that were used last. Those of a key never
-// change: another generation of a day has other keys.
+// detailCache holds the details that were used last. It cannot be stale: each
+// generation of a day has keys of its own.
 type detailCache struct {
 	mu    sync.Mutex
 	bytes int
@@ -18,8 +18,7 @@ type detailCache struct {
 	used  list.List // of *detail, the last used first
 }
 
-// detail is a part of a day as it is stored. Subjects are nil if they were not
-// asked for.
+// detail is a detailDoc in memory. Subjects are nil if they were not asked for.
 type detail struct {
 	key             string
 	slots, subjects []byte
@@ -27,8 +26,8 @@ type detail struct {
 
 func (d *detail) size() int { return 200 + len(d.key) + len(d.slots) + len(d.subjects) }
 
-// get returns what is known under a key, nil if that is not all that is
-// needed. It is shared: nobody may change it.
+// get returns the detail of a key, or nil if it is not there, or without the
+// subjects that are asked for. It is shared; callers must not change it.
 func (c *detailCache) get(key string, subjects bool) *detail {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,0 +1,54 @@
+package mongostore
+
+import (
+	"context"
+
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
+)
+
+// Archive implements [store.Retainer]. The batch is gone when its status says
+// so; its entry of the ledger is not void and goes on counting. Its document
+// stays, nearly empty: as long as it does, its fingerprints are not free.
+func (s *Store) Archive(ctx context.Context, id string) error {
+	return wrap(s.archive(ctx, id), "archive batch %q", id)
+}
+
+func (s *Store) archive(ctx context.Context, id string) error {
+	d, err := s.read(ctx, id)
+	if err != nil {
+		return err
+	}
+	completed := eq("_id", id, "status", store.Completed, "sealed", true)
+	archived, err := s.run.Update(ctx, s.batches, completed, eq("$set", eq("status", statusArchiving)))
+	if err != nil {
+		return err
+	}
+	if !archived {
+		return s.missingOr(ctx, id, store.ErrConflict)
+	}
+	return s.finishArchiving(ctx, d)
+}
+
+// finishArchiving deletes what belongs to an archived batch.
+func (s *Store) finishArchiving(ctx context.Context, d *batchDoc) error {
+	if err := s.clearParts(ctx, d); err != nil {
+		return err
+	}
+	rest := batchDoc{Key: d.ID, ID: d.ID, Status: statusArchived, Updated: s.now()}
+	_, err := s.run.Replace(ctx, s.batches, eq("_id", d.ID, "status", statusArchiving), rest)
+	return err
+}
+
+// pruneArchived finishes what lost processes have left of archived batches.
+func (s *Store) pruneArchived(ctx context.Context) error {
+	docs, err := command.FindAll[batchDoc](ctx, s.run, s.batches, eq("status", statusArchiving), options.Find().SetLimit(oldPage))
+	for i := range docs {
+		if err == nil {
+			err = s.finishArchiving(ctx, &docs[i])
+		}
+	}
+	return err
+}

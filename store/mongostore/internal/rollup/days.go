@@ -1,0 +1,128 @@
+package rollup
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
+)
+
+// maxMetrics is the number of event types above which a day has its counts in
+// its details only.
+const maxMetrics = 10_000
+
+// days are the two collections with the sums of days, and what is kept of them
+// in memory.
+type days struct {
+	run            *command.Runner
+	now            func() time.Time
+	daily, details *mongo.Collection
+	cache          dayCache
+	detailCache    detailCache
+}
+
+// dayDoc is the sum of a day.
+type dayDoc struct {
+	ID      string     `bson:"_id"`
+	Date    string     `bson:"date"`
+	Metrics []countDoc `bson:"metrics"`
+	// Spilled means that there are too many counts for Metrics.
+	Spilled    bool      `bson:"spilled,omitempty"`
+	Epoch      string    `bson:"epoch"`
+	Generation int64     `bson:"generation"`       // whose plan changed it last
+	Details    int       `bson:"details"`          // number of documents
+	Groups     int       `bson:"groups,omitempty"` // number of documents with groups
+	Updated    time.Time `bson:"updated_at"`
+}
+
+// read reads a day with all its details. The sum of a day of another epoch, or
+// of one that has the generation of the state already, is nil.
+func (d *days) read(ctx context.Context, s *stateDoc, date string) (*dayDoc, metrics.Contribution, error) {
+	var day dayDoc
+	err := d.run.Find(ctx, d.daily, eq("_id", date), &day)
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return nil, nil, nil //nolint:nilnil // no day is an answer
+	}
+	if err != nil || day.Epoch != s.Epoch || day.Generation >= s.Generation {
+		return &day, nil, err
+	}
+	totals, err := d.readDetails(ctx, []dayDoc{day}, withAll)
+	if err != nil {
+		return &day, nil, err
+	}
+	groups, err := d.readGroups(ctx, []dayDoc{day}, withAll)
+	return &day, totals.WithGroups(groups), err
+}
+
+// find reads the first days between from and to, at most limit, with the epoch
+// of the state. Last is the date of the last document read if there may be
+// more. Errors: errMoved.
+func (d *days) find(ctx context.Context, s *stateDoc, from, to metrics.Day, limit int) (found []dayDoc, last string, err error) {
+	opts := options.Find().SetSort(eq("date", 1)).SetLimit(int64(limit))
+	found, err = command.FindAll[dayDoc](ctx, d.run, d.daily, dates(from, to), opts)
+	if err != nil {
+		return nil, "", err
+	}
+	if len(found) == limit {
+		last = found[limit-1].Date
+	}
+	found = slices.DeleteFunc(found, func(day dayDoc) bool { return day.Epoch != s.Epoch })
+	return found, last, notLater(found, s)
+}
+
+// since reads the days that changed after a generation. Errors: errMoved.
+func (d *days) since(ctx context.Context, s *stateDoc, generation int64) ([]dayDoc, error) {
+	filter := eq("epoch", s.Epoch, "generation", eq("$gt", generation), "date", eq("$gt", ""))
+	changed, err := command.FindAll[dayDoc](ctx, d.run, d.daily, filter, options.Find().SetSort(eq("date", 1)))
+	if err != nil {
+		return nil, err
+	}
+	return changed, notLater(changed, s)
+}
+
+// notLater returns errMoved if a day is of a later generation than the state.
+func notLater(found []dayDoc, s *stateDoc) error {
+	if slices.ContainsFunc(found, func(day dayDoc) bool { return day.Generation > s.Generation }) {
+		return errMoved
+	}
+	return nil
+}
+
+// write brings a day to the generation of the state, unless another process has
+// changed it since it was read as was. It reports whether it has.
+func (d *days) write(ctx context.Context, s *stateDoc, was *dayDoc, day metrics.Day, sum metrics.Contribution) (bool, error) {
+	date := day.String()
+	next := dayDoc{ID: date, Date: date, Epoch: s.Epoch, Generation: s.Generation, Updated: d.now(), Metrics: []countDoc{}}
+	totals := sum.Totals()
+	if next.Spilled = len(totals) > maxMetrics; !next.Spilled {
+		next.Metrics = countsOf(totals)
+	}
+	var err error
+	if next.Groups, err = d.writeGroups(ctx, date, s.Generation, sum); err != nil {
+		return false, err
+	}
+	if next.Details, err = d.writeDetails(ctx, date, s.Generation, totals); err != nil {
+		return false, err
+	}
+	written, err := d.replace(ctx, was, &next)
+	if !written || err != nil {
+		return written, err
+	}
+	before := eq("$gte", date+"/", "$lt", detailKey(date, s.Generation, 0))
+	return true, d.run.Remove(ctx, d.details, eq("_id", before))
+}
+
+// replace puts a day in the place of was, which is nil if there was none, and
+// reports whether that was still so.
+func (d *days) replace(ctx context.Context, was, next *dayDoc) (bool, error) {
+	if was == nil {
+		return d.run.Insert(ctx, d.daily, next)
+	}
+	return d.run.Replace(ctx, d.daily, eq("_id", was.ID, "epoch", was.Epoch, "generation", was.Generation), next)
+}

@@ -1,0 +1,2 @@
+// Package rollup keeps the ledger and the daily sums of it in MongoDB.
+package rollup

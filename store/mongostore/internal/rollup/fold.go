@@ -1,0 +1,202 @@
+package rollup
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+)
+
+// dayWriters is the number of days that one process writes concurrently.
+const dayWriters = 4
+
+// FoldJournal folds the changes that the journal names into the rollup, until
+// there are none. Any number of processes may do so concurrently; each goes on
+// with what another has begun. It logs errors and returns; the next call goes
+// on.
+func (r *Rollup) FoldJournal(ctx context.Context) {
+	for ctx.Err() == nil {
+		more, err := r.foldOnce(ctx)
+		if err != nil && ctx.Err() == nil {
+			r.log.WarnContext(ctx, "folding journal failed, rollup lags behind ledger", "err", err)
+			return
+		}
+		if !more {
+			return
+		}
+	}
+}
+
+// foldOnce moves the rollup to its next state. It reports whether there was
+// anything to do.
+func (r *Rollup) foldOnce(ctx context.Context) (bool, error) {
+	s, err := r.readState(ctx)
+	if err != nil {
+		return false, err
+	}
+	if len(s.Plan) > 0 {
+		return true, r.carryOut(ctx, s)
+	}
+	if len(s.Garbage) > 0 {
+		return true, r.dropGarbage(ctx, s)
+	}
+	ch, err := r.ledger.changes(ctx, s)
+	if err != nil {
+		return false, err
+	}
+	if now, err := r.readState(ctx); err != nil || !s.same(now) {
+		return true, err // the entries may be those of a later generation
+	}
+	if err := r.ledger.removeNotes(ctx, ch); err != nil {
+		return false, err
+	}
+	plan := ch.plan()
+	if len(plan) == 0 {
+		return false, nil
+	}
+	next := *s
+	next.Generation, next.Plan, next.Garbage = s.Generation+1, plan, []revisionDoc{}
+	return true, r.advance(ctx, s, &next)
+}
+
+// dropGarbage deletes the shares of the revisions that the last plan took out.
+func (r *Rollup) dropGarbage(ctx context.Context, s *stateDoc) error {
+	for _, g := range s.Garbage {
+		if err := r.ledger.shares.drop(ctx, g.BatchID, g.Revision); err != nil {
+			return err
+		}
+	}
+	clean := *s
+	clean.Garbage = []revisionDoc{}
+	return r.advance(ctx, s, &clean)
+}
+
+// carryOut does the steps of the plan. It is safe to repeat, by several
+// processes concurrently: each write names what it replaces.
+func (r *Rollup) carryOut(ctx context.Context, s *stateDoc) error {
+	changes, err := r.ledger.planned(ctx, s)
+	if err != nil {
+		return err
+	}
+	if err := r.foldDays(ctx, s, changes); err != nil {
+		return err
+	}
+	done := *s
+	done.Plan, done.Garbage = []step{}, []revisionDoc{}
+	for _, p := range s.Plan {
+		if err := r.markFolded(ctx, s, p); err != nil {
+			return err
+		}
+		if p.From != "" {
+			done.Garbage = append(done.Garbage, revisionDoc{p.BatchID, p.From})
+		}
+	}
+	return r.advance(ctx, s, &done)
+}
+
+// markFolded writes into the entry of a step that the rollup has its revision
+// now. A process that still works for an earlier rollup may have marked the
+// entry since the plan was made; that mark is replaced. Errors: errMoved.
+func (r *Rollup) markFolded(ctx context.Context, s *stateDoc, p step) error {
+	for folded, epoch := p.WasFolded, p.WasEpoch; ; {
+		filter := eq("_id", p.BatchID, "folded", folded, "epoch", epoch)
+		marked, err := r.run.Update(ctx, r.ledger.contributions, filter, eq("$set", eq("folded", p.To, "epoch", s.Epoch)))
+		if marked || err != nil {
+			return err
+		}
+		e, err := r.ledger.entry(ctx, p.BatchID)
+		if err != nil || e.Epoch == s.Epoch {
+			return err // marked by another process
+		}
+		// The state is read after the entry: if the mark is that of a later
+		// rollup, so is the state.
+		if err := r.checkState(ctx, s); err != nil {
+			return err
+		}
+		folded, epoch = e.Folded, e.Epoch
+	}
+}
+
+// foldDays writes the days of a plan, dayWriters of them concurrently.
+func (r *Rollup) foldDays(ctx context.Context, s *stateDoc, changes dayChanges) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	slots := make(chan struct{}, dayWriters)
+	var writers sync.WaitGroup
+	for day, change := range changes {
+		slots <- struct{}{}
+		writers.Go(func() {
+			if err := r.foldDay(ctx, s, day, change); err != nil {
+				cancel(fmt.Errorf("fold %s: %w", day, err))
+			}
+			<-slots
+		})
+	}
+	writers.Wait()
+	return context.Cause(ctx)
+}
+
+// foldDay brings a day to the generation of the state. It starts again if a
+// process that still works for an earlier rollup has written the day meanwhile.
+func (r *Rollup) foldDay(ctx context.Context, s *stateDoc, day metrics.Day, change *dayChange) error {
+	for {
+		was, sum, err := r.days.read(ctx, s, day.String())
+		if err != nil {
+			return err
+		}
+		if was != nil && was.Epoch == s.Epoch && was.Generation >= s.Generation {
+			return nil // written by another process
+		}
+		if was != nil && was.Epoch != s.Epoch {
+			// The state is read after the day: if the day is that of a later
+			// rollup, so is the state.
+			if err := r.checkState(ctx, s); err != nil {
+				return err
+			}
+		}
+		if sum, err = r.apply(ctx, s, day, sum, change); err != nil {
+			return err
+		}
+		if written, err := r.days.write(ctx, s, was, day, sum); written || err != nil {
+			return err
+		}
+	}
+}
+
+// apply returns the sum of a day after a change. Sketches cannot be subtracted:
+// where the change takes something out, the day is summed again from its
+// shares.
+func (r *Rollup) apply(ctx context.Context, s *stateDoc, day metrics.Day, sum metrics.Contribution, change *dayChange) (metrics.Contribution, error) {
+	if len(change.subtract) == 0 {
+		return metrics.Merge(sum, change.add), nil
+	}
+	to := map[string]string{}
+	for _, p := range s.Plan {
+		to[p.BatchID] = p.To
+	}
+	return r.ledger.sumDay(ctx, day, s.Epoch, to, withAll)
+}
+
+// sumDay sums the shares of a day. Of the batches in instead it takes the
+// revision given there, of the others the one that the rollup of an epoch has.
+func (l *Ledger) sumDay(ctx context.Context, day metrics.Day, epoch string, instead map[string]string, q metrics.Filter) (metrics.Contribution, error) {
+	var sum metrics.Contribution
+	err := l.shares.eachPage(ctx, eq("date", day.String()), q, func(page []shareDoc, contents []metrics.Contribution) error {
+		entries, err := l.entriesOf(ctx, page)
+		if err != nil {
+			return err
+		}
+		for i := range page {
+			revision, given := instead[page[i].BatchID]
+			if e := entries[page[i].BatchID]; !given && e != nil {
+				revision = e.foldedIn(epoch)
+			}
+			if revision == page[i].Revision {
+				sum = metrics.Merge(sum, contents[i])
+			}
+		}
+		return nil
+	})
+	return sum, err
+}

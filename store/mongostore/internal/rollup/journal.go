@@ -1,0 +1,168 @@
+package rollup
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
+)
+
+const (
+	// notesPage is the number of notes that one query reads.
+	notesPage = 10_000
+	// noteTTL is the age at which the change of a note is given up. It is far
+	// more than the time that a change may take.
+	noteTTL = time.Hour
+)
+
+// noteDoc is a note in the journal: the entry of a batch is about to change.
+// Its _id is also the revision that the change brings, if it brings one.
+type noteDoc struct {
+	ID      string    `bson:"_id"`
+	BatchID string    `bson:"batch_id"`
+	Noted   time.Time `bson:"noted_at"`
+	// Epoch is the epoch of the rollup for which a rebuild has made the note.
+	Epoch string `bson:"epoch,omitempty"`
+}
+
+// note announces a change of a batch's entry and returns the id of the note.
+func (l *Ledger) note(ctx context.Context, id string) (string, error) {
+	n := noteDoc{ID: bson.NewObjectID().Hex(), BatchID: id, Noted: l.now()}
+	_, err := l.run.Insert(ctx, l.journal, n)
+	return n.ID, err
+}
+
+// takeBack removes a note, and the shares of its revision, if the change was
+// not made because another was made first.
+func (l *Ledger) takeBack(ctx context.Context, id, note string) error {
+	if err := l.shares.drop(ctx, id, note); err != nil {
+		return err
+	}
+	return l.run.Remove(ctx, l.journal, eq("_id", note))
+}
+
+// noteAll notes all entries for the rollup of an epoch.
+func (l *Ledger) noteAll(ctx context.Context, epoch string) error {
+	notes := inserter{run: l.run, to: l.journal}
+	err := l.entryIDs(ctx, func(ids []string) error {
+		for _, id := range ids {
+			if err := notes.add(ctx, noteDoc{ID: epoch + "/" + id, BatchID: id, Noted: l.now(), Epoch: epoch}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return errors.Join(err, notes.flush(ctx))
+}
+
+// changes are the entries that may differ from the rollup: those of the
+// batches that the journal or the plan names.
+type changes struct {
+	epoch   string
+	notes   []noteDoc
+	batches []string // each once
+	entries map[string]*entryDoc
+}
+
+// changes reads the journal, and then the entries of its batches.
+func (l *Ledger) changes(ctx context.Context, s *stateDoc) (*changes, error) {
+	ch := &changes{epoch: s.Epoch}
+	var err error
+	if ch.notes, err = l.notes(ctx); err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	add := func(id string) {
+		if !seen[id] {
+			seen[id] = true
+			ch.batches = append(ch.batches, id)
+		}
+	}
+	for i := range ch.notes {
+		add(ch.notes[i].BatchID)
+	}
+	for i := range s.Plan {
+		add(s.Plan[i].BatchID)
+	}
+	ch.entries, err = l.entries(ctx, ch.batches)
+	return ch, err
+}
+
+// notes reads the whole journal.
+func (l *Ledger) notes(ctx context.Context) ([]noteDoc, error) {
+	var all []noteDoc
+	opts := options.Find().SetSort(eq("_id", 1)).SetLimit(notesPage)
+	for last := ""; ; {
+		page, err := command.FindAll[noteDoc](ctx, l.run, l.journal, eq("_id", eq("$gt", last)), opts)
+		all = append(all, page...)
+		if err != nil || len(page) < notesPage {
+			return all, err
+		}
+		last = page[notesPage-1].ID
+	}
+}
+
+// removeNotes removes the notes whose batches are in the rollup as the ledger
+// has them, and the shares of revisions that are in neither.
+func (l *Ledger) removeNotes(ctx context.Context, ch *changes) error {
+	var done []string
+	for i := range ch.notes {
+		n := &ch.notes[i]
+		e := ch.entries[n.BatchID]
+		if e == nil {
+			e = &entryDoc{}
+		}
+		if e.Revision != e.foldedIn(ch.epoch) {
+			continue
+		}
+		pending := !e.applied(n.ID) && n.Epoch != ch.epoch
+		if pending && l.now().Sub(n.Noted) < noteTTL {
+			continue // the change may be about to be made
+		}
+		if e.Revision != n.ID {
+			if err := l.shares.drop(ctx, n.BatchID, n.ID); err != nil {
+				return err
+			}
+		}
+		done = append(done, n.ID)
+	}
+	for part := range slices.Chunk(done, command.MaxKeys) {
+		if err := l.run.Remove(ctx, l.journal, eq("_id", eq("$in", part))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inserter inserts documents into a collection, many with one command.
+type inserter struct {
+	run   *command.Runner
+	to    *mongo.Collection
+	piece command.Piece
+}
+
+func (in *inserter) add(ctx context.Context, doc any) error {
+	raw, err := bson.Marshal(doc)
+	if err != nil {
+		return err
+	}
+	if in.piece.Add(raw); !in.piece.Full() {
+		return nil
+	}
+	return in.flush(ctx)
+}
+
+func (in *inserter) flush(ctx context.Context) error {
+	if len(in.piece.Docs) == 0 {
+		return nil
+	}
+	_, err := in.run.InsertAll(ctx, in.to, in.piece.Docs)
+	in.piece = command.Piece{}
+	return err
+}

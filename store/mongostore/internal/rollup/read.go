@@ -1,0 +1,99 @@
+package rollup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// readTries is how often a read starts again because the rollup moved on
+// meanwhile. Each move is tens of milliseconds of work for some process.
+const readTries = 100
+
+// daysAtOnce is the number of days that are read into memory at once.
+func daysAtOnce(q *metrics.Filter) int {
+	switch {
+	case q.Groups:
+		return 20
+	case q.Subjects:
+		return 50
+	case q.Slots:
+		return 400
+	}
+	return 4000
+}
+
+// DayCounts yields what q selects, in the order of store.Store. All days that
+// are read at once are of one state of the ledger: 4,000 days of counts, 400
+// of quarter hours, 50 of subjects, 20 of groups, and 30 calendar days with
+// AsOf. Errors: store.ErrUnavailable.
+func (r *Rollup) DayCounts(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+	read := r.firstDays
+	if !q.AsOf.IsZero() {
+		read = r.ledger.firstDaysAsOf
+	}
+	return func(yield func(metrics.DayCount, error) bool) {
+		for q, more := q, true; more; {
+			part, last, err := read(ctx, &q)
+			if err != nil {
+				yield(metrics.DayCount{}, err)
+				return
+			}
+			for i := range part {
+				if !yield(part[i], nil) {
+					return
+				}
+			}
+			q.From, more = last+1, last != 0
+		}
+	}
+}
+
+// firstDays reads the first days that q selects. Last is the last of them, or
+// 0 if there are no more.
+func (r *Rollup) firstDays(ctx context.Context, q *metrics.Filter) (part metrics.Contribution, last metrics.Day, err error) {
+	err = retryMoved(func() error {
+		part, last, err = r.tryDays(ctx, q)
+		return err
+	})
+	return part, last, err
+}
+
+// retryMoved calls read until it returns another error than errMoved. Errors:
+// store.ErrUnavailable after readTries.
+func retryMoved(read func() error) (err error) {
+	for range readTries {
+		if err = read(); !errors.Is(err, errMoved) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+}
+
+// tryDays reads the state of the rollup, then everything else, then the state
+// again. Errors: errMoved if the states differ.
+func (r *Rollup) tryDays(ctx context.Context, q *metrics.Filter) (metrics.Contribution, metrics.Day, error) {
+	s, err := r.readState(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	v := view{r: r, q: *q, state: s}
+	if v.changes, err = r.ledger.changes(ctx, s); err != nil {
+		return nil, 0, err
+	}
+	if len(v.changes.notes) > 0 {
+		r.background.wake()
+	}
+	if err := v.readDays(ctx); err != nil {
+		return nil, 0, err
+	}
+	sum, err := v.sum(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	return sum, v.last, r.checkState(ctx, s)
+}

@@ -1,0 +1,89 @@
+package rollup
+
+import (
+	"context"
+	"errors"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+)
+
+// stateID is the _id of the state of the rollup, which is a document among
+// those of the days.
+const stateID = "rollup"
+
+// errMoved means that the state of the rollup is not the one that was read any
+// more.
+var errMoved = errors.New("rollup moved on")
+
+// stateDoc is the state of the rollup. The package comment has its states.
+type stateDoc struct {
+	ID   string `bson:"_id"`
+	Date string `bson:"date"` // empty: before all days
+	// Epoch names this rollup; a rebuilt one has another.
+	Epoch string `bson:"epoch"`
+	// Generation counts the plans.
+	Generation int64 `bson:"generation"`
+	// Plan turns the generation before into this one. It is empty when all
+	// its steps are done.
+	Plan []step `bson:"plan"`
+	// Garbage are the revisions that the last plan took out of the rollup.
+	Garbage []revisionDoc `bson:"garbage"`
+}
+
+// step is the part of a plan about one batch: it takes the revision From out of
+// the rollup and puts To in. Empty means none.
+type step struct {
+	BatchID string `bson:"batch_id"`
+	From    string `bson:"from"`
+	To      string `bson:"to"`
+	// WasFolded and WasEpoch are the members of the entry when the plan was
+	// made.
+	WasFolded string `bson:"was_folded"`
+	WasEpoch  string `bson:"was_epoch"`
+}
+
+type revisionDoc struct {
+	BatchID  string `bson:"batch_id"`
+	Revision string `bson:"revision"`
+}
+
+// same reports whether the rollup has not changed between two reads.
+func (s *stateDoc) same(later *stateDoc) bool {
+	return s.Epoch == later.Epoch && s.Generation == later.Generation && len(s.Plan) == len(later.Plan)
+}
+
+// readState reads the state of the rollup and starts a new rollup if there is
+// none.
+func (r *Rollup) readState(ctx context.Context) (*stateDoc, error) {
+	for {
+		var s stateDoc
+		err := r.run.Find(ctx, r.days.daily, eq("_id", stateID), &s)
+		if !errors.Is(err, mongo.ErrNoDocuments) {
+			return &s, err
+		}
+		if err := r.restart(ctx, nil); err != nil && !errors.Is(err, errMoved) {
+			return nil, err
+		}
+	}
+}
+
+// advance replaces the state of the rollup if it is still the one that was
+// read. If it is not, another process has replaced it.
+func (r *Rollup) advance(ctx context.Context, was, next *stateDoc) error {
+	filter := eq("_id", stateID, "epoch", was.Epoch, "generation", was.Generation)
+	if len(was.Plan) > 0 { // next has the same generation, but no plan
+		filter = append(filter, eq("plan", eq("$ne", bson.A{}))...)
+	}
+	_, err := r.run.Replace(ctx, r.days.daily, filter, next)
+	return err
+}
+
+// checkState returns errMoved if s is not the state of the rollup any more.
+func (r *Rollup) checkState(ctx context.Context, s *stateDoc) error {
+	now, err := r.readState(ctx)
+	if err == nil && !s.same(now) {
+		err = errMoved
+	}
+	return err
+}
