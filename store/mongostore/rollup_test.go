@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/event"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
@@ -231,6 +234,41 @@ func TestAHalfDonePlanIsFinishedByAnother(t *testing.T) {
 			t.Fatalf("the process was lost before write %d", writes+1)
 		}
 	}
+}
+
+// A batch is deleted and its shares are removed while a reader is in the middle
+// of them. They were never folded, so the rollup does not move.
+func TestADeletedBatchIsNotReadInPart(t *testing.T) {
+	uri := testenv.Mongo(t)
+	writer, _ := openCut(t, uri)
+	dailyIs(t, writer) // so that there is a rollup
+	a := metrics.NewAggregator(nil)
+	for day := range 205 { // shares, more than one page of them
+		if err := a.Add(&metrics.Event{Type: "a", Time: start.AddDate(0, 0, day)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	enter(t, writer, batchID(1), a.Contribution())
+
+	var finds atomic.Int64
+	held, going := make(chan struct{}), make(chan struct{})
+	reader := openSeen(t, uri, &net.Dialer{}, func(_ context.Context, e *event.CommandStartedEvent) {
+		if e.CommandName == "find" && e.Command.Lookup("find").StringValue() == "shares" && finds.Add(1) == 2 {
+			close(held)
+			<-going
+		}
+	})
+	var deleting sync.WaitGroup
+	deleting.Go(func() {
+		<-held
+		if err := writer.DeleteBatch(t.Context(), batchID(1)); err != nil {
+			t.Error(err)
+		}
+		writer.FoldJournal(t.Context())
+		close(going)
+	})
+	dailyIs(t, reader)
+	deleting.Wait()
 }
 
 func TestTheDocumentedIndexesAreThere(t *testing.T) {

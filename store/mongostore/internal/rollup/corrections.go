@@ -2,6 +2,7 @@ package rollup
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -38,6 +39,26 @@ func (v *view) corrections(ctx context.Context) (dayChanges, error) {
 		}
 	})
 	return changes, err
+}
+
+// checkEntries returns errMoved if an entry has changed about which the ledger
+// and the rollup differed. The shares of a revision that never came into the
+// rollup are deleted without a move of the rollup.
+func (v *view) checkEntries(ctx context.Context) error {
+	differing, _ := v.differing()
+	if len(differing) == 0 {
+		return nil
+	}
+	now, err := v.r.ledger.entries(ctx, slices.Collect(maps.Keys(differing)))
+	if err != nil {
+		return err
+	}
+	for id := range differing {
+		if e := now[id]; e == nil || e.Change != v.changes.entries[id].Change {
+			return errMoved
+		}
+	}
+	return nil
 }
 
 // difference is that between the ledger and the rollup about one batch. Before

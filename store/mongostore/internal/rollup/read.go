@@ -74,8 +74,8 @@ func retryMoved(read func() error) (err error) {
 	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 }
 
-// tryDays reads the state of the rollup, then everything else, then the state
-// again. Errors: errMoved if the states differ.
+// tryDays reads the state of the rollup, then everything else, then the entries
+// and the state again. Errors: errMoved if they differ.
 func (r *Rollup) tryDays(ctx context.Context, q *metrics.Filter) (metrics.Contribution, metrics.Day, error) {
 	s, err := r.readState(ctx)
 	if err != nil {
@@ -93,6 +93,9 @@ func (r *Rollup) tryDays(ctx context.Context, q *metrics.Filter) (metrics.Contri
 	}
 	sum, err := v.sum(ctx)
 	if err != nil {
+		return nil, 0, err
+	}
+	if err := v.checkEntries(ctx); err != nil {
 		return nil, 0, err
 	}
 	return sum, v.last, r.checkState(ctx, s)
