@@ -1,5 +1,5 @@
-// Command embedhandler mounts the API under a prefix of somebody else's mux,
-// behind that program's own check of who may use it.
+// Command embedhandler mounts the HTTP API under a prefix of a program's own mux,
+// and lets the program decide who may use it.
 package main
 
 import (
@@ -40,24 +40,27 @@ func run(ctx context.Context, dir, address string) error {
 	defer q.Close()
 
 	service := eventmetrics.New(st, q, nil)
-	go func() { _ = service.Run(ctx) }() // q.Close waits for it
 	mux, err := newMux(service)
 	if err != nil {
 		return err
 	}
 	server := &http.Server{Addr: address, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	ended := make(chan error, 1)
-	go func() {
-		<-ctx.Done()
-		ended <- server.Shutdown(context.WithoutCancel(ctx))
-	}()
-	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
-		return err
+
+	ctx, stop := context.WithCancel(ctx)
+	defer stop() // before q.Close, which waits for Run
+	ended := make(chan error, 2)
+	go func() { ended <- service.Run(ctx) }() // processes batches
+	go func() { ended <- server.ListenAndServe() }()
+	select {
+	case err = <-ended: // for example because the address is in use
+	case <-ctx.Done():
 	}
-	return <-ended
+	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return errors.Join(err, server.Shutdown(finish))
 }
 
-// newMux is the program's own mux, with ours in it.
+// newMux returns the mux of the program, with the API mounted in it.
 func newMux(service *eventmetrics.Service) (*http.ServeMux, error) {
 	api, err := httpapi.New(service, &httpapi.Options{Authorize: authorize})
 	if err != nil {
@@ -66,18 +69,19 @@ func newMux(service *eventmetrics.Service) (*http.ServeMux, error) {
 	mux := http.NewServeMux()
 	mux.Handle("/analytics/", http.StripPrefix("/analytics", api))
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintln(w, "the program's own page")
+		fmt.Fprintln(w, "the home page of the program")
 	})
 	return mux, nil
 }
 
-// authorize stands for whatever the program does about its users.
+// authorize stands for the program's own check of its users. The API answers
+// ErrUnauthenticated with 401, and every other error with 403.
 func authorize(r *http.Request) error {
 	switch user, _, ok := r.BasicAuth(); {
 	case !ok:
 		return httpapi.ErrUnauthenticated
 	case user != "alice":
-		return errors.New("only alice may")
+		return errors.New("only alice is allowed")
 	}
 	return nil
 }

@@ -48,9 +48,11 @@ func run(ctx context.Context, dir string, out io.Writer) error {
 
 	service := eventmetrics.New(st, q, nil)
 	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	go func() { _ = service.Run(ctx) }() // q.Close waits for it
+	defer stop()                         // before q.Close, which waits for Run
+	go func() { _ = service.Run(ctx) }() // processes batches until ctx ends
 
+	// Upload returns when the valid rows are durable. They count once the batch
+	// is processed.
 	receipt, err := service.Upload(ctx, eventmetrics.File{Name: "events.csv", Body: strings.NewReader(events)})
 	if err != nil {
 		return err
@@ -61,6 +63,8 @@ func run(ctx context.Context, dir string, out io.Writer) error {
 	if _, err := service.Wait(ctx, receipt.Batch.ID); err != nil {
 		return err
 	}
+
+	// The zero Query means: every event type, by day, in UTC.
 	result, err := service.Query(ctx, series.Query{Uniques: true})
 	if err != nil {
 		return err
