@@ -1,4 +1,5 @@
 # make test   everything that must hold, on a machine that has only Go
+# make stress each package's tests STRESS times, plain and with the race detector
 # make bench  the benchmarks, each beside its peer
 # make lint   linters and formatting
 # make fuzz   each fuzz target for FUZZTIME
@@ -8,34 +9,68 @@
 GO       ?= go
 BIN      := $(CURDIR)/.bin
 FUZZTIME ?= 30s
+STRESS   ?= 20
 BENCHROWS ?= 1000000
 # benchstat of two such outputs tells a change from noise; make tools installs it.
 
 # A service that is missing is a failure here, and a skip under plain go test.
 export REQUIRE_SERVICES := 1
-# The race detector needs cgo; nothing that is shipped does.
-export CGO_ENABLED := 1
+# Nothing here needs cgo but the race detector. The tools, the build, vet, lint
+# and the plain tests compile without it, and so compile each package once.
+export CGO_ENABLED := 0
 
-# SQLite is C in the form of Go: looking for races and bad pointers within it
-# takes most of the time of the tests, and finds nothing of ours.
+# A pipe fails if any of its commands fails.
+SHELL       := bash
+.SHELLFLAGS := -o pipefail -c
+
+# SQLite is C translated to Go: checking it for races and bad pointers takes
+# most of the time of the tests and finds nothing of ours.
 RACE := -race -gcflags='modernc.org/...=-d=checkptr=0' -gcflags='modernc.org/sqlite/lib=-d=checkptr=0 -race=false'
-# Without the detector: the crash tests start a process for each step before which
-# it is killed, which took longer than all the others; the suite's own tests check
-# broken stores in memory (what the suite itself does at a time, it does for each
-# store too); the encoder of blocks has no goroutines.
-PLAIN := /(crashtest|storetest|columnar)$$
 
-.PHONY: test bench lint fuzz run build deps tools
+# These run without the race detector: the crash tests start a process for each
+# step before which they kill one, storetest's own tests check broken stores in
+# memory (every backend runs the suite itself with the detector), and the block
+# encoder has no goroutines.
+PLAIN := internal/test/crashtest store/storetest store/sqlitestore/internal/columnar
+
+# The packages that take longest start first, so that none of them is left to
+# run alone at the end.
+SLOW := internal/test/faulttest cmd/refserver internal/test/browsertest queue/redisqueue store/mongostore store/sqlitestore
+
+# Many tests wait for servers and processes: more of them run side by side than
+# there are cores. Vet has run before.
+TESTFLAGS := -vet=off -parallel 4 -timeout 20m
+
+plain := $(addprefix ./,$(PLAIN))
+slow  := $(addprefix ./,$(SLOW))
+other  = $(shell $(GO) list ./... | grep -vE '/($(subst $(space),|,$(PLAIN) $(SLOW)))$$')
+space := $(subst ,, )
+
+.PHONY: test test-race test-plain stress bench lint fuzz run build deps tools
 
 test: deps lint build
 	$(GO) vet ./...
-	cd internal/tools && $(GO) test -race ./mongotestd/serialize
-	$(GO) test $(RACE) -timeout 20m $$($(GO) list ./... | grep -vE '$(PLAIN)')
-	$(GO) test -timeout 20m $$($(GO) list ./... | grep -E '$(PLAIN)')
+	$(MAKE) -j2 test-race test-plain
+	@echo "slowest packages:"; cat $(BIN)/test-*.log | awk '$$1 == "ok" { print $$3, $$2 }' | sort -rn | head -5
+
+test-race:
+	cd internal/tools && CGO_ENABLED=1 $(GO) test -race -vet=off ./mongotestd/serialize
+	CGO_ENABLED=1 $(GO) test $(RACE) -p 3 $(TESTFLAGS) $(slow) $(other) | tee $(BIN)/test-race.log
+
+test-plain:
+	$(GO) test -p 2 $(TESTFLAGS) $(plain) | tee $(BIN)/test-plain.log
+
+# STRESSFLAGS=-short is a shorter run, PKGS='./queue/...' one of some packages.
+PKGS ?= ./...
+stress: deps tools
+	@for pkg in $$($(GO) list $(PKGS)); do \
+	  $(GO) test -vet=off -count=$(STRESS) -failfast -timeout 0 $(STRESSFLAGS) $$pkg && \
+	  CGO_ENABLED=1 $(GO) test $(RACE) -vet=off -count=$(STRESS) -failfast -timeout 0 $(STRESSFLAGS) $$pkg || exit 1; \
+	done
 
 # What is shipped builds without cgo.
 build:
-	CGO_ENABLED=0 $(GO) build ./...
+	$(GO) build ./...
 
 deps:
 	@./internal/test/testenv/install.sh
