@@ -89,6 +89,12 @@ type transcript struct {
 // newTranscript starts a server without its listener.
 func newTranscript(t *testing.T, pairs []string) *transcript {
 	t.Helper()
+	return newTranscriptWith(t, pairs, func(*config.Config) {})
+}
+
+// newTranscriptWith starts a server whose configuration was changed.
+func newTranscriptWith(t *testing.T, pairs []string, change func(c *config.Config)) *transcript {
+	t.Helper()
 	t.Chdir(t.TempDir()) // without an .env
 	c, err := config.Load(nil, env(append([]string{
 		"ADMIN_TOKEN", "secret", "DATA_DIR", t.TempDir(), "UPLOAD_LIMIT", "60", "UPLOAD_WINDOW_SECONDS", "3600", "LOG_LEVEL", "error",
@@ -98,6 +104,7 @@ func newTranscript(t *testing.T, pairs []string) *transcript {
 	if err != nil {
 		t.Fatal(err)
 	}
+	change(c)
 	a, err := open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)

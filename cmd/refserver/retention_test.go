@@ -7,19 +7,19 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/config"
 	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
 )
 
 const aged = header + "C1,T1,aged,2025-12-11T09:00:00Z\nC2,T1,aged,2025-12-11T09:00:00Z\nC1,T2,aged,2025-12-12T09:00:00Z\nC3,T2,aged,never\n"
 
-// brief is a period that a batch outlives within a test, but not before the
-// retention that each server begins with is done.
-const brief = "2s"
+// brief is a period that a batch outlives within a test.
+const brief = "10ms"
 
-// agingServer applies retention when it starts, and then when it is asked to.
+// agingServer applies retention only when it is asked to.
 func agingServer(t *testing.T, pairs ...string) *transcript {
 	t.Helper()
-	return newTranscript(t, append(pairs, "UPLOAD_LIMIT", "0", "RETENTION_INTERVAL_SECONDS", "86400"))
+	return newTranscriptWith(t, append(pairs, "UPLOAD_LIMIT", "0"), func(c *config.Config) { c.Service.RetainEvery = -1 })
 }
 
 func backendPairs(t *testing.T) map[string][]string {
