@@ -54,6 +54,15 @@ func (f *fallback) untilDecidedBy(t *testing.T, limit int64) {
 	}
 }
 
+// connect asks Redis directly: a slow answer to the fallback would begin its
+// pause.
+func (f *fallback) connect(t *testing.T) {
+	t.Helper()
+	if d := ask(t, f.primary, "probe"); d.Limit != remote {
+		t.Fatalf("Redis answers %+v", d)
+	}
+}
+
 // expectLocal asks n times. Of these, only the first few may wait for Redis.
 func (f *fallback) expectLocal(t *testing.T, n, questions int) {
 	t.Helper()
@@ -82,7 +91,7 @@ func TestAHungRedisCostsOneWaitInAPause(t *testing.T) {
 	t.Run("with a connection", func(t *testing.T) {
 		s := testenv.Redis(t)
 		f := newFallback(t, s.URL, time.Hour)
-		f.untilDecidedBy(t, remote)
+		f.connect(t)
 		do(t, s.Pause)
 		f.expectLocal(t, 50, 1)
 	})
@@ -97,7 +106,7 @@ func TestAHungRedisCostsOneWaitInAPause(t *testing.T) {
 func TestADeadRedisIsAskedOnceInAPause(t *testing.T) {
 	s := testenv.Redis(t)
 	f := newFallback(t, s.URL, time.Hour)
-	f.untilDecidedBy(t, remote)
+	f.connect(t)
 	do(t, s.Kill)
 	f.expectLocal(t, 50, 1)
 }
@@ -131,7 +140,7 @@ func TestALimiterCanBeMadeBeforeItsRedis(t *testing.T) {
 func TestCallersThatHangTogetherAllReturn(t *testing.T) {
 	s := testenv.Redis(t)
 	f := newFallback(t, s.URL, time.Hour)
-	f.untilDecidedBy(t, remote)
+	f.connect(t)
 	do(t, s.Pause)
 	var wg sync.WaitGroup
 	for range 50 {
