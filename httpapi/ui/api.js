@@ -113,9 +113,9 @@ export function advice(problem) {
     case problem.code === 'no_rows':
       return 'The file is empty or has only a header. Check that you chose the right file.';
     case problem.code === 'no_valid_row':
-      return 'Nothing was stored. Fix the rows below and upload the file again.';
+      return 'Fix the rows below and upload the file again.';
     case problem.code === 'too_many_errors':
-      return 'Nothing was stored. Fix the rows below and upload the file again, or clear “Reject the file if any row is invalid”.';
+      return 'Fix the rows below and upload the file again, or clear “Reject the file if any row is invalid”.';
     case problem.code === 'too_large':
       return 'Split the file, or ask the operator to raise MAX_UPLOAD_BYTES.';
     case problem.code === 'too_many_distinct_rows':

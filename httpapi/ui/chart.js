@@ -11,8 +11,8 @@ export const colour = (i) => `var(--s${i % 8})`;
 /**
  * Draws a chart into root. names are {full, axis} of each period, series are
  * {name, values} from the bottom up, open is the index of the period that is in
- * progress, and pick(index, name) is called for a click on a bar. Returns a
- * function that removes the chart.
+ * progress, and pick(index, name) is called for a click on a bar. The chart ends
+ * when root is removed from the page.
  */
 export function stack(root, { names, series, open, pick, height = 280 }) {
   const total = names.map((_, i) => series.reduce((sum, s) => sum + s.values[i], 0));
@@ -105,12 +105,16 @@ export function stack(root, { names, series, open, pick, height = 280 }) {
     if (e.key === 'Enter' && total[u.cursor.idx] > 0) pick(u.cursor.idx, null);
   });
 
-  const fit = new ResizeObserver(() => u.setSize({ width: box.clientWidth, height }));
-  fit.observe(box);
   const dark = matchMedia('(prefers-color-scheme: dark)');
   const redraw = () => u.redraw();
   dark.addEventListener('change', redraw);
-  return () => { fit.disconnect(); dark.removeEventListener('change', redraw); u.destroy(); };
+  const fit = new ResizeObserver(() => { // removing the box is a change of its size, too
+    if (box.isConnected) return u.setSize({ width: box.clientWidth, height });
+    fit.disconnect();
+    dark.removeEventListener('change', redraw);
+    u.destroy();
+  });
+  fit.observe(box);
 }
 
 /** A square in the colour of series i. */

@@ -24,7 +24,7 @@ export async function overview(root, { signal }) {
   const model = arrange(q, found);
   const body = model.sum === 0 ? await nothing(q, signal) : [
     cards(q, model, found),
-    h('section', { class: 'card' }, h('header', null, h('h2', null, `Events by ${found.by || 'type'}`), tools(q, found.by)), legend(q, model), figure(q, model, signal), dataTable(q, model)),
+    h('section', { class: 'card' }, h('header', null, h('h2', null, `Events by ${found.by || 'type'}`), tools(q, found.by)), legend(q, model), figure(q, model), dataTable(q, model)),
     h('div', { class: 'pair' },
       h('section', { class: 'card' }, h('h2', null, 'Activity by hour and weekday'), found.hours ? heatmap(found.hours) : h('p', { class: 'quiet' }, 'Choose a range of at most 400 days to see this.')),
       typesTable(q, model, found)),
@@ -156,16 +156,15 @@ const legend = (q, model) => h('ul', { class: 'legend' }, model.series.map((s, i
   s.rest || model.by ? s.name : h('a', { href: changed({ type: s.name }), title: `Only ${s.name}` }, s.name))),
 model.open >= 0 ? h('li', { class: 'quiet' }, h('span', { class: 'swatch hatch', 'aria-hidden': 'true' }), 'In progress') : null);
 
-function figure(q, model, signal) {
+function figure(q, model) {
   const box = h('div', null);
   // In the next frame the box is on the page and has a width.
   requestAnimationFrame(() => {
-    if (signal.aborted) return;
-    const end = stack(box, {
+    if (!box.isConnected) return;
+    stack(box, {
       names: model.names, series: model.series, open: model.open,
       pick: (i, name) => pick(q, model.axis[i].date, !model.by && model.series.some((s) => s.name === name && !s.rest) ? name : ''),
     });
-    signal.addEventListener('abort', end);
   });
   return box;
 }
@@ -223,9 +222,11 @@ async function nothing(q, signal) {
   const [counted, { data }] = await Promise.all([get('batches?limit=1&status=completed', signal), get('batches?limit=1&status=uploaded', signal)]);
   const months = counted.data.length ? await metrics({ interval: 'month', group: 'none' }, signal) : [];
   const last = months.at(-1)?.date;
+  const month = last && period(last, 'month').full;
   return h('section', { class: 'card empty' }, h('h2', null, 'No events in this range'),
     h('p', null, `${span(q.from, q.to)}, ${q.zone}${q.types.length ? `, only ${q.types.join(', ')}` : ''}`),
-    last ? h('p', null, h('a', { class: 'primary', href: changed({ range: 'custom', from: last, to: lastOfMonth(last), interval: null, type: null }) }, `Show ${period(last, 'month').full}`), ', the month of the latest events.') : null,
+    last ? [h('p', null, `The latest events are from ${month}.`),
+      h('p', null, h('a', { class: 'primary', href: changed({ range: 'custom', from: last, to: lastOfMonth(last), interval: null, type: null }) }, `Show ${month}`))] : null,
     data.length ? h('p', null, 'Some batches have not been processed yet. ', h('a', { href: '?view=batches&status=uploaded' }, 'Show them')) : null);
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,7 +16,6 @@ import (
 
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/ratelimit"
-	"github.com/eventmetrics/eventmetrics/ratelimit/memlimiter"
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
@@ -277,13 +277,19 @@ func TestCorrectedRowsAreTrackedPerBatch(t *testing.T) {
 	p.see("1 of 2 rejected rows")
 }
 
+// everySecondRefused is a limiter that refuses every second upload for a minute.
+type everySecondRefused struct{ uploads atomic.Int32 }
+
+func (l *everySecondRefused) Allow(context.Context, string) (ratelimit.Decision, error) {
+	if l.uploads.Add(1)%2 == 0 {
+		return ratelimit.Decision{Limit: 1, ResetAfter: time.Minute, Window: time.Minute}, nil
+	}
+	return ratelimit.Decision{Allowed: true}, nil
+}
+
 func TestARefusalCountsDownAndSendsAgain(t *testing.T) {
 	t.Parallel()
-	limiter, err := memlimiter.New(&memlimiter.Options{Limit: 1, Window: 2 * time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := serve(t, setup{limiter: limiter})
+	v := serve(t, setup{limiter: new(everySecondRefused)})
 	p := open(t, wide, v.address("?view=upload"), "429")
 	content := header + rows(4, "started", time.Now().Add(-time.Hour))
 	p.choose("first.csv", content)
@@ -291,11 +297,12 @@ func TestARefusalCountsDownAndSendsAgain(t *testing.T) {
 	p.see("4 events stored")
 	p.choose("second.csv", content+rows(1, "late", time.Now().Add(-time.Hour)))
 	p.press("Upload")
-	p.wait(`/Send again in 0:0[12]/.test(document.querySelector('#work').innerText)`)
+	p.wait(`/Send again in (1:00|0:\d\d)/.test(document.querySelector('#work').innerText)`)
 	if eval[bool](p, `document.querySelector('#work button.primary').disabled`) == false {
 		t.Error("it may be sent again before its time")
 	}
 	p.shoot("refused.png")
+	eval[any](p, `(() => { const now = Date.now; Date.now = () => now() + 60_000 })()`) // a minute later
 	p.press("Send again")
 	p.see("5 events stored")
 }
@@ -309,7 +316,8 @@ func TestAnUnreachableServerIsSaidAndFoundAgain(t *testing.T) {
 	v.stop()
 	p.press("7 days")
 	p.see("The server cannot be reached.")
-	p.see("Activity by hour and weekday") // what was there stays
+	p.see("Activity by hour and weekday") // the page stays
+	p.wait(`!!document.querySelector('.chart canvas')`)
 	p.shoot("offline.png")
 	v.down.Store(false)
 	p.wait(`!document.body.innerText.includes('cannot be reached')`)
