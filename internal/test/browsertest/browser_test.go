@@ -93,7 +93,7 @@ func open(t *testing.T, s screen, url string, allowed ...string) *page {
 // tab opens another tab beside the page.
 func (p *page) tab(url string, allowed ...string) *page {
 	p.t.Helper()
-	beside := openIn(p.ctx, p.t, append(allowed, "401"))
+	beside := openIn(p.ctx, p.t, allowed)
 	beside.do(chromedp.Navigate(url))
 	return beside
 }

@@ -36,6 +36,7 @@ const contrastFaults = `(() => {
 })()`
 
 func TestEveryPageHasItsPicture(t *testing.T) {
+	t.Parallel()
 	v := serve(t, setup{idle: true})
 	failed := v.bury("disk.csv", "disk on fire")
 	v.bury("other.csv", "disk on fire")

@@ -259,9 +259,7 @@ func TestEightTabsAreNotTooMany(t *testing.T) {
 	for range 7 {
 		last := pages[len(pages)-1]
 		eval[any](last, "("+hide+")(true)")
-		p := last.tab(v.url + "?view=batches")
-		eval[any](p, `sessionStorage.setItem('eventmetrics.token', '`+token+`')`)
-		p.do(chromedp.Reload())
+		p := last.tab(v.address("?view=batches"))
 		p.wait(`!!document.querySelector('.live.on')`)
 		pages = append(pages, p)
 	}
@@ -275,14 +273,15 @@ func TestATokenThatIsNoLongerAcceptedIsAskedFor(t *testing.T) {
 	t.Parallel()
 	v := serve(t, setup{})
 	v.upload("a.csv", header+rows(3, "started", time.Now().Add(-time.Hour)), true)
+	p := open(t, wide, v.url+"docs", "403", "ERR_")
 	for _, page := range []struct{ query, text string }{{"", "Activity by hour and weekday"}, {"?view=batches", "live"}, {"?view=dead", "No dead letters"}} {
-		p := open(t, wide, v.address(page.query), "403", "ERR_")
+		p.do(chromedp.Navigate(v.address(page.query)))
 		p.see(page.text)
 		eval[any](p, `sessionStorage.setItem('eventmetrics.token', 'old')`)
 		v.http.CloseClientConnections()
 		p.see("This token is not accepted.")
 	}
-	p := open(t, wide, v.address(""), "403")
+	p = open(t, wide, v.address(""), "403")
 	p.see("Activity by hour and weekday")
 	eval[any](p, `sessionStorage.setItem('eventmetrics.token', 'old')`)
 	p.press("Export CSV")
@@ -321,10 +320,11 @@ func TestAnAddressWithNonsenseShowsThePage(t *testing.T) {
 	t.Parallel()
 	v := serve(t, setup{})
 	v.upload("a.csv", header+rows(3, "started", time.Now().Add(-time.Hour)), true)
+	p := open(t, wide, v.address(""))
 	for _, query := range []string{
 		"?view=constructor", "?view=__proto__", "?day=foo", "?tz=%2B05:30", "?tz=Mars/Base", "?range=custom&from=x&to=y", "?interval=eon", "?range=toString",
 	} {
-		p := open(t, wide, v.address(query))
+		p.do(chromedp.Navigate(v.address(query)))
 		p.see("Activity by hour and weekday")
 	}
 }
