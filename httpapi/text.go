@@ -15,7 +15,7 @@ const defaultColumns = 80
 
 // encodeText draws a table with a row for each event type.
 func encodeText(a *answer) []byte {
-	t := texttable.Table{Uniques: a.Uniques, Compared: a.compares()}
+	t := texttable.Counts{Uniques: a.Uniques, Compared: a.compares()}
 	var finalities []series.Finality
 	for group := range byStart(a.buckets) {
 		t.Dates = append(t.Dates, dateText(a, group[0].Start))
@@ -38,7 +38,7 @@ func encodeText(a *answer) []byte {
 	if n := a.said.Collapsed; n > 0 {
 		t.Notes = append(t.Notes, fmt.Sprintf("%d groups in %s", n, metrics.Other))
 	}
-	return []byte(t.Text(cmp.Or(a.columns, defaultColumns)))
+	return []byte(t.Format(cmp.Or(a.columns, defaultColumns)))
 }
 
 // textRows collects the buckets of each type and group.

@@ -1,4 +1,4 @@
-// Package clip shortens texts.
+// Package clip shortens text.
 package clip
 
 import (
@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// Text returns at most about limit bytes of s as valid UTF-8 that shares no
+// Text returns at most about limit bytes of s as valid UTF-8. It shares no
 // memory with s.
 func Text(s string, limit int) string {
 	if len(s) > limit {

@@ -2,25 +2,25 @@ package texttable
 
 import "math"
 
-// levels are the characters by height. The lowest stands for zero alone, so
-// that one event can be told from none.
+// levels are the characters by height. Only zero has the lowest one, so that one
+// event looks different from none.
 var levels = [...]rune{'▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'}
 
-// Step returns how many of n numbers share a character where the line may have
-// width characters. A width of 0 or less means any.
-func Step(n, width int) int {
+// PerCharacter returns how many of n numbers one character of a sparkline of
+// width characters represents. A width of 0 or less means no limit.
+func PerCharacter(n, width int) int {
 	if width <= 0 || n <= width {
 		return 1
 	}
 	return (n + width - 1) / width
 }
 
-// Line draws counts from zero to the greatest of them in at most width
-// characters; a width of 0 or less means one for each. Where [Step] is more
-// than 1, a character is the mean of that many. Counts below zero are drawn as
-// zero.
-func Line(counts []int64, width int) string {
-	means := condense(counts, Step(len(counts), width))
+// Sparkline returns a line of at most width characters whose heights are counts,
+// from zero to the greatest. A width of 0 or less means one character for each
+// count. If [PerCharacter] is more than 1, a character is the mean of that many
+// counts. Counts below zero are drawn as zero.
+func Sparkline(counts []int64, width int) string {
+	means := condense(counts, PerCharacter(len(counts), width))
 	most := 0.0
 	for _, m := range means {
 		most = max(most, m)
@@ -32,7 +32,7 @@ func Line(counts []int64, width int) string {
 	return string(line)
 }
 
-// level is 0 for nothing, and else from 1 to the last.
+// level returns 0 for zero, and otherwise a level from 1 to the last.
 func level(value, most float64) int {
 	if value <= 0 {
 		return 0
@@ -40,7 +40,7 @@ func level(value, most float64) int {
 	return max(1, int(math.Ceil(value/most*float64(len(levels)-1))))
 }
 
-// condense returns the means of each step counts; the last may be of fewer.
+// condense returns the mean of every step counts. The last may be of fewer.
 func condense(counts []int64, step int) []float64 {
 	means := make([]float64, 0, (len(counts)+step-1)/step)
 	for start := 0; start < len(counts); start += step {

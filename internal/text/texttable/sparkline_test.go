@@ -11,7 +11,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/internal/text/texttable"
 )
 
-func TestLine(t *testing.T) {
+func TestSparkline(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		counts []int64
@@ -29,26 +29,26 @@ func TestLine(t *testing.T) {
 		{"sums above the greatest integer", []int64{math.MaxInt64, math.MaxInt64, 0, 0}, 2, "█▁"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if got := texttable.Line(tc.counts, tc.width); got != tc.want {
+			if got := texttable.Sparkline(tc.counts, tc.width); got != tc.want {
 				t.Errorf("got %s, want %s", got, tc.want)
 			}
 		})
 	}
 }
 
-func TestLineKeepsItsWidth(t *testing.T) {
+func TestSparklineHasItsWidth(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		counts := rapid.SliceOf(rapid.Int64()).Draw(t, "counts")
 		width := rapid.IntRange(-1, 20).Draw(t, "width")
-		n := utf8.RuneCountInString(texttable.Line(counts, width))
-		step := texttable.Step(len(counts), width)
+		n := utf8.RuneCountInString(texttable.Sparkline(counts, width))
+		step := texttable.PerCharacter(len(counts), width)
 		if want := (len(counts) + step - 1) / step; n != want || width > 0 && n > width {
 			t.Fatalf("%d characters of width %d, want %d", n, width, want)
 		}
 	})
 }
 
-func ExampleLine() {
-	fmt.Println(texttable.Line([]int64{0, 3, 12, 20, 8, 1}, 40))
+func ExampleSparkline() {
+	fmt.Println(texttable.Sparkline([]int64{0, 3, 12, 20, 8, 1}, 40))
 	// Output: ▁▃▆█▄▂
 }

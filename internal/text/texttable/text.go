@@ -10,9 +10,8 @@ import (
 	"golang.org/x/text/width"
 )
 
-// Plain returns s with all that is not printable written as in a Go string:
-// what comes from a file or a server must not speak to the screen, nor change
-// the direction of its text.
+// Plain returns s with everything that is not printable escaped as in a Go string.
+// Unescaped, it could control the terminal or change the direction of text.
 func Plain(s string) string {
 	if strings.IndexFunc(s, hidden) < 0 {
 		return s
@@ -20,7 +19,7 @@ func Plain(s string) string {
 	var b strings.Builder
 	for i, c := range s {
 		switch {
-		case c == utf8.RuneError && s[i] != 0xEF: // which U+FFFD itself begins with
+		case c == utf8.RuneError && s[i] != 0xEF: // U+FFFD itself begins with 0xEF
 			fmt.Fprintf(&b, `\x%02x`, s[i])
 		case hidden(c):
 			quoted := strconv.QuoteRune(c)
@@ -34,8 +33,8 @@ func Plain(s string) string {
 
 func hidden(c rune) bool { return c == utf8.RuneError || !unicode.IsPrint(c) }
 
-// ColumnsOf returns the number of columns that a plain text takes on a screen.
-func ColumnsOf(s string) int {
+// Width returns the number of columns that a plain text takes on a screen.
+func Width(s string) int {
 	n := 0
 	for _, c := range s {
 		n += columnsOfRune(c)
@@ -54,9 +53,9 @@ func columnsOfRune(c rune) int {
 	return 1
 }
 
-// Cut shortens a plain text to so many columns.
+// Cut shortens a plain text to at most so many columns.
 func Cut(s string, columns int) string {
-	if ColumnsOf(s) <= columns {
+	if Width(s) <= columns {
 		return s
 	}
 	n := 1 // the ellipsis

@@ -23,9 +23,9 @@ func TestPlain(t *testing.T) {
 	}
 }
 
-func TestColumns(t *testing.T) {
+func TestWidthAndCut(t *testing.T) {
 	for text, want := range map[string]int{"": 0, "abc": 3, "日本": 4, "e\u0301": 1, "😀": 2, "ｱ": 1, "Ａ": 2, "▁█": 2} {
-		if got := texttable.ColumnsOf(text); got != want {
+		if got := texttable.Width(text); got != want {
 			t.Errorf("%q has %d columns, want %d", text, got, want)
 		}
 	}

@@ -106,7 +106,7 @@ func (p *progress) line(columns int, now time.Time) string {
 	numbers := fmt.Sprintf("%3.0f %%  %s of %s  %s/s  %s", 100*done, bytesText(sent), bytesText(float64(p.total)), bytesText(rate), left)
 	name := texttable.Cut(p.name, max(columns/3, 8))
 	const widest, least = 30, 5
-	width := min(columns-texttable.ColumnsOf(name)-texttable.ColumnsOf(numbers)-4, widest)
+	width := min(columns-texttable.Width(name)-texttable.Width(numbers)-4, widest)
 	if width < least {
 		return texttable.Cut(name+"  "+numbers, columns)
 	}

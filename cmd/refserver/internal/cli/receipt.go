@@ -93,7 +93,7 @@ func (u *uploader) printDryRun(name string, r *uploadResult) {
 		change.Add("%+d", c.After-c.Before)
 		after.Add("%d", c.After)
 	}
-	u.t.print("%s", texttable.Lines(date, kind, before, change, after))
+	u.t.print("%s", texttable.Format(date, kind, before, change, after))
 	if more := r.ChangeCount - len(r.Changes); more > 0 {
 		u.t.print("(and %s)\n", count(int64(more), "more change"))
 	}

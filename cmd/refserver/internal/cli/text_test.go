@@ -66,7 +66,7 @@ func TestBarFits(t *testing.T) {
 		total := rapid.Int64Range(-1, 1<<50).Draw(t, "total")
 		sent := rapid.Int64Range(0, 1<<50).Draw(t, "sent")
 		line := cli.Bar(name, sent, total, time.Duration(rapid.Int64Range(0, 1<<40).Draw(t, "took")), columns)
-		if texttable.ColumnsOf(line) > columns || !utf8.ValidString(line) || strings.ContainsAny(line, "\n\r\x1b") {
+		if texttable.Width(line) > columns || !utf8.ValidString(line) || strings.ContainsAny(line, "\n\r\x1b") {
 			t.Fatalf("%d columns: %q", columns, line)
 		}
 	})

@@ -1,3 +1,6 @@
+// Package texttable formats tables of plain text, with sparklines, for terminals.
+// It escapes what is not printable: text from files and servers must not control
+// the terminal.
 package texttable
 
 import (
@@ -8,13 +11,13 @@ import (
 	"strings"
 )
 
-// Table is a series with a row for each event type. All that it is given may
-// come from anywhere: what is not printable is made plain.
-type Table struct {
-	// Dates are the names of the points in time; there is one at least.
+// Counts is a table of counts with a row for each event type. Its texts are
+// escaped by Plain.
+type Counts struct {
+	// Dates are the names of the points in time; there is at least one.
 	Dates []string
 	Rows  []Row
-	// Uniques and Compared are set where the rows have those numbers.
+	// Uniques and Compared say whether the rows have these numbers.
 	Uniques, Compared bool
 	// Notes are added to the caption.
 	Notes []string
@@ -25,13 +28,14 @@ type Row struct {
 	Name string
 	// Counts has a count for each date of the table.
 	Counts []int64
-	// Uniques is the number of distinct subjects of all dates together.
+	// Uniques is the number of distinct subjects over all dates.
 	Uniques int64
-	// Previous and PreviousUniques are the numbers of an earlier range.
+	// Previous and PreviousUniques are the numbers of the range that this one is
+	// compared to.
 	Previous, PreviousUniques int64
 }
 
-// sum returns the total of a row and the place of its greatest count.
+// sum returns the total of a row and the index of its greatest count.
 func (r *Row) sum() (total int64, peak int) {
 	for i, n := range r.Counts {
 		total += n
@@ -43,18 +47,18 @@ func (r *Row) sum() (total int64, peak int) {
 }
 
 const (
-	widestName = 40 // columns of the name of an event type
-	leastLine  = 10 // and of a sparkline
+	widestName = 40 // most columns of a cell
+	leastLine  = 10 // fewest columns of a sparkline
 )
 
-// column is a column of the table.
+// column is a column of Counts.
 type column struct {
 	head string
 	cell func(*Row) string
-	text bool // and no number: it is on the left of its column
+	text bool // aligned left; numbers are aligned right
 }
 
-func (t *Table) columns() []column {
+func (t *Counts) columns() []column {
 	number := func(n int64) string { return strconv.FormatInt(n, 10) }
 	total := func(r *Row) int64 { n, _ := r.sum(); return n }
 	peak := func(r *Row) int { _, at := r.sum(); return at }
@@ -82,22 +86,21 @@ func (t *Table) columns() []column {
 	)
 }
 
-// Column is a column of Lines.
+// Column is a column of Format.
 type Column struct {
 	Head  string
 	Cells []string
-	Text  bool // and no number: it is on the left of its column
+	Text  bool // aligned left; numbers are aligned right
 }
 
-// Add adds a cell. What is not printable in it is made plain, and what is long
-// is cut.
+// Add adds a cell. It escapes what is not printable, and cuts long text.
 func (c *Column) Add(format string, args ...any) {
 	c.Cells = append(c.Cells, Cut(Plain(fmt.Sprintf(format, args...)), widestName))
 }
 
-// Lines draws columns with the same number of cells side by side, under a line
-// of their heads.
-func Lines(columns ...Column) string {
+// Format returns columns with the same number of cells side by side, below a line
+// with their heads.
+func Format(columns ...Column) string {
 	lines := make([]string, len(columns[0].Cells)+1)
 	for _, c := range columns {
 		appendColumn(lines, append([]string{c.Head}, c.Cells...), c.Text)
@@ -108,7 +111,7 @@ func Lines(columns ...Column) string {
 	return strings.Join(lines, "")
 }
 
-// change is the difference to an earlier number, in percent of that.
+// change returns the difference to an earlier number, in percent.
 func change(now, before int64) string {
 	switch {
 	case now == before:
@@ -119,10 +122,10 @@ func change(now, before int64) string {
 	return fmt.Sprintf("%+.1f %%", 100*(float64(now)/float64(before)-1))
 }
 
-// Text draws the table for so many columns, the most frequent type first. All
-// its numbers can be read without the sparklines. Where there is no room for
-// them, the lines are longer.
-func (t *Table) Text(columns int) string {
+// Format returns the table, the most frequent event type first. Its lines have at
+// most so many columns, or more if a sparkline would be too short. The table can
+// be read without the sparklines.
+func (t *Counts) Format(columns int) string {
 	rows := slices.SortedStableFunc(slices.Values(t.Rows), func(a, b Row) int {
 		x, _ := a.sum()
 		y, _ := b.sum()
@@ -136,23 +139,23 @@ func (t *Table) Text(columns int) string {
 		}
 		appendColumn(lines, cells, c.text)
 	}
-	room := max(columns-ColumnsOf(lines[0])-1, leastLine)
+	room := max(columns-Width(lines[0])-1, leastLine)
 	var b strings.Builder
 	fmt.Fprintf(&b, "%sby time\n", lines[0])
 	for i := range rows {
-		fmt.Fprintf(&b, "%s%s\n", lines[i+1], Line(rows[i].Counts, room))
+		fmt.Fprintf(&b, "%s%s\n", lines[i+1], Sparkline(rows[i].Counts, room))
 	}
 	return b.String() + t.caption(room)
 }
 
-// appendColumn adds a cell and two spaces to each line.
+// appendColumn appends a cell and two spaces to each line.
 func appendColumn(lines, cells []string, left bool) {
 	width := 0
 	for _, c := range cells {
-		width = max(width, ColumnsOf(c))
+		width = max(width, Width(c))
 	}
 	for i, c := range cells {
-		space := strings.Repeat(" ", width-ColumnsOf(c))
+		space := strings.Repeat(" ", width-Width(c))
 		if left {
 			lines[i] += c + space + "  "
 		} else {
@@ -161,14 +164,14 @@ func appendColumn(lines, cells []string, left bool) {
 	}
 }
 
-// caption says what the sparklines cover.
-func (t *Table) caption(room int) string {
+// caption describes the sparklines.
+func (t *Counts) caption(room int) string {
 	points := strconv.Itoa(len(t.Dates)) + " points"
 	if len(t.Dates) == 1 {
 		points = "1 point"
 	}
 	all := []string{Plain(t.Dates[0]) + " to " + Plain(t.Dates[len(t.Dates)-1]), points}
-	if n := Step(len(t.Dates), room); n > 1 {
+	if n := PerCharacter(len(t.Dates), room); n > 1 {
 		all = append(all, fmt.Sprintf("the mean of %d a character", n))
 	}
 	for _, note := range t.Notes {
