@@ -102,65 +102,119 @@ func oneOrTwo(s string) (n int, rest string) {
 	return notDigits, s
 }
 
-// in returns the moment that n means in an order, and what is wrong, or "".
-func (n numbers) in(order DateOrder, zone *time.Location) (instant, string) {
-	w := wall{year: n.year, month: n.second, day: n.first}
-	if order == MonthFirst {
-		w.month, w.day = w.day, w.month
+// hasShortYear reports whether s begins as a date with numbers does, but with
+// a year of two digits.
+func hasShortYear(s string) bool {
+	first, s := oneOrTwo(s)
+	if first == notDigits || !isMark(s) {
+		return false
 	}
-	if w.month < 1 || w.month > 12 || w.day < 1 || w.day > daysIn(w.year, w.month) {
-		return instant{}, badDate
+	mark := s[0]
+	second, s := oneOrTwo(s[1:])
+	if second == notDigits || s == "" || s[0] != mark {
+		return false
 	}
-	if n.rest == "" {
-		return w.in(zone), ""
-	}
-	rest, reason := w.parseClock(n.rest)
-	if reason != "" {
-		return instant{}, reason
-	}
-	return w.parseZone(rest, zone)
+	n, _ := digits(s[1:])
+	return n == 2
 }
 
-// only returns the one order that n fits, or FindOrder if it fits both or none.
-func (n numbers) only() (DateOrder, instant) {
-	day, notDay := n.in(DayFirst, time.UTC)
-	month, notMonth := n.in(MonthFirst, time.UTC)
+// date returns the day that n means in an order.
+func (n numbers) date(order DateOrder) wall {
+	if order == MonthFirst {
+		return wall{year: n.year, month: n.first, day: n.second}
+	}
+	return wall{year: n.year, month: n.second, day: n.first}
+}
+
+// in returns the moment that n means in an order, and what is wrong, or "".
+func (n numbers) in(order DateOrder, z *zone) (timeStamp, string) {
+	w := n.date(order)
 	switch {
-	case notDay == "" && notMonth != "":
-		return DayFirst, day
-	case notDay != "" && notMonth == "":
-		return MonthFirst, month
+	case !w.onCalendar() && order == DayFirst && n.second > 12:
+		return timeStamp{}, monthTooBig + " with the day first"
+	case !w.onCalendar() && order == MonthFirst && n.first > 12:
+		return timeStamp{}, monthTooBig + " with the month first"
+	case !w.onCalendar():
+		return timeStamp{}, badDate
+	}
+	t, wrong := w.parseRest(n.rest, z)
+	t.form = numericForm
+	return t, wrong
+}
+
+// monthTooBig is a reason why a date is none.
+const monthTooBig = "has a month above 12"
+
+// only returns the one order that the date of n fits, or FindOrder if it fits
+// both or none. What follows the date makes no difference.
+func (n numbers) only() (DateOrder, instant) {
+	day, month := n.date(DayFirst), n.date(MonthFirst)
+	switch {
+	case day.onCalendar() && !month.onCalendar():
+		return DayFirst, day.utc()
+	case !day.onCalendar() && month.onCalendar():
+		return MonthFirst, month.utc()
 	}
 	return FindOrder, instant{}
 }
 
 // stampTime reads a time stamp in any form. It returns what is wrong, or "". It
 // sets r.err when the order of its date cannot be told.
-func (r *Reader) stampTime(s string) (instant, string) {
-	t, wrong := parseTime(s, r.opts.Zone)
-	if wrong != badForm {
-		return t, wrong
+func (r *Reader) stampTime(s string) (timeStamp, string) {
+	t, wrong := parseTime(s, &r.zone)
+	switch {
+	case wrong == badForm:
+		return r.numericTime(s)
+	case wrong == "" && r.isOtherUnit(t):
+		return t, otherUnit(t.form, r.unit, r.unitLine)
 	}
+	return t, wrong
+}
+
+// isOtherUnit reports whether t is a Unix time in another unit than those
+// before.
+func (r *Reader) isOtherUnit(t timeStamp) bool {
+	return t.form&unixForms != 0 && r.unit != 0 && t.form != r.unit
+}
+
+// numericTime reads a date with numbers. It returns what is wrong, or "".
+func (r *Reader) numericTime(s string) (timeStamp, string) {
 	n, ok := parseNumbers(s)
 	if !ok {
-		return t, wrong
-	}
-	if order, moment := n.only(); order != FindOrder && r.opts.DateOrder == FindOrder {
-		if err := r.found(order, Reading{r.line, shorten(s), moment.time()}); err != nil {
-			r.err = err
+		if hasShortYear(s) {
+			return timeStamp{}, shortYear
 		}
+		return timeStamp{}, badForm
+	}
+	if r.weighDate(s); r.err != nil {
+		return timeStamp{}, ""
 	}
 	if r.order != FindOrder {
-		return n.in(r.order, r.opts.Zone)
+		return n.in(r.order, &r.zone)
 	}
-	t, wrong = n.in(DayFirst, r.opts.Zone)
-	if other, _ := n.in(MonthFirst, r.opts.Zone); wrong != "" || t == other {
+	t, wrong := n.in(DayFirst, &r.zone)
+	if other, _ := n.in(MonthFirst, &r.zone); wrong != "" || t == other {
 		return t, wrong
 	}
 	if r.err = r.lookAhead(n, s); r.err != nil {
 		return t, ""
 	}
-	return n.in(r.order, r.opts.Zone)
+	return n.in(r.order, &r.zone)
+}
+
+// weighDate notes the order of dates if a time stamp tells it, in a row that is
+// rejected for another reason too. It sets r.err when another time stamp tells
+// the other order.
+func (r *Reader) weighDate(s string) {
+	n, ok := parseNumbers(s)
+	if !ok || r.opts.DateOrder != FindOrder {
+		return
+	}
+	if order, moment := n.only(); order != FindOrder {
+		if err := r.found(order, Reading{r.line, shorten(s), moment.time()}); err != nil {
+			r.err = err
+		}
+	}
 }
 
 // found notes an order that a time stamp does not let doubt. Errors:
@@ -216,10 +270,10 @@ func (r *Reader) lookAhead(n numbers, s string) error {
 	case err != nil && !isEOF(err):
 		return err
 	}
-	day, _ := n.in(DayFirst, r.opts.Zone)
-	month, _ := n.in(MonthFirst, r.opts.Zone)
+	day, _ := n.in(DayFirst, &r.zone)
+	month, _ := n.in(MonthFirst, &r.zone)
 	short := shorten(s)
-	return &AmbiguousTimeError{r.stampName(), Reading{r.line, short, day.time().In(r.opts.Zone)}, Reading{r.line, short, month.time().In(r.opts.Zone)}}
+	return &AmbiguousTimeError{r.stampName(), Reading{r.line, short, day.time().In(r.zone.location)}, Reading{r.line, short, month.time().In(r.zone.location)}}
 }
 
 func (r *Reader) weigh(stamp string, line int64) {
@@ -243,7 +297,7 @@ func (r *Reader) stampIn(ahead *scanner, sh shape) (string, bool) {
 		if r.cols.repair {
 			stamp = unprotect(stamp)
 		}
-		return trim(stamp), ahead.fields <= r.cols.width
+		return trim(stamp), r.fits(ahead)
 	}
 	j := jsonRow{schema: r.opts.Schema, maxMembers: r.opts.Limits.Columns}
 	if j.parse(ahead.vals[0]) != "" {

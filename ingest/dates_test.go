@@ -81,7 +81,7 @@ func TestDatesThatDoNotTellTheirOrder(t *testing.T) {
 }
 
 func TestDatesThatAreNone(t *testing.T) {
-	for _, s := range []string{"31/02/2025", "13/13/2025", "3/4-2025", "3/4/25", "//2025", "003/4/2025", "3/4/20255", "31/12/2025 9:00", "12/25/2025"} {
+	for _, s := range []string{"31/02/2025", "13/13/2025", "3/4-2025", "3/4/25", "//2025", "003/4/2025", "3/4/20255", "31/12/2025 9", "31/12/2025x", "12/25/2025"} {
 		out := readDates(ingest.DayFirst, s)
 		if len(out.Rejected) != 1 || out.Rejected[0].Code != ingest.BadTimestamp {
 			t.Errorf("%q: got %v %v", s, lines(out.Events), faults(out.Rejected))

@@ -77,11 +77,11 @@ func TestRowsAreRejectedOneByOne(t *testing.T) {
 		{"stray quote costs one row", "C0,\"T0,a,2025-11-08\n" + ok + "\n" + ok, []string{`1:2 bad_quotes  "C0,\"T0,a,2025-11-08"`}, 2},
 		{"quote inside a value", "C0,T\"0,a,2025-11-08\n" + ok, []string{`1:2 bad_quotes  "C0,T\"0,a,2025-11-08"`}, 1},
 		{"text behind a quote", "C0,\"T0\"x,a,2025-11-08\n" + ok, []string{`1:2 bad_quotes  "C0,\"T0\"x,a,2025-11-08"`}, 1},
-		{"lines are counted inside quotes", "C0,\"T\n0\",a,2025-11-08\n" + ok + ",\n" + ok, []string{`2:4 too_many_fields  "C1,T1,a,2025-11-08,"`}, 2},
+		{"lines are counted inside quotes", "C0,\"T\n0\",a,2025-11-08\n" + ok + ",x\n" + ok, []string{`2:4 too_many_fields  "C1,T1,a,2025-11-08,x"`}, 2},
 		{"too few fields", "C1,T1,a\n" + ok, []string{`1:2 missing_value timestamp ""`}, 1},
 		{"spaces are no value", "  ,T1,a,2025-11-08\n" + ok, []string{`1:2 missing_value candidate_id ""`}, 1},
 		{"bad time", "C1,T1,a,soon\n" + ok, []string{`1:2 bad_timestamp timestamp "soon"`}, 1},
-		{"a day written without dashes", "C1,T1,a,20251108\n" + ok, []string{`1:2 out_of_window timestamp "20251108"`}, 1},
+		{"no day without dashes", "C1,T1,a,20251308\n" + ok, []string{`1:2 bad_timestamp timestamp "20251308"`}, 1},
 		{"the far future", "C1,T1,a,2999-01-01\n" + ok, []string{`1:2 out_of_window timestamp "2999-01-01"`}, 1},
 		{"not UTF-8", "C1,T\xff,a,2025-11-08\n" + ok, []string{`1:2 bad_encoding test_id "T\\xff"`}, 1},
 		{"NUL", "C1,T1,a\x00,2025-11-08\n" + ok, []string{`1:2 bad_encoding event_type "a\\x00"`}, 1},
@@ -128,7 +128,7 @@ func TestHeadersThatCannotBeRead(t *testing.T) {
 		{"nothing", "", "ingest: no rows"},
 		{"blank lines", "\n \r\n\n", "ingest: no rows"},
 		{"a guess", "candidateId,test-id,event_type,time_stamp\n", `ingest: header: missing candidate_id (is it "candidateId"?), test_id (is it "test-id"?), timestamp (is it "time_stamp"?); found candidateId, test-id, event_type, time_stamp`},
-		{"twice", "candidate_id,test_id,event_type,timestamp,x,Test_ID,x\n", "ingest: header: more than once test_id, x; found candidate_id, test_id, event_type, timestamp, x, Test_ID, x"},
+		{"twice", "candidate_id,test_id,event_type,timestamp,x,Test_ID,x\n", "ingest: header: more than once test_id; found candidate_id, test_id, event_type, timestamp, x, Test_ID, x"},
 		{"quotes", "candidate_id,\"test_id,event_type,timestamp\n", "ingest: header: its quotes are wrong; found candidate_id, \"test_id, event_type, timestamp"},
 		{"columns", strings.Repeat(",", 300) + "\n", "ingest: header: it has 301 columns; the limit is 256; found "},
 		{"a long name", strings.Repeat("x", 2000) + "\n", "ingest: header: the name of column 1 has 2000 bytes; the limit is 1024; found " + strings.Repeat("x", 64) + "…"},
@@ -192,9 +192,9 @@ func TestEveryDayIsOnTheCalendar(t *testing.T) {
 
 func TestTimesThatAreNone(t *testing.T) {
 	for _, s := range []string{
-		"", "x", "2025-11-8", "2025-02-29", "1900-02-29", "2025-13-01", "2025-04-31", "2025-11-08T", "2025-11-08T24:00:00Z",
-		"2025-11-08T09:60:00Z", "2025-11-08T09:00:60Z", "2025-11-08T09:00:00.Z", "2025-11-08T09:00:00+24:00", "2025-11-08T09:00:00 Z",
-		"2025-11-08T09:00:00Zx", "08/11/2025", "1.5e9", "1751364000123.5", "-5", "99999999999999999999", "20:25-11-08",
+		"", "x", "2025-02-29", "1900-02-29", "2025-13-01", "2025-04-31", "2025-11-08T", "2025-11-08T24:00:00Z",
+		"2025-11-08T09:60:00Z", "2025-11-08T09:00:60Z", "2025-11-08T09:00:00.Z", "2025-11-08T09:00:00+24:00",
+		"2025-11-08T09:00:00Zx", "08/11/2025", "1.5e9", "-5", "99999999999999999999", "20:25-11-08",
 	} {
 		if got, wrong := ingest.ParseTime(s, time.UTC); wrong == "" {
 			t.Errorf("%q: got %v", s, ingest.TimeOf(got))

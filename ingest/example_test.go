@@ -100,5 +100,6 @@ C102,T1001,test_started,03/11/2025 09:45,XX
 	// bad_candidate ingest: row 2 (line 3): candidate_id does not have the form C[0-9]+
 	// 2025-11-13 00:00 C101
 	// 2025-11-03 09:45 C102
+	// time_without_zone 1 from line 4
 	// unknown_country 1 from line 4
 }

@@ -13,8 +13,12 @@ func (r *Reader) NoQuick() {
 	}
 }
 
-// ParseTime is the parser of all forms.
-var ParseTime = parseTime
+// ParseTime is the parser of all forms but dates with numbers.
+func ParseTime(s string, location *time.Location) (instant, string) {
+	z := newZone(location)
+	t, wrong := parseTime(s, &z)
+	return t.instant, wrong
+}
 
 // ParseUTC is the quick parser, which has met some months before.
 func ParseUTC(s string) (instant, bool) {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -74,7 +75,7 @@ func FuzzAgainstEncodingCSV(f *testing.F) {
 			}
 			raw := input[before:want.InputOffset()]
 			before = want.InputOffset()
-			if err == nil && strings.Trim(raw, " \t\n\v\f\r") == "" {
+			if err == nil && isEmptyRow(record, raw) {
 				continue
 			}
 			if row++; row == 0 {
@@ -89,13 +90,41 @@ func FuzzAgainstEncodingCSV(f *testing.F) {
 				}
 				return
 			}
+			if got[row-1].Code == ingest.BadQuotes && strings.Count(raw, "\n") > 1 {
+				return // a quote that swallows rows: the law of TestQuotesThatSwallowRows
+			}
 			sameRow(t, record, &got[row-1])
 		}
 	})
 }
 
+// visible returns a value without what cannot be seen at its ends, and nothing
+// for a value that is missing.
+func visible(s string) string {
+	const noWidth = "\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2061\u2062\u2063\u2064\u2065\u2066\u2067\u2068\u2069\ufeff"
+	s = strings.TrimFunc(s, func(c rune) bool { return unicode.IsSpace(c) || strings.ContainsRune(noWidth, c) })
+	if s == `\N` {
+		return ""
+	}
+	return s
+}
+
+// isEmptyRow reports whether a row has nothing that can be seen.
+func isEmptyRow(record []string, raw string) bool {
+	if strings.Trim(raw, ", \t\n\v\f\r") == "" {
+		return true
+	}
+	if len(record) == 5 && visible(record[4]) == "" {
+		record = record[:4]
+	}
+	return len(record) <= 4 && !slices.ContainsFunc(record, func(v string) bool { return v == `\N` || visible(v) != "" })
+}
+
 func sameRow(t *testing.T, record []string, got *ingest.RowError) {
 	t.Helper()
+	if len(record) == 5 && visible(record[4]) == "" {
+		record = record[:4]
+	}
 	if len(record) > 4 {
 		if got.Code != ingest.TooManyFields {
 			t.Fatalf("row %d has %d fields and code %s", got.Row, len(record), got.Code)
@@ -107,10 +136,7 @@ func sameRow(t *testing.T, record []string, got *ingest.RowError) {
 		if i < len(record) {
 			want = record[i]
 		}
-		if i < 2 { // white space around these does not count
-			want, f.Value = strings.Trim(want, " \t\n\v\f\r"), strings.Trim(f.Value, " \t\n\v\f\r")
-		}
-		if f.Value != want {
+		if f.Value = visible(f.Value); f.Value != visible(want) {
 			t.Fatalf("row %d column %s: got %q, want %q", got.Row, f.Name, f.Value, want)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // layout says what the columns of an input mean.
@@ -27,32 +28,87 @@ type role struct {
 	required bool
 }
 
-// readHeader reads the header line and finds the delimiter. Errors: ErrNoRows,
-// *HeaderError, and those of the input.
+// preambleLines is how many lines may stand before the header.
+const preambleLines = 20
+
+// readHeader finds the header line and the delimiter. Lines before the header
+// are skipped: a title, a comment, or sep=; which tells a spreadsheet the
+// delimiter. Errors: ErrNoRows, *HeaderError, and those of the input.
 func (r *Reader) readHeader() (*layout, error) {
 	r.line = 1
 	r.vals = make([]string, r.opts.Limits.Columns+1)
-	r.setDelim(',')
-	sh := r.scan()
-	for ; sh == blank; sh = r.scan() {
-		r.advance()
+	delims := []byte(",;\t|")
+	var first error
+	for seen := false; r.line <= preambleLines+1; {
+		r.setDelim(delims[0])
+		sh := r.scan()
+		if sh == noRow {
+			if first == nil {
+				first = orNoRows(r.scanner.err)
+			}
+			return nil, first
+		}
+		if sh != blank {
+			if c, ok := r.sepLine(); ok && !seen {
+				seen, delims = true, []byte{c}
+				r.skip()
+				continue
+			}
+			seen = true
+			l, err := r.tryHeader(delims)
+			if err == nil {
+				r.headerLine, r.skipped = r.line, r.line-1
+				r.advance()
+				return l, nil
+			}
+			if first == nil {
+				first = err
+			}
+		}
+		r.skip()
 	}
-	if sh == noRow {
-		return nil, orNoRows(r.scanner.err)
+	return nil, first
+}
+
+// skip goes on behind the first line of what was scanned.
+func (r *Reader) skip() {
+	r.fault(row)
+	r.advance()
+}
+
+// sepLine returns the delimiter that the line at pos names in the way of
+// spreadsheets.
+func (r *Reader) sepLine() (delim byte, ok bool) {
+	line, _ := r.firstLine()
+	line = trimCR(line, r.eol)
+	if len(line) < len("sep=;") || !strings.EqualFold(line[:len("sep=")], "sep=") {
+		return 0, false
 	}
-	delim, best := byte(','), -1
-	for _, d := range []byte(",;\t|") {
+	c := line[len("sep=")]
+	rest := strings.Trim(line[len("sep=;"):], ",;\t|") // what a spreadsheet may add
+	return c, rest == "" && c < utf8.RuneSelf && c != '"' && !isNameByte(c) && (c > ' ' || c == '\t')
+}
+
+// isNameByte reports whether a byte may be part of a name.
+func isNameByte(c byte) bool {
+	return c == '_' || c-'0' <= 9 || c|0x20 >= 'a' && c|0x20 <= 'z'
+}
+
+// tryHeader reads the row at pos as the header, with the delimiter of those
+// that makes most required columns of it. Errors: *HeaderError.
+func (r *Reader) tryHeader(delims []byte) (*layout, error) {
+	delim, best := delims[0], -1
+	for _, d := range delims {
 		if n := r.tryDelim(d); n > best {
 			delim, best = d, n
 		}
 	}
 	r.setDelim(delim)
-	sh = r.scan()
+	sh := r.scan()
 	names := r.headerNames()
 	if err := r.checkHeader(sh, names); err != nil {
 		return nil, err
 	}
-	r.advance()
 	return r.layout(names)
 }
 
@@ -112,7 +168,7 @@ func (r *Reader) checkHeader(sh shape, names []string) error {
 		if reason != "" {
 			break
 		}
-		if what := badEncoding(name); what != "" {
+		if what := r.badText(name); what != "" {
 			reason = fmt.Sprintf("the name of column %d %s", i+1, what)
 		} else if len(name) > limits.FieldBytes {
 			reason = fmt.Sprintf("the name of column %d has %d bytes; the limit is %d", i+1, len(name), limits.FieldBytes)
@@ -148,7 +204,7 @@ func (r *Reader) layout(names []string) (*layout, error) {
 		l.names = append(l.names, name)
 	}
 	missing := l.apply(&r.opts.Schema)
-	duplicate := duplicates(l.names)
+	duplicate := l.rename()
 	if len(missing)+len(duplicate) == 0 {
 		return l, nil
 	}
@@ -198,16 +254,28 @@ func (l *layout) apply(s *Schema) (missing []string) {
 	return missing
 }
 
-func duplicates(names []string) []string {
-	var twice []string
-	seen := make(map[string]bool, len(names))
-	for _, name := range names {
-		if seen[name] && !slices.Contains(twice, name) {
-			twice = append(twice, name)
+// rename makes the names of the columns unique: of equal ones that the schema
+// does not know, the second note becomes note_2. It returns the names of the
+// schema that are there more than once.
+func (l *layout) rename() (duplicate []string) {
+	for i, name := range l.names {
+		if indexFold(l.names, name) == i {
+			continue
 		}
-		seen[name] = true
+		if l.roles[indexFold(l.names, name)].known {
+			if !slices.Contains(duplicate, name) {
+				duplicate = append(duplicate, name)
+			}
+			continue
+		}
+		for n := 2; ; n++ {
+			l.names[i] = fmt.Sprintf("%s_%d", name, n)
+			if indexFold(l.names, l.names[i]) == i && indexFold(l.names[i+1:], l.names[i]) < 0 {
+				break
+			}
+		}
 	}
-	return twice
+	return duplicate
 }
 
 // sameName reports whether two column names mean the same column.

@@ -2,13 +2,18 @@ package ingest
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
-// jsonTooMany is what parse says of an object with too many members.
-const jsonTooMany = "too many members"
+// What parse says of an object with too many members, and of a string with
+// half a surrogate pair, which stands for no character.
+const (
+	jsonTooMany   = "too many members"
+	jsonSurrogate = "has half a surrogate pair"
+)
 
 // jsonRow reads flat JSON objects. Values share the memory of the text unless
 // they have escapes.
@@ -19,7 +24,8 @@ type jsonRow struct {
 	text    string
 	pos     int
 	members []metrics.Field
-	escaped bool // something had escapes
+	nested  []bool // of members: the value is an object or an array, and left out
+	escaped bool   // something had escapes
 	// columns are those of members, and behind them those of the row before.
 	columns []jsonColumn
 	changed bool // the names differ from those of the row before
@@ -28,6 +34,7 @@ type jsonRow struct {
 // parse reads an object into members and returns what is wrong, or "".
 func (j *jsonRow) parse(text string) string {
 	j.text, j.pos, j.members = text, 0, j.members[:0]
+	j.nested = j.nested[:0]
 	j.escaped, j.changed = false, false
 	if !j.take('{') {
 		return "it does not begin with {"
@@ -82,9 +89,9 @@ func (j *jsonRow) member() string {
 	if !j.take('"') {
 		return "a name is missing"
 	}
-	name, ok := j.str()
-	if !ok {
-		return "a name is no valid string"
+	name, wrong := j.str()
+	if wrong != "" {
+		return "a name " + wrong
 	}
 	if trim(name) == "" {
 		return "a name is empty"
@@ -93,10 +100,12 @@ func (j *jsonRow) member() string {
 		return "a colon is missing"
 	}
 	j.space()
+	from := j.pos
 	value, wrong := j.value()
 	if wrong != "" {
 		return "the value of " + shorten(name) + " " + wrong
 	}
+	j.nested = append(j.nested, j.text[from] == '{' || j.text[from] == '[')
 	return j.add(name, value)
 }
 
@@ -107,13 +116,9 @@ func (j *jsonRow) value() (text, wrong string) {
 	switch j.text[j.pos] {
 	case '"':
 		j.pos++
-		text, ok := j.str()
-		if !ok {
-			return "", "is no valid string"
-		}
-		return text, ""
+		return j.str()
 	case '{', '[':
-		return "", "is nested"
+		return "", j.skipNested()
 	}
 	n := strings.IndexAny(j.text[j.pos:], ",} \t\r\n")
 	if n < 0 {
@@ -130,31 +135,84 @@ func (j *jsonRow) value() (text, wrong string) {
 	return "", "is no JSON value"
 }
 
+// skipNested goes behind the object or array at pos.
+func (j *jsonRow) skipNested() (wrong string) {
+	start, depth := j.pos, 0
+	for ; j.pos < len(j.text); j.pos++ {
+		switch j.text[j.pos] {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		case '"':
+			j.pos++
+			if _, wrong := j.str(); wrong != "" {
+				return wrong
+			}
+			j.pos-- // the loop goes on behind the quote
+		}
+		if depth == 0 {
+			j.pos++
+			break
+		}
+	}
+	if !json.Valid([]byte(j.text[start:j.pos])) {
+		return "is no JSON value"
+	}
+	return ""
+}
+
 // str reads a string from behind its opening quote.
-func (j *jsonRow) str() (string, bool) {
+func (j *jsonRow) str() (s, wrong string) {
+	const invalid = "is no valid string"
 	start, escaped := j.pos, false
 	for ; j.pos < len(j.text); j.pos++ {
 		switch c := j.text[j.pos]; {
 		case c < ' ':
-			return "", false
+			return "", invalid
 		case c == '\\':
 			escaped = true
 			j.pos++
 		case c == '"':
 			j.pos++
-			if escaped {
-				j.escaped = true
-				return unescapeJSON(j.text[start-1 : j.pos])
+			if !escaped {
+				return j.text[start : j.pos-1], ""
 			}
-			return j.text[start : j.pos-1], true
+			j.escaped = true
+			quoted := j.text[start-1 : j.pos]
+			if err := json.Unmarshal([]byte(quoted), &s); err != nil {
+				return "", invalid
+			}
+			if hasHalfPair(quoted) {
+				return "", jsonSurrogate
+			}
+			return s, ""
 		}
 	}
-	return "", false
+	return "", invalid
 }
 
-func unescapeJSON(quoted string) (s string, ok bool) {
-	err := json.Unmarshal([]byte(quoted), &s)
-	return s, err == nil
+// hasHalfPair reports whether a valid JSON string has the escape of one half of
+// a surrogate pair without the other.
+func hasHalfPair(quoted string) bool {
+	high := false // the escape before was a first half
+	for i := 0; i < len(quoted); i++ {
+		unit := rune(0)
+		if quoted[i] == '\\' {
+			i++
+			if quoted[i] == 'u' {
+				n, _ := strconv.ParseUint(quoted[i+1:i+5], 16, 16)
+				unit = rune(n)
+				i += 4
+			}
+		}
+		low := unit >= 0xDC00 && unit <= 0xDFFF
+		if low != high {
+			return true
+		}
+		high = unit >= 0xD800 && unit <= 0xDBFF
+	}
+	return high
 }
 
 // isNumber reports whether s is a number in the grammar of JSON.

@@ -121,7 +121,7 @@ func TestRowsBehindTheLimitAreRejected(t *testing.T) {
 
 func TestErrorOfRejectStopsTheReading(t *testing.T) {
 	stop := errors.New("stop")
-	in := twoRows + ",,,\n" + strings.TrimPrefix(twoRows, header)
+	in := twoRows + ",,x,\n" + strings.TrimPrefix(twoRows, header)
 	r := ingest.NewReader(strings.NewReader(in), &ingest.Options{Reject: func(*ingest.RowError) error { return stop }})
 	events := make([]metrics.Event, 10)
 	if n, err := r.Read(events); n != 2 || err != nil {

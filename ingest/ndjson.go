@@ -3,6 +3,7 @@ package ingest
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
@@ -74,7 +75,7 @@ func (r *Reader) rowJSON(sh shape, e *metrics.Event) bool {
 	}
 	line := r.vals[0]
 	if !r.plain {
-		if what := badEncoding(line); what != "" {
+		if what := r.badText(line); what != "" {
 			r.rejectValue(BadEncoding, "", line, "the line "+what, nil)
 			return false
 		}
@@ -84,6 +85,9 @@ func (r *Reader) rowJSON(sh shape, e *metrics.Event) bool {
 	switch {
 	case wrong == jsonTooMany:
 		r.rejectValue(TooManyFields, "", line, fmt.Sprintf("the object has more than %d members", r.opts.Limits.Columns), r.record)
+		return false
+	case strings.HasSuffix(wrong, jsonSurrogate):
+		r.rejectValue(BadEncoding, "", line, "the line is no text: "+wrong, r.record)
 		return false
 	case wrong != "":
 		r.rejectValue(BadJSON, "", line, "the line is no flat JSON object: "+wrong, r.record)
@@ -99,27 +103,41 @@ func (r *Reader) eventJSON(e *metrics.Event) bool {
 	for i := range r.record {
 		m := &r.record[i]
 		if !r.checkMember(i) {
-			return false
+			return r.weighMembers()
 		}
-		switch role := r.json.columns[i].role; role {
+		if r.json.nested[i] {
+			continue
+		}
+		switch r.json.columns[i].role {
 		case typeMember:
-			e.Type = trim(m.Value)
+			e.Type = clean(m.Value)
 		case timeMember:
-			stamp, column = trim(m.Value), i
+			stamp, column = expand(clean(m.Value)), i
 		case idMember:
-			e.ID = trim(m.Value)
-		case requiredMember:
-			r.slab = append(r.slab, metrics.Field{Name: m.Name, Value: trim(m.Value)})
+			if e.ID = clean(m.Value); isNullID(e.ID) {
+				e.ID = ""
+			}
 		default:
-			r.slab = append(r.slab, *m)
+			r.slab = append(r.slab, metrics.Field{Name: m.Name, Value: clean(m.Value)})
 		}
 	}
 	e.Fields = r.slab[start:len(r.slab):len(r.slab)]
-	ok := r.checkMissing() && r.finish(e, column, stamp)
-	if !ok {
+	ok := r.checkMissing() || r.weighMembers()
+	if ok = ok && r.finish(e, column, stamp); !ok {
 		r.slab = r.slab[:start]
 	}
 	return ok
+}
+
+// weighMembers notes the order of the date of a row that is rejected for
+// another reason. It returns false.
+func (r *Reader) weighMembers() bool {
+	for i := range r.record {
+		if r.json.columns[i].role == timeMember {
+			r.weighDate(clean(r.record[i].Value))
+		}
+	}
+	return false
 }
 
 // checkMember looks for a value that is too long or has a NUL.
@@ -129,11 +147,15 @@ func (r *Reader) checkMember(i int) bool {
 		r.reject(TooLong, i, fmt.Sprintf("%s has %d bytes; the limit is %d", shorten(m.Name), max(len(m.Name), len(m.Value)), limit))
 		return false
 	}
+	if r.json.nested[i] && r.json.columns[i].role != otherMember {
+		r.reject(BadJSON, i, shorten(m.Name)+" is nested; it must be a string, a number or a boolean")
+		return false
+	}
 	if !r.json.escaped {
 		return true
 	}
 	for _, s := range []string{m.Name, m.Value} {
-		if what := badEncoding(s); what != "" {
+		if what := r.badText(s); what != "" {
 			r.reject(BadEncoding, i, shorten(m.Name)+" "+what)
 			return false
 		}
@@ -144,7 +166,7 @@ func (r *Reader) checkMember(i int) bool {
 // checkMissing looks for members that the schema requires.
 func (r *Reader) checkMissing() bool {
 	for _, name := range r.present {
-		if trim((&metrics.Event{Fields: r.record}).Field(name)) == "" {
+		if clean((&metrics.Event{Fields: r.record}).Field(name)) == "" {
 			r.rejectValue(MissingValue, name, "", name+" is missing", r.record)
 			return false
 		}

@@ -106,6 +106,8 @@ type Options struct {
 	// Format is CSV by default.
 	Format Format
 	Schema Schema
+	// Encoding is that of the text; the zero value finds UTF-8 and UTF-16.
+	Encoding Encoding
 	// Zone is the zone of time stamps without one; nil means UTC.
 	Zone *time.Location
 	// DateOrder says whether the day or the month comes first in dates such as
@@ -131,9 +133,6 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	o.Schema = o.Schema.WithDefaults()
 	o.Limits = o.Limits.WithDefaults()
-	if o.Zone == nil {
-		o.Zone = time.UTC
-	}
 	if o.Earliest.IsZero() {
 		o.Earliest = time.Date(1971, 1, 1, 0, 0, 0, 0, time.UTC)
 	}

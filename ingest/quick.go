@@ -60,7 +60,11 @@ func (r *Reader) quick(e *metrics.Event) bool {
 	for i, s := range r.spans {
 		v := r.text[s.from:s.to]
 		kind := r.kinds[i]
-		if kind != fieldKind && (v == "" || v[0] <= ' ' || v[len(v)-1] <= ' ') && (v != "" || kind < idKind) {
+		if v == "" {
+			if kind >= requiredKind && kind < idKind {
+				return false
+			}
+		} else if v[0] <= ' ' || v[0] == '\\' || v[len(v)-1] <= ' ' {
 			return false
 		}
 		switch kind {
@@ -72,6 +76,9 @@ func (r *Reader) quick(e *metrics.Event) bool {
 		case timeKind:
 			stamp = v
 		case idKind, requiredIDKind:
+			if len(v) <= len("null") && isNullID(v) {
+				return false
+			}
 			e.ID = v
 		}
 	}
@@ -79,11 +86,10 @@ func (r *Reader) quick(e *metrics.Event) bool {
 	if !ok || r.rows >= r.opts.Limits.Rows {
 		return false
 	}
-	if len(r.checks)+len(r.warnings) > 0 {
-		if r.stamp = stamp; !r.pass(e, stamp) {
-			return false
-		}
+	if len(r.checks) > 0 && !r.pass(e, stamp) {
+		return false
 	}
+	r.last, r.stamp = t, stamp
 	e.Row, e.Time = r.rows+1, t.time()
 	return true
 }
@@ -96,8 +102,8 @@ func (r *Reader) quickAccept(e *metrics.Event) bool {
 	if err != nil {
 		r.scan() // reject wants the values
 		r.reject(codeOf(err), -1, err.Error())
-	} else if len(r.warnings) > 0 {
-		r.warn(e, r.stamp)
+	} else {
+		r.warn(e)
 	}
 	r.pos = after
 	r.line++
@@ -209,28 +215,29 @@ func first(buf []byte, pos int, a, b uint64) int {
 }
 
 // quickTime reads a time in the window.
-func (r *Reader) quickTime(s string) (instant, bool) {
-	t, ok := parseUTC(s, &r.months)
-	if !ok {
-		var wrong string
-		if t, wrong = parseTime(s, r.opts.Zone); wrong == badForm && r.order != FindOrder {
-			t, wrong = r.quickDate(s)
-		}
-		if wrong != "" {
-			return t, false
-		}
+func (r *Reader) quickTime(s string) (timeStamp, bool) {
+	if t, ok := parseUTC(s, &r.months); ok {
+		return timeStamp{instant: t, form: zonedForm}, r.inWindow(t)
 	}
-	return t, !t.before(r.window[0]) && !r.window[1].before(t)
+	t, wrong := parseTime(s, &r.zone)
+	if wrong == badForm && r.order != FindOrder {
+		t, wrong = r.quickDate(s)
+	}
+	if wrong != "" || r.isOtherUnit(t) || !r.inWindow(t.instant) {
+		return t, false
+	}
+	r.foundUnit(t)
+	return t, true
 }
 
 // quickDate reads a date with numbers in the order that was found. What does
 // not fit is left to stampTime, for it may be of the other order.
-func (r *Reader) quickDate(s string) (instant, string) {
+func (r *Reader) quickDate(s string) (timeStamp, string) {
 	n, ok := parseNumbers(s)
 	if !ok {
-		return instant{}, badForm
+		return timeStamp{}, badForm
 	}
-	return n.in(r.order, r.opts.Zone)
+	return n.in(r.order, &r.zone)
 }
 
 // parseUTC reads the form 2006-01-02T15:04:05Z, eight bytes at a time. Months
@@ -241,7 +248,7 @@ func parseUTC(s string, months *[16]month) (instant, bool) {
 	}
 	// A byte of x is a digit's value where the form has a digit, else 0, when
 	// adding 6 or 15 to it does not reach 16.
-	x, y, z := load(s)^dateForm, load(s[8:])^hourForm, load(s[12:])^secondForm
+	x, y, z := load(s)^dateText, load(s[8:])^hourText, load(s[12:])^secondText
 	if (x|y|z|(x+dateRoom)|(y+hourRoom)|(z+secondRoom))&0xF0F0F0F0F0F0F0F0 != 0 {
 		return instant{}, false
 	}
@@ -274,11 +281,11 @@ func (m *month) set(text uint64, year, number int) {
 
 // The forms are little-endian: 0000-00- and 00T00:00 and 0:00:00Z.
 const (
-	dateForm   = 0x2D30302D30303030
+	dateText   = 0x2D30302D30303030
 	dateRoom   = 0x0F06060F06060606
-	hourForm   = 0x30303A3030543030
+	hourText   = 0x30303A3030543030
 	hourRoom   = 0x06060F06060F0606
-	secondForm = 0x5A30303A30303A30
+	secondText = 0x5A30303A30303A30
 	secondRoom = 0x0F06060F06060F06
 )
 

@@ -52,12 +52,18 @@ func (s *scanner) scanQuoted() (shape, bool) {
 // scanFields reads the values of a row.
 func (s *scanner) scanFields(q *quotedRow) shape {
 	for n := 0; ; {
-		text, sh := q.field(n < len(s.vals))
+		start, lines := q.pos, q.lines
+		text, sh := q.field(n <= len(s.vals))
 		if sh != value && sh != row {
 			return sh
 		}
+		if q.lines > lines && s.swallows(q.text[start:q.pos]) {
+			return unquote
+		}
 		if n < len(s.vals) {
 			s.vals[n] = text
+		} else if n == len(s.vals) {
+			s.spare = text
 		}
 		n++
 		if sh == row {
@@ -67,6 +73,21 @@ func (s *scanner) scanFields(q *quotedRow) shape {
 		}
 		q.pos++
 	}
+}
+
+// swallows reports whether a value in quotes has, behind its first line, one
+// that is a row by itself: its quote stands where none was meant, and closes at
+// the next such quote.
+func (s *scanner) swallows(quoted string) bool {
+	if s.completes == nil {
+		return false
+	}
+	for line := range strings.SplitSeq(quoted[strings.IndexByte(quoted, s.eol)+1:], string(rune(s.eol))) {
+		if s.completes(strings.TrimSuffix(trimCR(line, s.eol), `"`)) {
+			return true
+		}
+	}
+	return false
 }
 
 // field reads the value at pos, which is behind it then. It returns value when

@@ -1,8 +1,10 @@
 package ingest
 
 import (
+	"cmp"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
@@ -39,7 +41,19 @@ type Reader struct {
 	present  []string // those that must have values
 	checks   []*check // the rules that reject
 	warnings []*check // the rules that warn
-	stamp    string   // the time of the row of quick, if there are warnings
+	zone     zone
+	last     timeStamp // of the event that is about to be accepted
+	stamp    string    // its text
+	unit     timeForm  // of Unix times, 0 until there is one
+	unitLine int64
+	// What is suspicious, and what ReadAs says.
+	suspicions
+	oldText
+	forms       timeForm
+	local       bool  // a time stamp was read in zone
+	stampLength int   // of the event before
+	headerLine  int64 // 0 for NDJSON
+	skipped     int64 // lines before the header
 }
 
 // NewReader returns a Reader of in. It reads nothing yet, and never closes in.
@@ -50,6 +64,7 @@ func NewReader(in io.Reader, opts *Options) *Reader {
 		r.opts = *opts
 	}
 	r.opts = r.opts.withDefaults()
+	r.zone = newZone(cmp.Or(r.opts.Zone, time.UTC))
 	r.window = [2]instant{instantOf(r.opts.Earliest), instantOf(r.opts.Latest)}
 	r.chunk, r.maxChunk, r.order = firstChunk, maxChunk, r.opts.DateOrder
 	r.required, r.present = r.opts.Schema.Columns(), r.opts.Schema.present()
@@ -107,7 +122,7 @@ func (r *Reader) Read(events []metrics.Event) (int, error) {
 
 // start reads as far as the first row, once.
 func (r *Reader) start() error {
-	if r.buf != nil {
+	if r.buf != nil || r.err != nil {
 		if r.cols == nil {
 			return r.err
 		}
@@ -117,7 +132,9 @@ func (r *Reader) start() error {
 	if checks, r.err = r.opts.Schema.checks(); r.err != nil {
 		return r.err
 	}
-	r.open(r.in, r.opts.Format == CSV)
+	if r.err = r.open(r.in, &r.opts); r.err != nil {
+		return r.err
+	}
 	var l *layout
 	if r.opts.Format == NDJSON {
 		l, r.err = r.startJSON()
@@ -128,6 +145,7 @@ func (r *Reader) start() error {
 		return r.err
 	}
 	r.cols = l
+	r.completes = r.isRow
 	r.bind(checks)
 	r.vals = make([]string, l.width)
 	r.kinds = l.kinds()

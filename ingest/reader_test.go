@@ -161,7 +161,7 @@ func TestNDJSON(t *testing.T) {
 	}, lines(got.Events)); d != "" {
 		t.Error(d)
 	}
-	if d := gocmp.Diff([]string{`3:4 bad_json  "{\"test_id\":\"T\",\"event_type\":\"b\",\"candidate_id\":{}}"`}, faults(got.Rejected)); d != "" {
+	if d := gocmp.Diff([]string{`3:4 bad_json candidate_id ""`}, faults(got.Rejected)); d != "" {
 		t.Error(d)
 	}
 }

@@ -11,10 +11,14 @@ import (
 
 func instantOf(t time.Time) instant { return instant{t.Unix(), int64(t.Nanosecond())} }
 
-// rowCSV makes an event of the row that was scanned, or rejects it.
+// rowCSV makes an event of the row that was scanned, or rejects it. A row
+// without any value is a blank line.
 func (r *Reader) rowCSV(sh shape, e *metrics.Event) bool {
+	if sh == row && r.isEmpty() {
+		return false
+	}
 	r.rows++
-	if sh != row || r.fields > r.cols.width {
+	if sh != row || !r.fits(&r.scanner) {
 		r.rejectRow(sh)
 		return false
 	}
@@ -23,12 +27,12 @@ func (r *Reader) rowCSV(sh shape, e *metrics.Event) bool {
 			r.vals[i] = unprotect(v)
 		}
 	}
-	if !r.plain || r.length > r.opts.Limits.FieldBytes {
-		if !r.checkText() {
-			return false
-		}
+	if !r.checkText() || !r.checkPresent() {
+		r.weighDate(clean(r.val(r.cols.time)))
+		return false
 	}
-	if !r.checkPresent() {
+	stamp := r.val(r.cols.time)
+	if r.isHeader(stamp) {
 		return false
 	}
 	for k, i := range r.cols.fields {
@@ -39,7 +43,77 @@ func (r *Reader) rowCSV(sh shape, e *metrics.Event) bool {
 		e.ID = r.val(r.cols.id)
 	}
 	e.Type = r.val(r.cols.typ)
-	return r.finish(e, r.cols.time, r.val(r.cols.time))
+	r.noteCut(len(stamp))
+	return r.finish(e, r.cols.time, stamp)
+}
+
+// fits reports whether the row that s has scanned has no more fields than the
+// header. One empty field more is what a delimiter at the end of each line
+// makes.
+func (r *Reader) fits(s *scanner) bool {
+	return s.fields <= r.cols.width || s.fields == r.cols.width+1 && isBlank(s.spare)
+}
+
+// isRow reports whether a line within a value in quotes is a row by itself: it
+// has as many fields as the header, a type, and a time.
+func (r *Reader) isRow(line string) bool {
+	if strings.Count(line, string(rune(r.delim))) != r.cols.width-1 {
+		return false
+	}
+	typ, stamp := r.cols.columns[r.cols.typ], r.cols.columns[r.cols.time]
+	isTime := false
+	i := 0
+	for v := range strings.SplitSeq(line, string(rune(r.delim))) {
+		v = clean(v)
+		switch {
+		case i == typ && v == "":
+			return false
+		case i == stamp:
+			_, wrong := parseTime(v, &r.zone)
+			isTime = wrong == "" || wrong == badForm && isNumeric(v)
+		}
+		i++
+	}
+	return isTime
+}
+
+// isEmpty reports whether the row that was scanned has delimiters only.
+func (r *Reader) isEmpty() bool {
+	for _, v := range r.vals {
+		if !isBlank(v) {
+			return false
+		}
+	}
+	if r.fits(&r.scanner) {
+		return true
+	}
+	line, _ := r.firstLine()
+	return strings.Trim(line, string(rune(r.delim))+" \t\r") == ""
+}
+
+// isHeader reports whether the row, which has this time stamp, is the header
+// once more, as in files that were joined. It sets r.err if it has the columns
+// in another order.
+func (r *Reader) isHeader(stamp string) bool {
+	if stamp[0]-'0' <= 9 || indexFold(r.cols.names, stamp) < 0 {
+		return false
+	}
+	same, all := true, true
+	for i, name := range r.cols.names {
+		same = same && sameName(name, r.val(i))
+		all = all && indexFold(r.cols.names, r.val(i)) >= 0
+	}
+	switch {
+	case same:
+		r.rows--
+		r.note(RepeatedHeader, "", "the header again: files were joined; it is not counted as a row")
+	case all:
+		r.err = &HeaderError{
+			Reason: fmt.Sprintf("line %d is a header with the columns in another order: these are two files in one", r.line),
+			Found:  shortenAll(r.cols.names),
+		}
+	}
+	return same || all
 }
 
 // val returns the value of the i-th column of the layout.
@@ -47,9 +121,12 @@ func (r *Reader) val(i int) string { return r.vals[r.cols.columns[i]] }
 
 // checkText looks for values that are too long or no text.
 func (r *Reader) checkText() bool {
+	if r.plain && r.length <= r.opts.Limits.FieldBytes {
+		return true
+	}
 	for i := range r.cols.names {
 		v := r.val(i)
-		if what := badEncoding(v); what != "" {
+		if what := r.badText(v); what != "" {
 			r.reject(BadEncoding, i, r.cols.names[i]+" "+what)
 			return false
 		}
@@ -61,15 +138,17 @@ func (r *Reader) checkText() bool {
 	return true
 }
 
-// checkPresent trims the values of the schema's columns and looks for empty
-// ones.
+// checkPresent cleans the values and looks for those that are missing.
 func (r *Reader) checkPresent() bool {
-	for _, i := range r.cols.checked {
+	for i := range r.cols.names {
 		v := &r.vals[r.cols.columns[i]]
-		if n := len(*v); n > 0 && ((*v)[0] <= ' ' || (*v)[n-1] <= ' ') {
-			*v = trim(*v)
+		*v = clean(*v)
+		if i == r.cols.id && isNullID(*v) {
+			*v = ""
 		}
-		if *v == "" && r.cols.roles[i].required {
+	}
+	for _, i := range r.cols.checked {
+		if r.val(i) == "" && r.cols.roles[i].required {
 			r.reject(MissingValue, i, r.cols.names[i]+" is missing")
 			return false
 		}
@@ -88,10 +167,11 @@ func (r *Reader) finish(e *metrics.Event, column int, stamp string) bool {
 		r.reject(BadTimestamp, column, r.record[column].Name+" "+wrong)
 		return false
 	}
-	if t.before(r.window[0]) || r.window[1].before(t) {
-		r.reject(OutOfWindow, column, r.record[column].Name+" "+r.windowMessage(t))
+	if !r.inWindow(t.instant) {
+		r.reject(OutOfWindow, column, r.record[column].Name+" "+r.windowMessage(t.instant))
 		return false
 	}
+	r.foundUnit(t)
 	e.Row, e.Time = r.rows, t.time()
 	if limit := r.opts.Limits.Rows; r.rows > limit {
 		r.reject(TooManyRows, -1, fmt.Sprintf("the input has more than %d rows", limit))
@@ -104,8 +184,20 @@ func (r *Reader) finish(e *metrics.Event, column int, stamp string) bool {
 		r.reject(codeOf(err), -1, err.Error())
 		return false
 	}
-	r.warn(e, stamp)
+	r.last, r.stamp = t, stamp
+	r.warn(e)
 	return true
+}
+
+// inWindow reports whether an event may have this time.
+func (r *Reader) inWindow(t instant) bool { return !t.before(r.window[0]) && !r.window[1].before(t) }
+
+// foundUnit notes what the first Unix time counts, as far as it is one that an
+// event may have.
+func (r *Reader) foundUnit(t timeStamp) {
+	if r.unit == 0 && t.form&unixForms != 0 {
+		r.unit, r.unitLine = t.form, r.line
+	}
 }
 
 func (r *Reader) accept(e *metrics.Event) error {

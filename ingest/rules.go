@@ -55,7 +55,8 @@ func (e *RuleError) Error() string {
 	return fmt.Sprintf("ingest: rules[%d] (column %q): %s", e.Index, e.Column, e.Reason)
 }
 
-// Warning tells how often a rule with Warn was broken by accepted rows.
+// Warning counts what is legal but suspicious in a file, or how often accepted
+// rows have broken a rule with Warn.
 type Warning struct {
 	Code    Code
 	Column  string
@@ -289,23 +290,25 @@ func (r *Reader) checkRules(e *metrics.Event, stamp string) bool {
 	return true
 }
 
-// warn counts the rules that an accepted event breaks.
-func (r *Reader) warn(e *metrics.Event, stamp string) {
+// warn counts what is suspicious about an accepted event, whose time stamp is
+// r.stamp.
+func (r *Reader) warn(e *metrics.Event) {
+	r.noteTime()
+	if e.ID != "" {
+		r.ids.add(e.ID, r.line)
+	}
 	for _, c := range r.warnings {
-		wrong := c.complain(c.valueOf(e, stamp))
-		if wrong == "" {
-			continue
-		}
-		if c.warning.Count++; c.warning.Count == 1 {
-			c.warning = Warning{Code: c.Code, Column: c.Column, Message: wrong, Count: 1, Line: r.line}
+		if wrong := c.complain(c.valueOf(e, r.stamp)); wrong != "" {
+			c.warning.add(c.Code, c.Column, wrong, r.line)
 		}
 	}
 }
 
-// Warnings returns, in the order of the rules, those that accepted rows have
-// broken so far.
+// Warnings returns what is legal but suspicious in what was read so far: first
+// the [WarningCodes] in their order, then the rules that accepted rows have
+// broken, in theirs.
 func (r *Reader) Warnings() []Warning {
-	var all []Warning
+	all := r.suspicious()
 	for _, c := range r.warnings {
 		if c.warning.Count > 0 {
 			all = append(all, c.warning)

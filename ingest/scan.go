@@ -32,15 +32,18 @@ type scanner struct {
 	delim         byte
 	delims, eols  uint64 // delim and eol in each byte
 	rowBytes      int
-	vals          []string // the values of the row, as many as there are columns
-	fields        int      // how many values the row has; may be more than vals
-	length        int      // bytes of the row without line end
-	line          int64    // the line on which the row begins
-	after         int      // where the next row begins
-	lines         int64    // how many line ends the row has
-	wholeLines    bool     // rows are lines, and a row is its only value
-	skipping      bool     // the rest of a line that is too long comes first
-	afterLongLine bool     // set by scan for advance
+	vals          []string               // the values of the row, as many as there are columns
+	fields        int                    // how many values the row has; may be more than vals
+	spare         string                 // the first value that has no place in vals
+	length        int                    // bytes of the row without line end
+	line          int64                  // the line on which the row begins
+	after         int                    // where the next row begins
+	lines         int64                  // how many line ends the row has
+	unended       bool                   // the input ends with the row, and not with a line end
+	completes     func(line string) bool // whether a line is a row by itself; nil does not ask
+	wholeLines    bool                   // rows are lines, and a row is its only value
+	skipping      bool                   // the rest of a line that is too long comes first
+	afterLongLine bool                   // set by scan for advance
 }
 
 func (s *scanner) setDelim(delim byte) {
@@ -118,6 +121,8 @@ func (s *scanner) scanPlain() shape {
 		pos += bits.TrailingZeros64(m) >> 3
 		if n < len(vals) {
 			vals[n] = text[at:pos]
+		} else if n == len(vals) {
+			s.spare = text[at:pos]
 		}
 		n++
 		if buf[pos] == s.eol {
@@ -156,6 +161,7 @@ func (s *scanner) endPlain(pos, n int) shape {
 // endRow notes a row of n values that ends at pos.
 func (s *scanner) endRow(pos, n int, lines int64) {
 	s.after, s.lines, s.fields = min(pos+1, s.end), lines, n
+	s.unended = pos >= s.end
 	for n < len(s.vals) {
 		s.vals[n] = ""
 		n++
@@ -222,19 +228,3 @@ func (s *scanner) split(line string) {
 		s.vals[i], line = line[:cut], line[cut+1:]
 	}
 }
-
-// isBlank reports whether s is nothing but white space.
-func isBlank(s string) bool { return trim(s) == "" }
-
-// trim drops ASCII white space at both ends.
-func trim(s string) string {
-	for len(s) > 0 && isSpace(s[0]) {
-		s = s[1:]
-	}
-	for len(s) > 0 && isSpace(s[len(s)-1]) {
-		s = s[:len(s)-1]
-	}
-	return s
-}
-
-func isSpace(c byte) bool { return c == ' ' || c-'\t' <= '\r'-'\t' }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
-	"unicode/utf8"
 	"unsafe"
 )
 
@@ -36,6 +35,9 @@ type source struct {
 	eol      byte
 
 	loaded int64 // bytes of all pieces so far
+
+	encoding string
+	decoded  bool // by Options.Encoding, which writes U+FFFD for what is wrong
 
 	quotes bool // buf has a quote
 	plain  bool // buf is ASCII without NUL
@@ -106,30 +108,22 @@ func isASCII(data []byte) bool {
 	return words&highBits == 0
 }
 
-// badEncoding returns what is wrong with the bytes of s, or "".
-func badEncoding(s string) string {
-	if !utf8.ValidString(s) {
-		return "is not valid UTF-8"
-	}
-	for i := range len(s) {
-		if s[i] == 0 {
-			return "has a NUL byte"
-		}
-	}
-	return ""
-}
-
 // open finds out encoding and line end from the first bytes, and reads the
-// first piece.
-func (s *source) open(in io.Reader, lines bool) {
+// first piece. Errors: *FormatError.
+func (s *source) open(in io.Reader, opts *Options) error {
 	s.eol = '\n'
 	head := make([]byte, sniffBytes)
 	n, err := readFull(in, head)
-	s.in = decode(&replay{head: head[:n], err: err, in: in})
-	if lines {
+	if err := otherFormat(head[:n], opts.Format); err != nil {
+		return err
+	}
+	s.in, s.encoding = decode(&replay{head: head[:n], err: err, in: in}, &opts.Encoding)
+	s.decoded = s.encoding != utf8Name && opts.Encoding.Decode != nil && s.encoding == opts.Encoding.Name
+	if opts.Format == CSV {
 		s.sniffLineEnd()
 	}
 	s.refill()
+	return nil
 }
 
 // sniffLineEnd looks for an old kind of file, with nothing but CR at the end

@@ -8,23 +8,27 @@ import (
 	"unicode/utf8"
 )
 
-// decode returns the text of r as UTF-8 without byte order mark.
-func decode(r *replay) io.Reader {
+// decode returns the text of r as UTF-8 without byte order mark, and the name
+// of its encoding. A byte order mark is believed before what the caller says.
+func decode(r *replay, said *Encoding) (io.Reader, string) {
 	switch head := r.head; {
 	case bytes.HasPrefix(head, []byte("\xEF\xBB\xBF")):
 		r.head = head[3:]
 	case bytes.HasPrefix(head, []byte("\xFF\xFE")):
 		r.head = head[2:]
-		return &utf16Reader{in: r, order: binary.LittleEndian}
+		return &utf16Reader{in: r, order: binary.LittleEndian}, utf16Name
 	case bytes.HasPrefix(head, []byte("\xFE\xFF")):
 		r.head = head[2:]
-		return &utf16Reader{in: r, order: binary.BigEndian}
+		return &utf16Reader{in: r, order: binary.BigEndian}, utf16Name
+	case said.Decode != nil:
+		return said.Decode(r), said.Name
+	case said.Name != "":
 	case everyOther(head, 1):
-		return &utf16Reader{in: r, order: binary.LittleEndian}
+		return &utf16Reader{in: r, order: binary.LittleEndian}, utf16Name
 	case everyOther(head, 0):
-		return &utf16Reader{in: r, order: binary.BigEndian}
+		return &utf16Reader{in: r, order: binary.BigEndian}, utf16Name
 	}
-	return r
+	return r, utf8Name
 }
 
 // everyOther reports whether head begins with ASCII in UTF-16: of the first
