@@ -102,7 +102,7 @@ func TestEveryAnswerHasItsHeaders(t *testing.T) {
 
 func TestHandlerWorksUnderAPrefix(t *testing.T) {
 	a := start(t, setup{prefix: "/em/v1"})
-	res := a.csv("/uploads", header+day8+",,,\n")
+	res := a.csv("/uploads", header+day8+",,x,\n")
 	id := res.json(t)["batch_id"].(string)
 	if got := res.header.Get("Location"); got != "/em/v1/batches/"+id {
 		t.Errorf("Location is %q", got)

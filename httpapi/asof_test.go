@@ -98,8 +98,8 @@ func TestAsOfIsAMomentGoneBy(t *testing.T) {
 func TestCacheControlFollowsFinality(t *testing.T) {
 	now := time.Date(2025, 11, 9, 12, 0, 0, 0, time.UTC)
 	a := start(t, setup{service: eventmetrics.Options{Now: func() time.Time { return now }}})
-	id := a.count(header + "C1,T1,a,2025-11-06T09:00:00Z\nC1,T1,a,2025-11-07T09:00:00Z\n")
-	other := a.count(header + "C1,T1,a,2025-11-07T09:00:00Z\nC1,T1,b,2025-11-08T09:00:00Z\n")
+	id := a.count("C1,T1,a,2025-11-06T09:00:00Z\nC1,T1,a,2025-11-07T09:00:00Z\n")
+	other := a.count("C1,T1,a,2025-11-07T09:00:00Z\nC1,T1,b,2025-11-08T09:00:00Z\n")
 	const open, settled, sealed = "private, no-cache", "private, max-age=60", "private, max-age=86400"
 	check := func(when string, want map[string]string) {
 		t.Helper()

@@ -90,7 +90,7 @@ func TestBodiesThatAreRefused(t *testing.T) {
 		{"a file that is too large when decompressed", "text/csv", "gzip", gzipped(header + strings.Repeat(day8, 15_000)), 413, httpapi.CodeTooLarge},
 		{"an empty file", "text/csv", "", "", 422, httpapi.CodeNoRows},
 		{"a header alone", "text/csv", "", header, 422, httpapi.CodeNoRows},
-		{"no valid row", "text/csv", "", header + ",,,\n", 422, httpapi.CodeNoValidRow},
+		{"no valid row", "text/csv", "", header + ",,x,\n", 422, httpapi.CodeNoValidRow},
 		{"a missing column", "text/csv", "", "candidate_id,test_id,event_type,time_stamp\nC1,T1,a,2025-11-08\n", 422, httpapi.CodeMissingColumn},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -136,11 +136,11 @@ func TestIdempotencyKey(t *testing.T) {
 	send := func(content string) answer {
 		return a.csv("/uploads?process=true", header+content, "Idempotency-Key", "k-1", "Prefer", "wait=30")
 	}
-	first := send(day8 + ",,,\n")
+	first := send(day8 + ",,x,\n")
 	if first.status != http.StatusCreated || first.header.Get("Preference-Applied") != "wait=30" {
 		t.Fatalf("%d %v %s", first.status, first.header, first.body)
 	}
-	again := send(day8 + ",,,\n")
+	again := send(day8 + ",,x,\n")
 	if again.status != http.StatusCreated || again.body != first.body || again.header.Get("Idempotency-Replayed") != "true" {
 		t.Errorf("replay: %d %v\n%s want\n%s", again.status, again.header, again.body, first.body)
 	}

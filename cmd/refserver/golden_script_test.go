@@ -47,9 +47,9 @@ func uploads() []step {
 			`{"candidate_id":"C\u0000","test_id":"T1","event_type":"started","timestamp":"2025-10-26"}` + "\n"},
 		{about: "times without a zone", request: "POST /uploads?process=true&timestamp_zone=Asia/Kathmandu", headers: with("Prefer", "wait=30"), body: header + "C9,T1,local,2025-11-09 00:10:00\n"},
 		{about: "hostile event types", request: "POST /uploads?process=true&file_name=../../etc/passwd", headers: with("Prefer", "wait=30"), body: header + hostileRows()},
-		{about: "a key", request: "POST /uploads", headers: with("Idempotency-Key", "one"), body: header + "C1,T1,keyed,2025-12-02\n,,,\n"},
-		{about: "the same key and content", request: "POST /uploads?process=true", headers: with("Idempotency-Key", "one", "Prefer", "wait=30"), body: header + "C1,T1,keyed,2025-12-02\n,,,\n"},
-		{about: "the same key, processed already", request: "POST /uploads?process=true", headers: with("Idempotency-Key", "one"), body: header + "C1,T1,keyed,2025-12-02\n,,,\n"},
+		{about: "a key", request: "POST /uploads", headers: with("Idempotency-Key", "one"), body: header + "C1,T1,keyed,2025-12-02\n,,x,\n"},
+		{about: "the same key and content", request: "POST /uploads?process=true", headers: with("Idempotency-Key", "one", "Prefer", "wait=30"), body: header + "C1,T1,keyed,2025-12-02\n,,x,\n"},
+		{about: "the same key, processed already", request: "POST /uploads?process=true", headers: with("Idempotency-Key", "one"), body: header + "C1,T1,keyed,2025-12-02\n,,x,\n"},
 		{about: "the same key, another content", request: "POST /uploads", headers: with("Idempotency-Key", "one"), body: header + "C2,T1,keyed,2025-12-02\n"},
 		{about: "a hostile key", request: "POST /uploads", headers: with("Idempotency-Key", "$gt.{}"), body: header + "C1,T1,keyed,2025-12-03\n"},
 	}
