@@ -33,15 +33,15 @@ func (o *Options) validateDimensions() error {
 	return nil
 }
 
-// UnknownDimensionError means that a series is of a dimension that is none of
+// UnknownDimensionError means that a query names a dimension that is not in
 // Options.Dimensions.
 type UnknownDimensionError struct {
 	Name string
-	// Known are the dimensions that there are.
+	// Known are the names in Options.Dimensions.
 	Known []string
 }
 
-// Error cites the name and lists those that there are.
+// Error names the dimension and lists the known ones.
 func (e *UnknownDimensionError) Error() string {
 	if len(e.Known) == 0 {
 		return fmt.Sprintf("eventmetrics: unknown dimension %.40q; there are none", e.Name)
@@ -49,13 +49,13 @@ func (e *UnknownDimensionError) Error() string {
 	return fmt.Sprintf("eventmetrics: unknown dimension %.40q; there are %s", e.Name, strings.Join(e.Known, ", "))
 }
 
-// checkDimensions checks the dimensions of a series.
-func (s *Service) checkDimensions(query *series.Query) error {
-	names := slices.Clone(query.GroupBy)
-	for name := range query.Where {
+// checkDimensions checks the dimensions that a query names.
+func (s *Service) checkDimensions(q *series.Query) error {
+	names := slices.Clone(q.GroupBy)
+	for name := range q.Where {
 		names = append(names, name)
 	}
-	slices.Sort(names) // the same error for the same series
+	slices.Sort(names) // the same error for the same query
 	for _, name := range names {
 		if !slices.Contains(s.opts.Dimensions, name) {
 			return &UnknownDimensionError{name, s.opts.Dimensions}

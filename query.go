@@ -11,10 +11,10 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// Query computes a time series from the ledger. A query that compares reads its
-// two ranges one after the other. Errors: series.ErrNoUniques,
-// series.ErrNoGroupUniques, series.ErrBadRange, series.ErrNoPrevious,
-// series.ErrTooManyBuckets, *UnknownDimensionError, ErrFuture.
+// Query computes a time series from the ledger: see [series.Run]. Errors:
+// series.ErrNoUniques, series.ErrNoGroupUniques, series.ErrBadRange,
+// series.ErrNoPrevious, series.ErrTooManyBuckets, *UnknownDimensionError,
+// ErrFuture.
 func (s *Service) Query(ctx context.Context, q series.Query) (series.Result, error) {
 	if err := q.Validate(); err != nil {
 		return series.Result{}, err
@@ -26,7 +26,7 @@ func (s *Service) Query(ctx context.Context, q series.Query) (series.Result, err
 		return series.Result{}, ErrFuture
 	}
 	ctx, done := s.observeQuery(ctx, "series")
-	r, err := s.query(ctx, &q)
+	r, err := series.Run(ctx, s.source(), q)
 	fault := err
 	if errors.Is(err, series.ErrTooManyBuckets) {
 		fault = nil
@@ -35,28 +35,27 @@ func (s *Service) Query(ctx context.Context, q series.Query) (series.Result, err
 	return r, err
 }
 
-func (s *Service) query(ctx context.Context, q *series.Query) (series.Result, error) {
-	st, err := s.standing(ctx, q)
-	if err != nil {
-		return series.Result{}, err
+// source is what series are computed from: the ledger.
+func (s *Service) source() series.Source {
+	src := series.Source{DayCounts: s.store.DayCounts, Pending: s.pending, Now: s.now}
+	if r, ok := store.As[store.Retainer](s.store); ok {
+		src.UnpurgedDays = r.UnpurgedDays
 	}
-	var before iter.Seq2[metrics.DayCount, error]
-	if q.Compare != "" {
-		previous := q.Previous()
-		before = s.store.DayCounts(ctx, previous.Filter())
+	return src
+}
+
+// pending reports whether there is a batch that does not count yet and has not
+// failed. It asks for each status in the order of a batch's life, so that it
+// meets a batch whose status changes meanwhile, and for queued batches again,
+// because a failed attempt returns a batch to the queue.
+func (s *Service) pending(ctx context.Context) (bool, error) {
+	for _, status := range []store.Status{store.Uploaded, store.Queued, store.Processing, store.Queued} {
+		batches, err := s.store.Batches(ctx, store.BatchQuery{Statuses: []store.Status{status}, Limit: 1})
+		if err != nil || len(batches) > 0 {
+			return len(batches) > 0, err
+		}
 	}
-	r, err := q.Answer(s.store.DayCounts(ctx, q.Filter()), before)
-	if err != nil {
-		return series.Result{}, err
-	}
-	if err := st.lookAgain(ctx, q); err != nil {
-		return series.Result{}, err
-	}
-	if q.Finality {
-		q.SetFinality(r.Buckets, st.now, st.pending, st.sealed())
-	}
-	r.Finality = st.of(r.Buckets)
-	return r, nil
+	return false, nil
 }
 
 // Explain returns the batches that make up the count of one UTC day and event

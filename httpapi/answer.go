@@ -10,34 +10,14 @@ import (
 	"github.com/eventmetrics/eventmetrics/metrics/series"
 )
 
-// answer is a series with what an answer to GET /metrics shows of it.
+// answer is what an answer to GET /metrics shows: a query and its result.
 type answer struct {
 	series.Query
-	// top is the number of event types to show, or of groups if there are any,
-	// 0 for all; other adds up the rest of the types.
-	top   int
-	other bool
 	// columns is the width of a text.
 	columns int
 
-	said    series.Result
-	buckets []series.Bucket // to show
-	// total and previous are the events of the two ranges, of the types that
-	// top leaves out too.
-	total, previous int64
-	numbers         []number
-}
-
-// take keeps what is to be shown.
-func (a *answer) take(buckets []series.Bucket) {
-	for i := range buckets {
-		a.total += buckets[i].Count
-		a.previous += buckets[i].Previous
-	}
-	if a.top > 0 && !a.grouped() {
-		buckets = series.Top(buckets, a.top, a.other)
-	}
-	a.buckets, a.numbers = buckets, numbers(a)
+	result  series.Result
+	numbers []number
 }
 
 func (a *answer) compares() bool { return a.Compare != "" }
@@ -72,20 +52,17 @@ func numbers(a *answer) []number {
 func readAnswer(r *http.Request) (*answer, format, error) {
 	p := newParams(r)
 	a := &answer{Query: readSeries(p)}
-	a.top, a.other = p.number("top", 1, 1000), p.boolean("other")
+	a.Top, a.Other = p.number("top", 1, 1000), p.boolean("other")
 	a.columns = p.number("columns", 20, 1000)
 	format := readFormat(p, r)
 	if err := p.err(); err != nil {
 		return nil, format, err
 	}
-	if a.other && a.top == 0 {
+	if a.Other && a.Top == 0 {
 		return nil, format, badRequest("other: is what top leaves out; give top too")
 	}
-	if a.top > 0 && a.Total && !a.grouped() {
+	if a.Top > 0 && a.Total && !a.grouped() {
 		return nil, format, badRequest("top: there are no event types with group=none")
-	}
-	if a.grouped() {
-		a.MaxGroups = a.top
 	}
 	return a, format, nil
 }

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"encoding/json"
-	"iter"
 	"mime"
 	"net/http"
 	"slices"
@@ -68,23 +67,23 @@ func dateText(a *answer, start time.Time) string {
 // encodeJSON writes {count, data:[{date, metrics:[{event_type, count}]}]};
 // totals have their count in the place of metrics, unless they are grouped.
 func encodeJSON(a *answer) []byte {
-	data := make([]byte, 0, 64+48*len(a.buckets))
-	groups := 0
-	for group := range byStart(a.buckets) {
-		if groups++; groups > 1 {
+	data := make([]byte, 0, 64+48*len(a.result.Buckets))
+	periods := 0
+	for period := range a.result.Periods() {
+		if periods++; periods > 1 {
 			data = append(data, ',')
 		}
-		data = appendGroup(data, a, group)
+		data = appendPeriod(data, a, period)
 	}
-	head := strconv.AppendInt([]byte(`{"count":`), int64(groups), 10)
-	if a.compares() || a.top > 0 || a.sliced() {
-		head = strconv.AppendInt(append(head, `,"total_count":`...), a.total, 10)
+	head := strconv.AppendInt([]byte(`{"count":`), int64(periods), 10)
+	if a.compares() || a.Top > 0 || a.sliced() {
+		head = strconv.AppendInt(append(head, `,"total_count":`...), a.result.Count, 10)
 	}
 	if a.sliced() {
-		head = strconv.AppendInt(append(head, `,"unattributed_count":`...), a.said.Unattributed, 10)
+		head = strconv.AppendInt(append(head, `,"unattributed_count":`...), a.result.Unattributed, 10)
 	}
 	if a.grouped() {
-		head = strconv.AppendInt(append(head, `,"folded_group_count":`...), int64(a.said.Collapsed), 10)
+		head = strconv.AppendInt(append(head, `,"folded_group_count":`...), int64(a.result.Collapsed), 10)
 	}
 	if !a.AsOf.IsZero() {
 		head = append(head, `,"as_of":"`+timeText(a.AsOf)+`"`...)
@@ -92,9 +91,9 @@ func encodeJSON(a *answer) []byte {
 	if a.compares() {
 		before := a.Previous()
 		head = append(head, `,"previous":{"from":"`+before.From.String()+`","to":"`+before.To.String()+`","count":`...)
-		head = strconv.AppendInt(head, a.previous, 10)
+		head = strconv.AppendInt(head, a.result.PreviousCount, 10)
 		if a.sliced() {
-			head = strconv.AppendInt(append(head, `,"unattributed_count":`...), a.said.PreviousUnattributed, 10)
+			head = strconv.AppendInt(append(head, `,"unattributed_count":`...), a.result.PreviousUnattributed, 10)
 		}
 		head = append(head, '}')
 	}
@@ -102,35 +101,19 @@ func encodeJSON(a *answer) []byte {
 	return append(append(head, data...), "]}\n"...)
 }
 
-// byStart returns the buckets of each start.
-func byStart(buckets []series.Bucket) iter.Seq[[]series.Bucket] {
-	return func(yield func([]series.Bucket) bool) {
-		for i := 0; i < len(buckets); {
-			n := 1
-			for i+n < len(buckets) && buckets[i+n].Start.Equal(buckets[i].Start) {
-				n++
-			}
-			if !yield(buckets[i : i+n]) {
-				return
-			}
-			i += n
-		}
-	}
-}
-
-func appendGroup(b []byte, a *answer, group []series.Bucket) []byte {
-	b = append(append(append(b, `{"date":"`...), dateText(a, group[0].Start)...), '"')
-	b = appendFinality(b, a, &group[0])
+func appendPeriod(b []byte, a *answer, period []series.Bucket) []byte {
+	b = append(append(append(b, `{"date":"`...), dateText(a, period[0].Start)...), '"')
+	b = appendFinality(b, a, &period[0])
 	if a.Total && !a.grouped() {
-		return append(appendNumbers(append(b, ','), a, &group[0]), '}')
+		return append(appendNumbers(append(b, ','), a, &period[0]), '}')
 	}
 	b = append(b, `,"metrics":[`...)
-	for i := range group {
+	for i := range period {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendNames(append(b, '{'), a, &group[i])
-		b = append(appendNumbers(b, a, &group[i]), '}')
+		b = appendNames(append(b, '{'), a, &period[i])
+		b = append(appendNumbers(b, a, &period[i]), '}')
 	}
 	return append(b, "]}"...)
 }
@@ -182,8 +165,8 @@ func appendString(b []byte, s string) []byte {
 // dimensions behind event_type.
 func encodeNDJSON(a *answer) []byte {
 	var b []byte
-	for i := range a.buckets {
-		bucket := &a.buckets[i]
+	for i := range a.result.Buckets {
+		bucket := &a.result.Buckets[i]
 		b = append(append(append(b, `{"date":"`...), dateText(a, bucket.Start)...), '"')
 		b = append(appendFinality(b, a, bucket), ',')
 		b = appendNumbers(appendNames(b, a, bucket), a, bucket)
@@ -217,8 +200,8 @@ func encodeCSV(a *answer) []byte {
 		asOf = "," + timeText(a.AsOf)
 	}
 	b = append(b, '\n')
-	for i := range a.buckets {
-		bucket := &a.buckets[i]
+	for i := range a.result.Buckets {
+		bucket := &a.result.Buckets[i]
 		b = append(b, dateText(a, bucket.Start)...)
 		if !a.Total {
 			b = ingest.AppendCell(append(b, ','), bucket.Type)

@@ -23,14 +23,14 @@ func (h *Handler) metrics(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if asked.sliced() {
-		w.Header().Set("Unattributed-Count", strconv.FormatInt(asked.said.Unattributed, 10))
+		w.Header().Set("Unattributed-Count", strconv.FormatInt(asked.result.Unattributed, 10))
 	}
 	if body == nil {
 		return noMetrics(w)
 	}
 	w.Header().Set("Content-Type", format.content)
 	w.Header().Set("Vary", "Accept, Authorization")
-	w.Header().Set("Cache-Control", cacheControl(asked.said.Finality))
+	w.Header().Set("Cache-Control", cacheControl(asked.result.Finality))
 	sendTagged(w, r, body)
 	return nil
 }
@@ -45,10 +45,10 @@ func (h *Handler) series(ctx context.Context, a *answer, format format) (_ []byt
 		return nil, ctx.Err()
 	}
 	a.Fill = a.Fill || format.fill
-	if a.said, err = h.svc.Query(ctx, a.Query); err != nil || len(a.said.Buckets) == 0 {
+	if a.result, err = h.svc.Query(ctx, a.Query); err != nil || len(a.result.Buckets) == 0 {
 		return nil, err
 	}
-	a.take(a.said.Buckets)
+	a.numbers = numbers(a)
 	return format.encode(a), nil
 }
 

@@ -17,9 +17,9 @@ const defaultColumns = 80
 func encodeText(a *answer) []byte {
 	t := texttable.Counts{Uniques: a.Uniques, Compared: a.compares()}
 	var finalities []series.Finality
-	for group := range byStart(a.buckets) {
-		t.Dates = append(t.Dates, dateText(a, group[0].Start))
-		finalities = append(finalities, group[0].Finality)
+	for period := range a.result.Periods() {
+		t.Dates = append(t.Dates, dateText(a, period[0].Start))
+		finalities = append(finalities, period[0].Finality)
 	}
 	t.Rows = textRows(a, len(t.Dates))
 	if a.compares() {
@@ -32,10 +32,10 @@ func encodeText(a *answer) []byte {
 	if a.Finality {
 		t.Notes = append(t.Notes, finalityNotes(finalities)...)
 	}
-	if n := a.said.Unattributed; n > 0 {
+	if n := a.result.Unattributed; n > 0 {
 		t.Notes = append(t.Notes, fmt.Sprintf("%d events not broken down", n))
 	}
-	if n := a.said.Collapsed; n > 0 {
+	if n := a.result.Collapsed; n > 0 {
 		t.Notes = append(t.Notes, fmt.Sprintf("%d groups in %s", n, metrics.Other))
 	}
 	return []byte(t.Format(cmp.Or(a.columns, defaultColumns)))
@@ -47,10 +47,10 @@ func textRows(a *answer, points int) []texttable.Row {
 	var sums []*series.Bucket // of all points
 	place := map[string]int{}
 	point := -1
-	for group := range byStart(a.buckets) {
+	for period := range a.result.Periods() {
 		point++
-		for i := range group {
-			b := &group[i]
+		for i := range period {
+			b := &period[i]
 			name := textName(a, b)
 			at, known := place[name]
 			if !known {

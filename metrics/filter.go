@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Query selects daily metrics. The zero Query selects the counts of all days
+// Filter selects daily metrics. The zero Filter selects the counts of all days
 // and event types.
 type Filter struct {
 	// From and To are the first and last UTC day, both included. Zero means

@@ -2,13 +2,11 @@ package metrics_test
 
 import (
 	"errors"
-	"iter"
 	"math"
 	"slices"
 	"strconv"
 	"testing"
 	"time"
-	_ "time/tzdata" // the laws hold in every zone, also where none are installed
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -243,20 +241,6 @@ func TestAggregatorKeepsItsCaps(t *testing.T) {
 	}
 	if n := a.Contribution().Events(); n != 4 {
 		t.Errorf("counted %d events, want the 4 that were taken", n)
-	}
-}
-
-func seq(c metrics.Contribution, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
-	return func(yield func(metrics.DayCount, error) bool) {
-		for _, d := range c {
-			if !q.Select(&d) {
-				continue
-			}
-			q.Trim(&d)
-			if !yield(d, nil) {
-				return
-			}
-		}
 	}
 }
 

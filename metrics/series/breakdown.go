@@ -2,218 +2,236 @@ package series
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
-// MaxGroups is the greatest number of groups that an answer names.
-const MaxGroups = 1000
+// breakdown decides in which groups the counts of a table belong, and counts
+// the events of which that is unknown. It keeps the last total and subtracts
+// from it the groups that follow: what is left has no value of a dimension that
+// the query needs.
+type breakdown struct {
+	table  *table
+	needed []string                   // the dimensions of GroupBy and Where
+	wanted map[string]map[string]bool // the values of Where by dimension
 
-// Result is what there is to say to a [Query].
-type Result struct {
-	// Buckets ascend by start, then type, then group.
-	Buckets []Bucket
-	// Unattributed is the number of events whose values of the dimensions of
-	// GroupBy and Where are not known: those that are not broken down by them
-	// and, of a dimension in Where, those that count as [Other] of it and might
-	// be of a value that is asked for. Without Where they are in the buckets,
-	// under [Unknown]; with it they are left out.
-	Unattributed int64
-	// PreviousUnattributed is the same of the earlier range.
-	PreviousUnattributed int64
-	// Collapsed is the number of groups that count under Other because there are
-	// more than Query.MaxGroups.
-	Collapsed int
-	// Finality says whether the result can be expected to stay as it is.
-	Finality Finality
+	rest    metrics.DayCount // the last total without the groups that followed it
+	hasRest bool
+
+	matches map[metrics.Group]match
+	indexes map[metrics.Group]int // in groups
+	groups  [][]string            // values of GroupBy
+
+	unknown, previousUnknown int64 // events of the range, and of the earlier one
 }
 
-// slicer gives what a grouper adds to groups.
-type slicer struct {
-	g      *grouper
-	needed []string // dimensions of GroupBy and Where
-	wanted map[string]map[string]bool
-
-	total   metrics.DayCount // the last one, less the groups that came
-	pending bool
-
-	verdicts map[metrics.Group]verdict
-	places   map[metrics.Group]int // of the values of GroupBy in values
-	values   [][]string
-
-	unattributed [2]int64 // of the range, and of the earlier one
+// match says how a group of the daily metrics fits the query.
+type match struct {
+	complete bool // it has all dimensions that are needed
+	selected bool // Where selects it
+	possible bool // Where may select some of its events
+	group    int  // index in breakdown.groups
 }
 
-// verdict says what to do with a group.
-type verdict struct {
-	known bool // it has all dimensions that are needed
-	keep  bool
-	maybe bool // it might be one to keep
-	group int
-}
-
-func newSlicer(g *grouper) *slicer {
-	s := &slicer{g: g, wanted: map[string]map[string]bool{}, verdicts: map[metrics.Group]verdict{}, places: map[metrics.Group]int{}}
-	s.needed = slices.Clone(g.series.GroupBy)
-	for name, values := range g.series.Where {
-		s.needed = append(s.needed, name)
-		s.wanted[name] = map[string]bool{}
+func newBreakdown(t *table) *breakdown {
+	b := &breakdown{
+		table:   t,
+		needed:  slices.Clone(t.query.GroupBy),
+		wanted:  map[string]map[string]bool{},
+		matches: map[metrics.Group]match{},
+		indexes: map[metrics.Group]int{},
+	}
+	for name, values := range t.query.Where {
+		b.needed = append(b.needed, name)
+		b.wanted[name] = map[string]bool{}
 		for _, v := range values {
-			s.wanted[name][v] = true
+			b.wanted[name][v] = true
 		}
 	}
-	return s
+	return b
 }
 
-// add takes a total, or one of the groups behind it.
-func (s *slicer) add(d *metrics.DayCount) {
+// add adds a total, or a group of the last total.
+func (b *breakdown) add(d *metrics.DayCount) {
 	if d.Group == "" {
-		s.flush()
-		s.total, s.pending = d.Clone(), true
+		b.flush()
+		b.rest, b.hasRest = d.Clone(), true
 		return
 	}
-	v := s.judge(d.Group)
-	if !v.known || !s.pending || s.total.Day != d.Day || s.total.Type != d.Type {
+	m := b.match(d.Group)
+	if !m.complete || !b.hasRest || b.rest.Day != d.Day || b.rest.Type != d.Type {
 		return
 	}
-	s.total.Subtract(d)
-	if v.maybe {
-		s.leaveOut(d)
+	b.rest.Subtract(d)
+	if m.possible {
+		b.countUnknown(d)
 	}
-	if v.keep {
-		s.g.addTo(d, s.g.number(d.Type, v.group))
+	if m.selected {
+		b.table.addTo(b.table.column(d.Type, m.group), d)
 	}
 }
 
-// flush adds what no group had of the last total.
-func (s *slicer) flush() {
-	if !s.pending {
+// flush adds what is left of the last total.
+func (b *breakdown) flush() {
+	if !b.hasRest {
 		return
 	}
-	s.pending = false
-	if s.total.Count == 0 {
+	b.hasRest = false
+	if b.rest.Count == 0 {
 		return
 	}
-	s.leaveOut(&s.total)
-	if len(s.g.series.Where) == 0 {
-		values := slices.Repeat([]string{metrics.Unknown}, len(s.g.series.GroupBy))
-		s.g.addTo(&s.total, s.g.number(s.total.Type, s.place(values)))
+	b.countUnknown(&b.rest)
+	if len(b.wanted) == 0 {
+		group := b.index(b.allOf(metrics.Unknown))
+		b.table.addTo(b.table.column(b.rest.Type, group), &b.rest)
 	}
 }
 
-// leaveOut counts events whose group is not known.
-func (s *slicer) leaveOut(d *metrics.DayCount) {
-	n := &s.unattributed[0]
-	if s.g.back {
-		n = &s.unattributed[1]
+// countUnknown counts events of which the group is unknown.
+func (b *breakdown) countUnknown(d *metrics.DayCount) {
+	sum := &b.unknown
+	if b.table.previous {
+		sum = &b.previousUnknown
 	}
-	if !s.g.series.needSlots() {
-		*n += d.Count
+	if !b.table.query.needSlots() {
+		*sum += d.Count
 		return
 	}
 	if d.Slots == nil {
 		return
 	}
-	for slot, count := range d.Slots.Each() {
-		if s.g.places[slot] != nil {
-			*n += count
+	for slot, n := range d.Slots.Each() {
+		if b.table.slots[slot] != nil {
+			*sum += n
 		}
 	}
 }
 
-// judge says what to do with a group, which it looks at once.
-func (s *slicer) judge(group metrics.Group) verdict {
-	v, seen := s.verdicts[group]
+// match compares a group with the query, once.
+func (b *breakdown) match(group metrics.Group) match {
+	m, seen := b.matches[group]
 	if seen {
-		return v
+		return m
 	}
 	has := map[string]string{}
 	for _, f := range group.Values() {
 		has[f.Name] = f.Value
 	}
-	v.known = !slices.ContainsFunc(s.needed, func(name string) bool { _, ok := has[name]; return !ok })
-	if v.known {
-		v.keep, v.maybe = s.match(has)
+	m.complete = !slices.ContainsFunc(b.needed, func(name string) bool { _, ok := has[name]; return !ok })
+	if m.complete {
+		m.selected, m.possible = b.selects(has)
 	}
-	if v.keep {
-		values := make([]string, len(s.g.series.GroupBy))
-		for i, name := range s.g.series.GroupBy {
+	if m.selected {
+		values := make([]string, len(b.table.query.GroupBy))
+		for i, name := range b.table.query.GroupBy {
 			values[i] = has[name]
 		}
-		v.group = s.place(values)
+		m.group = b.index(values)
 	}
-	s.verdicts[group] = v
-	return v
+	b.matches[group] = m
+	return m
 }
 
-// match reports whether a group has values that are wanted, or might have.
-func (s *slicer) match(has map[string]string) (keep, maybe bool) {
-	keep = true
-	for name, wanted := range s.wanted {
+// selects reports whether Where selects values of dimensions. Those that count
+// as metrics.Other may be among the wanted ones.
+func (b *breakdown) selects(has map[string]string) (selected, possible bool) {
+	selected = true
+	for name, wanted := range b.wanted {
 		if wanted[has[name]] {
 			continue
 		}
 		if has[name] != metrics.Other {
 			return false, false
 		}
-		keep, maybe = false, true
+		selected, possible = false, true
 	}
-	return keep, maybe
+	return selected, possible
 }
 
-// place returns the place of a group's values.
-func (s *slicer) place(values []string) int {
+// index returns the index of a group, which it adds if it is new.
+func (b *breakdown) index(values []string) int {
 	fields := make([]metrics.Field, len(values))
 	for i := range values {
 		fields[i].Value = values[i]
 	}
 	key := metrics.NewGroup(fields...)
-	at, known := s.places[key]
+	i, known := b.indexes[key]
 	if !known {
-		at = len(s.values)
-		s.places[key] = at
-		s.values = append(s.values, values)
+		i = len(b.groups)
+		b.indexes[key] = i
+		b.groups = append(b.groups, values)
 	}
-	return at
+	return i
 }
 
-// fold moves the groups that are too many to that of Other and returns how
-// many they are. Those of Other and Unknown alone are not among them.
-func (s *slicer) fold(most int) int {
-	sums := make([]int64, len(s.values))
-	for _, at := range s.g.groups {
-		for number, b := range at.few {
-			sums[s.g.names[number].group] += b.Count
-		}
-	}
-	var ranked []int
-	for at, values := range s.values {
-		if !allAre(values, metrics.Other) && !allAre(values, metrics.Unknown) {
-			ranked = append(ranked, at)
-		}
+// collapse moves the groups that are too many to the group of metrics.Other,
+// and returns how many they are. The groups of nothing but Other or Unknown are
+// always kept and not counted.
+func (b *breakdown) collapse() int {
+	ranked := b.ranked()
+	most := b.table.query.Top
+	if most <= 0 {
+		most = DefaultGroups
 	}
 	if len(ranked) <= most {
 		return 0
 	}
-	slices.SortFunc(ranked, func(a, b int) int {
-		return cmp.Or(cmp.Compare(sums[b], sums[a]), slices.Compare(s.values[a], s.values[b]))
-	})
-	gone := make([]bool, len(s.values)+1)
-	for _, at := range ranked[most:] {
-		gone[at] = true
+	surplus := make([]bool, len(b.groups))
+	for _, group := range ranked[most:] {
+		surplus[group] = true
 	}
-	other := s.place(slices.Repeat([]string{metrics.Other}, len(s.g.series.GroupBy)))
-	to := map[int]int{}
-	for number := range len(s.g.names) {
-		if gone[s.g.names[number].group] {
-			to[number] = s.g.number(s.g.names[number].text, other)
+	other := b.index(b.allOf(metrics.Other))
+	moves := map[int]int{} // from column to column
+	for col, c := range slices.Clone(b.table.columns) {
+		if c.group < len(surplus) && surplus[c.group] {
+			moves[col] = b.table.column(c.eventType, other)
 		}
 	}
-	s.g.move(to)
+	b.table.move(moves)
 	return len(ranked) - most
 }
 
-func allAre(values []string, value string) bool {
-	return !slices.ContainsFunc(values, func(v string) bool { return v != value })
+// ranked returns the groups that may be collapsed, those with the greatest sums
+// first.
+func (b *breakdown) ranked() []int {
+	sums := make([]int64, len(b.groups))
+	for _, p := range b.table.periods {
+		for col, bucket := range p.sparse {
+			sums[b.table.columns[col].group] += bucket.Count
+		}
+	}
+	other, unknown := b.allOf(metrics.Other), b.allOf(metrics.Unknown)
+	var ranked []int
+	for i, values := range b.groups {
+		if !slices.Equal(values, other) && !slices.Equal(values, unknown) {
+			ranked = append(ranked, i)
+		}
+	}
+	slices.SortFunc(ranked, func(i, j int) int {
+		return cmp.Or(cmp.Compare(sums[j], sums[i]), slices.Compare(b.groups[i], b.groups[j]))
+	})
+	return ranked
+}
+
+// allOf returns the group that has a value in all dimensions.
+func (b *breakdown) allOf(value string) []string {
+	return slices.Repeat([]string{value}, len(b.table.query.GroupBy))
+}
+
+// move adds the buckets of some columns to those of others.
+func (t *table) move(columns map[int]int) {
+	for from := range columns {
+		t.columns[from].collapsed = true
+	}
+	for _, p := range t.periods {
+		for from, b := range maps.Clone(p.sparse) {
+			if to, moves := columns[from]; moves {
+				delete(p.sparse, from)
+				t.used--
+				t.bucket(p, to).Merge(b)
+			}
+		}
+	}
 }

@@ -106,10 +106,7 @@ func TestGroupsEqualARecount(t *testing.T) {
 				want[bucketOf(&s, e.Time, e.Type, slices.Repeat([]string{metrics.Unknown}, len(s.GroupBy)))]++
 			}
 		}
-		a, err := s.Answer(seq(ledger, s.Filter()), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		a := run(t, s, ledger)
 		if d := cmp.Diff(want, counted(&s, a.Buckets)); d != "" {
 			t.Fatal(d)
 		}
@@ -153,17 +150,14 @@ func TestCapsNeitherLoseNorOvercount(t *testing.T) {
 		ledger := metrics.Merge(capped(t, in), capped(t, more))
 		in = append(in, more...)
 		s := sliced(t)
-		s.Where, s.GroupBy, s.MaxGroups = nil, []string{"test_id", "country"}, rapid.IntRange(1, 3).Draw(t, "named")
+		s.Where, s.GroupBy, s.Top = nil, []string{"test_id", "country"}, rapid.IntRange(1, 3).Draw(t, "named")
 		full := map[string]int64{}
 		for _, e := range in {
 			if selects(&s, &e) {
 				full[bucketOf(&s, e.Time, e.Type, []string{valueOf(&e, "test_id"), valueOf(&e, "country")})]++
 			}
 		}
-		a, err := s.Answer(seq(ledger, s.Filter()), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		a := run(t, s, ledger)
 		named := map[string]bool{}
 		for _, b := range a.Buckets {
 			if slices.Contains(b.Group, metrics.Other) {
@@ -177,8 +171,8 @@ func TestCapsNeitherLoseNorOvercount(t *testing.T) {
 				t.Fatalf("%s counts %d, the events %d", name, b.Count, full[name])
 			}
 		}
-		if len(named) > s.MaxGroups {
-			t.Fatalf("%d groups are named, want at most %d", len(named), s.MaxGroups)
+		if len(named) > s.Top {
+			t.Fatalf("%d groups are named, want at most %d", len(named), s.Top)
 		}
 		sumsToTotals(t, &s, ledger, a)
 	})
@@ -187,11 +181,8 @@ func TestCapsNeitherLoseNorOvercount(t *testing.T) {
 // sumsToTotals reports buckets whose groups do not sum to the total.
 func sumsToTotals(t *rapid.T, s *series.Query, ledger metrics.Contribution, a series.Result) {
 	totals := *s
-	totals.GroupBy, totals.MaxGroups = nil, 0
-	want, err := totals.Buckets(seq(ledger, totals.Filter()))
-	if err != nil {
-		t.Fatal(err)
-	}
+	totals.GroupBy, totals.Top = nil, 0
+	want := run(t, totals, ledger).Buckets
 	got := map[string]int64{}
 	for _, b := range a.Buckets {
 		got[bucketOf(s, b.Start, b.Type, nil)] += b.Count
@@ -211,11 +202,7 @@ func TestGroupsFillAndCompare(t *testing.T) {
 		From: metrics.DayOf(at), To: metrics.DayOf(at) + 1,
 		GroupBy: []string{"test_id"}, Fill: true, Compare: series.PreviousPeriod,
 	}
-	before := s.Previous()
-	a, err := s.Answer(seq(c, s.Filter()), seq(c, before.Filter()))
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := run(t, s, c)
 	var got []string
 	for _, b := range a.Buckets {
 		got = append(got, fmt.Sprint(b.Start.Format("02 "), b.Type, " ", b.Group[0], " ", b.Count, " ", b.Previous))

@@ -1,36 +1,25 @@
 package series
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
-// Interval is the width of a bucket of a [Query].
+// Interval is the length of the periods of a [Query].
 type Interval string
 
-// The intervals. Weeks begin on Monday, as in ISO 8601. All is one bucket for
-// the whole range.
 const (
-	Hour  Interval = "hour"
-	Day   Interval = "day"
-	Week  Interval = "week"
+	// Hour is an hour of local time. One that occurs twice is two periods.
+	Hour Interval = "hour"
+	// Day is a calendar day, which has 23 or 25 hours where clocks change.
+	Day Interval = "day"
+	// Week begins on Monday, as in ISO 8601.
+	Week Interval = "week"
+	// Month is a calendar month.
 	Month Interval = "month"
-	All   Interval = "all"
+	// All is one period for the whole range.
+	All Interval = "all"
 )
 
-// ParseInterval reads hour, day, week, month or all; "" is day.
-func ParseInterval(s string) (Interval, error) {
-	switch i := Interval(s); i {
-	case "":
-		return Day, nil
-	case Hour, Day, Week, Month, All:
-		return i, nil
-	}
-	return "", fmt.Errorf("series: parse interval %.40q: want hour, day, week, month or all", s)
-}
-
-// start returns the first instant of the bucket that t is in, on the calendar
-// of zone. For All that is for the grouper to know.
+// start returns the first instant of the period that contains t, on the
+// calendar of zone. It does not apply to All.
 func (i Interval) start(t time.Time, zone *time.Location) time.Time {
 	t = t.In(zone)
 	year, month, day := t.Date()
@@ -49,7 +38,7 @@ func (i Interval) start(t time.Time, zone *time.Location) time.Time {
 	return midnight(year, month, day, zone)
 }
 
-// next returns the first instant of the bucket behind the one that starts at
+// next returns the first instant of the period after the one that starts at
 // start.
 func (i Interval) next(start time.Time) time.Time {
 	year, month, day := start.Date()
@@ -71,9 +60,9 @@ func midnight(year int, month time.Month, day int, zone *time.Location) time.Tim
 	return firstShown(time.Date(year, month, day, 0, 0, 0, 0, time.UTC), zone)
 }
 
-// firstShown returns the first instant at which the clock on the wall of zone
-// shows what want does in UTC. Where the clock skips that, it is the moment of
-// the jump; time.Date alone promises neither.
+// firstShown returns the first instant whose local time in zone is that of want
+// in UTC. If clocks skip it, that is the moment of the jump. time.Date alone
+// promises neither.
 func firstShown(want time.Time, zone *time.Location) time.Time {
 	if zone == time.UTC {
 		return want
@@ -97,7 +86,7 @@ func firstShown(want time.Time, zone *time.Location) time.Time {
 	return t
 }
 
-// wallClock returns what the clock on the wall shows at t, as if it were UTC.
+// wallClock returns the local time of t as if it were UTC.
 func wallClock(t time.Time) time.Time {
 	_, offset := t.Zone()
 	return t.UTC().Add(time.Duration(offset) * time.Second)

@@ -20,15 +20,6 @@ func parseDay(t interface{ Fatal(...any) }, s string) metrics.Day {
 	return day
 }
 
-func compared(t interface{ Fatal(...any) }, s *series.Query, c metrics.Contribution) []series.Bucket {
-	before := s.Previous()
-	a, err := s.Answer(seq(c, s.Filter()), seq(c, before.Filter()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a.Buckets
-}
-
 func TestPreviousRange(t *testing.T) {
 	for _, tc := range []struct {
 		name       string
@@ -136,7 +127,7 @@ func TestComparisonsEqualARecountInEveryZone(t *testing.T) {
 				add(want, besideOf(date, &s), e.Type, 0, 1)
 			}
 		}
-		for _, b := range compared(t, &s, aggregate(t, in...)) {
+		for _, b := range run(t, s, aggregate(t, in...)).Buckets {
 			add(got, b.Start.Format(time.DateOnly), b.Type, b.Count, b.Previous)
 		}
 		if d := gocmp.Diff(want, got); d != "" {
@@ -151,28 +142,24 @@ func TestComparisonsLoseNothing(t *testing.T) {
 		c := aggregate(t, in...)
 		plain, before := s, s.Previous()
 		plain.Compare = ""
-		sum := func(s *series.Query) (n int64) {
-			buckets, err := s.Buckets(seq(c, s.Filter()))
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, b := range buckets {
+		sum := func(s series.Query) (n int64) {
+			for _, b := range run(t, s, c).Buckets {
 				n += b.Count
 			}
 			return n
 		}
 		var now, was int64
 		starts := map[time.Time]bool{}
-		for _, b := range compared(t, &s, c) {
+		for _, b := range run(t, s, c).Buckets {
 			now += b.Count
 			was += b.Previous
 			starts[b.Start] = true
 		}
-		if d := gocmp.Diff([]int64{sum(&plain), sum(&before)}, []int64{now, was}); d != "" {
+		if d := gocmp.Diff([]int64{sum(plain), sum(before)}, []int64{now, was}); d != "" {
 			t.Fatal(d)
 		}
 		// The range decides what buckets there are, not what is beside it.
-		if filled, _ := plain.Buckets(seq(c, plain.Filter())); s.Fill && len(filled) > 0 {
+		if filled := run(t, plain, c).Buckets; s.Fill && len(filled) > 0 {
 			for _, b := range filled {
 				delete(starts, b.Start)
 			}
@@ -266,7 +253,7 @@ func TestWhatStandsBesideABucket(t *testing.T) {
 				in = append(in, at(text))
 			}
 			var got []point
-			for _, b := range compared(t, &tc.query, aggregate(t, in...)) {
+			for _, b := range run(t, tc.query, aggregate(t, in...)).Buckets {
 				got = append(got, point{b.Start.Format(time.RFC3339), b.Count, b.Previous})
 			}
 			if d := gocmp.Diff(tc.want, got); d != "" {
@@ -288,8 +275,13 @@ func TestComparingNeedsARangeWithBothEnds(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := series.ParseComparison("last_year"); err == nil {
-		t.Error("ParseComparison took another word")
+}
+
+func TestValidateKnowsTheConstants(t *testing.T) {
+	for _, q := range []series.Query{{Compare: "last_year", From: 1, To: 1}, {Interval: "weekly"}} {
+		if err := q.Validate(); err == nil {
+			t.Errorf("%+v is valid", q)
+		}
 	}
 }
 
@@ -300,7 +292,7 @@ func TestComparisonsHaveUniquesOfBothRanges(t *testing.T) {
 	}
 	c := aggregate(t, event(day, "x"), event(day-1, "x"), event(day-1, "y"), event(day-1, "y"))
 	s := series.Query{From: day, To: day, Compare: series.PreviousPeriod, Uniques: true}
-	b := compared(t, &s, c)[0]
+	b := run(t, s, c).Buckets[0]
 	if d := gocmp.Diff([]int64{1, 1, 3, 2}, []int64{b.Count, b.Uniques(), b.Previous, b.PreviousUniques()}); d != "" {
 		t.Error(d)
 	}

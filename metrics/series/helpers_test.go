@@ -1,6 +1,7 @@
 package series_test
 
 import (
+	"context"
 	"iter"
 	"strconv"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/metrics/series"
 )
 
 // events draws events of a few types, subjects and years.
@@ -38,11 +40,6 @@ func aggregate(t interface{ Fatal(...any) }, events ...metrics.Event) metrics.Co
 	return aggregateBy(t, nil, events...)
 }
 
-// dimensions draws what to break down by, mostly something.
-func dimensions() *rapid.Generator[[]string] {
-	return rapid.SampledFrom([][]string{nil, {"test_id"}, {"country", "test_id"}, {"test_id", "country", "nothing"}})
-}
-
 func aggregateBy(t interface{ Fatal(...any) }, dimensions []string, events ...metrics.Event) metrics.Contribution {
 	a := metrics.NewAggregator(&metrics.AggregatorOptions{Subject: "candidate_id", Dimensions: dimensions})
 	for i := range events {
@@ -57,6 +54,7 @@ var cmpSketch = cmp.Comparer(func(a, b *metrics.Sketch) bool {
 	return a == nil && b == nil || a != nil && b != nil && a.Equal(b)
 })
 
+// seq returns what a store answers to a filter.
 func seq(c metrics.Contribution, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
 	return func(yield func(metrics.DayCount, error) bool) {
 		for _, d := range c {
@@ -71,3 +69,16 @@ func seq(c metrics.Contribution, q metrics.Filter) iter.Seq2[metrics.DayCount, e
 	}
 }
 
+// source serves a contribution.
+func source(c metrics.Contribution) series.Source {
+	return series.Source{DayCounts: func(_ context.Context, f metrics.Filter) iter.Seq2[metrics.DayCount, error] { return seq(c, f) }}
+}
+
+// run computes a query from a contribution.
+func run(t interface{ Fatal(...any) }, q series.Query, c metrics.Contribution) series.Result {
+	r, err := series.Run(context.Background(), source(c), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}

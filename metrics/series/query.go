@@ -1,208 +1,165 @@
 package series
 
 import (
-	"cmp"
 	"errors"
-	"iter"
+	"fmt"
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
-// Errors of [Query.Buckets] and [Query.Validate].
+// Errors of [Query.Validate] and [Run].
 var (
-	// ErrNoUniques means that distinct subjects are only known for whole UTC
-	// days: intervals of an hour and other zones have none.
+	// ErrNoUniques means that the query asks for distinct subjects by the hour
+	// or in another zone than UTC. They are known for whole UTC days only.
 	ErrNoUniques = errors.New("series: uniques need an interval of a day or more in UTC")
-	// ErrTooManyBuckets means that the answer would be larger than MaxBuckets.
-	ErrTooManyBuckets = errors.New("series: too many buckets, ask for a shorter range or a longer interval")
+	// ErrNoGroupUniques means that the query asks for distinct subjects by
+	// dimension. They are known for totals only.
+	ErrNoGroupUniques = errors.New("series: uniques are not known by dimension")
 	// ErrBadRange means that the range ends before it begins.
 	ErrBadRange = errors.New("series: range ends before it begins")
-	// ErrNoGroupUniques means that distinct subjects are not known by
-	// dimension.
-	ErrNoGroupUniques = errors.New("series: uniques are not known by dimension")
+	// ErrNoPrevious means that there is no earlier range to compare with: the
+	// range has no first or last day, or the earlier one would begin before the
+	// year 1.
+	ErrNoPrevious = errors.New("series: comparing needs a range with a first and a last day")
+	// ErrTooManyBuckets means that the result would have more than MaxBuckets.
+	ErrTooManyBuckets = errors.New("series: too many buckets, ask for a shorter range or a longer interval")
 )
 
-// MaxBuckets is the greatest number of buckets of a [Query].
-const MaxBuckets = 400_000
+const (
+	// MaxBuckets is the greatest number of buckets of a [Result], counted
+	// before Query.Top takes effect.
+	MaxBuckets = 400_000
+	// DefaultGroups is the greatest number of groups of a [Result] whose query
+	// has no Top.
+	DefaultGroups = 1000
+)
 
-// Query describes a time series of daily metrics: counts by interval on the
-// calendar of a zone. The zero Query is the counts per UTC day and event type
-// of all time.
+// Query describes a time series: counts by interval on the calendar of a zone.
+// The zero Query counts per UTC day and event type, over all time.
 type Query struct {
+	// Interval is the length of a period; "" means Day.
 	Interval Interval
-	// Zone is the zone whose calendar counts; nil means UTC.
+	// Zone is the time zone of the calendar; nil means UTC.
 	Zone *time.Location
 	// From and To are the first and last calendar day in Zone, both included;
-	// zero means no limit. A week or month that is cut by them has the events
-	// of the part inside.
+	// zero means no limit. A week or month that starts before From or ends
+	// after To has the events of the days inside the range.
 	From, To metrics.Day
-	// Types are the event types to keep; none means all.
+	// Types are the event types to count; none means all.
 	Types []string
 	// Total sums over the event types.
 	Total bool
 	// Uniques asks for the estimated number of distinct subjects.
 	Uniques bool
-	// Fill adds a bucket with count 0 wherever there is none, between From
-	// and To or, without them, the first and last bucket that is there; for
-	// each of Types or, without them, each type that is there.
+	// Fill adds a bucket with count 0 wherever there is none, between From and
+	// To or, without them, between the first and last period that has events.
+	// The added buckets are of Types or, without them, of each type that
+	// occurs; with GroupBy, of each pair of type and group that occurs.
 	Fill bool
-	// Compare also counts an earlier range, beside this one: see
-	// [Comparison]. It needs From and To. A bucket is there if it has events in
-	// either range, and Fill fills for the types of both.
+	// Compare also counts an earlier range: see [Comparison]. It needs From and
+	// To. A bucket exists if it has events in either range, and Fill fills for
+	// the types of both.
 	Compare Comparison
-	// AsOf, if not zero, keeps what was recorded at that moment or before it:
-	// see Query.AsOf.
+	// AsOf, if not zero, counts what was recorded at that moment or before it:
+	// see [metrics.Filter].
 	AsOf time.Time
-	// Finality asks whoever reads the store to set the Finality of the
-	// buckets.
+	// Finality asks for the Finality of each bucket. That of the Result is
+	// always known.
 	Finality bool
-	// GroupBy are dimensions: each bucket is parted by their values. Fill then
-	// fills for the types and groups that are there.
+	// GroupBy are the dimensions whose values form the groups.
 	GroupBy []string
-	// Where keeps the events that have one of the values of a dimension, for
-	// each dimension that it names.
+	// Where keeps the events that have one of the listed values, for each
+	// dimension that is a key.
 	Where map[string][]string
-	// MaxGroups is the greatest number of groups of GroupBy, those with the
-	// greatest sums of Count; the rest is added up under [Other]. 0 means
-	// MaxGroups.
-	MaxGroups int
+	// Top keeps the n event types with the greatest sums of Count, of equal
+	// ones the first in byte order; 0 means all. With GroupBy it keeps n groups
+	// instead, 0 means DefaultGroups, and the other groups are always added up
+	// under [metrics.Other].
+	Top int
+	// Other adds up the event types that Top leaves out, under metrics.Other.
+	// An event type that really has this name is then part of the sum, whatever
+	// its count.
+	Other bool
 }
 
-// Bucket is one point of a series.
-type Bucket struct {
-	// Start is the first instant of the bucket in the zone of the series. For
-	// a day, week or month its date there is the name of the bucket.
-	Start time.Time
-	// Type is the event type; empty if the series is a total.
-	Type string
-	// Group has the values of Query.GroupBy; it is shared.
-	Group []string
-	Count int64
-	// Subjects is nil unless the series asks for uniques.
-	Subjects *metrics.Sketch
-	// Previous is the count of what stands beside the bucket in the earlier
-	// range; 0 unless the series compares.
-	Previous int64
-	// PreviousSubjects is nil unless the series compares and asks for uniques.
-	PreviousSubjects *metrics.Sketch
-	// Finality is empty until [Query.SetFinality] has set it.
-	Finality Finality
-}
-
-// Uniques returns the estimated number of distinct subjects, 0 if unknown.
-func (b *Bucket) Uniques() int64 { return estimate(b.Subjects) }
-
-// PreviousUniques returns the same of the earlier range.
-func (b *Bucket) PreviousUniques() int64 { return estimate(b.PreviousSubjects) }
-
-func estimate(s *metrics.Sketch) int64 {
-	if s == nil {
-		return 0
+// Validate checks the query. Errors: ErrNoUniques, ErrNoGroupUniques,
+// ErrBadRange, ErrNoPrevious, and others for an Interval or a Comparison that
+// is none of the constants.
+func (q *Query) Validate() error {
+	switch q.interval() {
+	case Hour, Day, Week, Month, All:
+	default:
+		return fmt.Errorf("series: unknown interval %.40q, want hour, day, week, month or all", q.Interval)
 	}
-	return s.Estimate()
-}
-
-// Validate checks the series. Errors: ErrNoUniques, ErrNoGroupUniques,
-// ErrBadRange, ErrNoPrevious.
-func (s *Query) Validate() error {
-	if s.Uniques && s.sliced() {
+	switch q.Compare {
+	case "", PreviousPeriod, PreviousYear:
+	default:
+		return fmt.Errorf("series: unknown comparison %.40q, want previous_period or previous_year", q.Compare)
+	}
+	if q.Uniques && q.needGroups() {
 		return ErrNoGroupUniques
 	}
-	if s.Uniques && (s.interval() == Hour || s.zone() != time.UTC) {
+	if q.Uniques && q.needSlots() {
 		return ErrNoUniques
 	}
-	if s.From != 0 && s.To != 0 && s.To < s.From {
+	if q.From != 0 && q.To != 0 && q.To < q.From {
 		return ErrBadRange
 	}
-	return s.validateCompare()
+	if q.Compare != "" && (q.From == 0 || q.To == 0 || q.Previous().From < firstDay) {
+		return ErrNoPrevious
+	}
+	return nil
 }
 
-// Filter returns what a store has to be asked for the series.
-func (s *Query) Filter() metrics.Filter {
-	q := metrics.Filter{Types: s.Types, Subjects: s.Uniques, Slots: s.needSlots(), Groups: s.sliced(), AsOf: s.AsOf}
-	from, until := s.bounds()
-	if s.From != 0 {
-		q.From = metrics.DayOf(from)
+// filter returns what to ask the source for.
+func (q *Query) filter() metrics.Filter {
+	f := metrics.Filter{
+		Types: q.Types, AsOf: q.AsOf,
+		Subjects: q.Uniques, Slots: q.needSlots(), Groups: q.needGroups(),
 	}
-	if s.To != 0 {
-		q.To = metrics.DayOf(until.Add(-1))
+	from, until := q.bounds()
+	if q.From != 0 {
+		f.From = metrics.DayOf(from)
 	}
-	return q
+	if q.To != 0 {
+		f.To = metrics.DayOf(until.Add(-1))
+	}
+	return f
 }
 
-// Buckets groups the answer to [Query.Filter] into the buckets of the series,
-// ascending by start, then type. Errors: those of Validate, ErrTooManyBuckets,
-// and the first error of dailies.
-func (s *Query) Buckets(dailies iter.Seq2[metrics.DayCount, error]) ([]Bucket, error) {
-	a, err := s.Answer(dailies, nil)
-	return a.Buckets, err
-}
+// needGroups reports whether totals alone cannot answer the query.
+func (q *Query) needGroups() bool { return q.grouped() || len(q.Where) > 0 }
 
-// Answer does what Buckets does, also for a series that compares, and tells what
-// it could not attribute: previous is the answer to the Query of
-// [Query.Previous], or nil. Errors: those of Buckets.
-func (s *Query) Answer(dailies, previous iter.Seq2[metrics.DayCount, error]) (Result, error) {
-	if err := s.Validate(); err != nil {
-		return Result{}, err
-	}
-	g := newGrouper(s)
-	if err := g.addAll(dailies); err != nil {
-		return Result{}, err
-	}
-	if previous != nil {
-		g.goBack()
-		if err := g.addAll(previous); err != nil {
-			return Result{}, err
-		}
-	}
-	var a Result
-	if g.grouped() {
-		a.Collapsed = g.slicer.fold(cmp.Or(s.MaxGroups, MaxGroups))
-	}
-	if s.Fill {
-		if err := g.fill(); err != nil {
-			return Result{}, err
-		}
-	}
-	if g.slicer != nil {
-		a.Unattributed, a.PreviousUnattributed = g.slicer.unattributed[0], g.slicer.unattributed[1]
-	}
-	a.Buckets = g.buckets()
-	return a, nil
-}
+// needSlots reports whether counts of whole UTC days cannot answer the query.
+func (q *Query) needSlots() bool { return q.interval() == Hour || q.zone() != time.UTC }
 
-// sliced reports whether the series is of less than the totals.
-func (s *Query) sliced() bool { return len(s.GroupBy) > 0 || len(s.Where) > 0 }
+func (q *Query) grouped() bool { return len(q.GroupBy) > 0 }
 
-func (s *Query) interval() Interval {
-	if s.Interval == "" {
+func (q *Query) interval() Interval {
+	if q.Interval == "" {
 		return Day
 	}
-	return s.Interval
+	return q.Interval
 }
 
-func (s *Query) zone() *time.Location {
-	if s.Zone == nil || s.Zone.String() == "UTC" || s.Zone.String() == "Etc/UTC" {
+func (q *Query) zone() *time.Location {
+	if q.Zone == nil || q.Zone.String() == "UTC" || q.Zone.String() == "Etc/UTC" {
 		return time.UTC
 	}
-	return s.Zone
+	return q.Zone
 }
 
-func (s *Query) needSlots() bool {
-	return s.interval() == Hour || s.zone() != time.UTC
-}
-
-// bounds returns the first instant of the range and the one behind its last;
-// zero times where there is no limit.
-func (s *Query) bounds() (from, until time.Time) {
-	if s.From != 0 {
-		year, month, day := s.From.Time().Date()
-		from = midnight(year, month, day, s.zone())
+// bounds returns the first instant of the range and the first after it; zero
+// times where there is no limit.
+func (q *Query) bounds() (from, until time.Time) {
+	if q.From != 0 {
+		year, month, day := q.From.Time().Date()
+		from = midnight(year, month, day, q.zone())
 	}
-	if s.To != 0 {
-		year, month, day := s.To.Time().Date()
-		until = midnight(year, month, day+1, s.zone())
+	if q.To != 0 {
+		year, month, day := q.To.Time().Date()
+		until = midnight(year, month, day+1, q.zone())
 	}
 	return from, until
 }

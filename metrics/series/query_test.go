@@ -91,10 +91,7 @@ func TestBucketsEqualARecountInEveryZone(t *testing.T) {
 			}
 			want[[2]string{dateOf(local, s.Interval), eventType}]++
 		}
-		buckets, err := s.Buckets(seq(aggregate(t, in...), s.Filter()))
-		if err != nil {
-			t.Fatal(err)
-		}
+		buckets := run(t, s, aggregate(t, in...)).Buckets
 		if s.From != 0 {
 			first = s.From.String()
 		}
@@ -117,10 +114,7 @@ func TestHoursSumToDays(t *testing.T) {
 		loc := zone(t, rapid.SampledFrom(zones).Draw(t, "zone"))
 		sum := func(interval series.Interval) map[string]int64 {
 			s := series.Query{Interval: interval, Zone: loc}
-			buckets, err := s.Buckets(seq(c, s.Filter()))
-			if err != nil {
-				t.Fatal(err)
-			}
+			buckets := run(t, s, c).Buckets
 			days := map[string]int64{}
 			for _, b := range buckets {
 				days[b.Start.Format(time.DateOnly)+b.Type] += b.Count
@@ -166,10 +160,7 @@ func TestLengthOfUnusualDays(t *testing.T) {
 			day, _ := metrics.ParseDay(tc.day)
 			c := quarterHours(t, (day - 2).String(), 5)
 			s := series.Query{Zone: zone(t, tc.zone), From: day, To: day}
-			buckets, err := s.Buckets(seq(c, s.Filter()))
-			if err != nil {
-				t.Fatal(err)
-			}
+			buckets := run(t, s, c).Buckets
 			if tc.quarters == 0 && len(buckets) == 0 {
 				return
 			}
@@ -187,10 +178,7 @@ func TestLengthOfUnusualDays(t *testing.T) {
 func TestHoursOfTheDayThatIsTooLong(t *testing.T) {
 	day, _ := metrics.ParseDay("2025-11-02")
 	s := series.Query{Zone: zone(t, "America/New_York"), Interval: series.Hour, From: day, To: day}
-	buckets, err := s.Buckets(seq(quarterHours(t, "2025-11-01", 3), s.Filter()))
-	if err != nil {
-		t.Fatal(err)
-	}
+	buckets := run(t, s, quarterHours(t, "2025-11-01", 3)).Buckets
 	var ones []string
 	for _, b := range buckets {
 		if b.Count != 4 {
@@ -253,10 +241,7 @@ func TestFillAddsWhatIsMissing(t *testing.T) {
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			buckets, err := tc.query.Buckets(seq(c, tc.query.Filter()))
-			if err != nil {
-				t.Fatal(err)
-			}
+			buckets := run(t, tc.query, c).Buckets
 			var got []point
 			for _, b := range buckets {
 				got = append(got, point{b.Start.Format(time.DateOnly), b.Type, b.Count})
@@ -280,10 +265,7 @@ func TestUniquesMergeAcrossDaysAndTypes(t *testing.T) {
 			}
 			want[name][e.Fields[0].Value] = true
 		}
-		buckets, err := s.Buckets(seq(aggregate(t, in...), s.Filter()))
-		if err != nil {
-			t.Fatal(err)
-		}
+		buckets := run(t, s, aggregate(t, in...)).Buckets
 		for _, b := range buckets {
 			// Sets this small are estimated to the unit or nearly so.
 			n := int64(len(want[dateOf(b.Start, s.Interval)]))
@@ -294,7 +276,7 @@ func TestUniquesMergeAcrossDaysAndTypes(t *testing.T) {
 	})
 }
 
-func TestSeriesRefusesWhatItCannotAnswer(t *testing.T) {
+func TestRunRefusesImpossibleQueries(t *testing.T) {
 	day, _ := metrics.ParseDay("2025-11-08")
 	one := aggregate(t, metrics.Event{Type: "a", Time: day.Time()})
 	for _, tc := range []struct {
@@ -308,7 +290,7 @@ func TestSeriesRefusesWhatItCannotAnswer(t *testing.T) {
 		{"eight thousand years by the hour", series.Query{Fill: true, Interval: series.Hour, From: 1, To: 2_900_000}, series.ErrTooManyBuckets},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if _, err := tc.query.Buckets(seq(one, tc.query.Filter())); !errors.Is(err, tc.want) {
+			if _, err := series.Run(t.Context(), source(one), tc.query); !errors.Is(err, tc.want) {
 				t.Errorf("got %v, want %v", err, tc.want)
 			}
 		})

@@ -1,0 +1,318 @@
+package series
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+)
+
+const slotWidth = 24 * time.Hour / metrics.SlotsPerDay
+
+// table sums daily metrics into buckets. It has a row for each period and a
+// column for each pair of event type and group. Columns are numbered in order
+// of appearance and sorted once, at the end: a year of days and types is
+// thousands of buckets, and hashing and comparing their names would take most
+// of the time.
+type table struct {
+	query       *Query
+	interval    Interval
+	zone        *time.Location
+	from, until time.Time // the range of the query
+
+	previous   bool      // what is added belongs to the earlier range
+	begin, end time.Time // the range of what is added
+
+	breakdown *breakdown       // nil if only totals are added
+	indexes   []map[string]int // columns by group, then event type
+	columns   []column
+	periods   map[int64]*period // by start, in Unix seconds
+	used      int               // number of buckets
+	first     time.Time         // All without From: the first quarter hour with events
+
+	day   metrics.Day // the day that slots are of
+	ready bool        // slots are set
+	slots [metrics.SlotsPerDay]*period
+}
+
+// column is a pair of event type and group.
+type column struct {
+	eventType string
+	group     int  // index in breakdown.groups
+	collapsed bool // its buckets have moved to another column
+}
+
+// period has the buckets of one start, by column. Grouped queries may have very
+// many columns, of which a period has few: their buckets are in sparse.
+type period struct {
+	start, end time.Time
+	dense      []Bucket
+	isUsed     []bool // by column, whether dense has a bucket
+	sparse     map[int]*Bucket
+}
+
+func newTable(q *Query) *table {
+	t := &table{query: q, interval: q.interval(), zone: q.zone(), periods: map[int64]*period{}}
+	if q.needGroups() {
+		t.breakdown = newBreakdown(t)
+	}
+	t.from, t.until = q.bounds()
+	t.begin, t.end = t.from, t.until
+	return t
+}
+
+// startPrevious makes everything that is added from now on count for the
+// earlier range.
+func (t *table) startPrevious(previous *Query) {
+	t.begin, t.end = previous.bounds()
+	t.previous, t.ready = true, false
+}
+
+func (t *table) addAll(counts iter.Seq2[metrics.DayCount, error]) error {
+	for d, err := range counts {
+		if err != nil {
+			return err
+		}
+		if t.add(&d); t.used > MaxBuckets {
+			return ErrTooManyBuckets
+		}
+	}
+	if t.breakdown != nil {
+		t.breakdown.flush()
+	}
+	return nil
+}
+
+func (t *table) add(d *metrics.DayCount) {
+	if !t.ready || t.day != d.Day {
+		if t.breakdown != nil {
+			t.breakdown.flush() // what is left belongs to the day before
+		}
+		t.setDay(d.Day)
+	}
+	if t.breakdown != nil {
+		t.breakdown.add(d)
+		return
+	}
+	t.addTo(t.column(d.Type, 0), d)
+}
+
+// addTo adds a DayCount to the buckets of a column.
+func (t *table) addTo(col int, d *metrics.DayCount) {
+	if !t.query.needSlots() {
+		if t.interval == All {
+			t.noteFirst(d.Day.Time())
+		}
+		t.count(t.slots[0], col, d.Count, d.Subjects)
+		return
+	}
+	if d.Slots == nil {
+		return
+	}
+	var in *period // that of the quarter hours that sum adds up
+	var sum int64
+	for slot, n := range d.Slots.Each() {
+		p := t.slots[slot]
+		if p == nil {
+			continue
+		}
+		if t.interval == All {
+			t.noteFirst(slotTime(d.Day, slot))
+		}
+		if p != in && sum != 0 {
+			t.count(in, col, sum, nil)
+			sum = 0
+		}
+		in, sum = p, sum+n
+	}
+	if sum != 0 {
+		t.count(in, col, sum, nil)
+	}
+}
+
+// column returns the index of a column, which it adds if it is new. In a query
+// for totals all event types share a column.
+func (t *table) column(eventType string, group int) int {
+	if t.query.Total {
+		eventType = ""
+	}
+	for group >= len(t.indexes) {
+		t.indexes = append(t.indexes, map[string]int{})
+	}
+	col, known := t.indexes[group][eventType]
+	if !known {
+		col = len(t.columns)
+		t.indexes[group][eventType] = col
+		t.columns = append(t.columns, column{eventType: eventType, group: group})
+	}
+	return col
+}
+
+// setDay finds the period of each quarter hour of a day, nil if it is not in
+// the range. If whole days are enough, only the first is set.
+func (t *table) setDay(day metrics.Day) {
+	t.day, t.ready = day, true
+	if !t.query.needSlots() {
+		t.slots[0] = t.period(t.start(t.align(day.Time())))
+		return
+	}
+	var last *period
+	for slot := range t.slots {
+		at := slotTime(day, slot)
+		t.slots[slot] = nil
+		if !t.inRange(at) {
+			continue
+		}
+		at = t.align(at)
+		if last == nil || at.Before(last.start) || !at.Before(last.end) {
+			last = t.period(t.start(at))
+		}
+		t.slots[slot] = last
+	}
+}
+
+func (t *table) inRange(at time.Time) bool {
+	return (t.begin.IsZero() || !at.Before(t.begin)) && (t.end.IsZero() || at.Before(t.end))
+}
+
+// align returns the moment of the range that a moment is counted at: itself, or
+// in the earlier range the one that it is compared with.
+func (t *table) align(at time.Time) time.Time {
+	if !t.previous {
+		return at
+	}
+	at = t.query.alignTime(at)
+	if at.Before(t.from) {
+		return t.from
+	}
+	if !at.Before(t.until) {
+		return t.until.Add(-1)
+	}
+	return at
+}
+
+// start returns the start of the period that contains a moment. That of All is
+// the start of the range; without From it is known last, see buckets.
+func (t *table) start(at time.Time) time.Time {
+	if t.interval != All {
+		return t.interval.start(at, t.zone)
+	}
+	if t.from.IsZero() {
+		return time.Unix(0, 0).In(t.zone)
+	}
+	return t.from
+}
+
+// noteFirst notes a moment at which there are events.
+func (t *table) noteFirst(at time.Time) {
+	if t.first.IsZero() || at.Before(t.first) {
+		t.first = at
+	}
+}
+
+func slotTime(day metrics.Day, slot int) time.Time {
+	return day.Time().Add(time.Duration(slot) * slotWidth)
+}
+
+func (t *table) period(start time.Time) *period {
+	p := t.periods[start.Unix()]
+	if p == nil {
+		p = &period{start: start, end: t.interval.next(start)}
+		t.periods[start.Unix()] = p
+	}
+	return p
+}
+
+func (t *table) count(p *period, col int, n int64, subjects *metrics.Sketch) {
+	b := t.bucket(p, col)
+	sum, sketch := &b.Count, b.Subjects
+	if t.previous {
+		sum, sketch = &b.Previous, b.PreviousSubjects
+	}
+	*sum += n
+	if subjects != nil && sketch != nil {
+		sketch.Merge(subjects)
+	}
+}
+
+// bucket returns the bucket of a column, which it adds if it is new.
+func (t *table) bucket(p *period, col int) *Bucket {
+	if t.query.grouped() {
+		b := p.sparse[col]
+		if b == nil {
+			if p.sparse == nil {
+				p.sparse = map[int]*Bucket{}
+			}
+			b = &Bucket{}
+			p.sparse[col] = b
+			t.initBucket(b, p, col)
+		}
+		return b
+	}
+	if grow := col + 1 - len(p.dense); grow > 0 {
+		p.dense = append(p.dense, make([]Bucket, grow)...)
+		p.isUsed = append(p.isUsed, make([]bool, grow)...)
+	}
+	b := &p.dense[col]
+	if !p.isUsed[col] {
+		p.isUsed[col] = true
+		t.initBucket(b, p, col)
+	}
+	return b
+}
+
+func (t *table) initBucket(b *Bucket, p *period, col int) {
+	t.used++
+	b.Start, b.Type = p.start, t.columns[col].eventType
+	if t.query.grouped() {
+		b.Group = t.breakdown.groups[t.columns[col].group]
+	}
+	if t.query.Uniques {
+		b.Subjects = &metrics.Sketch{}
+	}
+	if t.query.Uniques && t.query.Compare != "" {
+		b.PreviousSubjects = &metrics.Sketch{}
+	}
+}
+
+// buckets returns all buckets in order.
+func (t *table) buckets() []Bucket {
+	periods := make([]*period, 0, len(t.periods))
+	for _, p := range t.periods {
+		periods = append(periods, p)
+	}
+	slices.SortFunc(periods, func(a, b *period) int { return a.start.Compare(b.start) })
+	order := t.columnsByType()
+	out := make([]Bucket, 0, t.used)
+	for _, p := range periods {
+		first := len(out)
+		for _, b := range p.sparse {
+			out = append(out, *b)
+		}
+		slices.SortFunc(out[first:], func(a, b Bucket) int {
+			return cmp.Or(cmp.Compare(a.Type, b.Type), slices.Compare(a.Group, b.Group))
+		})
+		for _, col := range order {
+			if col < len(p.isUsed) && p.isUsed[col] {
+				out = append(out, p.dense[col])
+			}
+		}
+	}
+	if t.interval == All && t.from.IsZero() {
+		for i := range out {
+			out[i].Start = Day.start(t.first, t.zone)
+		}
+	}
+	return out
+}
+
+func (t *table) columnsByType() []int {
+	order := make([]int, len(t.columns))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(t.columns[a].eventType, t.columns[b].eventType) })
+	return order
+}
