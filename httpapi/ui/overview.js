@@ -135,7 +135,7 @@ const card = (title, value, note, hint) => h('section', { class: 'card stat', ti
   h('h2', null, title), h('p', { class: 'value' }, value), h('p', { class: 'note' }, note));
 
 function change(now, before, range) {
-  if (!before) return h('span', { class: 'quiet', title: range }, now ? 'No earlier data' : '');
+  if (!before) return h('span', { class: 'quiet', title: `Compared to ${range}` }, now ? 'No earlier data' : '');
   const part = now / before - 1;
   const sign = part > 0.0005 ? '▲' : part < -0.0005 ? '▼' : '=';
   return h('span', { class: { '▲': 'up', '▼': 'down', '=': 'quiet' }[sign], title: `Compared to ${range}` },

@@ -102,8 +102,11 @@ func openIn(parent context.Context, t *testing.T, allowed []string, options ...c
 	t.Helper()
 	ctx, end := chromedp.NewContext(parent, options...)
 	t.Cleanup(end)
-	ctx, stop := context.WithTimeout(ctx, 4*time.Minute)
-	t.Cleanup(stop)
+	if end, ok := t.Deadline(); ok { // fails with what the page shows, before the test binary is killed
+		var stop context.CancelFunc
+		ctx, stop = context.WithDeadline(ctx, end.Add(-10*time.Second))
+		t.Cleanup(stop)
+	}
 	p := &page{t: t, ctx: ctx}
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatal(err)
@@ -188,7 +191,7 @@ func eval[T any](p *page, expression string) T {
 // wait waits until a JavaScript expression is true.
 func (p *page) wait(expression string) {
 	p.t.Helper()
-	_, err := chromedp.Run(p.ctx, chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingTimeout(time.Minute), chromedp.WithPollingInterval(20*time.Millisecond)))
+	_, err := chromedp.Run(p.ctx, chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingTimeout(2*time.Minute), chromedp.WithPollingInterval(20*time.Millisecond)))
 	if err != nil {
 		p.t.Fatalf("waiting for %s: %v\nthe page shows: %.800s", expression, err, p.shown())
 	}
