@@ -339,7 +339,7 @@ func complete(ctx context.Context, st *sqlitestore.Store, id string, c metrics.C
 		return err
 	}
 	defer func() { _ = w.Abort(ctx) }()
-	if _, err := w.Commit(ctx, store.Batch{Created: time.Now()}); err != nil {
+	if _, err := w.Commit(ctx, store.Batch{Created: time.Now()}, nil); err != nil {
 		return err
 	}
 	if err := st.Record(ctx, id, c); err != nil {

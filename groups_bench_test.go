@@ -65,14 +65,7 @@ func recordUploads(b *testing.B, service *eventmetrics.Service, st *sqlitestore.
 // pendingOf returns the sum that an upload has made.
 func pendingOf(b *testing.B, st *sqlitestore.Store, id string) metrics.Contribution {
 	b.Helper()
-	var text []byte
-	for chunk, err := range st.Attachment(b.Context(), id, "contribution") {
-		if err != nil {
-			b.Fatal(err)
-		}
-		text = append(text, chunk...)
-	}
-	c, err := metrics.DecodeContribution(text, metrics.Filter{Slots: true, Subjects: true, Groups: true})
+	c, err := st.Pending(b.Context(), id)
 	if err != nil {
 		b.Fatal(err)
 	}

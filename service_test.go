@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/metrics/series"
 	"github.com/eventmetrics/eventmetrics/queue"
 	"github.com/eventmetrics/eventmetrics/queue/memqueue"
@@ -97,18 +96,8 @@ func (r *rig) count(t *testing.T, id string) {
 }
 
 func (r *rig) record(ctx context.Context, id string) error {
-	var text []byte
-	for chunk, err := range r.store.Attachment(ctx, id, store.PendingContribution) {
-		if err != nil {
-			return err
-		}
-		text = append(text, chunk...)
-	}
-	if text == nil { // it has been
-		return nil
-	}
-	c, err := metrics.DecodeContribution(text, metrics.Filter{Slots: true, Subjects: true, Groups: true})
-	if err != nil {
+	c, err := r.store.Pending(ctx, id)
+	if err != nil || len(c) == 0 { // it has been recorded
 		return err
 	}
 	return r.store.Record(ctx, id, c)

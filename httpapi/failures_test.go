@@ -38,6 +38,7 @@ func (s sick) Attachment(context.Context, string, string) iter.Seq2[[]byte, erro
 func (s sick) SetStatus(context.Context, string, []store.Status, store.Status, string) error {
 	return s.err
 }
+func (s sick) Pending(context.Context, string) (metrics.Contribution, error) { return nil, s.err }
 func (s sick) Record(context.Context, string, metrics.Contribution) error { return s.err }
 func (s sick) DayCounts(context.Context, metrics.Filter) iter.Seq2[metrics.DayCount, error] {
 	return fails[metrics.DayCount](s.err)

@@ -11,23 +11,24 @@ import (
 // Store keeps batches, their events and the ledger.
 //
 // All methods are safe for concurrent use, by several processes too if the
-// database is shared. Methods return when what they say is durable, or with an
-// error; an error that is not one of the package's sentinels, or is
-// ErrUnavailable, says nothing about whether the change happened, and every
-// method but Begin may then be called again with the same arguments. Batch ids are chosen by the caller;
-// they are UUIDv7 text, so that ascending ids are ascending in time.
+// database is shared. A method returns when its effect is durable, or with an
+// error. An error that is not one of the package's sentinels, or is
+// ErrUnavailable, leaves open whether the change was made; every method but
+// Begin may then be called again with the same arguments. The caller chooses
+// the ids of batches. They are UUIDv7 text, so that ascending ids are ascending
+// in time.
 //
-// A method or iterator whose ctx has ended returns an error for which
-// errors.Is(err, ctx.Err()) holds, between two elements too. A method may be
-// called within the body of a range over an iterator of the same Store.
+// After its ctx has ended, a method or iterator returns an error for which
+// errors.Is(err, ctx.Err()) holds, also between two elements. A method may be
+// called inside a range over an iterator of the same Store.
 //
-// Iterators do nothing before they are ranged over, yield at most one error
-// and that last, release their resources on break, and query anew each time
-// they are ranged over.
+// An iterator does nothing before it is ranged over, yields at most one error,
+// which is then the last element, and releases its resources on break. Each
+// range runs the query again.
 type Store interface {
-	// Begin starts a new batch and returns the Writer that fills it. The batch
-	// stays invisible to every other method but Prune until the Writer has
-	// committed. The caller must call Commit or Abort. The id must be new.
+	// Begin starts a new batch and returns the Writer that fills it. Until the
+	// Writer has committed, the batch is invisible to all other methods but
+	// Prune. The caller must call Commit or Abort. The id must be new.
 	Begin(ctx context.Context, id string) (Writer, error)
 
 	// Batch returns a batch. Errors: ErrNotFound.
@@ -39,52 +40,61 @@ type Store interface {
 
 	// Events returns the events of a batch, ascending by row, exactly as they
 	// were written. An Event and its Fields slice are valid until the next
-	// one. Errors: ErrNotFound for a batch that is unknown, ErrEventsPurged for one
-	// whose events were purged, ErrChanged when some were erased meanwhile.
+	// element; the strings stay valid. Errors: ErrNotFound; ErrEventsPurged
+	// when the events were purged; ErrChanged when some were erased meanwhile.
 	Events(ctx context.Context, id string) iter.Seq2[metrics.Event, error]
 
-	// Attachment returns the chunks of a batch's attachment in the order in
-	// which they were attached, joined or split as the store likes; a name
-	// without chunks yields none. A chunk is valid until the next. Errors:
-	// ErrNotFound when the batch is unknown; ErrChanged when the attachment was
-	// replaced or removed meanwhile.
+	// Attachment returns the content of an attachment in chunks, whose bounds
+	// need not be those of Attach. An attachment without content yields none.
+	// A chunk is valid until the next. Errors: ErrNotFound when the batch is
+	// unknown; ErrChanged when the attachment was replaced meanwhile.
 	Attachment(ctx context.Context, id, name string) iter.Seq2[[]byte, error]
 
-	// SetStatus moves a batch from one of the statuses in from to status to
-	// and sets its Cause, in one atomic compare-and-set. Moving a batch to the
-	// status that it has is allowed if from names it. Errors: ErrNotFound;
-	// ErrConflict when the batch's status is not in from.
-	SetStatus(ctx context.Context, id string, from []Status, to Status, cause string) error
+	// SetStatus moves a batch from one of the statuses in from to the status
+	// to, and sets LastError and Updated, in one atomic compare-and-set. A
+	// batch may be moved to the status that it has, if from includes it.
+	// Errors: ErrNotFound; ErrConflict when the batch's status is not in from.
+	SetStatus(ctx context.Context, id string, from []Status, to Status, lastError string) error
 
-	// Record enters the contribution of a batch into the ledger, once: it
-	// returns nil and changes nothing if the ledger has one for this batch
-	// already. It is the commit point of processing: DayCounts shows either
-	// nothing of the contribution or all of it. The store notes with it the
-	// moment of its own clock, cut to the millisecond, for the AsOf of queries;
-	// Amend keeps that moment. It deletes the attachment PendingContribution. It does not change the status. The store does not
-	// change or keep c. Errors: ErrNotFound when the batch is unknown or was
-	// deleted, however long ago.
+	// Pending returns the contribution that Commit was given, until Record has
+	// entered one into the ledger; then it returns nil. It also returns nil if
+	// Commit was given none. The caller recounts the events in both cases. The
+	// contribution belongs to the caller. Errors: ErrNotFound;
+	// metrics.ErrCorrupt when it is damaged, whereupon the caller recounts the
+	// events too.
+	Pending(ctx context.Context, id string) (metrics.Contribution, error)
+
+	// Record enters the contribution of a batch into the ledger, once: if the
+	// ledger has one for this batch already, it returns nil and changes
+	// nothing. It is the commit point of processing: DayCounts includes either
+	// nothing of the contribution or all of it. It removes the pending
+	// contribution, and does not change the status. The store notes the time of
+	// its own clock, cut to the millisecond, for the AsOf of queries; Amend
+	// does not change that time. The store does not change or keep c. Errors:
+	// ErrNotFound when the batch is unknown or was deleted, however long ago.
 	Record(ctx context.Context, id string, c metrics.Contribution) error
 
-	// DayCounts returns the sum of the ledger that q selects: one DayCount for each
-	// day and event type that has events, and one for each of its groups if q
-	// asks for them, ascending by day, then type, then group. The DayCounts
-	// belong to the caller. Whoever asks for totals should not pay for groups,
-	// of which there may be a thousand times as many. All of them come from one
-	// state of the ledger per day at least: no day shows a part of a batch's
-	// day. With q.AsOf the sum leaves out what was recorded later; it is then
-	// read from the contributions themselves, day by day, in bounded memory.
+	// DayCounts returns the part of the sum of the ledger that q selects,
+	// ascending by day, type and group: one DayCount for each day and event
+	// type that has events and, if q asks for groups, one for each group. They
+	// belong to the caller. The DayCounts of one day are of one state of the
+	// ledger: each includes all of a batch or nothing of it. There may be a
+	// thousand times as many groups as totals, so a query for totals must not
+	// read groups. With q.AsOf the sum does not include what was recorded
+	// later; it is computed from the contributions, day by day, in bounded
+	// memory.
 	DayCounts(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error]
 
 	// DeleteBatch removes a batch, its events, its attachments and its
-	// contribution. Afterwards DayCounts is as if the batch had never been.
-	// Errors: ErrNotFound; a repeated call may return nil or ErrNotFound.
+	// contribution. DayCounts is then as if the batch had never existed.
+	// Errors: ErrNotFound. A repeated call returns nil or ErrNotFound.
 	DeleteBatch(ctx context.Context, id string) error
 
-	// Prune removes the uploaded (never queued) batches created before
-	// q.Before and the remainders of Writers that were neither committed nor
-	// aborted and last wrote before it. It never touches a batch of another
-	// status. A live Writer whose remainder was pruned fails on Commit.
+	// Prune removes batches that were uploaded before q.Before and never
+	// queued, and unfinished uploads: what a Writer has written that was
+	// neither committed nor aborted, and made its last call before q.Before. A
+	// batch in another status is not touched. The Commit of a Writer whose
+	// upload was pruned fails.
 	Prune(ctx context.Context, q PruneQuery) (Pruned, error)
 
 	// Ping returns nil if the database can be read and written now.
@@ -94,44 +104,42 @@ type Store interface {
 // Writer fills one new batch. It is not safe for concurrent use. The context
 // of a call may end as soon as the call has returned.
 type Writer interface {
-	// Write adds events, none or many; rows ascend within a batch, and times
-	// are of the years 1970 to 9999. The store keeps neither the slice nor the
-	// Fields slices after Write has returned; it may keep the strings. It need
-	// not be durable before Commit. After an error only Abort is of use.
+	// Write adds any number of events. Rows ascend within a batch, and times
+	// are in the years 1970 to 9999. After Write has returned, the store keeps
+	// neither the slice nor the Fields slices; it may keep the strings. The
+	// events need not be durable before Commit. After an error, only Abort is
+	// allowed.
 	Write(ctx context.Context, events []metrics.Event) error
 
-	// Attach appends a chunk to the attachment called name of this batch. The
-	// store does not keep the slice.
+	// Attach appends a chunk to the attachment called name of this batch. Any
+	// name is allowed. The store does not keep the slice.
 	Attach(ctx context.Context, name string, chunk []byte) error
 
-	// Commit makes the batch durable and visible, atomically, with the status
-	// uploaded. It takes FileName, SHA256, Failed, Duplicates, IdempotencyKey,
-	// KeyExpires, Repairs and Created from b; the rest of the returned Batch is
-	// the store's.
-	// Errors: ErrKeyTaken when a batch with the same IdempotencyKey exists
-	// whose KeyExpires is after b.Created; ErrNotFound when the remainder was
+	// Commit makes the batch durable and visible in one atomic step, with the
+	// status uploaded. From b it takes FileName, SHA256, RejectedRows,
+	// DuplicateRows, IdempotencyKey, KeyExpires, RepairOf and Created; the
+	// store sets the other fields of the Batch that it returns. The
+	// contribution is the sum of the events, and may be nil; the store keeps a
+	// copy for Pending, and does not count it.
+	//
+	// Errors: ErrKeyTaken when another batch has the same IdempotencyKey and
+	// its KeyExpires is after b.Created; ErrNotFound when the upload was
 	// pruned. After an error the batch is not visible, or Commit may be called
-	// again with the same b until it returns nil. Once a key has expired,
-	// another batch may have it; Batches by key then returns the holder first,
-	// and the earlier one behind it or no more.
-	Commit(ctx context.Context, b Batch) (Batch, error)
+	// again with the same arguments until it returns nil. After a key has
+	// expired, another batch may have it. Batches by key then returns the new
+	// one first; it may also return the old one.
+	Commit(ctx context.Context, b Batch, pending metrics.Contribution) (Batch, error)
 
-	// Abort removes what was written. It does nothing after a Commit that
-	// returned nil. It ends the Writer in every case, even if ctx has ended
-	// (what is left then is for Prune), so that "defer w.Abort(ctx)" is right
-	// whatever happens.
+	// Abort removes what was written, and ends the Writer in every case. It
+	// does nothing after a Commit that has returned nil. So it is safe to
+	// defer. If ctx has ended, the rest is left to Prune.
 	Abort(ctx context.Context) error
 }
 
-// PendingContribution is the name of the attachment that holds the
-// contribution summed while the batch was uploaded, until Record has entered
-// it into the ledger.
-const PendingContribution = "contribution"
-
 // PruneQuery selects what Prune removes.
 type PruneQuery struct {
-	// Before is the moment before which a batch must have been created, or a
-	// remainder last written.
+	// Before is the time before which a batch was created, or an unfinished
+	// upload was last written to.
 	Before time.Time
 	// DryRun counts without removing.
 	DryRun bool
@@ -139,10 +147,10 @@ type PruneQuery struct {
 
 // Pruned counts what Prune removed.
 type Pruned struct {
-	// Batches is the number of committed batches.
+	// Batches is the number of batches that were never queued.
 	Batches int64
 	// Events is the number of events in those batches.
 	Events int64
-	// Remainders is the number of unfinished batches.
+	// Unfinished is the number of unfinished uploads.
 	Unfinished int64
 }

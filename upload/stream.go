@@ -73,15 +73,8 @@ type summary struct {
 	contribution metrics.Contribution
 }
 
-// attach stores the summary with the batch.
-func (s *summary) attach(ctx context.Context, w store.Writer) error {
-	text, err := s.contribution.AppendBinary(nil)
-	if err != nil {
-		return fmt.Errorf("eventmetrics: encode contribution: %w", err)
-	}
-	if err := w.Attach(ctx, store.PendingContribution, text); err != nil {
-		return fmt.Errorf("eventmetrics: store contribution: %w", err)
-	}
+// attach stores the errors and warnings with the batch.
+func (s *summary) attach(ctx context.Context, w store.Writer) (err error) {
 	if len(s.errors) > 0 {
 		err = attachJSON(ctx, w, ErrorsAttachment, s.errors)
 	}

@@ -179,7 +179,7 @@ func (u *Uploader) upload(ctx context.Context, f File) (Receipt, error) {
 	if earlier != "" {
 		return u.answerEarlier(ctx, deduper, &f, earlier, b.SHA256)
 	}
-	stored, err := w.Commit(ctx, b)
+	stored, err := w.Commit(ctx, b, sum.contribution)
 	if errors.Is(err, store.ErrKeyTaken) {
 		return u.replayTaken(ctx, f.IdempotencyKey, b.SHA256)
 	}

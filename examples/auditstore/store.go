@@ -15,6 +15,7 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
@@ -81,8 +82,8 @@ type writer struct {
 }
 
 // Commit implements store.Writer.
-func (w *writer) Commit(ctx context.Context, b store.Batch) (store.Batch, error) {
-	stored, err := w.Writer.Commit(ctx, b)
+func (w *writer) Commit(ctx context.Context, b store.Batch, pending metrics.Contribution) (store.Batch, error) {
+	stored, err := w.Writer.Commit(ctx, b, pending)
 	w.store.audit(ctx, "upload", err, "batch", w.id, "file", b.FileName, "accepted_rows", stored.AcceptedRows)
 	return stored, err
 }

@@ -244,19 +244,17 @@ func (w *Worker) replaceErased(ctx context.Context, id string) error {
 	return w.ledger.ReplaceEntry(ctx, ledger, id, sum, erasure)
 }
 
-// contribution returns the sum that was made during the upload, or sums the
-// events again where that one is missing or cannot be read.
+// contribution returns the sum that the upload has made, or recounts the events
+// if there is none or it is damaged.
 func (w *Worker) contribution(ctx context.Context, id string) (metrics.Contribution, error) {
-	text, err := store.ReadAttachment(ctx, w.store, id, store.PendingContribution)
-	if err != nil && !errors.Is(err, store.ErrChanged) { // recorded in this moment
+	c, err := w.store.Pending(ctx, id)
+	switch {
+	case errors.Is(err, metrics.ErrCorrupt):
+		w.logger.WarnContext(ctx, "pending contribution damaged, recounting", "batch", id, "err", err)
+	case err != nil:
 		return nil, fmt.Errorf("eventmetrics: read contribution of batch %s: %w", id, err)
-	}
-	if err == nil && len(text) > 0 {
-		c, err := metrics.DecodeContribution(text, metrics.Filter{Slots: true, Subjects: true, Groups: true})
-		if err == nil {
-			return c, nil
-		}
-		w.logger.WarnContext(ctx, "contribution summed anew", "batch", id, "err", err)
+	case len(c) > 0:
+		return c, nil
 	}
 	sum, _, err := w.ledger.Recount(ctx, id)
 	return sum, err

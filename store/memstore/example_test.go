@@ -34,16 +34,11 @@ func run(ctx context.Context, st store.Store) error {
 	}
 	fmt.Printf("%s: %d events\n", b.Status, b.AcceptedRows)
 
-	sum := metrics.NewAggregator(nil)
-	for e, err := range st.Events(ctx, b.ID) {
-		if err != nil {
-			return err
-		}
-		if err := sum.Add(&e); err != nil {
-			return err
-		}
+	pending, err := st.Pending(ctx, b.ID)
+	if err != nil {
+		return err
 	}
-	if err := st.Record(ctx, b.ID, sum.Contribution()); err != nil {
+	if err := st.Record(ctx, b.ID, pending); err != nil {
 		return err
 	}
 	if err := show(ctx, st); err != nil {
@@ -69,7 +64,13 @@ func upload(ctx context.Context, st store.Store, id string, events []metrics.Eve
 	if err := w.Write(ctx, events); err != nil {
 		return store.Batch{}, err
 	}
-	return w.Commit(ctx, store.Batch{FileName: "clicks.csv", Created: time.Now()})
+	sum := metrics.NewAggregator(nil)
+	for i := range events {
+		if err := sum.Add(&events[i]); err != nil {
+			return store.Batch{}, err
+		}
+	}
+	return w.Commit(ctx, store.Batch{FileName: "clicks.csv", Created: time.Now()}, sum.Contribution())
 }
 
 func show(ctx context.Context, st store.Store) error {

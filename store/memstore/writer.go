@@ -10,28 +10,29 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// writer is a batch that is in Store.open until it is committed, aborted or
-// pruned.
+// writer fills a batch. It is in Store.open until it is committed, aborted or
+// pruned, or loses its batch to a Claim.
 type writer struct {
 	st *Store
 	batch
-	wrote time.Time
+	called time.Time // the last time
 }
 
-// Begin starts a new batch.
+// Begin implements [store.Store].
 func (s *Store) Begin(ctx context.Context, id string) (store.Writer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	w := &writer{st: s, wrote: time.Now()}
+	w := &writer{st: s, called: time.Now()}
 	w.ID, w.attachments = id, map[string][]byte{}
 	s.open[id] = w
 	return w, nil
 }
 
-// Write keeps copies of the events.
+// Write implements [store.Writer]. It copies the Fields slices, which belong to
+// the caller.
 func (w *writer) Write(ctx context.Context, events []metrics.Event) error {
 	w.st.mu.Lock()
 	defer w.st.mu.Unlock()
@@ -42,11 +43,11 @@ func (w *writer) Write(ctx context.Context, events []metrics.Event) error {
 		e.Fields = slices.Clone(e.Fields)
 		w.events = append(w.events, e)
 	}
-	w.wrote = time.Now()
+	w.called = time.Now()
 	return nil
 }
 
-// Attach appends a copy of the chunk.
+// Attach implements [store.Writer].
 func (w *writer) Attach(ctx context.Context, name string, chunk []byte) error {
 	w.st.mu.Lock()
 	defer w.st.mu.Unlock()
@@ -54,40 +55,66 @@ func (w *writer) Attach(ctx context.Context, name string, chunk []byte) error {
 		return err
 	}
 	w.attachments[name] = append(w.attachments[name], chunk...)
-	w.wrote = time.Now()
+	w.called = time.Now()
 	return nil
 }
 
-// Commit makes the batch visible. Errors: store.ErrKeyTaken,
-// store.ErrNotFound.
-func (w *writer) Commit(ctx context.Context, b store.Batch) (store.Batch, error) {
+// Commit implements [store.Writer].
+func (w *writer) Commit(ctx context.Context, b store.Batch, pending metrics.Contribution) (store.Batch, error) {
 	s := w.st
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
 		return store.Batch{}, err
 	}
-	if s.open[w.ID] != w {
+	if s.open[w.ID] != w { // pruned, or lost to a Claim
 		return store.Batch{}, fmt.Errorf("memstore: commit %q: %w", w.ID, store.ErrNotFound)
 	}
-	for _, other := range s.batches {
-		if b.IdempotencyKey != "" && other.IdempotencyKey == b.IdempotencyKey && other.KeyExpires.After(b.Created) {
-			return store.Batch{}, fmt.Errorf("memstore: commit %q: %w", w.ID, store.ErrKeyTaken)
-		}
+	if s.keyTakenLocked(&b) {
+		return store.Batch{}, fmt.Errorf("memstore: commit %q: %w", w.ID, store.ErrKeyTaken)
 	}
-	w.Batch = store.Batch{
-		ID: w.ID, FileName: b.FileName, SHA256: b.SHA256,
-		AcceptedRows: int64(len(w.events)), RejectedRows: b.RejectedRows, DuplicateRows: b.DuplicateRows, Status: store.Uploaded,
-		IdempotencyKey: b.IdempotencyKey, KeyExpires: b.KeyExpires.UTC().Truncate(time.Millisecond),
-		RepairOf: b.RepairOf,
-		Created:  b.Created.UTC().Truncate(time.Millisecond), Updated: now(),
+	w.Batch = w.committed(&b)
+	if len(pending) > 0 {
+		w.pending = metrics.Merge(pending) // a copy
 	}
 	delete(s.open, w.ID)
 	s.batches[w.ID] = &w.batch
 	return w.Batch, nil
 }
 
-// Abort forgets what was written, if it was not committed.
+// keyTakenLocked reports whether another batch has the key of b.
+func (s *Store) keyTakenLocked(b *store.Batch) bool {
+	if b.IdempotencyKey == "" {
+		return false
+	}
+	for _, other := range s.batches {
+		if other.IdempotencyKey == b.IdempotencyKey && other.KeyExpires.After(b.Created) {
+			return true
+		}
+	}
+	return false
+}
+
+// committed returns the batch that Commit makes from b: some fields are the
+// caller's, the others are the store's.
+func (w *writer) committed(b *store.Batch) store.Batch {
+	return store.Batch{
+		ID:             w.ID,
+		FileName:       b.FileName,
+		SHA256:         b.SHA256,
+		AcceptedRows:   int64(len(w.events)),
+		RejectedRows:   b.RejectedRows,
+		DuplicateRows:  b.DuplicateRows,
+		Status:         store.Uploaded,
+		IdempotencyKey: b.IdempotencyKey,
+		KeyExpires:     b.KeyExpires.UTC().Truncate(time.Millisecond),
+		RepairOf:       b.RepairOf,
+		Created:        b.Created.UTC().Truncate(time.Millisecond),
+		Updated:        now(),
+	}
+}
+
+// Abort implements [store.Writer].
 func (w *writer) Abort(context.Context) error {
 	w.st.mu.Lock()
 	defer w.st.mu.Unlock()

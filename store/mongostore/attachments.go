@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"iter"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
 // attachmentPiece is the size of the pieces of an attachment.
@@ -68,30 +66,4 @@ func (s *Store) piece(ctx context.Context, key string) ([]byte, error) {
 	}
 	err := s.run.Find(ctx, s.attachments, eq("_id", key), &doc)
 	return doc.Data, err
-}
-
-// dropAttachment deletes an attachment, last piece first, so that what a loss
-// of the process leaves is found by the next try.
-func (s *Store) dropAttachment(ctx context.Context, id, name string) error {
-	n := 0
-	for {
-		err := s.run.Do(ctx, func(ctx context.Context) error {
-			_, err := s.attachments.FindOne(ctx, eq("_id", attachmentKey(id, name, n)),
-				options.FindOne().SetProjection(bson.D{{Key: "_id", Value: 1}})).Raw()
-			return err
-		})
-		if errors.Is(err, mongo.ErrNoDocuments) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		n++
-	}
-	for ; n > 0; n-- {
-		if err := s.run.Remove(ctx, s.attachments, eq("_id", attachmentKey(id, name, n-1))); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -146,7 +146,7 @@ func uploadFile(tb testing.TB, st store.Store, id string, file []byte) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	b, err := w.Commit(tb.Context(), store.Batch{Created: time.Now()})
+	b, err := w.Commit(tb.Context(), store.Batch{Created: time.Now()}, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -280,7 +280,7 @@ func record(tb testing.TB, st store.Store, id string, c metrics.Contribution) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if _, err := w.Commit(tb.Context(), store.Batch{Created: time.Now()}); err != nil {
+	if _, err := w.Commit(tb.Context(), store.Batch{Created: time.Now()}, nil); err != nil {
 		tb.Fatal(err)
 	}
 	if err := st.Record(tb.Context(), id, c); err != nil {

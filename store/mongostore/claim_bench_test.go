@@ -75,7 +75,7 @@ func claimed(b *testing.B, st *mongostore.Store, id string, prints []store.Finge
 			b.Fatal(err)
 		}
 	}
-	if _, err := w.Commit(b.Context(), store.Batch{Created: time.Now()}); err != nil {
+	if _, err := w.Commit(b.Context(), store.Batch{Created: time.Now()}, nil); err != nil {
 		b.Fatal(err)
 	}
 }

@@ -41,7 +41,7 @@ func begun(t *testing.T, st *mongostore.Store, id string, prints ...store.Finger
 // having commits a batch that has prints.
 func having(t *testing.T, st *mongostore.Store, id string, prints ...store.Fingerprint) {
 	t.Helper()
-	if _, err := begun(t, st, id, prints...).Commit(t.Context(), store.Batch{Created: time.Now()}); err != nil {
+	if _, err := begun(t, st, id, prints...).Commit(t.Context(), store.Batch{Created: time.Now()}, nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -136,13 +136,13 @@ func TestClaimsOfASilentWriterCanBeTaken(t *testing.T) {
 	if d := cmp.Diff(noOwner, got); d != "" || err != nil {
 		t.Fatal(d, err)
 	}
-	if _, err := lost.Commit(t.Context(), store.Batch{}); !errors.Is(err, store.ErrNotFound) {
+	if _, err := lost.Commit(t.Context(), store.Batch{}, nil); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("Commit of a Writer that lost its batch: got %v, want %v", err, store.ErrNotFound)
 	}
 	if err := lost.Abort(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if _, err := w.Commit(t.Context(), store.Batch{}); err != nil {
+	if _, err := w.Commit(t.Context(), store.Batch{}, nil); err != nil {
 		t.Error(err)
 	}
 	got, err = st.Owners(t.Context(), three)
@@ -195,7 +195,7 @@ func TestEachCallOfAWriterKeepsItsClaims(t *testing.T) {
 			t.Errorf("Claim beside a Writer that calls %s: got %v, want %v", what, err, store.ErrClaimed)
 		}
 	}
-	if _, err := w.Commit(t.Context(), store.Batch{}); err != nil {
+	if _, err := w.Commit(t.Context(), store.Batch{}, nil); err != nil {
 		t.Error(err)
 	}
 }

@@ -31,7 +31,7 @@ func erasable(t *testing.T, st *mongostore.Store, id string) {
 	if err := w.Attach(t.Context(), "errors", []byte("C1")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Commit(t.Context(), store.Batch{Created: time.Now()}); err != nil {
+	if _, err := w.Commit(t.Context(), store.Batch{Created: time.Now()}, nil); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -16,7 +16,7 @@ func (s *Store) Record(ctx context.Context, id string, c metrics.Contribution) e
 		err = s.ledger.Record(ctx, id, c)
 	}
 	if err == nil {
-		err = s.dropAttachment(ctx, id, store.PendingContribution)
+		err = s.removePieces(ctx, id, pendingPrefix)
 	}
 	return wrap(err, "record batch %q", id)
 }

@@ -66,11 +66,8 @@ func (s *Store) writePieces(ctx context.Context, id, name, version string, conte
 }
 
 // sameVersion returns store.ErrChanged if an attachment is of another version
-// by now. PendingContribution is never replaced.
+// by now.
 func (s *Store) sameVersion(ctx context.Context, id, name, version string) error {
-	if name == store.PendingContribution {
-		return nil
-	}
 	now, err := s.read(ctx, id)
 	if err == nil && now.Attached[versionName(name)] != version {
 		err = store.ErrChanged

@@ -70,7 +70,7 @@ func commit(t *testing.T, st store.Store, id string, events ...metrics.Event) st
 	if err := w.Write(t.Context(), events); err != nil {
 		t.Fatal(err)
 	}
-	b, err := w.Commit(t.Context(), store.Batch{Created: start})
+	b, err := w.Commit(t.Context(), store.Batch{Created: start}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

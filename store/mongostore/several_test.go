@@ -58,6 +58,10 @@ func (s *several) SetStatus(ctx context.Context, id string, from []store.Status,
 	return s.next().SetStatus(ctx, id, from, to, cause)
 }
 
+func (s *several) Pending(ctx context.Context, id string) (metrics.Contribution, error) {
+	return s.next().Pending(ctx, id)
+}
+
 func (s *several) Record(ctx context.Context, id string, c metrics.Contribution) error {
 	return s.next().Record(ctx, id, c)
 }

@@ -168,7 +168,7 @@ func (w *writer) Attach(ctx context.Context, name string, chunk []byte) error {
 }
 
 // Commit implements [store.Writer].
-func (w *writer) Commit(ctx context.Context, b store.Batch) (store.Batch, error) {
+func (w *writer) Commit(ctx context.Context, b store.Batch, pending metrics.Contribution) (store.Batch, error) {
 	if w.ended {
 		return store.Batch{}, errEnded
 	}
@@ -180,6 +180,9 @@ func (w *writer) Commit(ctx context.Context, b store.Batch) (store.Batch, error)
 	}
 	if err := w.wait(ctx); err != nil {
 		return store.Batch{}, err
+	}
+	if err := w.s.writePending(ctx, w.id, pending); err != nil {
+		return store.Batch{}, wrap(err, "commit batch %q", w.id)
 	}
 	committed, err := w.s.commit(ctx, w.id, w.events, b)
 	if err != nil {

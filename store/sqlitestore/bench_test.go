@@ -55,7 +55,7 @@ func fill(tb testing.TB, st store.Store, id string, events []metrics.Event, time
 			}
 		}
 	}
-	if _, err := w.Commit(tb.Context(), store.Batch{Created: time.Now()}); err != nil {
+	if _, err := w.Commit(tb.Context(), store.Batch{Created: time.Now()}, nil); err != nil {
 		tb.Fatal(err)
 	}
 }

@@ -85,7 +85,7 @@ func claimed(b *testing.B, st *sqlitestore.Store, id string, use func(claim func
 			b.Fatal(err)
 		}
 	})
-	if _, err := w.Commit(b.Context(), store.Batch{Created: time.Now()}); err != nil {
+	if _, err := w.Commit(b.Context(), store.Batch{Created: time.Now()}, nil); err != nil {
 		b.Fatal(err)
 	}
 }

@@ -57,10 +57,10 @@ func TestClaimsOfASilentWriterCanBeTaken(t *testing.T) {
 	if d := cmp.Diff([]string{""}, got); d != "" || err != nil {
 		t.Fatal(d, err)
 	}
-	if _, err := lost.Commit(t.Context(), store.Batch{}); !errors.Is(err, store.ErrNotFound) {
+	if _, err := lost.Commit(t.Context(), store.Batch{}, nil); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("Commit of a Writer that lost its batch: got %v, want %v", err, store.ErrNotFound)
 	}
-	if _, err := w.Commit(t.Context(), store.Batch{}); err != nil {
+	if _, err := w.Commit(t.Context(), store.Batch{}, nil); err != nil {
 		t.Error(err)
 	}
 }
@@ -93,7 +93,7 @@ func TestEachCallOfAWriterKeepsItsClaims(t *testing.T) {
 			t.Errorf("Claim beside a Writer that calls %s: got %v, want %v", what, err, store.ErrClaimed)
 		}
 	}
-	if _, err := w.Commit(t.Context(), store.Batch{}); err != nil {
+	if _, err := w.Commit(t.Context(), store.Batch{}, nil); err != nil {
 		t.Error(err)
 	}
 }
@@ -110,7 +110,7 @@ func TestPruneSweepsTheClaimsOfBatchesThatAreGone(t *testing.T) {
 	}
 	for i := range 9 {
 		w := begun(t, st, strconv.Itoa(i), prints[100*i:100*i+100]...)
-		if _, err := w.Commit(t.Context(), store.Batch{Created: time.Now()}); err != nil {
+		if _, err := w.Commit(t.Context(), store.Batch{Created: time.Now()}, nil); err != nil {
 			t.Fatal(err)
 		}
 		if err := st.SetStatus(t.Context(), strconv.Itoa(i), store.Statuses(), store.Completed, ""); err != nil {

@@ -5,11 +5,12 @@ import (
 	"database/sql"
 	"time"
 
+	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
 // Commit implements [store.Writer]. It may be called again after an error.
-func (w *writer) Commit(ctx context.Context, b store.Batch) (store.Batch, error) {
+func (w *writer) Commit(ctx context.Context, b store.Batch, pending metrics.Contribution) (store.Batch, error) {
 	if w.result != nil {
 		return *w.result, nil
 	}
@@ -24,7 +25,7 @@ func (w *writer) Commit(ctx context.Context, b store.Batch) (store.Batch, error)
 		w.buffer.Reset()
 	}
 	row := w.row(b)
-	err := w.st.update(ctx, synced, func(tx *sql.Tx) error { return w.commit(ctx, tx, &row) })
+	err := w.st.update(ctx, synced, func(tx *sql.Tx) error { return w.commit(ctx, tx, &row, pending) })
 	if err != nil {
 		return store.Batch{}, wrap(ctx, err, "commit batch %q", w.id)
 	}
@@ -47,7 +48,7 @@ func (w *writer) row(b store.Batch) batchRow {
 	}
 }
 
-func (w *writer) commit(ctx context.Context, tx *sql.Tx, row *batchRow) error {
+func (w *writer) commit(ctx context.Context, tx *sql.Tx, row *batchRow, pending metrics.Contribution) error {
 	there, err := readBatch(ctx, tx, w.id)
 	if err == nil && there.seq == w.seq { // an earlier Commit had an error and yet happened
 		row.Batch = there.Batch
@@ -63,6 +64,9 @@ func (w *writer) commit(ctx context.Context, tx *sql.Tx, row *batchRow) error {
 		return err
 	}
 	if err := w.chunks.insertAll(ctx, tx, w.seq); err != nil {
+		return err
+	}
+	if err := insertPending(ctx, tx, w.seq, pending); err != nil {
 		return err
 	}
 	if err := insertBatch(ctx, tx, row); err != nil {

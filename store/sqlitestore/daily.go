@@ -15,7 +15,7 @@ import (
 // before it yields the first, so that a slow caller holds no connection.
 const dailyHeld = 8 << 20
 
-// DayCount implements [store.Store]. All of it comes from one state of the
+// DayCounts implements [store.Store]. All of it comes from one state of the
 // database.
 func (s *Store) DayCounts(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
 	if !q.AsOf.IsZero() {

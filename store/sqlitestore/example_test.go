@@ -50,7 +50,7 @@ func example(ctx context.Context) error {
 			return err
 		}
 	}
-	b, err := w.Commit(ctx, store.Batch{FileName: "results.csv", Created: at})
+	b, err := w.Commit(ctx, store.Batch{FileName: "results.csv", Created: at}, nil)
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ func TestOpenMakesAFileWithTheRightMarks(t *testing.T) {
 	for _, pragma := range []string{"journal_mode", "page_size", "user_version", "application_id", "integrity_check"} {
 		got[pragma] = query[string](t, db, "PRAGMA "+pragma)
 	}
-	want := map[string]string{"journal_mode": "wal", "page_size": "8192", "user_version": "3", "application_id": "1702260084", "integrity_check": "ok"}
+	want := map[string]string{"journal_mode": "wal", "page_size": "8192", "user_version": "4", "application_id": "1702260084", "integrity_check": "ok"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
@@ -67,7 +67,7 @@ func TestOpenMakesAFileWithTheRightMarks(t *testing.T) {
 
 func TestOpenRefusesOtherFiles(t *testing.T) {
 	for name, statement := range map[string]string{
-		"a newer version":          "PRAGMA user_version=4",
+		"a newer version":          "PRAGMA user_version=5",
 		"another application's id": "PRAGMA application_id=7",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -128,7 +128,7 @@ func TestPromisesAreSyncedAndSpoolingIsNot(t *testing.T) {
 	if got := synchronous(); got != normal {
 		t.Errorf("synchronous is %d in Begin, want %d", got, normal)
 	}
-	if _, err := w.Commit(t.Context(), store.Batch{}); err != nil {
+	if _, err := w.Commit(t.Context(), store.Batch{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	for name, f := range map[string]func() error{
@@ -189,7 +189,7 @@ func TestTheWALStaysSmall(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := w.Commit(t.Context(), store.Batch{}); err != nil {
+	if _, err := w.Commit(t.Context(), store.Batch{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	info, err := os.Stat(path + "-wal")

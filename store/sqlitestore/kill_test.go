@@ -33,7 +33,7 @@ func victim(ctx context.Context, path string) error {
 		if err := w.Write(ctx, events); err != nil {
 			return err
 		}
-		if _, err := w.Commit(ctx, store.Batch{Created: time.Now()}); err != nil {
+		if _, err := w.Commit(ctx, store.Batch{Created: time.Now()}, nil); err != nil {
 			return err
 		}
 		fmt.Println("committed", id)

@@ -26,8 +26,7 @@ func (s *Store) Record(ctx context.Context, id string, c metrics.Contribution) e
 		if _, err := tx.ExecContext(ctx, "UPDATE batches SET recorded = ? WHERE seq = ?", s.now().UnixMilli(), b.seq); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "DELETE FROM attachments WHERE seq = ? AND name = ?", b.seq, store.PendingContribution)
-		if err != nil {
+		if err := deletePending(ctx, tx, b.seq); err != nil {
 			return err
 		}
 		return enter(ctx, tx, &b, c)

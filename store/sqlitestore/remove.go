@@ -53,8 +53,11 @@ func (s *Store) remove(ctx context.Context, tx *sql.Tx, b *batchRow) ([]metrics.
 	return days, s.discardBatch(ctx, tx, b)
 }
 
-// discardBatch leaves all of a batch to sweepBatch.
+// discardBatch leaves the blocks and attachments of a batch to sweepBatch.
 func (s *Store) discardBatch(ctx context.Context, tx *sql.Tx, b *batchRow) error {
+	if err := deletePending(ctx, tx, b.seq); err != nil {
+		return err
+	}
 	if b.source != b.seq {
 		if err := s.discard(ctx, tx, b.source, false); err != nil {
 			return err

@@ -8,7 +8,7 @@ import (
 
 const (
 	// schemaVersion is the user_version of the file.
-	schemaVersion = 3
+	schemaVersion = 4
 	// applicationID marks the file as ours: "evmt".
 	applicationID = 0x65766d74
 	// pageSize keeps the number of pages of a block, and what each costs, low.
@@ -72,6 +72,10 @@ CREATE TABLE attachments (
 	data BLOB NOT NULL,
 	PRIMARY KEY (seq, name, no)
 ) WITHOUT ROWID;
+CREATE TABLE pending (
+	seq  INTEGER PRIMARY KEY,
+	data BLOB NOT NULL
+);
 CREATE TABLE ledger (
 	day      INTEGER NOT NULL,
 	batch_id TEXT NOT NULL,

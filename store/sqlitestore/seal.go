@@ -8,7 +8,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// Seal implements [store.Retainer].
+// PurgeEvents implements [store.Retainer].
 func (s *Store) PurgeEvents(ctx context.Context, id string) error {
 	var seq int64
 	err := s.update(ctx, synced, func(tx *sql.Tx) error {

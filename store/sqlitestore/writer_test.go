@@ -62,7 +62,7 @@ func TestCloseEndsWriters(t *testing.T) {
 	if err := st.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Commit(t.Context(), store.Batch{}); err == nil {
+	if _, err := w.Commit(t.Context(), store.Batch{}, nil); err == nil {
 		t.Error("Commit after Close: want an error")
 	}
 	_ = w.Abort(t.Context())
@@ -97,7 +97,7 @@ func TestPruneSweepsWhatALostWriterLeft(t *testing.T) {
 			t.Errorf("%s has %d rows after Prune", table, n)
 		}
 	}
-	if _, err := w.Commit(t.Context(), store.Batch{}); !errors.Is(err, store.ErrNotFound) {
+	if _, err := w.Commit(t.Context(), store.Batch{}, nil); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("Commit after Prune: got %v, want %v", err, store.ErrNotFound)
 	}
 	_ = w.Abort(t.Context())
@@ -127,7 +127,7 @@ func TestASlowWriterStaysAlive(t *testing.T) {
 	if err != nil || got.Unfinished != 0 {
 		t.Errorf("Prune: %+v, %v, want no remainder", got, err)
 	}
-	if _, err := w.Commit(t.Context(), store.Batch{}); err != nil {
+	if _, err := w.Commit(t.Context(), store.Batch{}, nil); err != nil {
 		t.Error(err)
 	}
 }
@@ -166,7 +166,7 @@ func TestAWriterNeedsLittleMemory(t *testing.T) {
 			}
 		}
 	}
-	if _, err := w.Commit(t.Context(), store.Batch{}); err != nil {
+	if _, err := w.Commit(t.Context(), store.Batch{}, nil); err != nil {
 		t.Fatal(err)
 	}
 }

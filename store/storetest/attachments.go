@@ -41,7 +41,7 @@ func attachmentKeepsBytes(c *check) {
 			c.must(w.Write(c.Context(), someEvents(i + 1)[i:]), "Write")
 		}
 	}
-	b, err := w.Commit(c.Context(), store.Batch{Created: epoch})
+	b, err := w.Commit(c.Context(), store.Batch{Created: epoch}, nil)
 	c.must(err, "Commit")
 	got := []byte(c.attachment(b.ID, "rejected"))
 	if bytes.Equal(content, got) {
@@ -57,7 +57,7 @@ func attachmentKeepsBytes(c *check) {
 func attachmentsDoNotMix(c *check) {
 	var ids []string
 	content := func(i int, name string) string { return fmt.Sprintf("%d of %s", i, name) }
-	attached := []string{"rejected", store.PendingContribution, "a.b", "$x", "ünï", "a/b", "A.B"}
+	attached := []string{"rejected", "pending", "contribution", "a.b", "$x", "ünï", "a/b", "A.B"}
 	for i := range 3 {
 		all := map[string]string{}
 		for _, name := range attached {
@@ -91,7 +91,7 @@ func attachKeepsNoSlice(c *check) {
 		c.must(w.Attach(c.Context(), "rejected", chunk), "Attach")
 		copy(chunk, "!!!!")
 	}
-	b, err := w.Commit(c.Context(), store.Batch{Created: epoch})
+	b, err := w.Commit(c.Context(), store.Batch{Created: epoch}, nil)
 	c.must(err, "Commit")
 	if got := c.attachment(b.ID, "rejected"); got != "one,two,six." {
 		c.Errorf("Attachment: want %q, got %q", "one,two,six.", got)

@@ -147,7 +147,9 @@ func brokenContexts() []broken {
 		{"commits whatever the context", writer, "Commit with a cancelled context", func(p *patched) {
 			p.writer = func(_ context.Context, _ string, w *patchedWriter) error {
 				commit := w.commit
-				w.commit = func(ctx context.Context, b store.Batch) (store.Batch, error) { return commit(forever(ctx), b) }
+				w.commit = func(ctx context.Context, b store.Batch, pending metrics.Contribution) (store.Batch, error) {
+					return commit(forever(ctx), b, pending)
+				}
 				return nil
 			}
 		}},
@@ -190,15 +192,15 @@ func brokenContexts() []broken {
 func loseEventsOnRetry(p *patched) {
 	p.writer = func(ctx context.Context, id string, w *patchedWriter) error {
 		commit, failed := w.commit, false
-		w.commit = func(ctx context.Context, b store.Batch) (store.Batch, error) {
+		w.commit = func(ctx context.Context, b store.Batch, pending metrics.Contribution) (store.Batch, error) {
 			if failed {
 				again, err := p.Store.Begin(ctx, id)
 				if err != nil {
 					return b, err
 				}
-				return again.Commit(ctx, b)
+				return again.Commit(ctx, b, nil)
 			}
-			b, err := commit(ctx, b)
+			b, err := commit(ctx, b, pending)
 			failed = err != nil
 			return b, err
 		}
@@ -242,7 +244,7 @@ func brokenReopens() []broken {
 func commitOnReopen(p *patched) {
 	var commits []func()
 	p.writer = func(ctx context.Context, _ string, w *patchedWriter) error {
-		commits = append(commits, func() { _, _ = w.commit(ctx, store.Batch{}) })
+		commits = append(commits, func() { _, _ = w.commit(ctx, store.Batch{}, nil) })
 		return nil
 	}
 	p.reopen = func() store.Store {

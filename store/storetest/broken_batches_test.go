@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
@@ -18,9 +19,9 @@ func brokenBatches() []broken {
 func (p *patched) editCommit(asked, answer func(b *store.Batch)) {
 	p.writer = func(_ context.Context, _ string, w *patchedWriter) error {
 		commit := w.commit
-		w.commit = func(ctx context.Context, b store.Batch) (store.Batch, error) {
+		w.commit = func(ctx context.Context, b store.Batch, pending metrics.Contribution) (store.Batch, error) {
 			asked(&b)
-			b, err := commit(ctx, b)
+			b, err := commit(ctx, b, pending)
 			answer(&b)
 			return b, err
 		}
@@ -248,13 +249,13 @@ func brokenKeys() []broken {
 			var m meeting
 			p.writer = func(_ context.Context, _ string, w *patchedWriter) error {
 				commit := w.commit
-				w.commit = func(ctx context.Context, b store.Batch) (store.Batch, error) {
+				w.commit = func(ctx context.Context, b store.Batch, pending metrics.Contribution) (store.Batch, error) {
 					page, err := p.Store.Batches(ctx, store.BatchQuery{IdempotencyKey: b.IdempotencyKey})
 					if m.wait(); err != nil || len(page) > 0 {
 						return b, errors.Join(store.ErrKeyTaken, err)
 					}
 					b.KeyExpires = b.Created // which the sound store accepts
-					return commit(ctx, b)
+					return commit(ctx, b, pending)
 				}
 				return nil
 			}
@@ -267,12 +268,12 @@ func takeKeys(p *patched, indexed func(key string) bool) {
 	taken := map[string]bool{}
 	p.writer = func(_ context.Context, _ string, w *patchedWriter) error {
 		commit := w.commit
-		w.commit = func(ctx context.Context, b store.Batch) (store.Batch, error) {
+		w.commit = func(ctx context.Context, b store.Batch, pending metrics.Contribution) (store.Batch, error) {
 			if indexed(b.IdempotencyKey) && taken[b.IdempotencyKey] {
 				return b, store.ErrKeyTaken
 			}
 			taken[b.IdempotencyKey] = true
-			return commit(ctx, b)
+			return commit(ctx, b, pending)
 		}
 		return nil
 	}

@@ -115,11 +115,11 @@ func brokenAnswersOfClaims() []broken {
 			}
 			p.writer = func(_ context.Context, _ string, w *patchedWriter) error {
 				commit := w.commit
-				w.commit = func(ctx context.Context, b store.Batch) (store.Batch, error) {
+				w.commit = func(ctx context.Context, b store.Batch, pending metrics.Contribution) (store.Batch, error) {
 					if err := late(); err != nil {
 						return b, err
 					}
-					return commit(ctx, b)
+					return commit(ctx, b, pending)
 				}
 				return nil
 			}

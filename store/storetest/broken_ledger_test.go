@@ -103,16 +103,10 @@ func brokenRecords() []broken {
 }
 
 func brokenEffects() []broken {
-	race, pending := "the first of many concurrent Records wins whole", "Record deletes the pending contribution"
+	race := "the first of many concurrent Records wins whole"
 	keeps := "Record does not change or keep the contribution"
 	return []broken{
 		{"looks for a contribution first and adds then", race, "none of the contributions as a whole", recordWithoutLock},
-		{"keeps the pending contribution", pending, "still there", func(p *patched) {
-			p.attachment = attachmentsFrom(p, true, func(name string) bool { return name == store.PendingContribution })
-		}},
-		{"deletes all attachments on Record", pending, "the other attachment", func(p *patched) {
-			p.attachment = attachmentsFrom(p, false, func(name string) bool { return name != store.PendingContribution })
-		}},
 		{"completes the batch on Record", "Record does not change the status", "Status: want", func(p *patched) {
 			p.record = func(ctx context.Context, id string, c metrics.Contribution) error {
 				return errors.Join(p.Store.Record(ctx, id, c), p.Store.SetStatus(ctx, id, store.Statuses(), store.Completed, ""))
@@ -206,27 +200,13 @@ func recordWithoutLock(p *patched) {
 	}
 }
 
-// attachmentsFrom makes a Record of some attachments as they were written, or
-// hides them once the batch was recorded.
-func attachmentsFrom(p *patched, keep bool, some func(name string) bool) func(context.Context, string, string) iter.Seq2[[]byte, error] {
-	kept := map[string][]byte{}
-	p.writer = func(_ context.Context, id string, w *patchedWriter) error {
-		attach := w.attach
-		w.attach = func(ctx context.Context, name string, chunk []byte) error {
-			kept[id+name] = slices.Clone(chunk)
-			return attach(ctx, name, chunk)
-		}
-		return nil
-	}
-	return func(ctx context.Context, id, name string) iter.Seq2[[]byte, error] {
+// hideAttachments hides some attachments of recorded batches.
+func hideAttachments(p *patched, some func(name string) bool) {
+	p.attachment = func(ctx context.Context, id, name string) iter.Seq2[[]byte, error] {
 		if _, err := p.Store.Contribution(ctx, id); err != nil || !some(name) {
 			return p.Store.Attachment(ctx, id, name)
 		}
-		return func(yield func([]byte, error) bool) {
-			if keep {
-				yield(kept[id+name], nil)
-			}
-		}
+		return nothing
 	}
 }
 

@@ -132,8 +132,8 @@ func brokenPrunes() []broken {
 		{"commits what was pruned", left, "Commit after Prune: got error <nil>", func(p *patched) {
 			p.writer = func(_ context.Context, id string, w *patchedWriter) error {
 				commit := w.commit
-				w.commit = func(ctx context.Context, b store.Batch) (store.Batch, error) {
-					got, err := commit(ctx, b)
+				w.commit = func(ctx context.Context, b store.Batch, pending metrics.Contribution) (store.Batch, error) {
+					got, err := commit(ctx, b, pending)
 					if !errors.Is(err, store.ErrNotFound) {
 						return got, err
 					}
@@ -141,7 +141,7 @@ func brokenPrunes() []broken {
 					if err != nil {
 						return b, err
 					}
-					return again.Commit(ctx, b)
+					return again.Commit(ctx, b, nil)
 				}
 				return nil
 			}
@@ -209,12 +209,12 @@ func pruneEventsLate(p *patched) {
 		defer mu.Unlock()
 		begun[id] = true
 		commit := w.commit
-		w.commit = func(ctx context.Context, b store.Batch) (store.Batch, error) {
+		w.commit = func(ctx context.Context, b store.Batch, pending metrics.Contribution) (store.Batch, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			delete(begun, id)
 			committed++
-			return commit(ctx, b)
+			return commit(ctx, b, pending)
 		}
 		return nil
 	}

@@ -38,7 +38,7 @@ func harness(patch func(p *patched)) storetest.Harness {
 
 func brokenStores() []broken {
 	return slices.Concat(brokenWriters(), brokenEvents(), brokenTexts(), brokenBatches(), brokenKeys(), brokenStatuses(),
-		brokenRecords(), brokenEffects(), brokenDailies(), brokenAnswers(), brokenLaws(), brokenRemovals(), brokenIterators(), brokenOptionals(), brokenDedupers(), brokenAsOfs(), brokenSealReaders(), brokenRebuilders())
+		brokenRecords(), brokenPendings(), brokenEffects(), brokenDailies(), brokenAnswers(), brokenLaws(), brokenRemovals(), brokenIterators(), brokenOptionals(), brokenDedupers(), brokenAsOfs(), brokenSealReaders(), brokenRebuilders())
 }
 
 func TestEachBrokenStoreFailsTheCheckOfItsRule(t *testing.T) {

@@ -40,7 +40,7 @@ func brokenVisibility() []broken {
 		{"commits on Abort", "an aborted batch leaves nothing", "Batch after Abort", func(p *patched) {
 			p.writer = func(_ context.Context, _ string, w *patchedWriter) error {
 				w.abort = func(ctx context.Context) error {
-					_, err := w.commit(ctx, store.Batch{})
+					_, err := w.commit(ctx, store.Batch{}, nil)
 					return err
 				}
 				return nil
@@ -55,11 +55,11 @@ func brokenVisibility() []broken {
 		{"holds on to the context of Begin", "a Writer goes on when the context of an earlier call has ended", "a context of its own", func(p *patched) {
 			p.writer = func(begin context.Context, _ string, w *patchedWriter) error {
 				commit := w.commit
-				w.commit = func(ctx context.Context, b store.Batch) (store.Batch, error) {
+				w.commit = func(ctx context.Context, b store.Batch, pending metrics.Contribution) (store.Batch, error) {
 					if err := begin.Err(); err != nil {
 						return store.Batch{}, err
 					}
-					return commit(ctx, b)
+					return commit(ctx, b, pending)
 				}
 				return nil
 			}
@@ -113,9 +113,9 @@ func lockUntilAbort(p *patched) {
 			locked.Store(false)
 			return abort(ctx)
 		}
-		w.commit = func(ctx context.Context, b store.Batch) (store.Batch, error) {
+		w.commit = func(ctx context.Context, b store.Batch, pending metrics.Contribution) (store.Batch, error) {
 			locked.Store(false)
-			return commit(ctx, b)
+			return commit(ctx, b, pending)
 		}
 		if locked.Swap(true) {
 			return errors.New("database is locked")
@@ -141,7 +141,7 @@ func brokenWrites() []broken {
 		{"keeps the Fields given to Write", noSlice, "changed after Write", func(p *patched) { keepSlices(p, slices.Clone) }},
 		{"refuses a batch of no events", "a batch may have no events", "nothing to commit", func(p *patched) {
 			p.writer = func(_ context.Context, _ string, w *patchedWriter) error {
-				w.commit = func(context.Context, store.Batch) (store.Batch, error) {
+				w.commit = func(context.Context, store.Batch, metrics.Contribution) (store.Batch, error) {
 					return store.Batch{}, errors.New("nothing to commit")
 				}
 				return nil
@@ -165,13 +165,13 @@ func keepSlices(p *patched, keep func([]metrics.Event) []metrics.Event) {
 			kept = append(kept, keep(events))
 			return nil
 		}
-		w.commit = func(ctx context.Context, b store.Batch) (store.Batch, error) {
+		w.commit = func(ctx context.Context, b store.Batch, pending metrics.Contribution) (store.Batch, error) {
 			for _, events := range kept {
 				if err := write(ctx, events); err != nil {
 					return store.Batch{}, err
 				}
 			}
-			return commit(ctx, b)
+			return commit(ctx, b, pending)
 		}
 		return nil
 	}
@@ -256,13 +256,13 @@ func keepChunks(p *patched) {
 			kept = append(kept, chunk)
 			return nil
 		}
-		w.commit = func(ctx context.Context, b store.Batch) (store.Batch, error) {
+		w.commit = func(ctx context.Context, b store.Batch, pending metrics.Contribution) (store.Batch, error) {
 			for _, chunk := range kept {
 				if err := attach(ctx, "rejected", chunk); err != nil {
 					return b, err
 				}
 			}
-			return commit(ctx, b)
+			return commit(ctx, b, pending)
 		}
 		return nil
 	}

@@ -73,6 +73,8 @@ type upload struct {
 	batch  store.Batch // a zero ID means the next one
 	events []metrics.Event
 	attach map[string]string
+	// pending is what Commit is given.
+	pending metrics.Contribution
 }
 
 // begin starts a batch.
@@ -105,7 +107,7 @@ func (c *check) prepare(u upload) (store.Writer, store.Batch) {
 func (c *check) upload(u upload) store.Batch {
 	c.Helper()
 	w, b := c.prepare(u)
-	b, err := w.Commit(c.Context(), b)
+	b, err := w.Commit(c.Context(), b, u.pending)
 	c.must(err, "Commit")
 	return b
 }

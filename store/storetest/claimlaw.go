@@ -79,7 +79,7 @@ func (m *claimModel) upload() {
 		m.forget(b.ID)
 		return
 	}
-	_, err := w.Commit(m.c.Context(), b)
+	_, err := w.Commit(m.c.Context(), b, nil)
 	m.c.must(err, "Commit")
 	m.visible = append(m.visible, b.ID)
 }

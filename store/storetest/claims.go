@@ -73,7 +73,7 @@ func claimBesideWriter(c *check) {
 		return nil
 	})
 	c.must(errors.Join(errs...), "Claim beside Write")
-	b, err := w.Commit(c.Context(), b)
+	b, err := w.Commit(c.Context(), b, nil)
 	c.must(err, "Commit")
 	if b.AcceptedRows != int64(total) {
 		c.Errorf("Commit: got %d events, want %d", b.AcceptedRows, total)
@@ -93,7 +93,7 @@ func claimRaces(c *check) {
 			ids[i] = b.ID
 			var err error
 			if answers[i], err = d.Claim(c.Context(), b.ID, all[20*i:]); err == nil {
-				_, err = w.Commit(c.Context(), b)
+				_, err = w.Commit(c.Context(), b, nil)
 			}
 			return errors.Join(err, w.Abort(c.Context()))
 		})
@@ -137,7 +137,7 @@ func claimMany(c *check) {
 		for part := range slices.Chunk(all[:total], 30_000) {
 			c.claim("of many", b.ID, part, times(len(part), ""))
 		}
-		_, err := w.Commit(c.Context(), b)
+		_, err := w.Commit(c.Context(), b, nil)
 		c.must(err, "Commit")
 		return b.ID
 	}
@@ -175,7 +175,7 @@ func reopenClaims(c *check) {
 	c.must(err, "Prune")
 	w, b := c.prepare(filled())
 	c.claim("after Prune of what the lost process left", b.ID, all, want)
-	_, err = w.Commit(c.Context(), b)
+	_, err = w.Commit(c.Context(), b, nil)
 	c.must(err, "Commit")
 	c.ownersAre("after all that", all, slices.Concat(times(100, kept), times(200, b.ID)))
 }

@@ -50,7 +50,7 @@ func commitDecides(c *check) {
 		ID: "other", AcceptedRows: 99, Status: store.Completed, LastError: "because", EventsPurged: true,
 		Created: epoch, Updated: epoch.AddDate(-20, 0, 0),
 	}
-	got, err := w.Commit(c.Context(), asked)
+	got, err := w.Commit(c.Context(), asked, nil)
 	c.must(err, "Commit")
 	want := store.Batch{ID: b.ID, AcceptedRows: 5, Status: store.Uploaded, Created: epoch, Updated: got.Updated}
 	if d := diffBatch(want, got); d != "" {

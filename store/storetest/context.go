@@ -44,6 +44,7 @@ func (c *check) allMethods(ctx context.Context, id string) map[string]func() err
 		"Batch":       func() error { _, err := c.st.Batch(ctx, id); return err },
 		"Batches":     func() error { _, err := c.st.Batches(ctx, store.BatchQuery{}); return err },
 		"SetStatus":   func() error { return c.st.SetStatus(ctx, id, store.Statuses(), store.Failed, "x") },
+		"Pending":     func() error { _, err := c.st.Pending(ctx, id); return err },
 		"Record":      func() error { return c.st.Record(ctx, id, c.someContribution(6)) },
 		"DeleteBatch": func() error { return c.st.DeleteBatch(ctx, id) },
 		"Prune": func() error {
@@ -80,7 +81,7 @@ func contextEndedWriter(c *check) {
 	ctx, cancel := context.WithCancel(c.Context())
 	cancel()
 	w, b := c.prepare(filled())
-	_, err := w.Commit(ctx, b)
+	_, err := w.Commit(ctx, b, nil)
 	c.want(err, context.Canceled, "Commit with a cancelled context")
 	c.committedOrNot(w, b)
 
@@ -113,7 +114,7 @@ func writerOutlivesContexts(c *check) {
 		call(func(ctx context.Context) error { return w.Write(ctx, part) })
 	}
 	call(func(ctx context.Context) error { return w.Attach(ctx, "rejected", []byte("row 3")) })
-	call(func(ctx context.Context) error { _, err := w.Commit(ctx, store.Batch{Created: epoch}); return err })
+	call(func(ctx context.Context) error { _, err := w.Commit(ctx, store.Batch{Created: epoch}, nil); return err })
 	i := 0
 	c.must(drain(c, "Events", c.st.Events(c.Context(), id), func(metrics.Event) { i++ }), "Events")
 	if i != total {
@@ -128,7 +129,7 @@ func (c *check) committedOrNot(w store.Writer, b store.Batch) {
 	if _, err := c.st.Batch(c.Context(), b.ID); err != nil {
 		c.invisible(b.ID, "after an error of Commit")
 	}
-	if _, err := w.Commit(c.Context(), b); err != nil {
+	if _, err := w.Commit(c.Context(), b, nil); err != nil {
 		c.invisible(b.ID, "after two errors of Commit")
 		return
 	}
@@ -139,7 +140,7 @@ func (c *check) committedOrNot(w store.Writer, b store.Batch) {
 
 func contextEndsIterator(c *check) {
 	w, b := c.remainder()
-	b, err := w.Commit(c.Context(), b)
+	b, err := w.Commit(c.Context(), b, nil)
 	c.must(err, "Commit")
 	ctx, cancel := context.WithCancel(c.Context())
 	n := int64(0)

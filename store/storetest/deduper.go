@@ -98,7 +98,7 @@ func (c *check) holding(prints []store.Fingerprint) string {
 	c.Helper()
 	w, b := c.prepare(filled())
 	c.claim("of new fingerprints", b.ID, prints, times(len(prints), ""))
-	_, err := w.Commit(c.Context(), b)
+	_, err := w.Commit(c.Context(), b, nil)
 	c.must(err, "Commit")
 	return b.ID
 }
@@ -110,7 +110,7 @@ func claimAnswers(c *check) {
 	w, b := c.prepare(filled())
 	c.claim("of nothing", b.ID, nil, nil)
 	c.claim("of some that a batch has", b.ID, all[50:], slices.Concat(times(50, first), times(50, "")))
-	_, err := w.Commit(c.Context(), b)
+	_, err := w.Commit(c.Context(), b, nil)
 	c.must(err, "Commit")
 
 	_, third := c.prepare(filled())
@@ -155,7 +155,7 @@ func claimRepeats(c *check) {
 	p := printsOf(0, 4)
 	c.claim("of repeats", b.ID, []store.Fingerprint{p[0], p[1], p[0], p[2], p[1], p[0]}, []string{"", "", b.ID, "", b.ID, b.ID})
 	c.claim("of what the batch has", b.ID, []store.Fingerprint{p[3], p[2], p[3], p[0]}, []string{"", b.ID, b.ID, b.ID})
-	_, err := w.Commit(c.Context(), b)
+	_, err := w.Commit(c.Context(), b, nil)
 	c.must(err, "Commit")
 	c.ownersAre("of repeats", p, times(4, b.ID))
 }
@@ -174,7 +174,7 @@ func claimKeepsNothing(c *check) {
 	for i := range got {
 		got[i] = "scribble"
 	}
-	_, err = w.Commit(c.Context(), b)
+	_, err = w.Commit(c.Context(), b, nil)
 	c.must(err, "Commit")
 	mine = slices.Clone(want)
 	for range 2 {
@@ -201,7 +201,7 @@ func ownersOnlyLook(c *check) {
 	c.ownersAre("of nothing", nil, nil)
 	c.ownersAre("of repeats", []store.Fingerprint{all[3], all[29], all[3], all[29]}, []string{first, "", first, ""})
 	c.claim("after Owners", b.ID, all, slices.Concat(times(10, first), times(10, b.ID), times(10, "")))
-	_, err := w.Commit(c.Context(), b)
+	_, err := w.Commit(c.Context(), b, nil)
 	c.must(err, "Commit")
 	c.ownersAre("after Commit", all, slices.Concat(times(10, first), times(20, b.ID)))
 }
@@ -214,7 +214,7 @@ func claimUnfinished(c *check) {
 	late, lateBatch := c.prepare(filled())
 	c.refused("of what an unfinished Writer has", lateBatch.ID, all[10:], store.ErrClaimed)
 	c.must(late.Abort(c.Context()), "Abort")
-	_, err := w.Commit(c.Context(), b)
+	_, err := w.Commit(c.Context(), b, nil)
 	c.must(err, "Commit of the Writer that came first")
 
 	_, again := c.prepare(filled())
@@ -230,9 +230,9 @@ func claimGoesOn(c *check) {
 	c.claim("of another", lateBatch.ID, p[1:2], times(1, ""))
 	c.refused("of what an unfinished Writer has", lateBatch.ID, p[:1], store.ErrClaimed)
 	c.claim("after ErrClaimed", lateBatch.ID, p[1:], []string{lateBatch.ID, ""})
-	_, err := late.Commit(c.Context(), lateBatch)
+	_, err := late.Commit(c.Context(), lateBatch, nil)
 	c.must(err, "Commit after ErrClaimed")
-	_, err = w.Commit(c.Context(), b)
+	_, err = w.Commit(c.Context(), b, nil)
 	c.must(err, "Commit of the Writer that came first")
 	c.ownersAre("after both", p, []string{b.ID, lateBatch.ID, lateBatch.ID})
 }

@@ -131,7 +131,7 @@ func longBatch(c *check) {
 	total := c.scaled(50_000)
 	w := c.begin(c.id())
 	c.writeOddly(w, total)
-	b, err := w.Commit(c.Context(), store.Batch{Created: epoch})
+	b, err := w.Commit(c.Context(), store.Batch{Created: epoch}, nil)
 	c.must(err, "Commit")
 	if b.AcceptedRows != int64(total) {
 		c.Errorf("Commit: Events is %d, want %d", b.AcceptedRows, total)
@@ -165,7 +165,7 @@ func (c *check) writeOddly(w store.Writer, total int) {
 func emptyBatch(c *check) {
 	w := c.begin(c.id())
 	c.must(w.Write(c.Context(), nil), "Write of no events")
-	b, err := w.Commit(c.Context(), store.Batch{Created: epoch, RejectedRows: 3})
+	b, err := w.Commit(c.Context(), store.Batch{Created: epoch, RejectedRows: 3}, nil)
 	c.must(err, "Commit")
 	if b.AcceptedRows != 0 || b.RejectedRows != 3 {
 		c.Errorf("Commit of no events: got Events %d, Failed %d, want 0, 3", b.AcceptedRows, b.RejectedRows)
@@ -197,7 +197,7 @@ func writeKeepsNoSlice(c *check) {
 		}
 		clear(buffer)
 	}
-	b, err := w.Commit(c.Context(), store.Batch{Created: epoch})
+	b, err := w.Commit(c.Context(), store.Batch{Created: epoch}, nil)
 	c.must(err, "Commit")
 	for i, e := range c.events(b.ID) {
 		want := eventAt(i)

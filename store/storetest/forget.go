@@ -37,7 +37,7 @@ func forgottenHasPrints(c *check) {
 	prints := []store.Fingerprint{{1}, {2}}
 	_, err := d.Claim(c.Context(), id, prints)
 	c.must(err, "Claim")
-	_, err = w.Commit(c.Context(), store.Batch{ID: id, Created: moment()})
+	_, err = w.Commit(c.Context(), store.Batch{ID: id, Created: moment()}, nil)
 	c.must(err, "Commit")
 	c.must(c.st.Record(c.Context(), id, c.someContribution(3)), "Record")
 	c.move(id, store.Completed, "")

@@ -59,7 +59,7 @@ func iteratorsQueryAnew(c *check) {
 	w, b := c.prepare(filled())
 	open := c.rangers(b.ID)
 	c.must(c.countAll(open, false), "range before Commit")
-	_, err := w.Commit(c.Context(), b)
+	_, err := w.Commit(c.Context(), b, nil)
 	c.must(err, "Commit")
 	c.must(c.st.Record(c.Context(), b.ID, c.someContribution(200)), "Record")
 	for range 2 {

@@ -30,7 +30,7 @@ func keyIsTaken(c *check) {
 	first := c.upload(keyed("k", epoch))
 	for _, after := range []time.Duration{0, time.Hour, 24*time.Hour - time.Millisecond} {
 		w, b := c.prepare(keyed("k", epoch.Add(after)))
-		_, err := w.Commit(c.Context(), b)
+		_, err := w.Commit(c.Context(), b, nil)
 		c.want(err, store.ErrKeyTaken, fmt.Sprintf("Commit with the same key %v later", after))
 		c.invisible(b.ID, "after ErrKeyTaken")
 		c.must(w.Abort(c.Context()), "Abort")
@@ -48,7 +48,7 @@ func keyExpires(c *check) {
 	for i, wait := range []time.Duration{0, 24 * time.Hour, 25 * time.Hour} {
 		at = at.Add(wait)
 		w, b := c.prepare(keyed("k", at))
-		b, err := w.Commit(c.Context(), b)
+		b, err := w.Commit(c.Context(), b, nil)
 		c.must(err, fmt.Sprintf("Commit number %d, %v after the one before", i, wait))
 		if b.IdempotencyKey != "k" {
 			c.Errorf("Commit: IdempotencyKey is %q, want k", b.IdempotencyKey)
@@ -59,7 +59,7 @@ func keyExpires(c *check) {
 		}
 	}
 	w, b := c.prepare(keyed("k", at.Add(time.Hour)))
-	_, err := w.Commit(c.Context(), b)
+	_, err := w.Commit(c.Context(), b, nil)
 	c.want(err, store.ErrKeyTaken, "Commit while the last of three batches has the key")
 	c.must(w.Abort(c.Context()), "Abort")
 }
@@ -93,7 +93,7 @@ func keyRace(c *check) {
 			writers, batches = append(writers, w), append(batches, b)
 		}
 		errs := concurrently(rivals, func(i int) error {
-			_, err := writers[i].Commit(c.Context(), batches[i])
+			_, err := writers[i].Commit(c.Context(), batches[i], nil)
 			return err
 		})
 		var winners []string

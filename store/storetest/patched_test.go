@@ -21,6 +21,7 @@ type patched struct {
 	events       func(ctx context.Context, id string) iter.Seq2[metrics.Event, error]
 	attachment   func(ctx context.Context, id, name string) iter.Seq2[[]byte, error]
 	setStatus    func(ctx context.Context, id string, from []store.Status, to store.Status, cause string) error
+	pending      func(ctx context.Context, id string) (metrics.Contribution, error)
 	record       func(ctx context.Context, id string, c metrics.Contribution) error
 	daily        func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error]
 	deleteBatch  func(ctx context.Context, id string) error
@@ -49,6 +50,7 @@ func newPatched() *patched {
 		events:       st.Events,
 		attachment:   st.Attachment,
 		setStatus:    st.SetStatus,
+		pending:      st.Pending,
 		record:       st.Record,
 		daily:        st.DayCounts,
 		deleteBatch:  st.DeleteBatch,
@@ -93,6 +95,10 @@ func (p *patched) Attachment(ctx context.Context, id, name string) iter.Seq2[[]b
 
 func (p *patched) SetStatus(ctx context.Context, id string, from []store.Status, to store.Status, cause string) error {
 	return p.setStatus(ctx, id, from, to, cause)
+}
+
+func (p *patched) Pending(ctx context.Context, id string) (metrics.Contribution, error) {
+	return p.pending(ctx, id)
 }
 
 func (p *patched) Record(ctx context.Context, id string, c metrics.Contribution) error {
@@ -153,7 +159,7 @@ func (p *patched) Ping(ctx context.Context) error { return p.ping(ctx) }
 type patchedWriter struct {
 	write  func(ctx context.Context, events []metrics.Event) error
 	attach func(ctx context.Context, name string, chunk []byte) error
-	commit func(ctx context.Context, b store.Batch) (store.Batch, error)
+	commit func(ctx context.Context, b store.Batch, pending metrics.Contribution) (store.Batch, error)
 	abort  func(ctx context.Context) error
 }
 
@@ -165,8 +171,8 @@ func (w *patchedWriter) Attach(ctx context.Context, name string, chunk []byte) e
 	return w.attach(ctx, name, chunk)
 }
 
-func (w *patchedWriter) Commit(ctx context.Context, b store.Batch) (store.Batch, error) {
-	return w.commit(ctx, b)
+func (w *patchedWriter) Commit(ctx context.Context, b store.Batch, pending metrics.Contribution) (store.Batch, error) {
+	return w.commit(ctx, b, pending)
 }
 
 func (w *patchedWriter) Abort(ctx context.Context) error { return w.abort(ctx) }

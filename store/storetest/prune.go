@@ -98,7 +98,7 @@ func pruneDry(c *check) {
 	w, b := c.remainder()
 	soon := time.Now().Add(time.Hour)
 	c.prune(store.PruneQuery{Before: soon, DryRun: true}, store.Pruned{Batches: 4, Events: 20, Unfinished: 1})
-	_, err := w.Commit(c.Context(), b)
+	_, err := w.Commit(c.Context(), b, nil)
 	c.must(err, "Commit after a dry run")
 }
 
@@ -117,7 +117,7 @@ func pruneRemainders(c *check) {
 	w, b := c.remainder()
 	c.prune(store.PruneQuery{Before: soon}, store.Pruned{Unfinished: 1})
 	c.prune(store.PruneQuery{Before: soon}, store.Pruned{})
-	_, err := w.Commit(c.Context(), b)
+	_, err := w.Commit(c.Context(), b, nil)
 	c.want(err, store.ErrNotFound, "Commit after Prune")
 	c.must(w.Abort(c.Context()), "Abort after Prune")
 	c.invisible(b.ID, "after Prune of its remainder")
@@ -129,7 +129,7 @@ func pruneRemainders(c *check) {
 func pruneLeavesLive(c *check) {
 	w, b := c.remainder()
 	c.prune(store.PruneQuery{Before: time.Now().Add(-time.Hour)}, store.Pruned{})
-	got, err := w.Commit(c.Context(), b)
+	got, err := w.Commit(c.Context(), b, nil)
 	c.must(err, "Commit after Prune of what is older")
 	n := 0
 	err = drain(c, "Events", c.st.Events(c.Context(), b.ID), func(metrics.Event) { n++ })
@@ -185,7 +185,7 @@ func pruneRacesCommit(c *check) {
 			w, b := c.prepare(u)
 			ids = append(ids, b.ID)
 			commits = append(commits, func() error {
-				_, err := w.Commit(c.Context(), b)
+				_, err := w.Commit(c.Context(), b, nil)
 				return errors.Join(err, w.Abort(c.Context()))
 			})
 		}

@@ -13,7 +13,6 @@ func recordRules() []rule {
 		{"Record counts once", once, recordOnce},
 		{"an empty contribution is a contribution", once + " A batch without events has an empty one.", recordEmpty},
 		{"the first of many concurrent Records wins whole", once + " Daily shows either nothing of a contribution or all of it.", recordRace},
-		{"Record deletes the pending contribution", "Store.Record deletes the attachment PendingContribution and no other.", recordDeletesPending},
 		{"Record does not change the status", "Store.Record does not change the status.", recordKeepsStatus},
 		{"Record of an unknown batch is ErrNotFound", "Store.Record: ErrNotFound when the batch is unknown.", recordUnknown},
 		{
@@ -89,20 +88,6 @@ func (c *check) oneWon(beside metrics.Contribution, rivals []metrics.Contributio
 	}
 	c.Errorf("after %d concurrent Records of one batch Daily has %d events in it, which is none of the contributions as a whole",
 		len(rivals), got.Events()-beside.Events())
-}
-
-func recordDeletesPending(c *check) {
-	id := c.upload(upload{attach: map[string]string{store.PendingContribution: "sum", "rejected": "rows"}}).ID
-	if got := c.attachment(id, store.PendingContribution); got != "sum" {
-		c.Errorf("Attachment before Record: want sum, got %q", got)
-	}
-	c.must(c.st.Record(c.Context(), id, c.someContribution(10)), "Record")
-	if got := c.attachment(id, store.PendingContribution); got != "" {
-		c.Errorf("Attachment after Record: the pending contribution is still there: %q", got)
-	}
-	if got := c.attachment(id, "rejected"); got != "rows" {
-		c.Errorf("Attachment after Record: the other attachment is %q, want rows", got)
-	}
 }
 
 func recordKeepsStatus(c *check) {

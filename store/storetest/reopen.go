@@ -35,7 +35,7 @@ func reopenKeeps(c *check) {
 	c.needReopen()
 	long := c.scaled(50_000)
 	w, b := c.remainder()
-	want, err := w.Commit(c.Context(), b)
+	want, err := w.Commit(c.Context(), b, nil)
 	c.must(err, "Commit")
 	short := c.upload(keyed("k", epoch)).ID
 	c.move(short, store.Failed, "the disk was full")
@@ -62,7 +62,7 @@ func reopenKeeps(c *check) {
 		c.Errorf("Attachment: got %q", got)
 	}
 	w, b = c.prepare(keyed("k", epoch))
-	_, err = w.Commit(c.Context(), b)
+	_, err = w.Commit(c.Context(), b, nil)
 	c.want(err, store.ErrKeyTaken, "Commit with the key of a batch from before")
 }
 

@@ -31,7 +31,7 @@ func (c *check) unsealedSoon(when string, from, to metrics.Day, contributions ..
 	}
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(5 * time.Second); ; <-tick.C {
+	for deadline := time.Now().Add(15 * time.Second); ; <-tick.C {
 		got, err := r.UnpurgedDays(c.Context(), from, to)
 		c.must(err, "Unsealed")
 		if slices.Equal(want, got) {

@@ -68,7 +68,7 @@ func rules() []rule {
 	var all []rule
 	for _, some := range [][]rule{
 		visibilityRules(), eventRules(), attachmentRules(), commitRules(), keyRules(),
-		statusRules(), recordRules(), dailyRules(), lawRules(), deleteRules(),
+		statusRules(), recordRules(), pendingRules(), dailyRules(), lawRules(), deleteRules(),
 		pruneRules(), batchesRules(), iteratorRules(), contextRules(), reopenRules(),
 		amenderRules(), deduperRules(), explainerRules(), sealerRules(), sealReaderRules(), pingRules(), asOfRules(), rebuilderRules(), forgetterRules(), reattacherRules(), eraserRules(),
 	} {

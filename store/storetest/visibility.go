@@ -46,6 +46,8 @@ func (c *check) invisible(id, when string) {
 	_, err := c.st.Batch(ctx, id)
 	c.want(err, store.ErrNotFound, "Batch "+when)
 	c.want(c.eventsError(id), store.ErrNotFound, "Events "+when)
+	_, err = c.st.Pending(ctx, id)
+	c.want(err, store.ErrNotFound, "Pending "+when)
 	_, err = c.readAttachment(id, "rejected")
 	c.want(err, store.ErrNotFound, "Attachment "+when)
 	if slices.Contains(idsOf(c.list(store.BatchQuery{})), id) {
@@ -74,7 +76,7 @@ func invisibleBeforeCommit(c *check) {
 	w, b := c.prepare(filled())
 	c.invisible(b.ID, "before Commit")
 	c.ledgerIs("before Commit", kept)
-	_, err := w.Commit(c.Context(), b)
+	_, err := w.Commit(c.Context(), b, nil)
 	c.must(err, "Commit after others have asked for the batch")
 	if d := diffEvents(someEvents(10), c.events(b.ID)); d != "" {
 		c.Errorf("Events after Commit: %s", d)
@@ -85,7 +87,7 @@ func abortLeavesNothing(c *check) {
 	w, b := c.prepare(filled())
 	c.must(w.Abort(c.Context()), "Abort")
 	c.invisible(b.ID, "after Abort")
-	if _, err := w.Commit(c.Context(), b); err == nil {
+	if _, err := w.Commit(c.Context(), b, nil); err == nil {
 		c.Errorf("Commit after Abort: want an error")
 	}
 	c.invisible(b.ID, "after Abort and Commit")
@@ -98,7 +100,7 @@ func abortLeavesNothing(c *check) {
 
 func abortAfterCommit(c *check) {
 	w, b := c.prepare(filled())
-	want, err := w.Commit(c.Context(), b)
+	want, err := w.Commit(c.Context(), b, nil)
 	c.must(err, "Commit")
 	c.must(w.Abort(c.Context()), "Abort after Commit")
 	if d := diffBatch(want, c.batch(b.ID)); d != "" {
@@ -159,6 +161,6 @@ func (c *check) writeSlowly(id string, events []metrics.Event) error {
 	if err := w.Attach(c.Context(), "id", []byte(id)); err != nil {
 		return err
 	}
-	_, err = w.Commit(c.Context(), store.Batch{Created: epoch})
+	_, err = w.Commit(c.Context(), store.Batch{Created: epoch}, nil)
 	return err
 }

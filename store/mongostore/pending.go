@@ -1,0 +1,59 @@
+package mongostore
+
+import (
+	"context"
+	"errors"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
+)
+
+// pendingPrefix is the prefix of the pieces of a pending contribution in the
+// collection attachments. It is not that of an attachment: those are in
+// hexadecimal.
+const pendingPrefix = "pending"
+
+// Pending implements [store.Store].
+func (s *Store) Pending(ctx context.Context, id string) (metrics.Contribution, error) {
+	c, err := s.pending(ctx, id)
+	return c, wrap(err, "read pending contribution of batch %q", id)
+}
+
+// pending reads the pieces. If a concurrent Record removes some of them, the
+// rest is corrupt, and the caller recounts the events to no effect.
+func (s *Store) pending(ctx context.Context, id string) (metrics.Contribution, error) {
+	if _, err := s.read(ctx, id); err != nil {
+		return nil, err
+	}
+	var text []byte
+	for n := 0; ; n++ {
+		piece, err := s.piece(ctx, pieceKey(id, pendingPrefix, n))
+		if errors.Is(err, mongo.ErrNoDocuments) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		text = append(text, piece...)
+	}
+	if text == nil {
+		return nil, nil
+	}
+	return metrics.DecodeContribution(text, metrics.Filter{Slots: true, Subjects: true, Groups: true})
+}
+
+// writePending stores the pending contribution of a batch that is about to
+// become visible. It is safe to repeat.
+func (s *Store) writePending(ctx context.Context, id string, c metrics.Contribution) error {
+	if len(c) == 0 {
+		return nil
+	}
+	text, err := c.AppendBinary(nil)
+	for n := 0; err == nil && len(text) > 0; n++ {
+		size := min(len(text), attachmentPiece)
+		_, err = s.run.Insert(ctx, s.attachments, eq("_id", pieceKey(id, pendingPrefix, n), "batch_id", id, "data", text[:size]))
+		text = text[size:]
+	}
+	return err
+}
