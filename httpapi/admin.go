@@ -11,18 +11,18 @@ func (h *Handler) reprocess(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, object{
-		"batch_count":      report.Batches,
-		"event_count":      report.Events,
-		"sealed_count":     report.Purged,
-		"unreadable_count": report.Unreadable,
-		"drifted_count":    report.Drifted,
-		"amended_count":    report.Amended,
-		"filled_count":     report.Filled,
-		"unfilled_count":   report.Unfilled,
-		"drifts":           driftBodies(report.Drifts),
-		"wrong_days":       wrongDayBodies(report.WrongDays),
-		"rebuilt":          report.Rebuilt,
+	return writeJSON(w, http.StatusOK, reprocessReportJSON{
+		BatchCount:      report.Batches,
+		EventCount:      report.Events,
+		SealedCount:     report.Purged,
+		UnreadableCount: report.Unreadable,
+		DriftedCount:    report.Drifted,
+		AmendedCount:    report.Amended,
+		FilledCount:     report.Filled,
+		UnfilledCount:   report.Unfilled,
+		Drifts:          newDrifts(report.Drifts),
+		WrongDays:       newWrongDays(report.WrongDays),
+		Rebuilt:         report.Rebuilt,
 	})
 }
 
@@ -37,22 +37,22 @@ func (h *Handler) cleanup(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, object{
-		"dry_run":         dryRun,
-		"batch_count":     pruned.Batches,
-		"event_count":     pruned.Events,
-		"remainder_count": pruned.Unfinished,
+	return writeJSON(w, http.StatusOK, cleanupReportJSON{
+		DryRun:         dryRun,
+		BatchCount:     pruned.Batches,
+		EventCount:     pruned.Events,
+		RemainderCount: pruned.Unfinished,
 	})
 }
 
 // health serves GET /health.
 func (h *Handler) health(w http.ResponseWriter, _ *http.Request) error {
-	return writeJSON(w, http.StatusOK, object{"status": "ok", "uptime": time.Since(h.started).Seconds()})
+	return writeJSON(w, http.StatusOK, healthJSON{Status: "ok", Uptime: time.Since(h.started).Seconds()})
 }
 
 // healthz serves GET /healthz: the process runs.
 func (h *Handler) healthz(w http.ResponseWriter, _ *http.Request) error {
-	return writeJSON(w, http.StatusOK, object{"status": "ok"})
+	return writeJSON(w, http.StatusOK, livenessJSON{Status: "ok"})
 }
 
 // readyz serves GET /readyz: the process can do its work.
@@ -63,5 +63,5 @@ func (h *Handler) readyz(w http.ResponseWriter, r *http.Request) error {
 	if err := h.svc.Ping(r.Context()); err != nil {
 		return problem{status: http.StatusServiceUnavailable, code: CodeBusy, detail: "the store or the queue is away", cause: err}
 	}
-	return writeJSON(w, http.StatusOK, object{"status": "ready"})
+	return writeJSON(w, http.StatusOK, readinessJSON{Status: "ready"})
 }

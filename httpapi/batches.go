@@ -26,15 +26,14 @@ func (h *Handler) batches(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	data := make([]object, len(found))
+	page := batchPageJSON{Count: len(found), Data: make([]batchJSON, len(found))}
 	for i := range found {
-		data[i] = batchBody(r, &found[i])
+		page.Data[i] = newBatch(r, &found[i])
 	}
-	body := object{"count": len(data), "data": data}
 	if len(found) == q.Size() {
-		body["next_cursor"] = found[len(found)-1].ID
+		page.NextCursor = found[len(found)-1].ID
 	}
-	return writeJSON(w, http.StatusOK, body)
+	return writeJSON(w, http.StatusOK, page)
 }
 
 // readStatuses reads the statuses that batches may have; none means any.
@@ -57,11 +56,11 @@ func (h *Handler) batch(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body := batchBody(r, &b)
-	if err := h.addRepairs(r, &b, body); err != nil {
+	answer := newBatch(r, &b)
+	if err := h.addRepairs(r, &b, &answer); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, body)
+	return writeJSON(w, http.StatusOK, answer)
 }
 
 // batchOf finds the batch that the path names.
@@ -73,39 +72,33 @@ func (h *Handler) batchOf(r *http.Request) (store.Batch, error) {
 	return h.svc.Batch(r.Context(), id)
 }
 
-func batchBody(r *http.Request, b *store.Batch) object {
-	self := batchURL(r, b.ID)
-	links := object{"self": self}
+func newBatch(r *http.Request, b *store.Batch) batchJSON {
+	links := batchLinksJSON{Self: batchURL(r, b.ID)}
 	if b.Status == store.Uploaded || b.Status == store.Failed {
-		links["process"] = self + "/process"
+		links.Process = links.Self + "/process"
 	}
 	if b.RejectedRows > 0 {
-		links["errors"] = self + "/errors"
-	}
-	body := object{
-		"batch_id":        b.ID,
-		"file_name":       b.FileName,
-		"sha256":          b.SHA256,
-		"status":          b.Status,
-		"inserted_count":  b.AcceptedRows,
-		"failed_count":    b.RejectedRows,
-		"duplicate_count": b.DuplicateRows,
-		"erased_count":    b.Erased,
-		"created_at":      timeText(b.Created),
-		"updated_at":      timeText(b.Updated),
-		"last_error":      nil,
-		"repairs":         nil,
-		"sealed":          b.EventsPurged,
-		"links":           links,
-	}
-	if b.LastError != "" {
-		body["last_error"] = b.LastError
+		links.Errors = links.Self + "/errors"
 	}
 	if b.RepairOf != "" {
-		body["repairs"] = b.RepairOf
-		links["repairs"] = batchURL(r, b.RepairOf)
+		links.Repairs = batchURL(r, b.RepairOf)
 	}
-	return body
+	return batchJSON{
+		BatchID:        b.ID,
+		FileName:       b.FileName,
+		SHA256:         b.SHA256,
+		Status:         b.Status,
+		InsertedCount:  b.AcceptedRows,
+		FailedCount:    b.RejectedRows,
+		DuplicateCount: b.DuplicateRows,
+		ErasedCount:    b.Erased,
+		CreatedAt:      timeText(b.Created),
+		UpdatedAt:      timeText(b.Updated),
+		LastError:      orNull(b.LastError),
+		Repairs:        orNull(b.RepairOf),
+		Sealed:         b.EventsPurged,
+		Links:          links,
+	}
 }
 
 // deleteBatch serves DELETE /batches/{id}.
@@ -141,20 +134,20 @@ func (h *Handler) process(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body := object{"message": "Batch queued for processing", "batchId": b.ID}
+	answer := queuedJSON{Message: "Batch queued for processing", BatchID: b.ID}
 	prefer := parsePrefer(r)
 	if prefer.async {
 		w.Header().Set("Preference-Applied", "respond-async")
-		return writeJSON(w, http.StatusAccepted, body)
+		return writeJSON(w, http.StatusAccepted, answer)
 	}
 	if prefer.wait > 0 {
 		if b, err = h.await(r, b.ID, prefer.wait); err != nil {
 			return err
 		}
-		body["status"] = b.Status
+		answer.Status = b.Status
 		appliedWait(w, prefer.wait)
 	}
-	return writeJSON(w, http.StatusOK, body)
+	return writeJSON(w, http.StatusOK, answer)
 }
 
 // await returns the batch when it is completed or failed, or as it is when the

@@ -24,27 +24,24 @@ func (h *Handler) deadLetters(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	jobs := make([]object, len(dead))
+	page := deadLetterPageJSON{Queue: h.opts.QueueName, FailedCount: stats.Dead, Jobs: make([]deadLetterJSON, len(dead))}
 	for i := range dead {
-		jobs[i] = jobBody(&dead[i])
+		page.Jobs[i] = newDeadLetter(&dead[i])
 	}
-	body := object{"queue": h.opts.QueueName, "failed_count": stats.Dead, "jobs": jobs}
 	if len(dead) == q.Size() {
-		body["next_cursor"] = dead[len(dead)-1].Cursor
+		page.NextCursor = dead[len(dead)-1].Cursor
 	}
-	return writeJSON(w, http.StatusOK, body)
+	return writeJSON(w, http.StatusOK, page)
 }
 
-// jobBody keeps the original's camelCase members, and its time in
-// milliseconds since 1970.
-func jobBody(job *queue.DeadJob) object {
-	return object{
-		"id":           job.Key(),
-		"kind":         job.Kind,
-		"data":         object{"batchId": job.ID},
-		"failedReason": job.Err,
-		"timestamp":    job.Died.UnixMilli(),
-		"attempts":     job.Attempt,
+func newDeadLetter(job *queue.DeadJob) deadLetterJSON {
+	return deadLetterJSON{
+		ID:           job.Key(),
+		Kind:         job.Kind,
+		Data:         jobDataJSON{BatchID: job.ID},
+		FailedReason: job.Err,
+		Timestamp:    job.Died.UnixMilli(),
+		Attempts:     job.Attempt,
 	}
 }
 
@@ -76,7 +73,7 @@ func (h *Handler) retryDead(w http.ResponseWriter, r *http.Request) error {
 	if err := h.svc.RetryDead(r.Context(), key); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, object{"message": "Job queued again", "id": key})
+	return writeJSON(w, http.StatusOK, retriedJSON{Message: "Job queued again", ID: key})
 }
 
 // retryAll serves POST /admin/queues/{name}/dlq/retry.
@@ -88,7 +85,7 @@ func (h *Handler) retryAll(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, object{"message": "Jobs queued again", "retried_count": n})
+	return writeJSON(w, http.StatusOK, retriedAllJSON{Message: "Jobs queued again", RetriedCount: n})
 }
 
 // discardDead serves DELETE /admin/queues/{name}/dlq/{id}.

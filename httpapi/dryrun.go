@@ -12,32 +12,27 @@ func (h *Handler) dryRun(w http.ResponseWriter, r *http.Request, file eventmetri
 	if err != nil {
 		return err
 	}
-	groups := make([]object, len(p.Errors))
+	answer := dryRunJSON{
+		DryRun:               true,
+		InsertedCount:        p.AcceptedRows,
+		FailedCount:          p.RejectedRows,
+		DuplicateCount:       p.DuplicateRows,
+		DuplicateOf:          orNull(p.DuplicateOf),
+		ErrorGroups:          make([]errorGroupJSON, len(p.Errors)),
+		ErrorGroupsTruncated: p.MoreErrors,
+		ChangeCount:          p.ChangeCount,
+		Changes:              make([]changeJSON, len(p.Changes)),
+		ChangesTruncated:     len(p.Changes) < p.ChangeCount,
+	}
 	for i := range p.Errors {
 		g := &p.Errors[i]
-		groups[i] = object{"code": g.Code, "column": g.Column, "count": g.Count, "sample": (*rowError)(&g.First)}
+		answer.ErrorGroups[i] = errorGroupJSON{Code: g.Code, Column: g.Column, Count: g.Count, Sample: (*rowError)(&g.First)}
 	}
-	changes := make([]object, len(p.Changes))
 	for i, c := range p.Changes {
-		changes[i] = object{
-			"date": c.Day.String(), "event_type": c.Type,
-			"before": c.Before, "after": c.After, "difference": c.After - c.Before,
+		answer.Changes[i] = changeJSON{
+			Date: c.Day.String(), EventType: c.Type,
+			Before: c.Before, After: c.After, Difference: c.After - c.Before,
 		}
 	}
-	var duplicateOf any
-	if p.DuplicateOf != "" {
-		duplicateOf = p.DuplicateOf
-	}
-	return writeJSON(w, http.StatusOK, object{
-		"dry_run":                true,
-		"inserted_count":         p.AcceptedRows,
-		"failed_count":           p.RejectedRows,
-		"duplicate_count":        p.DuplicateRows,
-		"duplicate_of":           duplicateOf,
-		"error_groups":           groups,
-		"error_groups_truncated": p.MoreErrors,
-		"change_count":           p.ChangeCount,
-		"changes":                changes,
-		"changes_truncated":      len(changes) < p.ChangeCount,
-	})
+	return writeJSON(w, http.StatusOK, answer)
 }

@@ -27,27 +27,26 @@ func (h *Handler) erase(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ids := got.ChangedIDs
-	return writeJSON(w, http.StatusOK, object{
-		"erasure_id":         got.ID,
-		"time":               timeText(got.Time),
-		"counts":             got.Counts,
-		"dry_run":            got.DryRun,
-		"complete":           got.Complete(),
-		"subject_column":     h.svc.Options().Subject,
-		"subject_hash":       got.SubjectHash,
-		"batch_count":        got.Batches,
-		"changed_count":      got.Changed,
-		"changed_batches":    nonNil(ids),
-		"changed_truncated":  int64(len(ids)) < got.Changed,
-		"event_count":        got.Events,
-		"rejected_row_count": got.Rows,
-		"dead_letter_count":  got.DeadLetters,
-		"cause_count":        got.LastErrors,
-		"sealed_count":       got.Purged,
-		"unreadable_count":   got.Unreadable,
-		"unsettled":          got.MoreUploads,
-		"what_stays":         whatStays(&got),
+	return writeJSON(w, http.StatusOK, erasureReceiptJSON{
+		ErasureID:        got.ID,
+		Time:             timeText(got.Time),
+		Counts:           got.Counts,
+		DryRun:           got.DryRun,
+		Complete:         got.Complete(),
+		SubjectColumn:    h.svc.Options().Subject,
+		SubjectHash:      got.SubjectHash,
+		BatchCount:       got.Batches,
+		ChangedCount:     got.Changed,
+		ChangedBatches:   nonNil(got.ChangedIDs),
+		ChangedTruncated: int64(len(got.ChangedIDs)) < got.Changed,
+		EventCount:       got.Events,
+		RejectedRowCount: got.Rows,
+		DeadLetterCount:  got.DeadLetters,
+		CauseCount:       got.LastErrors,
+		SealedCount:      got.Purged,
+		UnreadableCount:  got.Unreadable,
+		Unsettled:        got.MoreUploads,
+		WhatStays:        whatStays(&got),
 	})
 }
 
@@ -79,18 +78,18 @@ func parseErasure(w http.ResponseWriter, r *http.Request) (eventmetrics.Erasure,
 }
 
 // whatStays lists what an erasure leaves, and why.
-func whatStays(r *eventmetrics.ErasureReceipt) []object {
-	stays := []object{
-		{"what": "sketches", "why": "they hold parts of hashes, no values"},
-		{"what": "fingerprints", "why": "they are hashes of rows, so that what is sent again does not come back"},
-		{"what": "forgotten_batches", "why": "only their counts are left, which name nobody"},
-		{"what": "file_names", "why": "they and idempotency keys are the words of the sender"},
+func whatStays(r *eventmetrics.ErasureReceipt) []staysJSON {
+	stays := []staysJSON{
+		{"sketches", "they hold parts of hashes, no values"},
+		{"fingerprints", "they are hashes of rows, so that what is sent again does not come back"},
+		{"forgotten_batches", "only their counts are left, which name nobody"},
+		{"file_names", "they and idempotency keys are the words of the sender"},
 	}
 	if r.Counts == eventmetrics.KeepCounts {
-		stays = append(stays, object{"what": "counts", "why": "it was asked for"})
+		stays = append(stays, staysJSON{"counts", "it was asked for"})
 	}
 	if r.Purged > 0 {
-		stays = append(stays, object{"what": "counts_of_sealed_batches", "why": "their raw events are gone, and nobody can tell whose they were"})
+		stays = append(stays, staysJSON{"counts_of_sealed_batches", "their raw events are gone, and nobody can tell whose they were"})
 	}
 	return stays
 }

@@ -104,9 +104,9 @@ func (s *stream) send() error {
 }
 
 func (s *stream) write(b *strings.Builder, at place, c *change) error {
-	name, data := "batch", batchBody(s.r, &c.batch)
+	name, data := "batch", any(newBatch(s.r, &c.batch))
 	if c.gone {
-		name, data = "deleted", object{"batch_id": c.batch.ID}
+		name, data = "deleted", deletedBatchJSON{BatchID: c.batch.ID}
 	}
 	text, err := json.Marshal(data)
 	if err != nil {

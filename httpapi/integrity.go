@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/eventmetrics/eventmetrics"
 )
@@ -10,7 +9,7 @@ import (
 // integrity serves GET /admin/integrity.
 func (h *Handler) integrity(w http.ResponseWriter, _ *http.Request) error {
 	all := h.svc.Integrity()
-	return writeJSON(w, http.StatusOK, h.integrityBody(&all))
+	return writeJSON(w, http.StatusOK, h.newIntegrity(&all))
 }
 
 // audit serves POST /admin/integrity.
@@ -19,82 +18,68 @@ func (h *Handler) audit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, h.integrityBody(&all))
+	return writeJSON(w, http.StatusOK, h.newIntegrity(&all))
 }
 
-func (h *Handler) integrityBody(all *eventmetrics.Integrity) object {
-	unreadable := make([]object, len(all.Unreadable))
-	for i, u := range all.Unreadable {
-		unreadable[i] = object{"batch_id": u.BatchID, "error": u.Err}
+func (h *Handler) newIntegrity(all *eventmetrics.Integrity) integrityJSON {
+	answer := integrityJSON{
+		OK:              all.OK,
+		LedgerChecked:   all.LedgerChecked,
+		IntervalSeconds: max(h.svc.Options().AuditEvery, 0).Seconds(),
+		RoundCount:      all.Rounds,
+		BatchPass:       newPass(&all.Batches),
+		DayPass:         newPass(&all.Days),
+		Drifts:          newDrifts(all.Drifts),
+		Unreadable:      make([]unreadableJSON, len(all.Unreadable)),
+		WrongDays:       newWrongDays(all.WrongDays),
+		Truncated:       all.Truncated,
 	}
-	body := object{
-		"ok":               all.OK,
-		"ledger_checked":   all.LedgerChecked,
-		"interval_seconds": max(h.svc.Options().AuditEvery, 0).Seconds(),
-		"round_count":      all.Rounds,
-		"last_round":       nil,
-		"total":            nil,
-		"batch_pass":       passBody(&all.Batches),
-		"day_pass":         passBody(&all.Days),
-		"drifts":           driftBodies(all.Drifts),
-		"unreadable":       unreadable,
-		"wrong_days":       wrongDayBodies(all.WrongDays),
-		"truncated":        all.Truncated,
+	for i, u := range all.Unreadable {
+		answer.Unreadable[i] = unreadableJSON{BatchID: u.BatchID, Error: u.Err}
 	}
 	if all.Rounds > 0 {
-		body["last_round"], body["total"] = roundBody(&all.Last), roundBody(&all.Total)
+		answer.LastRound, answer.Total = newRound(&all.Last), newRound(&all.Total)
 	}
-	return body
+	return answer
 }
 
-func roundBody(r *eventmetrics.Round) object {
-	return object{
-		"started_at": timeText(r.Started), "duration_seconds": r.Took.Seconds(),
-		"batch_count": r.Batches, "sealed_count": r.Purged, "event_count": r.Events, "day_count": r.Days,
-	}
-}
-
-func passBody(p *eventmetrics.Pass) object {
-	return object{
-		"began_at": timeOrNil(p.Began), "seen_count": p.Seen,
-		"complete_count": p.Complete, "completed_at": timeOrNil(p.Ended), "completed_seen_count": p.Saw,
+func newRound(r *eventmetrics.Round) *auditRoundJSON {
+	return &auditRoundJSON{
+		StartedAt: timeText(r.Started), DurationSeconds: r.Took.Seconds(),
+		BatchCount: r.Batches, SealedCount: r.Purged, EventCount: r.Events, DayCount: r.Days,
 	}
 }
 
-func timeOrNil(t time.Time) any {
-	if t.IsZero() {
-		return nil
+func newPass(p *eventmetrics.Pass) auditPassJSON {
+	return auditPassJSON{
+		BeganAt: timeOrNull(p.Began), SeenCount: p.Seen,
+		CompleteCount: p.Complete, CompletedAt: timeOrNull(p.Ended), CompletedSeenCount: p.Saw,
 	}
-	return timeText(t)
 }
 
-func wrongDayBodies(days []eventmetrics.WrongDay) []object {
-	list := make([]object, len(days))
+func newWrongDays(days []eventmetrics.WrongDay) []wrongDayJSON {
+	list := make([]wrongDayJSON, len(days))
 	for i, d := range days {
-		list[i] = object{
-			"date": d.Day.String(), "ledger_count": d.Ledger, "sum_count": d.Sum, "difference": d.Sum - d.Ledger,
-			"event_types": append([]string{}, d.Types...), "event_types_truncated": d.Truncated, "error": nil,
-		}
-		if d.Err != "" {
-			list[i]["error"] = d.Err
+		list[i] = wrongDayJSON{
+			Date: d.Day.String(), LedgerCount: d.Ledger, SumCount: d.Sum, Difference: d.Sum - d.Ledger,
+			EventTypes: nonNil(d.Types), EventTypesTruncated: d.Truncated, Error: orNull(d.Err),
 		}
 	}
 	return list
 }
 
-func driftBodies(drifts []eventmetrics.Drift) []object {
-	list := make([]object, len(drifts))
+func newDrifts(drifts []eventmetrics.Drift) []driftJSON {
+	list := make([]driftJSON, len(drifts))
 	for i, d := range drifts {
-		cells := make([]object, len(d.Cells))
-		for j, c := range d.Cells {
-			cells[j] = object{
-				"date": c.Day.String(), "event_type": c.Type, "cause": c.Cause,
-				"ledger_count": c.Ledger, "event_count": c.Events, "difference": c.Ledger - c.Events,
-			}
+		list[i] = driftJSON{
+			BatchID: d.BatchID, Cause: d.Cause, Cells: make([]driftCellJSON, len(d.Cells)), CellsTruncated: d.Truncated,
+			LedgerCount: d.Ledger, EventCount: d.Events, Difference: d.Ledger - d.Events,
 		}
-		list[i] = object{
-			"batch_id": d.BatchID, "cause": d.Cause, "cells": cells, "cells_truncated": d.Truncated,
-			"ledger_count": d.Ledger, "event_count": d.Events, "difference": d.Ledger - d.Events,
+		for j, c := range d.Cells {
+			list[i].Cells[j] = driftCellJSON{
+				Date: c.Day.String(), EventType: c.Type, Cause: c.Cause,
+				LedgerCount: c.Ledger, EventCount: c.Events, Difference: c.Ledger - c.Events,
+			}
 		}
 	}
 	return list

@@ -69,7 +69,7 @@ func cacheControl(f series.Finality) string {
 
 // noMetrics answers a query without a result as the original did.
 func noMetrics(w http.ResponseWriter) error {
-	return writeJSON(w, http.StatusNotFound, object{"message": "No metrics found"})
+	return writeJSON(w, http.StatusNotFound, noMetricsJSON{Message: "No metrics found"})
 }
 
 // sendTagged sends a body with its ETag, or 304 to those who have it.

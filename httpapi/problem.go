@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -56,8 +57,8 @@ type problem struct {
 	// message is the text of the original service's answer; "" means detail.
 	message string
 	header  http.Header
-	// members are added to the JSON object.
-	members map[string]any
+	// members is one of the types of answers.go for problems, or nil.
+	members any
 	// cause is logged, never sent.
 	cause error
 }
@@ -69,28 +70,41 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, p problem) {
 	if p.cause != nil && p.status >= 500 {
 		h.logger.ErrorContext(r.Context(), "request failed", "request_id", requestIDOf(r), "code", p.code, "err", p.cause)
 	}
-	body := map[string]any{
-		"type":       "urn:eventmetrics:problem:" + string(p.code),
-		"title":      http.StatusText(p.status),
-		"status":     p.status,
-		"detail":     p.detail,
-		"instance":   short(prefix(r) + r.URL.EscapedPath()),
-		"code":       p.code,
-		"request_id": requestIDOf(r),
-		"error":      p.detail,
-	}
-	if p.message != "" {
-		body["error"] = p.message
-	}
-	maps.Copy(body, p.members)
 	maps.Copy(w.Header(), p.header)
-	text, err := json.Marshal(body)
+	text, err := p.encode(r)
 	if err != nil {
-		h.logger.ErrorContext(r.Context(), "problem not encoded", "request_id", requestIDOf(r), "err", err)
+		h.logger.ErrorContext(r.Context(), "encoding problem failed", "request_id", requestIDOf(r), "err", err)
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.status)
 	_, _ = w.Write(append(text, '\n'))
+}
+
+// encode returns the JSON object of a problem, with its members in alphabetical
+// order.
+func (p problem) encode(r *http.Request) ([]byte, error) {
+	text, err := json.Marshal(problemMembersJSON{
+		Type:      "urn:eventmetrics:problem:" + string(p.code),
+		Title:     http.StatusText(p.status),
+		Status:    p.status,
+		Detail:    p.detail,
+		Instance:  short(prefix(r) + r.URL.EscapedPath()),
+		Code:      p.code,
+		RequestID: requestIDOf(r),
+		Error:     cmp.Or(p.message, p.detail),
+	})
+	if err != nil || p.members == nil {
+		return text, err
+	}
+	more, err := json.Marshal(p.members)
+	if err != nil {
+		return text, err
+	}
+	all := map[string]json.RawMessage{}
+	if err := errors.Join(json.Unmarshal(text, &all), json.Unmarshal(more, &all)); err != nil {
+		return text, err
+	}
+	return json.Marshal(all)
 }
 
 func badRequest(detail string) problem {
@@ -152,7 +166,7 @@ func knownProblems() []knownProblem {
 		}},
 		{queue.ErrNotDead, problem{status: http.StatusConflict, code: CodeConflict, detail: "the job is not a dead letter any more"}},
 		{eventmetrics.ErrNoRows, problem{
-			status: http.StatusUnprocessableEntity, code: CodeNoRows, detail: "no rows", members: noRows(),
+			status: http.StatusUnprocessableEntity, code: CodeNoRows, detail: "no rows", members: nothingStored(0, nil),
 		}},
 		{eventmetrics.ErrTooLarge, problem{
 			status: http.StatusRequestEntityTooLarge, code: CodeTooLarge, detail: "the file is too large; nothing of it was kept",
@@ -205,7 +219,7 @@ func dimensionProblem(e *eventmetrics.UnknownDimensionError) problem {
 	return problem{
 		status: http.StatusUnprocessableEntity, code: CodeUnknownDimension,
 		detail:  strings.TrimPrefix(e.Error(), "eventmetrics: "),
-		members: map[string]any{"dimensions": nonNil(e.Known)},
+		members: unknownDimensionProblemJSON{Dimensions: nonNil(e.Known)},
 	}
 }
 
@@ -215,9 +229,4 @@ func awayProblem(detail string) problem {
 		status: http.StatusServiceUnavailable, code: CodeBusy, detail: detail,
 		header: http.Header{"Retry-After": {"5"}},
 	}
-}
-
-// noRows are the members that every answer to an upload has.
-func noRows() map[string]any {
-	return map[string]any{"inserted_count": 0, "failed_count": 0, "errors": []any{}}
 }

@@ -11,7 +11,7 @@ func (h *Handler) queues(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, object{"count": 1, "data": []object{state}})
+	return writeJSON(w, http.StatusOK, queueListJSON{Count: 1, Data: []queueJSON{state}})
 }
 
 // queue serves GET /admin/queues/{name}.
@@ -26,17 +26,17 @@ func (h *Handler) queue(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, state)
 }
 
-func (h *Handler) queueState(ctx context.Context) (object, error) {
+func (h *Handler) queueState(ctx context.Context) (queueJSON, error) {
 	stats, err := h.svc.QueueStats(ctx)
 	if err != nil {
-		return nil, err
+		return queueJSON{}, err
 	}
-	return object{
-		"queue":                  h.opts.QueueName,
-		"waiting_count":          stats.Waiting,
-		"delayed_count":          stats.Delayed,
-		"running_count":          stats.Running,
-		"dead_count":             stats.Dead,
-		"oldest_waiting_seconds": stats.OldestWaiting.Seconds(),
+	return queueJSON{
+		Queue:                h.opts.QueueName,
+		WaitingCount:         stats.Waiting,
+		DelayedCount:         stats.Delayed,
+		RunningCount:         stats.Running,
+		DeadCount:            stats.Dead,
+		OldestWaitingSeconds: stats.OldestWaiting.Seconds(),
 	}, nil
 }

@@ -18,23 +18,22 @@ func (h *Handler) checkRepairs(r *http.Request, id string) error {
 	return err
 }
 
-// addRepairs adds to the body of a batch what was made good of its rejected
-// rows.
-func (h *Handler) addRepairs(r *http.Request, b *store.Batch, body object) error {
+// addRepairs adds which of the rejected rows of a batch its repairs have
+// accepted.
+func (h *Handler) addRepairs(r *http.Request, b *store.Batch, answer *batchJSON) error {
 	repairs, err := h.svc.RepairStatus(r.Context(), b.ID)
 	if err != nil {
 		return err
 	}
-	list := make([]object, len(repairs.Newest))
+	answer.RepairedBy = make([]repairJSON, len(repairs.Newest))
 	for i := range repairs.Newest {
 		by := &repairs.Newest[i]
-		list[i] = object{
-			"batch_id": by.ID, "file_name": by.FileName, "status": by.Status, "created_at": timeText(by.Created),
-			"inserted_count": by.AcceptedRows, "failed_count": by.RejectedRows, "url": batchURL(r, by.ID),
+		answer.RepairedBy[i] = repairJSON{
+			BatchID: by.ID, FileName: by.FileName, Status: by.Status, CreatedAt: timeText(by.Created),
+			InsertedCount: by.AcceptedRows, FailedCount: by.RejectedRows, URL: batchURL(r, by.ID),
 		}
 	}
-	body["repaired_by"] = list
-	body["repaired_by_truncated"] = int64(len(list)) < repairs.Batches
-	body["open_error_count"] = repairs.Open(b.RejectedRows)
+	answer.RepairedByTruncated = new(int64(len(repairs.Newest)) < repairs.Batches)
+	answer.OpenErrorCount = new(repairs.Open(b.RejectedRows))
 	return nil
 }

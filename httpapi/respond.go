@@ -9,9 +9,6 @@ import (
 	"time"
 )
 
-// object is a JSON object on its way out; encoding/json sorts its members.
-type object = map[string]any
-
 func writeJSON(w http.ResponseWriter, status int, v any) error {
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -40,3 +37,26 @@ func prefix(r *http.Request) string {
 func batchURL(r *http.Request, id string) string { return prefix(r) + "/batches/" + id }
 
 func timeText(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+func timeOrNull(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	return new(timeText(t))
+}
+
+// orNull returns nil for "".
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// nonNil returns an empty list for nil, which would be null.
+func nonNil(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}

@@ -18,31 +18,33 @@ func (h *Handler) retain(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, object{
-		"dry_run":            dryRun,
-		"periods":            periods(h.svc.Options().Retention),
-		"sealed_count":       got.Purged,
-		"event_count":        got.Events,
-		"cleared_count":      got.Cleared,
-		"rejected_row_count": got.Rows,
-		"batch_count":        got.Archived,
-		"dead_letter_count":  got.Dead,
-		"drifted_count":      got.Drifted,
-		"drifts":             driftBodies(got.Drifts),
-		"unreadable_count":   got.Unreadable,
+	return writeJSON(w, http.StatusOK, retentionReportJSON{
+		DryRun:           dryRun,
+		Periods:          newPeriods(h.svc.Options().Retention),
+		SealedCount:      got.Purged,
+		EventCount:       got.Events,
+		ClearedCount:     got.Cleared,
+		RejectedRowCount: got.Rows,
+		BatchCount:       got.Archived,
+		DeadLetterCount:  got.Dead,
+		DriftedCount:     got.Drifted,
+		Drifts:           newDrifts(got.Drifts),
+		UnreadableCount:  got.Unreadable,
 	})
 }
 
-// periods shows the periods in seconds; null means for ever.
-func periods(r eventmetrics.Retention) object {
-	body := object{}
-	for name, period := range map[string]time.Duration{
-		"events": r.Events, "rejected_rows": r.Rejected, "batches": r.Batches, "dead_letters": r.Dead,
-	} {
-		body[name] = nil
-		if period > 0 {
-			body[name] = int64(period / time.Second)
-		}
+func newPeriods(r eventmetrics.Retention) retentionPeriodsJSON {
+	return retentionPeriodsJSON{
+		Events:       secondsOrNull(r.Events),
+		RejectedRows: secondsOrNull(r.Rejected),
+		Batches:      secondsOrNull(r.Batches),
+		DeadLetters:  secondsOrNull(r.Dead),
 	}
-	return body
+}
+
+func secondsOrNull(period time.Duration) *int64 {
+	if period <= 0 {
+		return nil
+	}
+	return new(int64(period / time.Second))
 }

@@ -3,11 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"encoding/json"
-	"net/http"
-	"strings"
-	"time"
 
-	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/ingest"
 )
 
@@ -85,89 +81,11 @@ func (o *orderedObject) encode() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func headerProblem(e *ingest.HeaderError) problem {
-	members := noRows()
-	members["missing_columns"] = nonNil(e.Missing)
-	members["found_columns"] = nonNil(e.Found)
-	if len(e.Guess) > 0 {
-		members["did_you_mean"] = e.Guess
-	}
-	return problem{
-		status: http.StatusUnprocessableEntity, code: CodeMissingColumn,
-		detail: strings.TrimPrefix(e.Error(), "ingest: "), members: members,
-	}
-}
-
-// ambiguousProblem shows both readings, in the words of timestamp_layout.
-func ambiguousProblem(e *ingest.AmbiguousTimeError) problem {
-	members := noRows()
-	members["column"] = e.Column
-	var readings []object
-	for _, order := range []ingest.DateOrder{ingest.DayFirst, ingest.MonthFirst} {
-		reading := e.DayFirst
-		if order == ingest.MonthFirst {
-			reading = e.MonthFirst
-		}
-		readings = append(readings, object{
-			"timestamp_layout": order.String(), "line": reading.Line, "value": reading.Value, "date": reading.Time.Format(time.DateOnly),
-		})
-	}
-	members["readings"] = readings
-	return problem{
-		status: http.StatusUnprocessableEntity, code: CodeAmbiguousTime,
-		detail: strings.TrimPrefix(e.Error(), "ingest: ") + "; say timestamp_layout=dmy or mdy", members: members,
-	}
-}
-
-// warnings lists the rules that accepted rows have broken.
-func warnings(all []ingest.Warning) []object {
-	out := make([]object, 0, len(all))
-	for _, w := range all {
-		out = append(out, object{"code": w.Code, "column": w.Column, "message": w.Message, "count": w.Count, "line": w.Line})
+// newWarnings lists the rules that accepted rows have broken.
+func newWarnings(all []ingest.Warning) []warningJSON {
+	out := make([]warningJSON, len(all))
+	for i, w := range all {
+		out[i] = warningJSON{Code: w.Code, Column: w.Column, Message: w.Message, Count: w.Count, Line: w.Line}
 	}
 	return out
-}
-
-func rejectedProblem(e *eventmetrics.RejectedError) problem {
-	return problem{
-		status: http.StatusUnprocessableEntity, code: CodeNoValidRow, detail: "no valid row; nothing was stored",
-		members: object{
-			"inserted_count":   0,
-			"failed_count":     e.Rejected,
-			"errors":           rowErrors(e.Errors),
-			"errors_truncated": int64(len(e.Errors)) < e.Rejected,
-		},
-	}
-}
-
-func toleranceProblem(e *eventmetrics.ToleranceError) problem {
-	return problem{
-		status: http.StatusUnprocessableEntity, code: CodeTooManyErrors,
-		detail: strings.TrimPrefix(e.Error(), "eventmetrics: ") + "; nothing was stored",
-		members: object{
-			"inserted_count":   0,
-			"failed_count":     e.Rejected,
-			"row_count":        e.Rows,
-			"stopped":          e.Stopped,
-			"limit":            e.Limit,
-			"limit_value":      e.Value,
-			"errors":           rowErrors(e.Errors),
-			"errors_truncated": int64(len(e.Errors)) < e.Rejected,
-		},
-	}
-}
-
-func dedupeLimitProblem(e *eventmetrics.DedupeLimitError) problem {
-	return problem{
-		status: http.StatusRequestEntityTooLarge, code: CodeTooManyDistinctRows,
-		detail:  strings.TrimPrefix(e.Error(), "eventmetrics: ") + "; nothing was stored",
-		members: object{"limit_value": e.Limit},
-	}
-}
-
-func nonNil(s []string) []string {
-	if s == nil {
-		return []string{}
-	}
-	return s
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"net/http"
 
 	"github.com/eventmetrics/eventmetrics/ingest"
@@ -18,55 +19,42 @@ func (h *Handler) schema(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	o := h.svc.Options()
-	return writeJSON(w, http.StatusOK, object{
-		"schema":  name,
-		"schemas": nonNil(h.svc.SchemaNames()),
-		"columns": object{
-			"required":   schema.Columns(),
-			"event_id":   schema.EventID,
-			"event_type": schema.EventType,
-			"timestamp":  schema.Time,
-			"subject":    o.Subject,
+	return writeJSON(w, http.StatusOK, fileSchemaJSON{
+		Schema:     name,
+		Schemas:    nonNil(h.svc.SchemaNames()),
+		Dimensions: nonNil(o.Dimensions),
+		Rules:      newRules(schema.Rules),
+		Columns: fileColumnsJSON{
+			Required:  schema.Columns(),
+			EventID:   schema.EventID,
+			EventType: schema.EventType,
+			Timestamp: schema.Time,
+			Subject:   o.Subject,
 		},
-		"dimensions": nonNil(o.Dimensions),
-		"rules":      rules(schema.Rules),
-		"limits": object{
-			"upload_bytes": o.MaxUploadBytes,
-			"rows":         o.Limits.Rows,
-			"columns":      o.Limits.Columns,
-			"row_bytes":    o.Limits.RowBytes,
-			"value_bytes":  o.Limits.FieldBytes,
-			"errors":       o.MaxErrors,
-			"repair_bytes": o.MaxRepairBytes,
-			"dedupe_rows":  o.MaxDedupeRows,
+		Limits: fileLimitsJSON{
+			UploadBytes: o.MaxUploadBytes,
+			Rows:        o.Limits.Rows,
+			Columns:     o.Limits.Columns,
+			RowBytes:    o.Limits.RowBytes,
+			ValueBytes:  o.Limits.FieldBytes,
+			Errors:      o.MaxErrors,
+			RepairBytes: o.MaxRepairBytes,
+			DedupeRows:  o.MaxDedupeRows,
 		},
 	})
 }
 
-// rules writes rules without what they do not check.
-func rules(all []ingest.Rule) []object {
-	out := make([]object, 0, len(all))
-	for _, r := range all {
-		o := object{"column": r.Column, "code": ingest.BrokenRule, "action": "reject"}
+func newRules(all []ingest.Rule) []fileRuleJSON {
+	out := make([]fileRuleJSON, len(all))
+	for i, r := range all {
+		action := "reject"
 		if r.Warn {
-			o["action"] = "warn"
+			action = "warn"
 		}
-		if r.Code != "" {
-			o["code"] = r.Code
+		out[i] = fileRuleJSON{
+			Column: r.Column, Action: action, Code: cmp.Or(r.Code, ingest.BrokenRule), Message: r.Message,
+			Required: r.Required, Pattern: r.Pattern, Enum: r.Enum, Min: r.Min, Max: r.Max, MaxLength: r.MaxLength,
 		}
-		for name, member := range map[string]struct {
-			value any
-			there bool
-		}{
-			"required": {true, r.Required}, "pattern": {r.Pattern, r.Pattern != ""}, "enum": {r.Enum, r.Enum != nil},
-			"min": {r.Min, r.Min != nil}, "max": {r.Max, r.Max != nil},
-			"max_length": {r.MaxLength, r.MaxLength > 0}, "message": {r.Message, r.Message != ""},
-		} {
-			if member.there {
-				o[name] = member.value
-			}
-		}
-		out = append(out, o)
 	}
 	return out
 }

@@ -134,15 +134,15 @@ func (h *Handler) uploadSlot(ctx context.Context) (leave func(), err error) {
 
 // sendReceipt processes the batch if that is asked for, and answers.
 func (h *Handler) sendReceipt(w http.ResponseWriter, r *http.Request, receipt *eventmetrics.Receipt, want uploadRequest) error {
-	answer := receiptBody(r, receipt)
+	answer := newReceipt(r, receipt)
 	if want.process {
 		// The batch is stored even if this fails, and the answer must say so.
 		b, err := h.processUploaded(r, receipt.Batch, want.wait)
 		if err != nil {
 			h.logger.ErrorContext(r.Context(), "queuing uploaded batch failed", "request_id", requestIDOf(r), "batch", b.ID, "err", err)
-			answer["process_error"] = "the batch was stored and could not be queued; process it again"
+			answer.ProcessError = "the batch was stored and could not be queued; process it again"
 		}
-		answer["status"] = b.Status
+		answer.Status = b.Status
 		if want.wait > 0 {
 			appliedWait(w, want.wait)
 		}
@@ -178,27 +178,23 @@ func (h *Handler) processUploaded(r *http.Request, b store.Batch, wait time.Dura
 	return now, nil
 }
 
-// receiptBody is the answer to an upload.
-func receiptBody(r *http.Request, receipt *eventmetrics.Receipt) object {
+func newReceipt(r *http.Request, receipt *eventmetrics.Receipt) receiptJSON {
 	b := &receipt.Batch
-	body := object{
-		"batch_id":         b.ID,
-		"inserted_count":   b.AcceptedRows,
-		"failed_count":     b.RejectedRows,
-		"duplicate_count":  b.DuplicateRows,
-		"duplicate_of":     nil,
-		"errors":           rowErrors(receipt.Errors),
-		"errors_truncated": int64(len(receipt.Errors)) < b.RejectedRows,
-		"warnings":         warnings(receipt.Warnings),
-		"status":           b.Status,
-	}
-	if receipt.DuplicateOf != "" {
-		body["duplicate_of"] = receipt.DuplicateOf
+	answer := receiptJSON{
+		BatchID:         b.ID,
+		InsertedCount:   b.AcceptedRows,
+		FailedCount:     b.RejectedRows,
+		DuplicateCount:  b.DuplicateRows,
+		DuplicateOf:     orNull(receipt.DuplicateOf),
+		Errors:          rowErrors(receipt.Errors),
+		ErrorsTruncated: int64(len(receipt.Errors)) < b.RejectedRows,
+		Warnings:        newWarnings(receipt.Warnings),
+		Status:          b.Status,
 	}
 	if b.RejectedRows > 0 {
-		body["errors_url"] = batchURL(r, b.ID) + "/errors"
+		answer.ErrorsURL = batchURL(r, b.ID) + "/errors"
 	}
-	return body
+	return answer
 }
 
 // limit asks the limiter about an upload.
