@@ -18,17 +18,17 @@ import (
 // which is killed four times at a moment of its own.
 func TestNoJobIsLostUnderRandomKills(t *testing.T) {
 	t.Parallel()
-	const victims, kills, most = 3, 4, 40
+	const victims, kills = 3, 4
 	url := testenv.RedisURL(t)
 	o := crashOptions(testenv.Name(t))
 	q := open(t, url, o)
-	all := jobs("test", victims*kills*most+100)
+	all := jobs("test", victims*kills*mostEnds+100)
 	enqueue(t, q, all...)
 	var group sync.WaitGroup
 	for range victims {
 		group.Go(func() {
 			for range kills {
-				if err := killed(t, url, o.Name, 1+rand.IntN(most)); err != nil {
+				if err := killed(t, url, o.Name, 1+rand.IntN(mostEnds)); err != nil {
 					t.Error(err)
 					return
 				}

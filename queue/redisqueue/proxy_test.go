@@ -221,8 +221,8 @@ func TestWhatWasTakenWithoutAnAnswerComesBack(t *testing.T) {
 	t.Parallel()
 	addr := server(t)
 	p := newProxy(t, addr)
-	o := named(t, redisqueue.Options{Workers: 5, Lease: 600 * time.Millisecond, CallTimeout: 200 * time.Millisecond})
-	q, direct := open(t, "redis://"+p.addr, o), open(t, "redis://"+addr, o)
+	o := named(t, redisqueue.Options{Workers: 5, Lease: 1500 * time.Millisecond, CallTimeout: 500 * time.Millisecond})
+	q, direct := open(t, "redis://"+p.addr, o), open(t, "redis://"+addr, &redisqueue.Options{Name: o.Name})
 	var ends sync.Map
 	handle := func(_ context.Context, j queue.Job) error {
 		ends.Store(j.Key(), true)
