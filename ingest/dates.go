@@ -15,7 +15,7 @@ type DateOrder int
 
 // The orders.
 const (
-	// FindOrder finds the order out: see the package comment.
+	// FindOrder detects the order; see the package comment.
 	FindOrder DateOrder = iota
 	// DayFirst means that 03/04/2025 is the third of April.
 	DayFirst
@@ -43,15 +43,15 @@ type Reading struct {
 	Time  time.Time // in Options.Zone, or UTC
 }
 
-// AmbiguousTimeError means that nothing says, or not with one voice, whether
-// the day or the month comes first in the dates of a file. Options.DateOrder
-// settles it.
+// AmbiguousTimeError means that the order of day and month in the dates of a
+// file cannot be detected: either every date fits both orders, or the file has
+// dates in both. Options.DateOrder selects the order.
 type AmbiguousTimeError struct {
-	// Column is that of the time stamps.
+	// Column is the name of the time stamp column.
 	Column string
-	// DayFirst and MonthFirst are two readings of one value, when the dates of
-	// the file fit both orders as far as they were looked at. When they are of
-	// different lines, each of these fits one order only.
+	// DayFirst and MonthFirst are two readings of the same value if all dates
+	// that were searched fit both orders. If their lines differ, each value
+	// fits one order only.
 	DayFirst, MonthFirst Reading
 }
 
@@ -66,7 +66,7 @@ func (e *AmbiguousTimeError) Error() string {
 			e.Column, d.Line, d.Value, m.Line, m.Value)
 	}
 	const date = "2 January 2006"
-	return fmt.Sprintf("ingest: %s %q in line %d may be %s or %s, and nothing behind it tells which",
+	return fmt.Sprintf("ingest: %s %q in line %d may be %s or %s, and no later date settles the order",
 		e.Column, d.Value, d.Line, d.Time.Format(date), m.Time.Format(date))
 }
 
@@ -159,7 +159,7 @@ func (n numbers) only() (DateOrder, instant) {
 }
 
 // stampTime reads a time stamp in any form. It returns what is wrong, or "". It
-// sets r.err when the order of its date cannot be told.
+// sets r.err when the order of its date is ambiguous.
 func (r *Reader) stampTime(s string) (timeStamp, string) {
 	t, wrong := parseTime(s, &r.zone)
 	switch {
@@ -217,7 +217,7 @@ func (r *Reader) weighDate(s string) {
 	}
 }
 
-// found notes an order that a time stamp does not let doubt. Errors:
+// found records the order of a time stamp that fits only one. Errors:
 // *AmbiguousTimeError if another one was found before.
 func (r *Reader) found(order DateOrder, by Reading) error {
 	switch r.order {

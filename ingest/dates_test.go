@@ -31,12 +31,12 @@ func TestDatesThatTellTheirOrder(t *testing.T) {
 		stamps []string
 		want   []string
 	}{
-		{"the day first, told at once", ingest.FindOrder, []string{"13/04/2025", "3/4/2025 09:30"}, []string{"2025-04-13T00:00:00Z", "2025-04-03T09:30:00Z"}},
-		{"the day first, told later", ingest.FindOrder, []string{"3.4.2025", "2025-01-01", "13.04.2025 09:30:15.5"}, []string{"2025-04-03T00:00:00Z", "2025-01-01T00:00:00Z", "2025-04-13T09:30:15.5Z"}},
-		{"the month first, told later", ingest.FindOrder, []string{"03-04-2025", "04-13-2025T09:30"}, []string{"2025-03-04T00:00:00Z", "2025-04-13T09:30:00Z"}},
+		{"the day first, found at once", ingest.FindOrder, []string{"13/04/2025", "3/4/2025 09:30"}, []string{"2025-04-13T00:00:00Z", "2025-04-03T09:30:00Z"}},
+		{"the day first, found later", ingest.FindOrder, []string{"3.4.2025", "2025-01-01", "13.04.2025 09:30:15.5"}, []string{"2025-04-03T00:00:00Z", "2025-01-01T00:00:00Z", "2025-04-13T09:30:15.5Z"}},
+		{"the month first, found later", ingest.FindOrder, []string{"03-04-2025", "04-13-2025T09:30"}, []string{"2025-03-04T00:00:00Z", "2025-04-13T09:30:00Z"}},
 		{"no date that may be read in two ways", ingest.FindOrder, []string{"04/04/2025", "5.5.2025"}, []string{"2025-04-04T00:00:00Z", "2025-05-05T00:00:00Z"}},
-		{"the day first, as was said", ingest.DayFirst, []string{"03/04/2025"}, []string{"2025-04-03T00:00:00Z"}},
-		{"the month first, as was said", ingest.MonthFirst, []string{"03/04/2025"}, []string{"2025-03-04T00:00:00Z"}},
+		{"the day first, as selected", ingest.DayFirst, []string{"03/04/2025"}, []string{"2025-04-03T00:00:00Z"}},
+		{"the month first, as selected", ingest.MonthFirst, []string{"03/04/2025"}, []string{"2025-03-04T00:00:00Z"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			out := readDates(tc.order, tc.stamps...)
@@ -52,7 +52,7 @@ func TestDatesThatTellTheirOrder(t *testing.T) {
 }
 
 func TestDatesThatDoNotTellTheirOrder(t *testing.T) {
-	long := make([]string, 400_000) // more than is searched, and then one that tells
+	long := make([]string, 400_000) // more than is searched, and then one that fits one order
 	for i := range long {
 		long[i] = "03/04/2025"
 	}
@@ -63,8 +63,8 @@ func TestDatesThatDoNotTellTheirOrder(t *testing.T) {
 		mixed  bool
 		want   string
 	}{
-		{"all fit both", []string{"2025-01-01", "03/04/2025", "04/04/2025"}, false, `ingest: timestamp "03/04/2025" in line 3 may be 3 April 2025 or 4 March 2025, and nothing behind it tells which`},
-		{"one tells, too far behind", long, false, `ingest: timestamp "03/04/2025" in line 2 may be 3 April 2025 or 4 March 2025, and nothing behind it tells which`},
+		{"all fit both", []string{"2025-01-01", "03/04/2025", "04/04/2025"}, false, `ingest: timestamp "03/04/2025" in line 3 may be 3 April 2025 or 4 March 2025, and no later date settles the order`},
+		{"one fits one order, too far ahead", long, false, `ingest: timestamp "03/04/2025" in line 2 may be 3 April 2025 or 4 March 2025, and no later date settles the order`},
 		{"both orders", []string{"03/04/2025", "13/04/2025", "04/13/2025"}, true, `ingest: timestamp has the day first in line 3 ("13/04/2025") and the month first in line 4 ("04/13/2025")`},
 		{"both orders, the other way", []string{"04/13/2025", "13/04/2025"}, true, `ingest: timestamp has the day first in line 3 ("13/04/2025") and the month first in line 2 ("04/13/2025")`},
 	} {

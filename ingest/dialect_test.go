@@ -76,7 +76,7 @@ func TestRowsAreRejectedOneByOne(t *testing.T) {
 	}{
 		{"stray quote costs one row", "C0,\"T0,a,2025-11-08\n" + ok + "\n" + ok, []string{`1:2 bad_quotes  "C0,\"T0,a,2025-11-08"`}, 2},
 		{"quote inside a value", "C0,T\"0,a,2025-11-08\n" + ok, []string{`1:2 bad_quotes  "C0,T\"0,a,2025-11-08"`}, 1},
-		{"text behind a quote", "C0,\"T0\"x,a,2025-11-08\n" + ok, []string{`1:2 bad_quotes  "C0,\"T0\"x,a,2025-11-08"`}, 1},
+		{"text after a quote", "C0,\"T0\"x,a,2025-11-08\n" + ok, []string{`1:2 bad_quotes  "C0,\"T0\"x,a,2025-11-08"`}, 1},
 		{"lines are counted inside quotes", "C0,\"T\n0\",a,2025-11-08\n" + ok + ",x\n" + ok, []string{`2:4 too_many_fields  "C1,T1,a,2025-11-08,x"`}, 2},
 		{"too few fields", "C1,T1,a\n" + ok, []string{`1:2 missing_value timestamp ""`}, 1},
 		{"spaces are no value", "  ,T1,a,2025-11-08\n" + ok, []string{`1:2 missing_value candidate_id ""`}, 1},

@@ -14,27 +14,27 @@ import (
 // ErrNoRows means that an input has nothing in it, not even a header.
 var ErrNoRows = errors.New("ingest: no rows")
 
-// Code says why a row was rejected. The list is closed, but for the
-// codes of rules; see [Codes].
+// Code says why a row was rejected. Except for the codes of rules, the list is
+// closed; see [Codes].
 type Code string
 
 // The codes.
 const (
 	MissingValue      Code = "missing_value"        // a required value is empty
-	BadTimestamp      Code = "bad_timestamp"        // the time stamp is in no known form
+	BadTimestamp      Code = "bad_timestamp"        // the time stamp has no known form
 	OutOfWindow       Code = "out_of_window"        // the time is before Earliest or after Latest
 	TooLong           Code = "too_long"             // a value is longer than Limits.FieldBytes
 	BadEncoding       Code = "bad_encoding"         // a value is not UTF-8 or has a NUL
 	TooManyFields     Code = "too_many_fields"      // more fields than the header or Limits.Columns
 	BadQuotes         Code = "bad_quotes"           // a quote that does not close, or stands inside a field
 	RowTooLong        Code = "row_too_long"         // the row is longer than Limits.RowBytes
-	BadJSON           Code = "bad_json"             // the line is no flat JSON object
-	TooManyRows       Code = "too_many_rows"        // the row is behind Limits.Rows others
-	TooManyEventTypes Code = "too_many_event_types" // Accept said metrics.ErrTooManyTypes
-	TooManyDays       Code = "too_many_days"        // Accept said metrics.ErrTooManyDays
-	TooManyCells      Code = "too_many_cells"       // Accept said metrics.ErrTooManyCells
-	Rejected          Code = "rejected"             // Accept said something else
-	BrokenRule        Code = "broken_rule"          // a Rule without a code of its own says no
+	BadJSON           Code = "bad_json"             // the line is not a flat JSON object
+	TooManyRows       Code = "too_many_rows"        // the row comes after Limits.Rows others
+	TooManyEventTypes Code = "too_many_event_types" // Accept returned metrics.ErrTooManyTypes
+	TooManyDays       Code = "too_many_days"        // Accept returned metrics.ErrTooManyDays
+	TooManyCells      Code = "too_many_cells"       // Accept returned metrics.ErrTooManyCells
+	Rejected          Code = "rejected"             // Accept returned another error
+	BrokenRule        Code = "broken_rule"          // the row breaks a Rule without a Code
 )
 
 // Codes returns all codes but those of rules.
@@ -45,27 +45,27 @@ func Codes() []Code {
 	}
 }
 
-// RowError tells of one rejected row. It may be kept, but for Record.
+// RowError describes one rejected row. All of it but Record may be kept.
 type RowError struct {
 	// Row is the 1-based number of the row among the data rows.
 	Row int64
 	// Line is the 1-based number of the line on which the row begins.
 	Line int64
-	// Column is the name of the column at fault, or "" when it is the whole
-	// row.
+	// Column is the name of the invalid column, or "" if the error concerns
+	// the whole row.
 	Column string
 	Code   Code
-	// Value is what stands there: about the first 64 bytes, with bytes that
-	// are not printable written as in a Go string.
+	// Value is the invalid value: about its first 64 bytes, with bytes that
+	// are not printable escaped as in a Go string.
 	Value string
-	// Message says what is wrong and what would be right, in plain words.
+	// Message describes the problem and how to fix it.
 	Message string
 	// Record has all columns of the row with their whole values, in the order
 	// of the header; of an NDJSON row, its members as far as they could be
 	// read. When the row has bad quotes or too many fields, it is split at the
 	// delimiters of its first line, and the last column has all that is left.
-	// It is empty when the row is too long. The slice is valid during the call
-	// that hands it over, the strings for ever.
+	// It is empty when the row is too long. The slice is valid until the call
+	// of Reject returns; its strings may be kept.
 	Record []metrics.Field
 }
 
@@ -80,9 +80,9 @@ type HeaderError struct {
 	Missing []string
 	// Duplicate are the names that it has more than once.
 	Duplicate []string
-	// Found are its names, each shortened.
+	// Found are the names of the header, each shortened.
 	Found []string
-	// Guess has, for missing columns, the name in Found that may be meant.
+	// Guess maps missing columns to the name in Found that may be meant.
 	Guess map[string]string
 	// Reason says what else is wrong; "" if nothing is.
 	Reason string

@@ -136,10 +136,10 @@ func (r *Reader) tryDelim(delim byte) int {
 }
 
 // headerNames returns the names in the header line. The strings are copies,
-// lest a few names keep a piece of the input alive.
+// so that they do not keep a piece of the input in memory.
 func (r *Reader) headerNames() []string {
 	n := min(r.fields, len(r.vals))
-	if n == 0 { // it is at fault
+	if n == 0 { // the row is invalid
 		n = len(r.vals)
 		for n > 0 && r.vals[n-1] == "" {
 			n--

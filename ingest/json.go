@@ -26,7 +26,7 @@ type jsonRow struct {
 	members []metrics.Field
 	nested  []bool // of members: the value is an object or an array, and left out
 	escaped bool   // something had escapes
-	// columns are those of members, and behind them those of the row before.
+	// columns are those of members, followed by those of the previous row.
 	columns []jsonColumn
 	changed bool // the names differ from those of the row before
 }
@@ -40,7 +40,7 @@ func (j *jsonRow) parse(text string) string {
 		return "it does not begin with {"
 	}
 	if j.take('}') {
-		return j.behind()
+		return j.end()
 	}
 	for {
 		if wrong := j.member(); wrong != "" {
@@ -49,17 +49,17 @@ func (j *jsonRow) parse(text string) string {
 		switch {
 		case j.take(','):
 		case j.take('}'):
-			return j.behind()
+			return j.end()
 		default:
 			return "a comma or } is missing"
 		}
 	}
 }
 
-func (j *jsonRow) behind() string {
+func (j *jsonRow) end() string {
 	j.space()
 	if j.pos < len(j.text) {
-		return "there is more behind the object"
+		return "there is text after the object"
 	}
 	return ""
 }
@@ -162,7 +162,7 @@ func (j *jsonRow) skipNested() (wrong string) {
 	return ""
 }
 
-// str reads a string from behind its opening quote.
+// str reads a string, starting after its opening quote.
 func (j *jsonRow) str() (s, wrong string) {
 	const invalid = "is no valid string"
 	start, escaped := j.pos, false
@@ -239,7 +239,7 @@ func isNumber(s string) bool {
 	return n > 0 && rest == ""
 }
 
-// digits returns how many digits s begins with, and what is behind them.
+// digits returns the number of digits at the start of s, and the rest of s.
 func digits(s string) (n int, rest string) {
 	for n < len(s) && s[n]-'0' <= 9 {
 		n++

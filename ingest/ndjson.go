@@ -90,7 +90,7 @@ func (r *Reader) rowJSON(sh shape, e *metrics.Event) bool {
 		r.rejectValue(BadEncoding, "", line, "the line is no text: "+wrong, r.record)
 		return false
 	case wrong != "":
-		r.rejectValue(BadJSON, "", line, "the line is no flat JSON object: "+wrong, r.record)
+		r.rejectValue(BadJSON, "", line, "the line is not a flat JSON object: "+wrong, r.record)
 		return false
 	}
 	return r.eventJSON(e)

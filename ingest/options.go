@@ -18,8 +18,8 @@ const (
 )
 
 // Schema names the columns that have a meaning. A zero field means its
-// default. Names match those of a file without regard to case and to white
-// space around them.
+// default. Names match those of a file regardless of case and of white space
+// around them.
 type Schema struct {
 	// EventType is the column of the event type; "" means event_type. The
 	// column must exist and its values must not be empty.
@@ -65,7 +65,7 @@ func (s Schema) present() []string {
 	return names
 }
 
-// WithDefaults returns s with its defaults in place of what is missing.
+// WithDefaults returns s with defaults for its zero fields.
 func (s Schema) WithDefaults() Schema {
 	setDefault(&s.EventType, "event_type")
 	setDefault(&s.Time, "timestamp")
@@ -76,7 +76,7 @@ func (s Schema) WithDefaults() Schema {
 	return s
 }
 
-// Limits bound what a Reader takes. A field that is zero or less means its
+// Limits bound what a Reader accepts. A field that is zero or less means its
 // default.
 type Limits struct {
 	// FieldBytes is the greatest length of a value and of a column name;
@@ -88,11 +88,11 @@ type Limits struct {
 	// its line end; default 1 MiB.
 	RowBytes int
 	// Rows is the greatest number of data rows, rejected ones included;
-	// default 100 million. Every row behind is rejected with TooManyRows.
+	// default 100 million. Rows after that are rejected with TooManyRows.
 	Rows int64
 }
 
-// WithDefaults returns l with its defaults in place of what is missing.
+// WithDefaults returns l with defaults for its zero fields.
 func (l Limits) WithDefaults() Limits {
 	setDefault(&l.FieldBytes, 1024)
 	setDefault(&l.Columns, 256)
@@ -111,22 +111,23 @@ type Options struct {
 	// Zone is the zone of time stamps without one; nil means UTC.
 	Zone *time.Location
 	// DateOrder says whether the day or the month comes first in dates such as
-	// 03/04/2025; by default the file must tell.
+	// 03/04/2025; by default it is detected from the file.
 	DateOrder DateOrder
 	// Earliest and Latest are the first and last moment that an event may
-	// have. Zero means 1971-01-01 UTC, and one day after the call of
-	// NewReader. Earliest is never below 1970-01-02 UTC: the day before it is
+	// have. Zero means 1971-01-01 UTC and one day after the call of NewReader.
+	// An Earliest before 1970-01-02 UTC means that day: the one before it is
 	// day 0, which queries use for "no limit".
 	Earliest, Latest time.Time
 	Limits           Limits
-	// Accept is the last check of an event that is valid otherwise, such as
-	// the Add method of a [metrics.Aggregator]. Its error rejects the row:
+	// Accept is the last check of an otherwise valid event, such as the Add
+	// method of a [metrics.Aggregator]. An error rejects the row:
 	// ErrTooManyTypes, ErrTooManyDays and ErrTooManyCells of package metrics
-	// with a code of their own, any other with Rejected. The event is valid
-	// during the call, its strings for ever. Nil accepts all.
+	// with the code named after them, any other error with Rejected. The event
+	// is valid until Accept returns; its strings may be kept. Nil accepts all.
 	Accept func(*metrics.Event) error
-	// Reject is told of each rejected row, in the order of the input. Its
-	// error stops the reading and is what Read returns. Nil ignores them.
+	// Reject is called with each rejected row, in the order of the input. If
+	// it returns an error, reading stops and Read returns that error. Nil
+	// ignores rejected rows.
 	Reject func(*RowError) error
 }
 

@@ -47,7 +47,7 @@ func TestPiecesAndPathDoNotMatter(t *testing.T) {
 func TestQuickPathAsksAcceptOnce(t *testing.T) {
 	for _, quick := range []bool{true, false} {
 		asked := 0
-		var told []string
+		var seen []string
 		r := ingest.NewReader(strings.NewReader(twoRows), &ingest.Options{
 			Accept: func(e *metrics.Event) error {
 				asked++
@@ -57,7 +57,7 @@ func TestQuickPathAsksAcceptOnce(t *testing.T) {
 				return nil
 			},
 			Reject: func(e *ingest.RowError) error {
-				told = append(told, e.Record[0].Value)
+				seen = append(seen, e.Record[0].Value)
 				return nil
 			},
 		})
@@ -69,7 +69,7 @@ func TestQuickPathAsksAcceptOnce(t *testing.T) {
 		if n != 1 || err != nil || events[0].Row != 2 || asked != 2 || r.Rows() != 2 || r.Rejected() != 1 {
 			t.Errorf("quick %v: %d events %v, asked %d times, %d rows", quick, n, err, asked, r.Rows())
 		}
-		if d := gocmp.Diff([]string{"C1"}, told); d != "" {
+		if d := gocmp.Diff([]string{"C1"}, seen); d != "" {
 			t.Error(d)
 		}
 	}

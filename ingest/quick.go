@@ -201,7 +201,7 @@ func (r *Reader) cutQuoted(buf []byte, spans []span) (n, pos int) {
 	return -1, pos
 }
 
-// first returns the place of the first of two bytes at or behind pos. There is
+// first returns the place of the first of two bytes at or after pos. There is
 // one: the sentinel at the latest. Both are given in each byte of a word.
 func first(buf []byte, pos int, a, b uint64) int {
 	for {

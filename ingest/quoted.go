@@ -90,7 +90,7 @@ func (s *scanner) swallows(quoted string) bool {
 	return false
 }
 
-// field reads the value at pos, which is behind it then. It returns value when
+// field reads the value at pos, and moves pos past it. It returns value when
 // another one follows, row when the row ends. A text is only made when it is
 // wanted.
 func (q *quotedRow) field(wanted bool) (string, shape) {
@@ -132,7 +132,7 @@ func (q *quotedRow) quoted(wanted bool) (string, shape) {
 		break
 	}
 	raw := q.text[start : q.pos-1]
-	sh := q.behindQuote()
+	sh := q.afterQuote()
 	if sh != value && sh != row {
 		return "", sh
 	}
@@ -147,8 +147,8 @@ func (q *quotedRow) unclosed() shape {
 	return more
 }
 
-// behindQuote says what follows the quote before pos.
-func (q *quotedRow) behindQuote() shape {
+// afterQuote says what follows the quote before pos.
+func (q *quotedRow) afterQuote() shape {
 	switch rest := q.text[q.pos:]; {
 	case rest == "" && q.last:
 		return row
@@ -181,7 +181,7 @@ func (q *quotedRow) unescape(raw string, doubled, wanted bool) string {
 	return raw
 }
 
-// lineEnd returns the place of the line end that pos is at, behind a CR that
+// lineEnd returns the place of the line end that pos is at, after a CR that
 // belongs to it.
 func (q *quotedRow) lineEnd() int {
 	if q.eol == '\n' && q.pos < len(q.text) && q.text[q.pos] == '\r' {

@@ -72,12 +72,12 @@ func NewReader(in io.Reader, opts *Options) *Reader {
 	return r
 }
 
-// Columns returns the names of the columns of a CSV file, in file order: the
-// schema's spelling for columns of the schema, for others the text of the
-// header without white space around it, and column_3 for the third column if
-// it has no name. The columns that a [RepairWriter] added are left out. It is
-// nil for NDJSON. It reads the header if that has not been read. Errors:
-// *RuleError, *HeaderError, ErrNoRows for an input with nothing in it, and those of the
+// Columns returns the names of the columns of a CSV file, in file order.
+// Columns of the schema have the spelling of the schema, and others the text of
+// the header without white space around it; a third column without a name is
+// column_3. The columns that a [RepairWriter] added are left out. For NDJSON it
+// returns nil. Columns reads the header if that has not been read. Errors:
+// *RuleError, *HeaderError, ErrNoRows for an empty input, and those of the
 // input. It is safe to repeat.
 func (r *Reader) Columns() ([]string, error) {
 	if err := r.start(); err != nil {
@@ -95,15 +95,15 @@ func (r *Reader) Rows() int64 { return r.rows }
 // Rejected returns the number of rows rejected so far.
 func (r *Reader) Rejected() int64 { return r.rejected }
 
-// Read fills events with the next accepted rows and returns how many there
-// are: fewer than len(events) if those have taken about 1 MiB of input, or where
-// the input ends or breaks off, but at least one. When there are none it
-// returns 0 and an error: io.EOF, an error of Columns, of the input, or of
-// Options.Reject, or *AmbiguousTimeError. It returns the same error for ever.
+// Read fills events with the next accepted rows and returns their number. It
+// returns fewer than len(events) after about 1 MiB of input and where the input
+// ends or fails. When no row is left it returns 0 and an error: io.EOF, an error
+// of Columns, of the input, or of Options.Reject, or *AmbiguousTimeError. Later
+// calls return the same error.
 //
 // The Fields of the events are valid until the next Read and must not be
-// changed. Their strings are valid for ever; each keeps up to 256 KiB of the
-// input in memory, or a few times Limits.RowBytes if that is more.
+// changed. Their strings may be kept; each keeps up to 256 KiB of the input in
+// memory, or a few times Limits.RowBytes if that is more.
 func (r *Reader) Read(events []metrics.Event) (int, error) {
 	if err := r.start(); err != nil {
 		return 0, err

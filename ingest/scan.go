@@ -51,8 +51,8 @@ func (s *scanner) setDelim(delim byte) {
 	s.delims, s.eols = lowBits*uint64(delim), lowBits*uint64(s.eol)
 }
 
-// scan finds the row at pos. It changes nothing that keeps it from being
-// called again, with another delimiter; advance goes on behind the row.
+// scan finds the row at pos. It may be called again with another delimiter;
+// advance moves past the row.
 func (s *scanner) scan() shape {
 	for {
 		if s.skipping {
@@ -197,7 +197,7 @@ func (s *scanner) fault(sh shape) shape {
 	return sh
 }
 
-// firstLine returns the first line of the row, cut behind rowBytes+2, and
+// firstLine returns the first line of the row, cut after rowBytes+2, and
 // whether that is all of it.
 func (s *scanner) firstLine() (string, bool) {
 	window := s.text[s.pos:min(s.end, s.pos+s.rowBytes+2)]

@@ -47,7 +47,7 @@ func parseSchema(text json.RawMessage) (Schema, error) {
 		}
 		s.Rules = append(s.Rules, r)
 		if wrong != nil {
-			continue // or it would be said to check nothing
+			continue // or the error would say that it checks nothing
 		}
 		alone := make([]Rule, i+1) // at its index
 		for j := range alone {
@@ -93,7 +93,7 @@ func decodeMembers(text json.RawMessage, targets map[string]any) error {
 }
 
 // decodeObject reads an object, no name of which may be there twice, and nothing
-// behind it.
+// after it.
 func decodeObject(text []byte) (map[string]json.RawMessage, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
@@ -120,7 +120,7 @@ func decodeObject(text []byte) (map[string]json.RawMessage, error) {
 		return found, errors.Join(wrong, err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		wrong = errors.Join(wrong, errors.New("there is more behind the object"))
+		wrong = errors.Join(wrong, errors.New("there is text after the object"))
 	}
 	return found, wrong
 }

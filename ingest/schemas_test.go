@@ -30,7 +30,7 @@ func TestAllMistakesAreTold(t *testing.T) {
 		"b": {"rules": [{"column": "x", "pattern": "("}, {"column": "y"}]}, "b2": 1, "b2": {}} x`))
 	want := []string{
 		`member "b2" is there twice`,
-		`there is more behind the object`,
+		`there is text after the object`,
 		`a: required: json: cannot unmarshal string into Go value of type []string`,
 		`a: unknown member "tiem"`,
 		`a: rules[0]: min: json: cannot unmarshal string into Go value of type float64`,

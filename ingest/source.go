@@ -11,7 +11,7 @@ const (
 	firstChunk = 32 << 10
 	maxChunk   = 256 << 10
 	// padding lets words be loaded that begin at the last byte or the
-	// sentinel behind it.
+	// sentinel after it.
 	padding = 16
 	// sniffBytes is how much of the input decides its encoding and line end.
 	sniffBytes = 4 << 10
@@ -30,8 +30,8 @@ type source struct {
 	buf      []byte
 	text     string // buf
 	pos, end int
-	eof      bool  // nothing comes behind end
-	err      error // what in said other than io.EOF; nothing comes either
+	eof      bool  // nothing follows end
+	err      error // the error of in other than io.EOF; nothing follows either
 	eol      byte
 
 	loaded int64 // bytes of all pieces so far
@@ -47,7 +47,7 @@ type source struct {
 func (s *source) drained() bool { return s.eof || s.err != nil }
 
 // refill makes a new piece that begins with what has not been read, which is
-// at pos 0 then, and has more behind it unless the input is drained.
+// at pos 0 then, and has more after it unless the input is drained.
 func (s *source) refill() {
 	tail := s.buf[s.pos:s.end]
 	size := len(tail) + max(s.chunk, len(tail)) // at least doubles: no row is searched often
@@ -73,7 +73,7 @@ func (s *source) freeze(buf []byte, end int) {
 
 // readFull reads until p is full. Unlike io.ReadFull it never makes
 // io.ErrUnexpectedEOF of an input that is short, so that one from the reader
-// itself, which means a broken upload, can be told apart.
+// itself, which means a broken upload, can be distinguished.
 func readFull(in io.Reader, p []byte) (n int, err error) {
 	for empty := 0; n < len(p) && err == nil; {
 		var m int
@@ -108,7 +108,7 @@ func isASCII(data []byte) bool {
 	return words&highBits == 0
 }
 
-// open finds out encoding and line end from the first bytes, and reads the
+// open detects encoding and line end from the first bytes, and reads the
 // first piece. Errors: *FormatError.
 func (s *source) open(in io.Reader, opts *Options) error {
 	s.eol = '\n'

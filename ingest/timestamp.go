@@ -205,7 +205,7 @@ func (w *wall) parseNoon(s string) (rest, reason string) {
 	return half[2:], ""
 }
 
-// fraction reads digits behind a decimal point as nanoseconds; -1 if there
+// fraction reads digits after a decimal point as nanoseconds; -1 if there
 // are none.
 func fraction(s string) (nsec int64, rest string) {
 	n, unit := 0, int64(time.Second)

@@ -91,7 +91,7 @@ func (u *utf16Reader) decode() {
 		out, raw = append(out, 0xFF), nil
 	}
 	if u.err != nil && !isEOF(u.err) {
-		raw = nil // the input broke off: nothing behind counts
+		raw = nil // the input broke off: what follows does not count
 	}
 	u.raw = u.raw[:copy(u.raw[:cap(u.raw)], raw)]
 	u.out = out
