@@ -9,9 +9,9 @@ import (
 	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
 
-// Archive implements [store.Retainer]. The batch is gone when its status says
-// so; its entry of the ledger is not void and goes on counting. Its document
-// stays, nearly empty: as long as it does, its fingerprints are not free.
+// Archive implements [store.Retainer]. The change of the status archives the
+// batch. Its entry in the ledger stays and counts. Its document stays too,
+// nearly empty, so that its fingerprints are not free.
 func (s *Store) Archive(ctx context.Context, id string) error {
 	return wrap(s.archive(ctx, id), "archive batch %q", id)
 }
@@ -42,7 +42,7 @@ func (s *Store) finishArchiving(ctx context.Context, d *batchDoc) error {
 	return err
 }
 
-// pruneArchived finishes what lost processes have left of archived batches.
+// pruneArchived finishes the archiving of lost processes.
 func (s *Store) pruneArchived(ctx context.Context) error {
 	docs, err := command.FindAll[batchDoc](ctx, s.run, s.batches, eq("status", statusArchiving), options.Find().SetLimit(oldPage))
 	for i := range docs {

@@ -21,8 +21,8 @@ func pieceKey(batch, prefix string, n int) string {
 	return fmt.Sprintf("%s/%s/%012d", batch, prefix, n)
 }
 
-// piecePrefix is what the pieces of a version of an attachment have in common;
-// the first version is "".
+// piecePrefix is the part of the keys that the pieces of a version of an
+// attachment have in common. The first version is "".
 func piecePrefix(name, version string) string {
 	if version == "" {
 		return fmt.Sprintf("%x", name)
@@ -30,7 +30,7 @@ func piecePrefix(name, version string) string {
 	return fmt.Sprintf("%x.%s", name, version)
 }
 
-// versionName is the member of batchDoc.Attached for an attachment.
+// versionName is the key of an attachment in batchDoc.Attached.
 func versionName(name string) string { return fmt.Sprintf("x%x", name) }
 
 // Attachment implements [store.Store].

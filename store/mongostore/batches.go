@@ -14,17 +14,17 @@ import (
 	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
 
-// Statuses of batches that nobody sees, beside those of package store.
+// Statuses of batches that are not visible, beside those of package store.
 const (
 	// statusUploading is that of a batch whose Writer has not committed.
 	statusUploading store.Status = "uploading"
 	// statusRemoving is that of a batch of which parts may be left.
 	statusRemoving store.Status = "removing"
-	// statusRemoved is that of a remainder that was pruned. Its Writer may be
-	// alive and add to it, so that a later Prune looks again.
+	// statusRemoved is that of an unfinished upload that was pruned. Its Writer
+	// may still add to it, so a later Prune removes what it finds then.
 	statusRemoved store.Status = "removed"
-	// statusArchiving is that of a forgotten batch of which parts may be left;
-	// statusArchived that of one of which there is nothing but fingerprints.
+	// statusArchiving is that of an archived batch of which parts may be left,
+	// statusArchived that of one of which only fingerprints are left.
 	statusArchiving store.Status = "forgetting"
 	statusArchived  store.Status = "forgotten"
 )
@@ -48,16 +48,16 @@ type batchDoc struct {
 	Updated        time.Time  `bson:"updated_at"`
 	Purged         bool       `bson:"sealed,omitempty"`
 	// Attached has the version of each attachment that was replaced, by
-	// versionName, and Stale the prefixes of the pieces that are to go.
+	// versionName. Stale has the prefixes of the pieces that must be deleted.
 	Attached map[string]string `bson:"attached,omitempty"`
 	Stale    []string          `bson:"stale,omitempty"`
 	// Erased and Erasure are those of store.Batch. Erasing selects events that
-	// nobody sees any more, and that are there still, perhaps.
+	// are erased, but may not be deleted yet.
 	Erased  int64       `bson:"erased_events,omitempty"`
 	Erasure string      `bson:"erasure,omitempty"`
 	Erasing *erasingDoc `bson:"erasing,omitempty"`
-	// Deleting means that somebody has begun to delete it: it is gone as soon
-	// as its entry of the ledger is void.
+	// Deleting means that its deletion has begun: the batch is deleted when its
+	// entry in the ledger is void.
 	Deleting bool `bson:"deleting,omitempty"`
 }
 
@@ -72,7 +72,7 @@ func (d *batchDoc) batch() store.Batch {
 	}
 }
 
-// toDate cuts a time to what a date of MongoDB holds.
+// toDate truncates a time to what a date of MongoDB holds.
 func toDate(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
@@ -114,7 +114,8 @@ func (s *Store) missingOr(ctx context.Context, id string, err error) error {
 	return err
 }
 
-// isGone reports whether a batch is deleted, though its document is not yet.
+// isGone reports whether a batch is deleted although its document is still
+// there.
 func (s *Store) isGone(ctx context.Context, d *batchDoc) (bool, error) {
 	if !d.Deleting {
 		return false, nil
@@ -185,7 +186,7 @@ func ceiling(t time.Time) time.Time {
 
 // SetStatus implements [store.Store].
 func (s *Store) SetStatus(ctx context.Context, id string, from []store.Status, to store.Status, cause string) error {
-	var seen []store.Status // never one of those that nobody sees
+	var seen []store.Status // only visible ones
 	for _, status := range store.Statuses() {
 		if slices.Contains(from, status) {
 			seen = append(seen, status)
@@ -225,8 +226,8 @@ func (s *Store) commit(ctx context.Context, id string, events int64, b store.Bat
 	return s.committedBefore(ctx, &d)
 }
 
-// committedBefore tells an earlier try that succeeded without an answer from a
-// remainder that was pruned.
+// committedBefore returns the batch if an earlier try has committed it but got
+// no answer. Errors: store.ErrNotFound if the upload was pruned.
 func (s *Store) committedBefore(ctx context.Context, d *batchDoc) (store.Batch, error) {
 	there, err := s.read(ctx, d.ID)
 	if err == nil {
@@ -238,8 +239,8 @@ func (s *Store) committedBefore(ctx context.Context, d *batchDoc) (store.Batch, 
 	return store.Batch{}, err
 }
 
-// Ping implements [store.Store]. It writes to the batches what is there
-// already, to nothing.
+// Ping implements [store.Store]. It sends an update that selects no document,
+// so it also finds out whether the database can be written.
 func (s *Store) Ping(ctx context.Context) error {
 	_, err := s.run.Update(ctx, s.batches, eq("_id", ""), bson.D{{Key: "$set", Value: eq("cause", "")}})
 	return wrap(err, "ping")

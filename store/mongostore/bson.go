@@ -8,11 +8,11 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
-// The documents of events are written and read byte by byte (bsonspec.org):
-// there are millions of them, and to go through structs costs ten times as
+// The documents of events are encoded and decoded byte by byte (bsonspec.org).
+// There are millions of them, and the way through structs costs ten times as
 // much.
 
-// openDoc begins a document and returns where, for closeDoc.
+// openDoc begins a document. It returns the start of it, for closeDoc.
 func openDoc(b []byte) ([]byte, int) { return append(b, 0, 0, 0, 0), len(b) }
 
 // closeDoc ends the document that began at start.
@@ -55,8 +55,9 @@ type member struct {
 	whole int64  // of an integer or date
 }
 
-// members reads the strings, integers and dates of a document, whose bytes
-// are in s, in order. It skips nothing and stops at what it does not know.
+// members calls use with the strings, integers and dates of the document in s, in
+// order. It returns false if it meets another type or an error, or use returns
+// false.
 func members(s string, use func(member) bool) bool {
 	if len(s) < 5 {
 		return false
@@ -78,7 +79,8 @@ func members(s string, use func(member) bool) bool {
 	return true
 }
 
-// read takes the value from the start of s and returns its length, or -1.
+// read decodes the value at the start of s. It returns its length, or -1 if it
+// cannot.
 func (m *member) read(s string) int {
 	switch m.kind {
 	case bson.TypeString:

@@ -7,15 +7,15 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
-// Check looks at the database of a URI without changing it: whether it can be
-// reached, read and written, and is not another program's. It returns the time
-// by the server's clock. Errors: as of [Open].
+// Check checks, without changing anything, that the database of a URI can be
+// reached, read and written, and does not belong to another program. It returns
+// the time of the server's clock. Errors: those of [Open].
 func Check(ctx context.Context, uri string) (now time.Time, err error) {
 	client, err := connect(uri)
 	if err != nil {
 		return time.Time{}, err
 	}
-	defer client.Disconnect(context.WithoutCancel(ctx)) //nolint:errcheck // it was only read
+	defer client.Disconnect(context.WithoutCancel(ctx)) //nolint:errcheck // nothing was written
 	s := newStore(client.Database(databaseOf(uri)), nil)
 	var hello struct {
 		LocalTime time.Time `bson:"localTime"`

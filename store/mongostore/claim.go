@@ -12,10 +12,11 @@ import (
 	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
 
-// Claim implements [store.Deduper]. The document of a fingerprint says which
-// batch has it, or had it before it was removed, and which call put it there:
-// a command that is sent again finds what it has done the first time.
-func (s *Store) Claim(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
+// Claim implements [store.Deduper]. The document of a fingerprint names the
+// batch that has it, or had it before the batch was deleted. It also names the
+// call of Claim that wrote it, so that a command that is sent again recognises
+// its own documents.
+func (s *Store) Claim(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
 	alive, err := s.run.Update(ctx, s.batches, eq("_id", id, "status", statusUploading), eq("$set", eq("updated_at", s.now())))
 	if err == nil && !alive {
 		err = store.ErrNotFound
@@ -23,29 +24,31 @@ func (s *Store) Claim(ctx context.Context, id string, prints []store.Fingerprint
 	if err != nil {
 		return nil, wrap(err, "claim fingerprints for batch %q", id)
 	}
-	sorted, places := fingerprints.Distinct(prints)
-	c := claim{s: s, id: id, call: rand.Int64(), prints: sorted, owners: make([]string, len(sorted)), known: map[string]string{id: ""}}
+	sorted, places := fingerprints.Distinct(fps)
+	c := claim{s: s, id: id, call: rand.Int64(), fps: sorted, owners: make([]string, len(sorted)), known: map[string]string{id: ""}}
 	if err := c.run(ctx); err != nil {
 		return nil, wrap(err, "claim fingerprints for batch %q", id)
 	}
 	return fingerprints.Answers(c.owners, places, id), nil
 }
 
-// claim is one call of Claim. Fingerprints go by their place in prints.
+// claim is one call of Claim. It identifies a fingerprint by its index in fps,
+// here called its place.
 type claim struct {
 	s      *Store
 	id     string
 	call   int64
-	prints []store.Fingerprint // ascending, each once
-	owners []string            // the answers; "" means that it was given
-	known  map[string]string   // what ids of batches are worth: themselves, or ""
+	fps    []store.Fingerprint // ascending, each once
+	owners []string            // the answers; "" means that the batch got it
+	known  map[string]string   // the owner that a document with a batch's id means: the batch, or "" for none
 }
 
-// run inserts first, which is all there is to do for a new file. A refusal
-// costs more than a look, so the first few tell whether to look before the
-// rest is inserted; they are a sample of the file, whose order they do not have.
+// run inserts first, which is enough for a new file. A refused insert costs more
+// than a query. So if some of the first thousand are refused, run queries
+// before it inserts the rest. The first thousand are a random sample of the
+// file, since fingerprints have no order.
 func (c *claim) run(ctx context.Context) error {
-	rest := make([]int, len(c.prints))
+	rest := make([]int, len(c.fps))
 	for i := range rest {
 		rest[i] = i
 	}
@@ -57,7 +60,7 @@ func (c *claim) run(ctx context.Context) error {
 	look := len(refused) > 0
 	rest = append(refused, rest[first:]...)
 	for turn := 0; len(rest) > 0; turn++ {
-		if turn > 1 { // reads may lag behind
+		if turn > 1 { // reads may lag
 			if err := command.Pause(ctx, claimPause); err != nil {
 				return err
 			}
@@ -77,14 +80,14 @@ func (c *claim) run(ctx context.Context) error {
 	return nil
 }
 
-// insert adds documents for fingerprints that had none, and returns those that
-// have one after all.
+// insert adds documents for fingerprints and returns the places of those that
+// have one already.
 func (c *claim) insert(ctx context.Context, places []int) ([]int, error) {
 	refused := make([][]int, len(places)/command.MaxDocs+1)
 	err := c.s.inPieces(ctx, len(places), command.MaxDocs, func(ctx context.Context, from, to int) error {
 		docs := make([]bson.Raw, 0, to-from)
 		for _, place := range places[from:to] {
-			docs = append(docs, c.doc(&c.prints[place]))
+			docs = append(docs, c.doc(&c.fps[place]))
 		}
 		there, err := c.s.run.InsertNew(ctx, c.s.fingerprints, docs)
 		for _, i := range there {
@@ -95,15 +98,15 @@ func (c *claim) insert(ctx context.Context, places []int) ([]int, error) {
 	return slices.Concat(refused...), err
 }
 
-// look finds the documents of fingerprints and notes their owners. It returns
-// those that have no document, and those whose batch is gone, which it has
-// tried to take over.
+// look reads the documents of fingerprints and sets their owners. It returns
+// the places without a document, and those whose batch is deleted. It has tried
+// to take over the latter.
 func (c *claim) look(ctx context.Context, places []int) (missing, taken []int, err error) {
-	docs, err := c.s.printDocs(ctx, c.prints, places)
+	docs, err := c.s.ownerDocs(ctx, c.fps, places)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := c.s.judge(ctx, docs, c.known, c.s.fence); err != nil {
+	if err := c.s.resolve(ctx, docs, c.known, c.s.fence); err != nil {
 		return nil, nil, err
 	}
 	gone := map[string][]int{}
@@ -127,18 +130,15 @@ func (c *claim) look(ctx context.Context, places []int) (missing, taken []int, e
 	return missing, taken, nil
 }
 
-// takeOver takes fingerprints from a batch that is gone. Whether it has them
-// then is for the next look.
+// takeOver takes fingerprints from a deleted batch. Another call may take them
+// first; the next look finds out.
 func (c *claim) takeOver(ctx context.Context, from string, places []int) error {
 	return c.s.inPieces(ctx, len(places), command.MaxKeys, func(ctx context.Context, first, end int) error {
 		keys := make(bson.A, 0, end-first)
 		for _, place := range places[first:end] {
-			keys = append(keys, c.prints[place][:])
+			keys = append(keys, c.fps[place][:])
 		}
-		return c.s.run.Do(ctx, func(ctx context.Context) error {
-			_, err := c.s.fingerprints.UpdateMany(ctx, eq("batch_id", from, "_id", eq("$in", keys)),
-				eq("$set", eq("batch_id", c.id, "call", c.call)))
-			return err
-		})
+		return c.s.run.UpdateAll(ctx, c.s.fingerprints, eq("batch_id", from, "_id", eq("$in", keys)),
+			eq("$set", eq("batch_id", c.id, "call", c.call)))
 	})
 }

@@ -32,45 +32,45 @@ func BenchmarkClaim(b *testing.B) {
 		}
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
-	prints := make([]store.Fingerprint, benchRows)
+	fps := make([]store.Fingerprint, benchRows)
 	b.Run("known/rows=10000", func(b *testing.B) {
 		st := opened(b, testenv.Mongo(b))
-		somePrints(rng, prints[:10_000])
-		claimed(b, st, batchID(0), prints[:10_000])
+		somePrints(rng, fps[:10_000])
+		claimed(b, st, batchID(0), fps[:10_000])
 		for i := 1; b.Loop(); i++ {
-			claimed(b, st, batchID(i), prints[:200])
+			claimed(b, st, batchID(i), fps[:200])
 		}
 		b.ReportMetric(200*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 	})
 	b.Run(fmt.Sprintf("new/rows=%d", known), func(b *testing.B) {
 		st := opened(b, testenv.Mongo(b))
-		for done := 0; done < known; done += len(prints) {
-			somePrints(rng, prints)
-			claimed(b, st, batchID(done), prints)
+		for done := 0; done < known; done += len(fps) {
+			somePrints(rng, fps)
+			claimed(b, st, batchID(done), fps)
 		}
 		b.ResetTimer()
 		perRow(b, func(i int) {
-			somePrints(rng, prints)
-			claimed(b, st, batchID(known+i+1), prints)
+			somePrints(rng, fps)
+			claimed(b, st, batchID(known+i+1), fps)
 		})
 	})
 }
 
-func somePrints(rng *rand.Rand, prints []store.Fingerprint) {
-	for i := range prints {
-		binary.LittleEndian.PutUint64(prints[i][:8], rng.Uint64())
-		binary.LittleEndian.PutUint64(prints[i][8:], rng.Uint64())
+func somePrints(rng *rand.Rand, fps []store.Fingerprint) {
+	for i := range fps {
+		binary.LittleEndian.PutUint64(fps[i][:8], rng.Uint64())
+		binary.LittleEndian.PutUint64(fps[i][8:], rng.Uint64())
 	}
 }
 
-// claimed commits a batch that has claimed prints.
-func claimed(b *testing.B, st *mongostore.Store, id string, prints []store.Fingerprint) {
+// claimed commits a batch that has claimed fps.
+func claimed(b *testing.B, st *mongostore.Store, id string, fps []store.Fingerprint) {
 	b.Helper()
 	w, err := st.Begin(b.Context(), id)
 	if err != nil {
 		b.Fatal(err)
 	}
-	for part := range slices.Chunk(prints, perClaim) {
+	for part := range slices.Chunk(fps, perClaim) {
 		if _, err := st.Claim(b.Context(), id, part); err != nil {
 			b.Fatal(err)
 		}

@@ -24,24 +24,24 @@ var (
 	noOwner = []string{"", "", ""}
 )
 
-// begun begins a batch that claims prints, which must be free.
-func begun(t *testing.T, st *mongostore.Store, id string, prints ...store.Fingerprint) store.Writer {
+// begun begins a batch that claims fps, which must be free.
+func begun(t *testing.T, st *mongostore.Store, id string, fps ...store.Fingerprint) store.Writer {
 	t.Helper()
 	w, err := st.Begin(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := st.Claim(t.Context(), id, prints)
-	if d := cmp.Diff(make([]string, len(prints)), got); d != "" || err != nil {
+	got, err := st.Claim(t.Context(), id, fps)
+	if d := cmp.Diff(make([]string, len(fps)), got); d != "" || err != nil {
 		t.Fatal(d, err)
 	}
 	return w
 }
 
-// having commits a batch that has prints.
-func having(t *testing.T, st *mongostore.Store, id string, prints ...store.Fingerprint) {
+// having commits a batch that has fps.
+func having(t *testing.T, st *mongostore.Store, id string, fps ...store.Fingerprint) {
 	t.Helper()
-	if _, err := begun(t, st, id, prints...).Commit(t.Context(), store.Batch{Created: time.Now()}, nil); err != nil {
+	if _, err := begun(t, st, id, fps...).Commit(t.Context(), store.Batch{Created: time.Now()}, nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -49,10 +49,10 @@ func having(t *testing.T, st *mongostore.Store, id string, prints ...store.Finge
 // An insert is sent again when its answer is lost, and finds its own documents.
 func TestClaimThatIsSentAgainIsNoRepeat(t *testing.T) {
 	uri := testenv.Mongo(t)
-	prints := database(t, uri).Collection("fingerprints")
+	fps := database(t, uri).Collection("fingerprints")
 	var once sync.Once
 	st := openSeen(t, uri, &net.Dialer{}, func(ctx context.Context, e *event.CommandStartedEvent) {
-		if e.CommandName != "insert" || e.Command.Lookup("insert").StringValue() != prints.Name() {
+		if e.CommandName != "insert" || e.Command.Lookup("insert").StringValue() != fps.Name() {
 			return
 		}
 		once.Do(func() {
@@ -61,7 +61,7 @@ func TestClaimThatIsSentAgainIsNoRepeat(t *testing.T) {
 				t.Error(err)
 			}
 			for _, doc := range docs[1:] {
-				if _, err := prints.InsertOne(ctx, doc.Document()); err != nil {
+				if _, err := fps.InsertOne(ctx, doc.Document()); err != nil {
 					t.Error(err)
 				}
 			}

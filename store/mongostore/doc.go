@@ -1,57 +1,51 @@
-// Package mongostore keeps batches, events and the ledger in MongoDB, for any
-// number of processes at once. It needs neither transactions nor a replica
-// set, only that a change of one document is atomic and that an insert of a
-// taken key fails.
+// Package mongostore stores batches, events and the ledger in a MongoDB
+// database, for any number of concurrent processes. It needs no transactions
+// and no replica set. It relies on two guarantees only: a change of one document
+// is atomic, and an insert of a taken key fails.
 //
 // # Collections
 //
-//	events         one document an event, its columns by name, so that people
-//	               can query them with their own tools; unique batch_id+event_id
-//	batches        one document a batch; unique batch_id
-//	attachments    named blobs of a batch, in pieces
-//	keys           who has an idempotency key
-//	fingerprints   which batch has a row: one document a row, none without
-//	               a Deduper's caller; _id is the fingerprint
-//	contributions  the ledger: one entry a batch, inserted once
-//	shares         what an entry says of one day
-//	groups         the breakdown of a share by dimensions, if there is one
-//	journal        batches whose entry changed and is not in the rollup yet
-//	dailymetrics   the rollup: one document a day; unique date
-//	details        quarter hours, sketches and groups of the days of the rollup
+//	events         a document per event, with its columns by name, so that other
+//	               tools can query them; unique batch_id+event_id
+//	batches        a document per batch; unique batch_id
+//	attachments    named blobs of a batch, in pieces of 1 MiB
+//	keys           the batch that has an idempotency key
+//	fingerprints   the batch that has a row or a file; _id is the fingerprint
+//
+// The others are those of the ledger and the daily sums: contributions, shares,
+// groups, journal, dailymetrics and details. Package internal/rollup has their
+// fields, and a drawing of how processes change them concurrently. Of these,
+// dailymetrics is of use to other tools: it has a document per day with the
+// count of each event type; unique date.
 //
 // An event is {_id, batch_id, event_id, event_type, timestamp, …columns}. Where
-// the file has no event id, event_id is the number of the row; where an id
-// repeats within a file, the later one is id%row. A column whose name MongoDB
-// could not take, or that has the name of one of ours, is percent-encoded.
+// the file has no event id, event_id is the number of the row. Where an id
+// repeats in a file, the later one is stored as id%row. The name of a column is
+// percent-encoded if MongoDB does not take it or a member above has it.
 //
-// # The ledger and its rollup
+// # Batches
 //
-// An entry of the ledger names a revision, whose shares are written before it;
-// so one document decides whether, and how, a batch counts. A change first
-// notes the batch in the journal, then changes the entry. Whoever reads adds
-// to the rollup what the entries of the journal's batches say; whoever settles
-// folds them into the rollup, many at once, and takes them out of the journal.
-// The rollup moves from one generation to the next by writing its plan in one
-// document and carrying it out, which anybody may finish. A reader who meets a
-// half-done plan does the rest of it in memory, and one who meets a newer
-// generation starts again, so that every answer is of one state.
-//
-// The rollup is a cache: [Store.Rebuild] makes it anew from the ledger, and so
-// does the next reader when the collection was dropped.
+// One document decides. A batch is visible if the status of its document is one
+// of store.Statuses. A Writer inserts events while the status is uploading; its
+// Commit changes the status. A deleted batch is one whose entry in the ledger is
+// void, and an archived one has a status of its own. Whatever belongs to a batch
+// that is not visible any more is deleted after that, and its document last. If
+// the process is lost before, Prune finds the document and deletes the rest.
 //
 // # Fingerprints
 //
-// A document {_id, batch_id, call} says which batch has a fingerprint, and
-// which call of Claim put it there. Claim inserts documents; where one is there
-// already, what its batch is decides: a visible one has the fingerprint, one
-// that is gone loses it, by an update that names both. So nothing has to be
-// removed before a fingerprint is free; what a batch had is removed with it or,
-// if its process was lost, by Prune.
+// A document {_id, batch_id, call} names the batch that has a fingerprint, and
+// the call of Claim that wrote it. Claim inserts documents. Where one is there
+// already, the state of its batch decides: a visible batch keeps the fingerprint,
+// a deleted one loses it by an update that names both batches. So a fingerprint
+// is free without anything being removed. The documents of a batch are removed
+// with it or, if its process is lost, by Prune.
 //
-// # Resending
+// # Retries
 //
-// Each command may be sent again after a timeout: inserts are by a key that
-// is known before, updates name what they replace, and the call in a
-// fingerprint's document tells a Claim what it has done itself. The package does so itself,
-// for as long as Options.RetryFor.
+// The package sends each command again after a network error, a timeout or a
+// change of the primary, for up to Options.RetryFor. All commands are safe to
+// repeat: inserts have a key that is chosen before, updates name what they
+// replace, and the call in a fingerprint's document tells a Claim which documents
+// are its own.
 package mongostore

@@ -24,9 +24,9 @@ func (d *erasingDoc) filter(batch string) bson.D {
 	return eq("batch_id", batch, escape(d.Field), d.Value)
 }
 
-// Erase implements [store.Retainer]. The document of the batch decides: once it
-// says what is being erased, no reader shows these events, and they can be
-// deleted one by one. Then the document forgets the value.
+// Erase implements [store.Retainer]. It first writes into the document of the
+// batch which events are erased. From then on no reader yields them, so they
+// can be deleted one by one. Then it removes the value from the document.
 func (s *Store) Erase(ctx context.Context, id string, e store.Erasure) (int64, error) {
 	n, err := s.erase(ctx, id, &e)
 	return n, wrap(err, "erase from batch %q", id)
@@ -78,8 +78,8 @@ func mayErase(d *batchDoc, e *store.Erasure) error {
 	return nil
 }
 
-// finishErasing deletes the events that are being erased, and what the batch
-// says of them.
+// finishErasing deletes the events that are being erased, and removes their
+// value from the document of the batch.
 func (s *Store) finishErasing(ctx context.Context, d *batchDoc) error {
 	if d.Erasing == nil {
 		return nil

@@ -31,15 +31,16 @@ func eventRange(batch string, from int64) bson.D {
 	return eq("$gte", string(appendEventKey(nil, batch, from)), "$lt", batch+"0") // what follows the slash
 }
 
-// writer of events as documents; it keeps what they share.
+// eventEncoder encodes the events of one batch as documents. It is not safe for
+// concurrent use.
 type eventEncoder struct {
 	batch string
 	names names
 	key   []byte
 }
 
-// append appends the document of an event, with eventID as its event_id if
-// that is not empty: the event's own id was taken by an earlier row.
+// append appends the document of an event. A non-empty eventID takes the place
+// of the event's own id, which an earlier row has.
 func (w *eventEncoder) append(b []byte, e *metrics.Event, eventID string) []byte {
 	w.key = appendEventKey(w.key[:0], w.batch, e.Row)
 	b, start := openDoc(b)
@@ -70,7 +71,7 @@ func (w *eventEncoder) append(b []byte, e *metrics.Event, eventID string) []byte
 	return closeDoc(b, start)
 }
 
-var errEventDocument = errors.New("document of an event is not one of ours")
+var errEventDocument = errors.New("document of an event was not written by this package")
 
 // decodeEvent reads a document. The fields are appended to fields.
 func decodeEvent(doc bson.Raw, fields []metrics.Field) (metrics.Event, error) {
@@ -79,7 +80,7 @@ func decodeEvent(doc bson.Raw, fields []metrics.Field) (metrics.Event, error) {
 	var eventID string
 	other := false
 	key := ""
-	ok := members(string(doc), func(m member) bool { // one copy, of which the strings are parts
+	ok := members(string(doc), func(m member) bool { // one copy; the strings are substrings of it
 		switch m.key {
 		case "_id":
 			key = m.text

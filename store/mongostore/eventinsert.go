@@ -11,7 +11,7 @@ import (
 )
 
 // insertEvents inserts the documents of events. Where a file has an event id
-// twice, the later one becomes id%row.
+// twice, the later one is stored as id%row.
 func (s *Store) insertEvents(ctx context.Context, batch string, docs []bson.Raw) error {
 	for len(docs) > 0 {
 		refused, err := s.run.InsertAll(ctx, s.events, docs)

@@ -14,9 +14,9 @@ import (
 )
 
 // eventsPage is the number of events that one query reads, or fewer if they
-// take more than eventsBytes. A page is read
-// whole before it is handed out, so that no cursor waits for the caller and a
-// lost connection costs no more than a page.
+// take more than eventsBytes. A page is read whole before its events are
+// yielded. So no cursor waits for the caller, and after a lost connection only
+// one page is read again.
 const (
 	eventsPage  = 2000
 	eventsBytes = 4 << 20
@@ -31,7 +31,8 @@ func (s *Store) Events(ctx context.Context, id string) iter.Seq2[metrics.Event, 
 	}
 }
 
-// yieldEvents returns nil when it has yielded all or the range has ended.
+// yieldEvents returns nil when it has yielded all events or yield has returned
+// false.
 func (s *Store) yieldEvents(ctx context.Context, id string, yield func(metrics.Event, error) bool) error {
 	d, err := s.read(ctx, id)
 	if err != nil {
@@ -69,8 +70,8 @@ func (s *Store) yieldEvents(ctx context.Context, id string, yield func(metrics.E
 	}
 }
 
-// checkWhole finds out why a batch has fewer events than it should have: it
-// was sealed or deleted while they were read, or some were erased.
+// checkWhole returns an error if a batch has fewer events than it should have:
+// they were purged, erased or deleted while they were read.
 func (s *Store) checkWhole(ctx context.Context, d *batchDoc, got int64) error {
 	if got == d.Events-d.Erased {
 		return nil
@@ -84,7 +85,7 @@ func (s *Store) checkWhole(ctx context.Context, d *batchDoc, got int64) error {
 	case now.Erasure != d.Erasure:
 		return store.ErrChanged
 	}
-	return errors.New("there are other events than were committed")
+	return errors.New("number of events differs from that committed")
 }
 
 // eventsFrom reads the next page and says whether there may be another.
@@ -97,7 +98,7 @@ func (s *Store) eventsFrom(ctx context.Context, id string, row int64) (page []bs
 		if err != nil {
 			return err
 		}
-		defer cursor.Close(context.WithoutCancel(ctx)) //nolint:errcheck // Err tells
+		defer cursor.Close(context.WithoutCancel(ctx)) //nolint:errcheck // cursor.Err has it
 		for size := 0; !more && cursor.Next(ctx); {
 			page = append(page, slices.Clone(cursor.Current))
 			size += len(cursor.Current)

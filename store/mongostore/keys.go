@@ -18,12 +18,12 @@ type keyDoc struct {
 	Expires *time.Time `bson:"expires_at"`
 }
 
-// A Commit takes its key first and is visible a moment later. When it was
-// lost in between, the next one with the key gives it claimPatience to appear
-// and then takes its batch out of the world, and the key.
+// A Commit takes its key first and makes its batch visible a moment later. If
+// its process was lost in between, the next Commit with the key waits for
+// claimTimeout, then ends that upload and takes the key.
 const (
-	claimPatience = 2 * time.Second
-	claimPause    = 20 * time.Millisecond
+	claimTimeout = 2 * time.Second
+	claimPause   = 20 * time.Millisecond
 )
 
 // claim takes the idempotency key of a batch. Errors: store.ErrKeyTaken.
@@ -41,7 +41,7 @@ func (s *Store) claim(ctx context.Context, d *batchDoc) error {
 		if err != nil || holder.BatchID == mine.BatchID {
 			return err
 		}
-		free, err := s.isFree(ctx, &holder, fromDate(d.Created), time.Since(start) > claimPatience)
+		free, err := s.isFree(ctx, &holder, fromDate(d.Created), time.Since(start) > claimTimeout)
 		if err != nil {
 			return err
 		}
@@ -49,7 +49,7 @@ func (s *Store) claim(ctx context.Context, d *batchDoc) error {
 			if err := s.takeOver(ctx, &holder, &mine); err != nil {
 				return err
 			}
-			continue // the next turn sees who has it
+			continue // the next turn reads which batch has it
 		}
 		if err := command.Pause(ctx, claimPause); err != nil {
 			return err
@@ -57,9 +57,9 @@ func (s *Store) claim(ctx context.Context, d *batchDoc) error {
 	}
 }
 
-// isFree reports whether a key may be taken from its holder. Errors:
-// store.ErrKeyTaken if not for a long time.
-func (s *Store) isFree(ctx context.Context, holder *keyDoc, now time.Time, impatient bool) (bool, error) {
+// isFree reports whether a key may be taken from its holder. Expired says that
+// claimTimeout is over. Errors: store.ErrKeyTaken if the holder is visible.
+func (s *Store) isFree(ctx context.Context, holder *keyDoc, now time.Time, expired bool) (bool, error) {
 	if !fromDate(holder.Expires).After(now) {
 		return true, nil
 	}
@@ -75,7 +75,7 @@ func (s *Store) isFree(ctx context.Context, holder *keyDoc, now time.Time, impat
 			return false, errors.Join(store.ErrKeyTaken, err)
 		}
 		return true, nil
-	case !impatient:
+	case !expired:
 		return false, nil
 	}
 	fenced, err := s.run.Update(ctx, s.batches, eq("_id", holder.BatchID, "status", statusUploading),
@@ -83,8 +83,8 @@ func (s *Store) isFree(ctx context.Context, holder *keyDoc, now time.Time, impat
 	return fenced, err
 }
 
-// takeOver gives a key to another batch, and takes it from the batch that had
-// it, so that a search by key finds one.
+// takeOver gives a key to another batch. It removes the key from the document of
+// the batch that had it, so that a search by key finds one batch.
 func (s *Store) takeOver(ctx context.Context, from, to *keyDoc) error {
 	taken, err := s.run.Update(ctx, s.keys, eq("_id", from.Key, "batch_id", from.BatchID),
 		eq("$set", eq("batch_id", to.BatchID, "expires_at", to.Expires)))
@@ -96,7 +96,7 @@ func (s *Store) takeOver(ctx context.Context, from, to *keyDoc) error {
 	return err
 }
 
-// release gives up the key of a batch.
+// release removes the key of a batch.
 func (s *Store) release(ctx context.Context, key, id string) error {
 	return s.run.Remove(ctx, s.keys, eq("_id", key, "batch_id", id))
 }

@@ -8,8 +8,7 @@ import (
 )
 
 // Members of an event's document that are not columns of the file. A percent
-// sign in the name of a column is itself encoded, so that it can have none of
-// the latter two.
+// sign in the name of a column is encoded, so no column has these names.
 const (
 	memberID    = "%id" // the event id, where it is not event_id
 	memberNanos = "%ns" // the nanoseconds that a date cannot hold
@@ -24,10 +23,10 @@ func isReserved(name string) bool {
 	return false
 }
 
-// names turns the names of columns into names of members. MongoDB knows two
-// members of one name in a document, names with a dot and such that begin with
-// a dollar sign, but its tools and its imitations do not take them well, and a
-// zero byte ends a name.
+// names turns the names of columns into names of members. A member's name cannot
+// have a zero byte. MongoDB allows two members of one name, names with a dot and
+// names that begin with a dollar sign, but many tools and servers that imitate
+// it do not.
 type names struct {
 	known map[string]string
 	seen  map[string]int // how often a name came in this document
@@ -44,7 +43,7 @@ func (n *names) member(column string) string {
 	m, ok := n.known[column]
 	if !ok {
 		m = escape(column)
-		if len(n.known) < 1<<16 { // hostile files have a new one each row
+		if len(n.known) < 1<<16 { // a hostile file has new ones in each row
 			n.known[strings.Clone(column)] = m
 		}
 	}
@@ -55,7 +54,8 @@ func (n *names) member(column string) string {
 	return m
 }
 
-// escape encodes a name so that it is no other's and no member of ours.
+// escape encodes a name so that it differs from that of every other column and
+// of every member of this package.
 func escape(column string) string {
 	if column == "" || isReserved(column) {
 		return column + "%_"
@@ -74,7 +74,7 @@ func escape(column string) string {
 	return b.String()
 }
 
-// isAwkward reports whether a character is not good in a name.
+// isAwkward reports whether a character must be encoded in a name.
 func isAwkward(c rune) bool {
 	return c < ' ' || c == '%' || c == '.' || c == '$' || c == '"' || c == '\\'
 }

@@ -23,21 +23,20 @@ import (
 
 // Options change the defaults of a Store.
 type Options struct {
-	// RetryFor is how long a method goes on resending while the database
-	// cannot be reached or answers that it cannot serve just now; 0 means
-	// 10 s. The context of the call may end it sooner.
+	// RetryFor is how long a method sends a command again while the database
+	// is unavailable; 0 means 10 s. The context of the call may end it sooner.
 	RetryFor time.Duration
-	// Inserters is the number of insert commands that a Writer has under way;
-	// 0 means 4.
+	// Inserters is the number of concurrent insert commands of a Writer; 0
+	// means 4.
 	Inserters int
-	// Logger gets what heals itself or needs a look; nil discards it.
+	// Logger gets warnings about work in the background; nil discards them.
 	Logger *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
 
-// Store is a [store.Store] in a MongoDB database. It has all optional
-// abilities of package store. It is safe for concurrent use, by several
+// Store is a [store.Store] in a MongoDB database. It implements all optional
+// interfaces of package store. It is safe for concurrent use, by several
 // processes too.
 type Store struct {
 	client *mongo.Client // nil if borrowed
@@ -62,14 +61,14 @@ var (
 // DefaultDatabase is the database of a URI that names none.
 const DefaultDatabase = "eventmetrics"
 
-// ErrForeign means that the database has collections of the names that a
-// Store uses, but made by another program.
+// ErrForeign means that another program has made collections in the database
+// with the names that a Store uses.
 var ErrForeign = errors.New("mongostore: database belongs to another program")
 
 // Open connects to the deployment that a mongodb:// or mongodb+srv:// URI
-// names and opens the database in its path. Writes wait for a majority. Nil
-// options mean the defaults. The caller must Close the Store. No
-// error cites the URI. Errors: [ErrForeign]; store.ErrUnavailable.
+// names and opens the database in its path. Writes wait for a majority. The
+// caller must Close the Store. Nil options mean the defaults. No error cites
+// the URI. Errors: [ErrForeign]; store.ErrUnavailable.
 func Open(ctx context.Context, uri string, opts *Options) (*Store, error) {
 	client, err := connect(uri)
 	if err != nil {
@@ -100,8 +99,8 @@ func connect(uri string) (*mongo.Client, error) {
 	return client, nil
 }
 
-// databaseOf returns the database in the path of a URI, whose many hosts
-// package net/url would not take.
+// databaseOf returns the database in the path of a URI. Package net/url does not
+// parse a URI with several hosts.
 func databaseOf(uri string) string {
 	_, rest, _ := strings.Cut(uri, "://")
 	rest, _, _ = strings.Cut(rest, "?")
@@ -112,10 +111,10 @@ func databaseOf(uri string) string {
 	return cmp.Or(name, DefaultDatabase)
 }
 
-// New returns a Store in a database and makes what indexes are missing. The
+// New returns a Store in a database and makes the indexes that are missing. The
 // database should be set to read from the primary, and to read and write with
-// majority concern. The client stays the caller's, who disconnects it after
-// [Store.Close]. Nil options mean the defaults. Errors: [ErrForeign];
+// majority concern. The caller must Close the Store, and then disconnect the
+// client. Nil options mean the defaults. Errors: [ErrForeign];
 // store.ErrUnavailable.
 func New(ctx context.Context, db *mongo.Database, opts *Options) (*Store, error) {
 	s := newStore(db, opts)

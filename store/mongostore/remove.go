@@ -13,12 +13,12 @@ import (
 )
 
 // voidTTL is how long the void entry of a deleted batch stays in the ledger.
-// Record looks for the batch before it enters one; the void entry is for a
-// worker that looked, was held up, and goes on after the deletion.
+// Record checks that the batch exists before it inserts an entry. The void
+// entry stops a worker that has checked and goes on only after the deletion.
 const voidTTL = 7 * 24 * time.Hour
 
-// DeleteBatch implements [store.Store]. The batch is gone, to all readers at
-// once, when its entry of the ledger is void.
+// DeleteBatch implements [store.Store]. The batch is deleted, for all readers at
+// once, when its entry in the ledger is void.
 func (s *Store) DeleteBatch(ctx context.Context, id string) error {
 	d, err := s.read(ctx, id)
 	if err != nil {
@@ -38,19 +38,19 @@ func (s *Store) DeleteBatch(ctx context.Context, id string) error {
 	return wrap(s.clear(ctx, d), "delete batch %q", id)
 }
 
-// clear deletes what belongs to a batch that nobody sees any more, and its
-// document last, so that Prune finds what was left.
+// clear deletes what belongs to a batch that is not visible any more. It deletes
+// the document last, so that Prune finds what a lost process leaves.
 func (s *Store) clear(ctx context.Context, d *batchDoc) error {
 	if err := s.clearParts(ctx, d); err != nil {
 		return err
 	}
-	if err := s.removePrints(ctx, d.ID); err != nil {
+	if err := s.removeFingerprints(ctx, d.ID); err != nil {
 		return err
 	}
 	return s.run.Remove(ctx, s.batches, eq("_id", d.ID))
 }
 
-// clearParts deletes what belongs to a batch but its fingerprints.
+// clearParts deletes what belongs to a batch, except its fingerprints.
 func (s *Store) clearParts(ctx context.Context, d *batchDoc) error {
 	if err := s.run.Remove(ctx, s.events, eq("batch_id", d.ID)); err != nil {
 		return err
@@ -61,8 +61,8 @@ func (s *Store) clearParts(ctx context.Context, d *batchDoc) error {
 	return s.run.Remove(ctx, s.keys, eq("batch_id", d.ID)) // also that of a Commit that got no further
 }
 
-// discardRemainder removes what a Writer has written.
-func (s *Store) discardRemainder(ctx context.Context, id string) error {
+// removeUnfinished removes the unfinished upload of a Writer.
+func (s *Store) removeUnfinished(ctx context.Context, id string) error {
 	mine, err := s.run.Update(ctx, s.batches, eq("_id", id, "status", eq("$in", bson.A{statusUploading, statusRemoving})),
 		eq("$set", eq("status", statusRemoving)))
 	if err != nil || !mine {
@@ -76,13 +76,13 @@ func (s *Store) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, er
 	var p store.Pruned
 	err := s.pruneBatches(ctx, &q, &p)
 	if err == nil {
-		err = s.pruneRemainders(ctx, &q, &p)
+		err = s.pruneUnfinished(ctx, &q, &p)
 	}
 	if err == nil && !q.DryRun {
-		err = s.sweep(ctx, q.Before)
+		err = s.pruneVoid(ctx, q.Before)
 	}
 	if err == nil && !q.DryRun {
-		err = errors.Join(s.sweepBehind(ctx), s.pruneArchived(ctx))
+		err = errors.Join(s.finishReplaced(ctx), s.pruneArchived(ctx))
 	}
 	return p, wrap(err, "prune")
 }
@@ -92,11 +92,11 @@ func old(status store.Status, date string, before time.Time) bson.D {
 	return eq("status", status, date, eq("$lt", ceiling(before)))
 }
 
-// oldPage is the number of old batches that are read at a time.
+// oldPage is the number of old batches that one query reads.
 const oldPage = 1000
 
-// pruneBatches removes batches that nobody asked to process. A batch that is
-// queued meanwhile is not uploaded any more, and so is not taken.
+// pruneBatches removes old batches with the status uploaded. A batch that is
+// queued meanwhile has another status and stays.
 func (s *Store) pruneBatches(ctx context.Context, q *store.PruneQuery, p *store.Pruned) error {
 	if q.DryRun {
 		return s.countOld(ctx, store.Uploaded, "created_at", q.Before, func(d *batchDoc) {
@@ -114,9 +114,9 @@ func (s *Store) pruneBatches(ctx context.Context, q *store.PruneQuery, p *store.
 	})
 }
 
-// pruneRemainders removes what Writers left that wrote last before a moment.
-// The document stays until the next time, for a Writer that is alive.
-func (s *Store) pruneRemainders(ctx context.Context, q *store.PruneQuery, p *store.Pruned) error {
+// pruneUnfinished removes uploads whose Writers wrote last before a moment. The
+// document stays until the next Prune, since the Writer may still be running.
+func (s *Store) pruneUnfinished(ctx context.Context, q *store.PruneQuery, p *store.Pruned) error {
 	if q.DryRun {
 		return s.countOld(ctx, statusUploading, "updated_at", q.Before, func(*batchDoc) { p.Unfinished++ })
 	}
@@ -128,7 +128,7 @@ func (s *Store) pruneRemainders(ctx context.Context, q *store.PruneQuery, p *sto
 	}
 	return s.takeOld(ctx, statusUploading, "updated_at", q.Before, func(d *batchDoc) error {
 		p.Unfinished++
-		if err := errors.Join(s.clearParts(ctx, d), s.removePrints(ctx, d.ID)); err != nil {
+		if err := errors.Join(s.clearParts(ctx, d), s.removeFingerprints(ctx, d.ID)); err != nil {
 			return err
 		}
 		_, err := s.run.Update(ctx, s.batches, eq("_id", d.ID), eq("$set", eq("status", statusRemoved, "updated_at", s.now())))
@@ -136,7 +136,7 @@ func (s *Store) pruneRemainders(ctx context.Context, q *store.PruneQuery, p *sto
 	})
 }
 
-// countOld ranges over the batches that takeOld would take.
+// countOld calls use with the batches that takeOld would take.
 func (s *Store) countOld(ctx context.Context, status store.Status, date string, before time.Time, use func(*batchDoc)) error {
 	for last := ""; ; {
 		filter := append(old(status, date, before), eq("_id", eq("$gt", last))...)
@@ -151,7 +151,8 @@ func (s *Store) countOld(ctx context.Context, status store.Status, date string, 
 	}
 }
 
-// takeOld takes the old batches of a status out of sight one by one.
+// takeOld makes the old batches of a status invisible, one by one, and calls use
+// with each.
 func (s *Store) takeOld(ctx context.Context, status store.Status, date string, before time.Time, use func(*batchDoc) error) error {
 	for {
 		docs, err := command.FindAll[batchDoc](ctx, s.run, s.batches, old(status, date, before), options.Find().SetLimit(oldPage))
@@ -166,7 +167,7 @@ func (s *Store) takeOld(ctx context.Context, status store.Status, date string, b
 				return err
 			}
 			if !taken {
-				continue // by another Prune, or it is not old any more
+				continue // another Prune has it, or it is not old any more
 			}
 			if err := use(d); err != nil {
 				return err
@@ -175,8 +176,8 @@ func (s *Store) takeOld(ctx context.Context, status store.Status, date string, b
 	}
 }
 
-// sweep removes the void entries that nobody can meet any more.
-func (s *Store) sweep(ctx context.Context, before time.Time) error {
+// pruneVoid removes old void entries of the ledger.
+func (s *Store) pruneVoid(ctx context.Context, before time.Time) error {
 	oldest := s.now().Add(-voidTTL)
 	if before.Before(oldest) {
 		oldest = before

@@ -37,8 +37,8 @@ func (s *Store) setUp(ctx context.Context) error {
 	return s.rollup.SetUp(ctx)
 }
 
-// checkOwner refuses a database whose batches another program made: the
-// original service used the same names.
+// checkOwner returns ErrForeign if another program has made the batches or the
+// events. The original service used the same names.
 func (s *Store) checkOwner(ctx context.Context) error {
 	return s.run.Do(ctx, func(ctx context.Context) error {
 		for _, c := range []*mongo.Collection{s.batches, s.events} {
@@ -50,7 +50,7 @@ func (s *Store) checkOwner(ctx context.Context) error {
 				return err
 			}
 			if _, ours := found.Lookup("_id").StringValueOK(); !ours {
-				return fmt.Errorf("%w: the _id in %s are not ours; give MONGO_URI another database", ErrForeign, c.Name())
+				return fmt.Errorf("%w: collection %s has documents of another program; set MONGO_URI to another database", ErrForeign, c.Name())
 			}
 		}
 		return nil

@@ -90,12 +90,12 @@ func (s *several) Explain(ctx context.Context, day metrics.Day, eventType string
 	return s.next().Explain(ctx, day, eventType)
 }
 
-func (s *several) Claim(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
-	return s.next().Claim(ctx, id, prints)
+func (s *several) Claim(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
+	return s.next().Claim(ctx, id, fps)
 }
 
-func (s *several) Owners(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
-	return s.next().Owners(ctx, prints)
+func (s *several) Owners(ctx context.Context, fps []store.Fingerprint) ([]string, error) {
+	return s.next().Owners(ctx, fps)
 }
 
 func (s *several) PurgeEvents(ctx context.Context, id string) error {

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// errURI does not cite the URI, not even in part: where it is malformed,
-// any part may be the password.
+// errURI does not cite the URI, not even in part: in a malformed URI, any part
+// may be the password.
 var errURI = errors.New("want mongodb://user:password@host:27017/database, or mongodb+srv (special characters of user and password percent-encoded)")
 
-// CheckURI returns an error where the driver might cite a piece of a password
-// in its own. It looks nothing up. [Open] does so itself.
+// CheckURI returns an error for a URI that the driver would refuse with an error
+// that may cite a part of the password. It sends nothing. [Open] calls it.
 func CheckURI(uri string) error {
 	scheme, rest, found := strings.Cut(uri, "://")
 	if !found || scheme != "mongodb" && scheme != "mongodb+srv" {
@@ -22,7 +22,7 @@ func CheckURI(uri string) error {
 		end = len(rest)
 	}
 	if strings.Contains(rest[end:], "@") || strings.Contains(rest[end:], "#") {
-		return errURI // a / or ? or # of the password ended it
+		return errURI // the password has a /, ? or #
 	}
 	at := strings.LastIndexByte(rest[:end], '@')
 	if at < 0 {

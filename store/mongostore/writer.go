@@ -14,13 +14,13 @@ import (
 	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
 
-// touchEvery is how often a Writer that writes says that it is alive.
+// touchEvery is how often a Writer that writes updates the time in its batch.
 const touchEvery = 5 * time.Second
 
 var errEnded = errors.New("mongostore: writer has ended")
 
-// writer fills a batch. Its events go into the collection as they come; what
-// makes them visible is the status of the batch's document.
+// writer fills a batch. It inserts events as they come. The status of the
+// batch's document makes them visible.
 type writer struct {
 	s       *Store
 	id      string
@@ -32,12 +32,12 @@ type writer struct {
 	touched time.Time
 	ended   bool
 
-	// background outlives the contexts of the calls, which may end as soon as
-	// their call has returned.
+	// background is the context of the inserts. Those of the calls may end as
+	// soon as the calls return.
 	background context.Context //nolint:containedctx // ends with the writer
 	cancel     context.CancelFunc
 	inserting  sync.WaitGroup
-	places     chan struct{} // for insert commands under way
+	slots      chan struct{} // one per insert command that is running
 	mu         sync.Mutex
 	err        error // of the first that failed
 }
@@ -52,7 +52,7 @@ func (s *Store) Begin(ctx context.Context, id string) (store.Writer, error) {
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	return &writer{
 		s: s, id: id, background: background, cancel: cancel, encoder: eventEncoder{batch: id}, chunks: map[string]int{}, touched: now,
-		places: make(chan struct{}, s.opts.Inserters),
+		slots: make(chan struct{}, s.opts.Inserters),
 	}, nil
 }
 
@@ -102,9 +102,9 @@ func (w *writer) fail(err error) {
 	}
 }
 
-// flush hands the events gathered so far to an insert of their own. The
-// documents are parts of one buffer, which grows by moving: those that were
-// added before keep the old one alive.
+// flush starts an insert of the events gathered so far. Their documents are parts
+// of one buffer. When append moves the buffer, the earlier documents keep the old
+// one.
 func (w *writer) flush(ctx context.Context) error {
 	if len(w.piece.Docs) == 0 {
 		return nil
@@ -113,7 +113,7 @@ func (w *writer) flush(ctx context.Context) error {
 		return err
 	}
 	select {
-	case w.places <- struct{}{}:
+	case w.slots <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -123,13 +123,13 @@ func (w *writer) flush(ctx context.Context) error {
 		if err := w.s.insertEvents(w.background, w.id, docs); err != nil {
 			w.fail(wrap(err, "write batch %q", w.id))
 		}
-		<-w.places
+		<-w.slots
 	})
 	return w.failure()
 }
 
-// touch keeps Prune and the Claim of others away, and notices that they were
-// here.
+// touch updates the time in the batch, so that neither Prune nor a Claim ends the
+// upload. Errors: store.ErrNotFound if one has.
 func (w *writer) touch(ctx context.Context) error {
 	now := w.s.now()
 	if now.Sub(w.touched) < touchEvery {
@@ -195,10 +195,10 @@ func (w *writer) Commit(ctx context.Context, b store.Batch, pending metrics.Cont
 
 // wait waits until all events are stored, or ctx ends.
 func (w *writer) wait(ctx context.Context) error {
-	for range cap(w.places) { // as many places are free as there are
+	for range cap(w.slots) { // until it holds all slots
 		select {
-		case w.places <- struct{}{}:
-			defer func() { <-w.places }()
+		case w.slots <- struct{}{}:
+			defer func() { <-w.slots }()
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -214,5 +214,5 @@ func (w *writer) Abort(ctx context.Context) error {
 		return nil
 	}
 	w.ended = true
-	return wrap(w.s.discardRemainder(ctx, w.id), "abort batch %q", w.id)
+	return wrap(w.s.removeUnfinished(ctx, w.id), "abort batch %q", w.id)
 }

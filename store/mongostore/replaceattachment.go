@@ -12,19 +12,19 @@ import (
 	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
 
-// ReplaceAttachment implements [store.Retainer]. The pieces of a version are written
-// first; the document of the batch then names it, and the pieces that are to
-// go. A version that lost to another is written again.
+// ReplaceAttachment implements [store.Retainer]. It writes the pieces of a new
+// version first. Then the document of the batch names that version, and the old
+// pieces as stale. If another version was written first, it starts again.
 func (s *Store) ReplaceAttachment(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
 	for {
-		done, err := s.reattach(ctx, id, name, content)
+		done, err := s.tryReplace(ctx, id, name, content)
 		if done || err != nil {
 			return wrap(err, "replace attachment of batch %q", id)
 		}
 	}
 }
 
-func (s *Store) reattach(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) (bool, error) {
+func (s *Store) tryReplace(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) (bool, error) {
 	d, err := s.read(ctx, id)
 	if err != nil {
 		return false, err
@@ -79,7 +79,7 @@ func (s *Store) removePieces(ctx context.Context, id, prefix string) error {
 	return s.run.Remove(ctx, s.attachments, eq("_id", eq("$gte", id+"/"+prefix+"/", "$lt", id+"/"+prefix+"0")))
 }
 
-// dropStale deletes pieces that a document of a batch names as stale.
+// dropStale deletes the pieces that the document of a batch names as stale.
 func (s *Store) dropStale(ctx context.Context, id string, prefixes ...string) error {
 	for _, prefix := range prefixes {
 		if err := s.removePieces(ctx, id, prefix); err != nil {
@@ -92,11 +92,11 @@ func (s *Store) dropStale(ctx context.Context, id string, prefixes ...string) er
 	return nil
 }
 
-// sweepBehind finishes what lost processes have left of replaced attachments
-// and of erasures.
-func (s *Store) sweepBehind(ctx context.Context) error {
-	behind := eq("$or", bson.A{eq("stale.0", eq("$exists", true)), eq("erasing", eq("$exists", true))})
-	docs, err := command.FindAll[batchDoc](ctx, s.run, s.batches, behind, options.Find().SetLimit(oldPage))
+// finishReplaced finishes the replaced attachments and the erasures of lost
+// processes.
+func (s *Store) finishReplaced(ctx context.Context) error {
+	unfinished := eq("$or", bson.A{eq("stale.0", eq("$exists", true)), eq("erasing", eq("$exists", true))})
+	docs, err := command.FindAll[batchDoc](ctx, s.run, s.batches, unfinished, options.Find().SetLimit(oldPage))
 	for i := range docs {
 		if err == nil {
 			err = s.dropStale(ctx, docs[i].ID, docs[i].Stale...)

@@ -18,31 +18,31 @@ import (
 )
 
 // Owners implements [store.Deduper].
-func (s *Store) Owners(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
-	sorted, distinct := fingerprints.Distinct(prints)
+func (s *Store) Owners(ctx context.Context, fps []store.Fingerprint) ([]string, error) {
+	sorted, distinct := fingerprints.Distinct(fps)
 	places := make([]int, len(sorted))
 	for i := range places {
 		places[i] = i
 	}
-	docs, err := s.printDocs(ctx, sorted, places)
+	docs, err := s.ownerDocs(ctx, sorted, places)
 	known := map[string]string{}
 	if err == nil {
-		err = s.judge(ctx, docs, known, func(context.Context, *batchDoc) (string, error) { return "", nil })
+		err = s.resolve(ctx, docs, known, func(context.Context, *batchDoc) (string, error) { return "", nil })
 	}
 	if err != nil {
 		return nil, wrap(err, "look for the owners of fingerprints")
 	}
-	owners := make([]string, len(prints))
+	owners := make([]string, len(fps))
 	for i, place := range distinct {
 		owners[i] = known[docs[place].batch]
 	}
 	return owners, nil
 }
 
-// judge finds out which of the batches of documents are visible: known has the
-// ids of those then, and "" for those that are gone. It asks unfinished about
-// those that are being written.
-func (s *Store) judge(ctx context.Context, docs []printDoc, known map[string]string, unfinished verdict) error {
+// resolve adds to known each batch that the documents name: its id if the batch
+// is visible, "" if it is deleted. It asks unfinished about batches that are
+// being written.
+func (s *Store) resolve(ctx context.Context, docs []ownerDoc, known map[string]string, unfinished unfinishedOwner) error {
 	var ids []string
 	for _, d := range docs {
 		if _, ok := known[d.batch]; !ok && d.batch != "" {
@@ -56,7 +56,7 @@ func (s *Store) judge(ctx context.Context, docs []printDoc, known map[string]str
 			return err
 		}
 		for i := range batches {
-			if known[batches[i].ID], err = s.judgeBatch(ctx, &batches[i], unfinished); err != nil {
+			if known[batches[i].ID], err = s.resolveBatch(ctx, &batches[i], unfinished); err != nil {
 				return err
 			}
 		}
@@ -64,14 +64,15 @@ func (s *Store) judge(ctx context.Context, docs []printDoc, known map[string]str
 	return nil
 }
 
-// verdict returns the id of a batch, or "" if what it has is free.
-type verdict func(context.Context, *batchDoc) (string, error)
+// unfinishedOwner returns the id of a batch that is being written, or "" if its
+// fingerprints are free.
+type unfinishedOwner func(context.Context, *batchDoc) (string, error)
 
-func (s *Store) judgeBatch(ctx context.Context, d *batchDoc, unfinished verdict) (string, error) {
+func (s *Store) resolveBatch(ctx context.Context, d *batchDoc, unfinished unfinishedOwner) (string, error) {
 	switch d.Status {
 	case statusUploading:
 		return unfinished(ctx, d)
-	case statusArchiving, statusArchived: // its rows count for ever
+	case statusArchiving, statusArchived: // its rows count permanently
 		return d.ID, nil
 	}
 	if !d.visible() {
@@ -84,8 +85,8 @@ func (s *Store) judgeBatch(ctx context.Context, d *batchDoc, unfinished verdict)
 	return d.ID, nil
 }
 
-// fence takes the batch from a Writer that has long been silent. Errors:
-// store.ErrClaimed when it has not.
+// fence ends the upload of a batch whose Writer has not written for
+// store.ClaimTimeout. Errors: store.ErrClaimed if it has.
 func (s *Store) fence(ctx context.Context, d *batchDoc) (string, error) {
 	limit := s.now().Add(-store.ClaimTimeout)
 	if !d.Updated.Before(limit) {
@@ -104,46 +105,46 @@ func (s *Store) fence(ctx context.Context, d *batchDoc) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return s.judgeBatch(ctx, &now, s.fence)
+	return s.resolveBatch(ctx, &now, s.fence)
 }
 
-// printDoc is what the document of a fingerprint says. No batch means that
-// there is none.
-type printDoc struct {
+// ownerDoc is the content of a fingerprint's document. Without a batch there is
+// no document.
+type ownerDoc struct {
 	batch string
 	call  int64
 }
 
-// printDocs reads the documents of the fingerprints at places.
-func (s *Store) printDocs(ctx context.Context, prints []store.Fingerprint, places []int) ([]printDoc, error) {
-	docs := make([]printDoc, len(places))
+// ownerDocs reads the documents of the fingerprints at places.
+func (s *Store) ownerDocs(ctx context.Context, fps []store.Fingerprint, places []int) ([]ownerDoc, error) {
+	docs := make([]ownerDoc, len(places))
 	err := s.inPieces(ctx, len(places), command.MaxKeys, func(ctx context.Context, from, to int) error {
-		return s.readPrintDocs(ctx, prints, places[from:to], docs[from:to])
+		return s.readOwnerDocs(ctx, fps, places[from:to], docs[from:to])
 	})
 	return docs, err
 }
 
-func (s *Store) readPrintDocs(ctx context.Context, prints []store.Fingerprint, places []int, docs []printDoc) error {
+func (s *Store) readOwnerDocs(ctx context.Context, fps []store.Fingerprint, places []int, docs []ownerDoc) error {
 	keys := make(bson.A, 0, len(places))
 	for _, place := range places {
-		keys = append(keys, prints[place][:])
+		keys = append(keys, fps[place][:])
 	}
-	ids := map[string]string{} // each once in memory
+	ids := map[string]string{} // so that each id is in memory once
 	opts := options.Find().SetBatchSize(int32(len(places)))
 	return s.run.Each(ctx, s.fingerprints, eq("_id", eq("$in", keys)), opts, func(doc bson.Raw) error {
 		_, key := doc.Lookup("_id").Binary()
 		p := store.Fingerprint(key)
-		i := sort.Search(len(places), func(i int) bool { return fingerprints.Compare(&prints[places[i]], &p) >= 0 })
+		i := sort.Search(len(places), func(i int) bool { return fingerprints.Compare(&fps[places[i]], &p) >= 0 })
 		id := doc.Lookup("batch_id").StringValue()
 		if _, ok := ids[id]; !ok {
 			ids[id] = id
 		}
-		docs[i] = printDoc{batch: ids[id], call: doc.Lookup("call").Int64()}
+		docs[i] = ownerDoc{batch: ids[id], call: doc.Lookup("call").Int64()}
 		return nil
 	})
 }
 
-// doc is the document of a fingerprint that this call gives.
+// doc returns the document with which this call claims a fingerprint.
 func (c *claim) doc(p *store.Fingerprint) bson.Raw {
 	b, start := openDoc(make([]byte, 0, len(p)+len(c.id)+64))
 	b = binary.LittleEndian.AppendUint32(appendKey(b, bson.TypeBinary, "_id"), uint32(len(p)))
@@ -152,8 +153,8 @@ func (c *claim) doc(p *store.Fingerprint) bson.Raw {
 	return closeDoc(appendInt64(b, "call", c.call), start)
 }
 
-// inPieces calls f with parts of n things, of a size, some at once, and returns
-// the first error.
+// inPieces divides n things into parts of a size and calls f for each part, for
+// Options.Inserters of them concurrently. It returns the first error.
 func (s *Store) inPieces(ctx context.Context, n, size int, f func(ctx context.Context, from, to int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -172,9 +173,9 @@ func (s *Store) inPieces(ctx context.Context, n, size int, f func(ctx context.Co
 	return context.Cause(ctx)
 }
 
-// removePrints deletes the documents of what a batch had, in parts that one
-// command can do.
-func (s *Store) removePrints(ctx context.Context, id string) error {
+// removeFingerprints deletes the documents of a batch's fingerprints, with one
+// command per command.MaxDocs of them.
+func (s *Store) removeFingerprints(ctx context.Context, id string) error {
 	for {
 		opts := options.Find().SetProjection(eq("_id", 1)).SetSort(eq("_id", 1)).SetSkip(command.MaxDocs).SetLimit(1)
 		next, err := command.FindAll[bson.Raw](ctx, s.run, s.fingerprints, eq("batch_id", id), opts)
