@@ -6,7 +6,9 @@ import (
 	"iter"
 )
 
-// AllDead yields the dead letters, page by page.
+// AllDead yields all dead letters of a queue, the latest to die first. It reads
+// them in pages, so a job that dies meanwhile may be missing. After an error
+// nothing follows.
 func AllDead(ctx context.Context, q Queue) iter.Seq2[*DeadJob, error] {
 	return func(yield func(*DeadJob, error) bool) {
 		for cursor := ""; ; {

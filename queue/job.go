@@ -5,11 +5,11 @@ import (
 	"fmt"
 )
 
-// ErrInvalidJob means that a job's kind, id or origin is not of the allowed
-// form.
+// ErrInvalidJob means that the kind, the id or the metadata of a job has not the
+// allowed form.
 var ErrInvalidJob = errors.New("queue: invalid job")
 
-// Validate checks the form of the kind, the id and the origin. Errors:
+// Validate checks the form of the kind, the id and the metadata. Errors:
 // ErrInvalidJob.
 func (j Job) Validate() error {
 	if len(j.Kind) < 2 || len(j.Kind) > 32 || !all(j.Kind, kindByte) {
@@ -18,8 +18,8 @@ func (j Job) Validate() error {
 	if j.ID == "" || len(j.ID) > 128 || !all(j.ID, idByte) {
 		return fmt.Errorf("%w: id %.40q", ErrInvalidJob, j.ID)
 	}
-	if len(j.Metadata) > MaxMetadata || !all(j.Metadata, originByte) {
-		return fmt.Errorf("%w: origin %.40q", ErrInvalidJob, j.Metadata)
+	if len(j.Metadata) > MaxMetadata || !all(j.Metadata, metadataByte) {
+		return fmt.Errorf("%w: metadata %.40q", ErrInvalidJob, j.Metadata)
 	}
 	return nil
 }
@@ -39,7 +39,7 @@ func kindByte(c byte) bool {
 
 func idByte(c byte) bool { return c > ' ' && c <= '~' }
 
-func originByte(c byte) bool { return c >= ' ' && c <= '~' }
+func metadataByte(c byte) bool { return c >= ' ' && c <= '~' }
 
 // ParseKey splits a key of the form kind:id. Errors: ErrInvalidJob.
 func ParseKey(key string) (Job, error) {

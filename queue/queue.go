@@ -1,10 +1,26 @@
-// Package queue says what eventmetrics needs from a job queue.
+// Package queue defines the job queue interface of eventmetrics.
 //
-// A [Queue] delivers each job at least once and keeps it until it has
-// succeeded or is in the dead letters. Jobs carry an id, never data; a job is
-// known by its kind and id, and the queue admits each such pair once.
+// A [Queue] delivers each job at least once. It keeps a job until it has
+// succeeded or an operator discards it. A job carries an id and no data. Its
+// kind and id identify it, and the queue has each such pair once.
 //
-// Package queuetest has the conformance suite for authors of queues.
+// A job moves between these states:
+//
+//	          RunAt            Consume          nil
+//	delayed ---------> waiting -------> running ----> completed
+//	   ^                  ^              | | |
+//	   |                  +--------------+ | |
+//	   |                   Consume ends    | |
+//	   +-----------------------------------+ | error, no attempt left
+//	            error, attempts left         v
+//	                                        dead
+//
+// Retry moves a dead job back to waiting, with all its attempts. Discard removes
+// it. A [Permanent] error makes a job dead at once. A completed job is remembered
+// for the queue's done window, in which it cannot be enqueued again.
+//
+// Packages memqueue, riverqueue and redisqueue implement Queue; memqueue is the
+// model for authors of others. Package queuetest has the conformance suite.
 package queue
 
 import (
@@ -17,66 +33,69 @@ import (
 var (
 	// ErrNotFound means that the queue does not know the job.
 	ErrNotFound = errors.New("queue: job not found")
-	// ErrBadCursor means that a cursor is of no listing of this queue.
+	// ErrBadCursor means that a cursor was not returned by this queue.
 	ErrBadCursor = errors.New("queue: bad cursor")
 	// ErrNotDead means that the job is known but is not a dead letter.
 	ErrNotDead = errors.New("queue: job is not dead")
-	// ErrUnavailable means that what the queue is kept in could not be reached,
-	// or could not serve, in time. Nothing is known about the change; the call
-	// may be repeated later.
+	// ErrUnavailable means that the queue's backend could not be reached or did
+	// not answer in time. The change may have been made or not; the caller may
+	// repeat the call later.
 	ErrUnavailable = errors.New("queue: unavailable")
 )
 
 // Queue is a durable job queue. All methods are safe for concurrent use, by
-// several processes too if what the queue is kept in is shared.
+// several processes too if they share the backend.
 type Queue interface {
-	// Enqueue adds jobs; they are durable once it returns nil. All are checked
-	// before one is added. A job whose kind and id the queue has already, be it
-	// waiting, running, between attempts, dead, or done within the queue's done
-	// window, is left as it is. After an error some jobs may have been added;
-	// it is safe to repeat. Errors: ErrInvalidJob.
+	// Enqueue adds jobs. They are durable when it returns nil. It checks all
+	// jobs before it adds the first one. A job that the queue has already, in
+	// any state, stays as it is; completed jobs count as such within the queue's
+	// done window. After an error some jobs may have been added. It is safe to
+	// repeat. Errors: ErrInvalidJob, ErrUnavailable.
 	Enqueue(ctx context.Context, jobs ...Job) error
 
-	// Consume hands jobs to h, several at a time, and blocks until ctx ends;
-	// then it takes no new job, waits a bounded time for the running ones
-	// while their contexts go on, cancels the contexts of the rest, and puts
-	// back each job that still has not succeeded, as if that attempt had not
-	// been. It returns nil after that, and an error only if it could not go
-	// on. A job is handed over again if the process dies before h returns, and
-	// that attempt counts, so that a job that kills its process ends dead. A
-	// panic of h counts as an error of that attempt. h should return soon
-	// after its context ends, since Consume waits for it. Several Consumes,
-	// one after the other or at once, share the jobs.
+	// Consume calls h with jobs, for several jobs concurrently, and blocks
+	// until ctx ends. Several Consumes share the jobs.
+	//
+	// When ctx ends, Consume takes no new job. It waits a bounded time for the
+	// running ones, whose contexts are still valid, and then cancels their
+	// contexts. It waits for h to return, so h should return soon after its
+	// context ends. Each job that has not succeeded then is put back, and that
+	// attempt does not count. After that Consume returns nil. It returns an
+	// error only if it cannot continue.
+	//
+	// A panic of h counts as an error of the attempt. If the process dies before
+	// h returns, the job runs again. The lost attempt counts, so that a job that
+	// kills its process is dead after its last attempt.
 	Consume(ctx context.Context, h Handler) error
 
 	DeadLetters
 
-	// Stats counts the jobs.
+	// Stats counts the jobs by state. Errors: ErrUnavailable.
 	Stats(ctx context.Context) (Stats, error)
 }
 
-// DeadLetters are the jobs that failed for good. They stay until they are
-// retried or discarded; a queue never removes one by itself.
+// DeadLetters are the jobs that failed permanently. They stay until they are
+// retried or discarded.
 type DeadLetters interface {
-	// Dead returns dead jobs, the latest to die first. The slice belongs to
-	// the caller. Errors: ErrBadCursor.
+	// Dead returns a page of dead jobs, the latest to die first. The slice
+	// belongs to the caller. Errors: ErrBadCursor, ErrUnavailable.
 	Dead(ctx context.Context, q DeadQuery) ([]DeadJob, error)
 
-	// Retry takes the job with this key out of the dead letters and puts it in
-	// the queue again, with all its attempts. Errors: ErrNotFound if the queue
-	// does not know the key, ErrNotDead if the job is in another state, such
-	// as after a Retry.
+	// Retry moves the job with this key from the dead letters to the waiting
+	// jobs, with all its attempts. Errors: ErrNotFound if the queue does not
+	// have the key; ErrNotDead if the job is in another state, such as after a
+	// Retry; ErrUnavailable.
 	Retry(ctx context.Context, key string) error
 
 	// Discard removes the job with this key from the dead letters. The reason
-	// is for the log. Afterwards the same kind and id may be enqueued anew.
-	// Errors: ErrNotFound, ErrNotDead.
+	// is for the log. The same kind and id can be enqueued again after that.
+	// Errors: ErrNotFound, ErrNotDead, ErrUnavailable.
 	Discard(ctx context.Context, key, reason string) error
 }
 
-// Handler does one job. A nil return completes the job; an error fails the
-// attempt: the job is retried later, or is dead if that was its last attempt
-// or the error is [Permanent].
+// Handler does one job. If it returns nil, the job is completed. An error fails
+// the attempt: the job is retried later, or is dead if that was its last
+// attempt or the error is [Permanent].
 type Handler func(ctx context.Context, job Job) error
 
 // MaxMetadata is the greatest length of Job.Metadata in bytes.
@@ -84,29 +103,28 @@ const MaxMetadata = 256
 
 // Job names a piece of work.
 type Job struct {
-	// Kind is the sort of work: 2 to 32 of a-z, 0-9, hyphen and underscore.
+	// Kind is the kind of work: 2 to 32 of a-z, 0-9, hyphen and underscore.
 	Kind string
-	// ID says what to work on: 1 to 128 bytes of printable ASCII without
+	// ID identifies what to work on: 1 to 128 bytes of printable ASCII without
 	// space.
 	ID string
-	// RunAt is the earliest time to run the job, never early by the queue's
-	// clock; zero means now.
+	// RunAt is the earliest time to run the job, by the queue's clock; zero
+	// means now.
 	RunAt time.Time
-	// Origin says what asked for the job, for logs and traces. It means
-	// nothing to the queue, which hands it over with the job and lists it
-	// with the dead one: that of the Enqueue that added the job, through all
-	// attempts and retries. At most MaxMetadata bytes of printable ASCII; it may
-	// be empty.
+	// Metadata is text for the handler, such as a trace context. The queue does
+	// not interpret it. The handler and a listing of dead jobs get that of the
+	// Enqueue that added the job, in all attempts and retries. At most
+	// MaxMetadata bytes of printable ASCII; it may be empty.
 	Metadata string
 
-	// Attempt counts from 1; the queue sets it when it hands the job over.
+	// Attempt counts from 1. The queue sets it for the handler.
 	Attempt int
-	// MaxAttempts is the number of attempts that the job has; the queue sets
-	// it when it hands the job over.
+	// MaxAttempts is the number of attempts that the job has. The queue sets it
+	// for the handler.
 	MaxAttempts int
 }
 
-// Key returns the kind and id in one word: kind:id.
+// Key returns kind:id.
 func (j Job) Key() string { return j.Kind + ":" + j.ID }
 
 // Last reports whether no attempt is left after this one.
@@ -116,7 +134,8 @@ func (j Job) Last() bool { return j.Attempt >= j.MaxAttempts }
 type DeadQuery struct {
 	// Cursor is the Cursor of the last job seen; empty starts at the latest.
 	Cursor string
-	// Limit is the greatest number to return; 0 means 100, at most 1000.
+	// Limit is the greatest number of jobs to return; 0 means 100, the maximum
+	// is 1000.
 	Limit int
 }
 
@@ -144,9 +163,9 @@ type DeadJob struct {
 type Stats struct {
 	// Waiting jobs could run now.
 	Waiting int64
-	// Delayed jobs wait for their time, be it the first or a retry.
+	// Delayed jobs wait for their RunAt or their next attempt.
 	Delayed int64
-	// Running jobs are being worked on.
+	// Running jobs are with a handler.
 	Running int64
 	// Dead jobs are in the dead letters.
 	Dead int64

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// Retry says how often and when a failed job is tried again. The zero value
-// is the default: 3 attempts, 5 s after the first, 10 s after the second.
+// Retry configures how often a failed job is tried, and when. The zero value is
+// the default: 3 attempts, with a wait of 5 s after the first and of 10 s after
+// the second.
 type Retry struct {
 	// MaxAttempts is the number of attempts before a job is dead; 0 means 3.
 	MaxAttempts int
@@ -16,8 +17,8 @@ type Retry struct {
 	Base time.Duration
 	// Max caps the wait; 0 means 1 h.
 	Max time.Duration
-	// Jitter is the share of the wait, up or down, that is left to chance:
-	// 0 means 0.1, less than 0 means none.
+	// Jitter is the part of the wait by which it is randomly shortened or
+	// prolonged; 0 means 0.1, less than 0 means none.
 	Jitter float64
 }
 
@@ -52,7 +53,7 @@ func (r Retry) Delay(attempt int) time.Duration {
 	return d
 }
 
-// Permanent wraps an error so that the job goes straight to the dead letters.
+// Permanent wraps an error so that the job is dead without further attempts.
 // Permanent(nil) is nil.
 func Permanent(err error) error {
 	if err == nil {
@@ -61,7 +62,7 @@ func Permanent(err error) error {
 	return &permanentError{err}
 }
 
-// IsPermanent reports whether err or what it wraps was made by [Permanent].
+// IsPermanent reports whether err wraps an error that [Permanent] returned.
 func IsPermanent(err error) bool {
 	var p *permanentError
 	return errors.As(err, &p)

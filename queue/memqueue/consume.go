@@ -3,16 +3,19 @@ package memqueue
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
+	"github.com/eventmetrics/eventmetrics/internal/text/clip"
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 
+// maxMessage is the length in bytes at which the error of a dead job is cut.
+const maxMessage = 1000
+
 // Consume implements [queue.Queue].
 func (q *Queue) Consume(ctx context.Context, h queue.Handler) error {
-	// Running jobs outlive ctx for the drain timeout, so theirs is another.
+	// Handlers continue after ctx has ended, so they have another context.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	var workers sync.WaitGroup
@@ -30,7 +33,7 @@ func (q *Queue) Consume(ctx context.Context, h queue.Handler) error {
 	return nil
 }
 
-// next waits for a job and takes it; nil means that ctx has ended.
+// next waits for a job and takes it. It returns nil when ctx has ended.
 func (q *Queue) next(ctx context.Context) *entry {
 	for ctx.Err() == nil {
 		e, pause, changed := q.take()
@@ -48,8 +51,8 @@ func (q *Queue) next(ctx context.Context) *entry {
 	return nil
 }
 
-// take takes the first job that is ready. If there is none it says how long
-// to pause and what to listen to.
+// take takes the first job that is ready. If there is none, it returns how long
+// to wait, and a channel that is closed when the wait should end earlier.
 func (q *Queue) take() (*entry, time.Duration, <-chan struct{}) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -67,7 +70,7 @@ func (q *Queue) take() (*entry, time.Duration, <-chan struct{}) {
 	return e, 0, nil
 }
 
-// call runs the handler and makes an error of its panic.
+// call calls the handler and returns its panic as an error.
 func call(ctx context.Context, h queue.Handler, j queue.Job) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -77,9 +80,10 @@ func call(ctx context.Context, h queue.Handler, j queue.Job) (err error) {
 	return h(ctx, j)
 }
 
-// finish says where a job goes after an attempt. An attempt that was cut off
-// by the end of Consume has not been.
-func (q *Queue) finish(e *entry, err error, cut bool) {
+// finish moves a job to its next state after an attempt. Ended reports that the
+// context of the handlers has ended: an error then is that of the end of
+// Consume, so the attempt does not count.
+func (q *Queue) finish(e *entry, err error, ended bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.running--
@@ -88,19 +92,14 @@ func (q *Queue) finish(e *entry, err error, cut bool) {
 	case err == nil:
 		e.state, e.at = done, now
 		q.done = append(q.done, e)
-	case cut:
+	case ended:
 		e.Attempt--
 		q.wait(e, now)
 	case e.Last() || queue.IsPermanent(err):
 		q.deaths++
-		e.state, e.at, e.death, e.err = dead, now, q.deaths, shorten(err.Error())
+		e.state, e.at, e.death, e.err = dead, now, q.deaths, clip.Text(err.Error(), maxMessage)
 		q.dead = append(q.dead, e)
 	default:
 		q.wait(e, now.Add(q.opts.Retry.Delay(e.Attempt)))
 	}
-}
-
-// shorten keeps the start of a message, in whole characters.
-func shorten(s string) string {
-	return strings.ToValidUTF8(s[:min(len(s), 1000)], "")
 }

@@ -38,7 +38,7 @@ func (q *Queue) Dead(ctx context.Context, query queue.DeadQuery) ([]queue.DeadJo
 func (q *Queue) Retry(ctx context.Context, key string) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	e, err := q.exhume(ctx, key)
+	e, err := q.removeDead(ctx, key)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (q *Queue) Retry(ctx context.Context, key string) error {
 func (q *Queue) Discard(ctx context.Context, key, reason string) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if _, err := q.exhume(ctx, key); err != nil {
+	if _, err := q.removeDead(ctx, key); err != nil {
 		return err
 	}
 	delete(q.jobs, key)
@@ -59,12 +59,13 @@ func (q *Queue) Discard(ctx context.Context, key, reason string) error {
 	return nil
 }
 
-// exhume takes the job out of the dead letters.
-func (q *Queue) exhume(ctx context.Context, key string) (*entry, error) {
+// removeDead removes the job from the dead letters and returns it. The caller
+// holds the lock.
+func (q *Queue) removeDead(ctx context.Context, key string) (*entry, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	q.forget()
+	q.removeDone()
 	e := q.jobs[key]
 	if e == nil {
 		return nil, queue.ErrNotFound

@@ -13,7 +13,7 @@ import (
 func Example() {
 	q := memqueue.New(&memqueue.Options{Retry: queue.Retry{MaxAttempts: 2, Base: time.Millisecond}})
 	ctx, stop := context.WithCancel(context.Background())
-	// The queue admits each kind and id once.
+	// The queue has each kind and id once.
 	_ = q.Enqueue(ctx, queue.Job{Kind: "greet", ID: "world"}, queue.Job{Kind: "greet", ID: "world"})
 
 	err := q.Consume(ctx, func(_ context.Context, j queue.Job) error {

@@ -13,8 +13,8 @@ import (
 	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 )
 
-// In a bubble of synctest time passes at once, so the waits can be the real
-// ones and exact.
+// In a bubble of synctest time passes at once, so the waits can be real and
+// exact.
 func TestTheDefaultWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := memqueue.New(&memqueue.Options{Retry: queue.Retry{Jitter: -1}})
