@@ -13,8 +13,8 @@ import (
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 
-// Check counts the jobs of the queue that [Open] made at path, without changing
-// it. It may be in use. Errors: fs.ErrNotExist.
+// Check counts the jobs of the queue that [Open] made at path. It changes
+// nothing, and the queue may be in use. Errors: fs.ErrNotExist.
 func Check(ctx context.Context, path string) (queue.Stats, error) {
 	if _, err := os.Stat(path); err != nil {
 		return queue.Stats{}, fmt.Errorf("riverqueue: %w", err)
@@ -36,7 +36,7 @@ func Check(ctx context.Context, path string) (queue.Stats, error) {
 	return stats, errors.Join(err, q.Close(), db.Close())
 }
 
-// readOnly makes the name of a handle one that cannot write.
+// readOnly returns the data source name of a handle that cannot write.
 func readOnly(dsn string) string {
 	file, _, _ := strings.Cut(dsn, "?")
 	return file + "?mode=ro&_pragma=busy_timeout(10000)&_pragma=query_only(1)"

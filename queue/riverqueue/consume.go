@@ -17,9 +17,9 @@ import (
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 
-// River looks for jobs when told of some, but not sooner than the cooldown
-// after it last did, and otherwise at the interval, which matters for jobs
-// from other processes and those whose time has come.
+// River fetches jobs at the interval, for jobs of other processes and delayed
+// ones. It also fetches when its client adds a job, but not before the cooldown
+// after the last fetch has passed.
 const (
 	fetchCooldown = 2 * time.Millisecond
 	fetchInterval = 20 * time.Millisecond
@@ -32,10 +32,10 @@ var ErrClosed = errors.New("riverqueue: closed")
 type consumer struct {
 	stop   context.CancelFunc
 	idle   *river.Client[*sql.Tx]
-	client atomic.Pointer[river.Client[*sql.Tx]] // nil until it has started
+	client atomic.Pointer[river.Client[*sql.Tx]] // nil until it is started
 }
 
-// wake returns a client to add jobs with.
+// wake returns the client with which to add jobs.
 func (c *consumer) wake() *river.Client[*sql.Tx] {
 	if started := c.client.Load(); started != nil {
 		return started
@@ -55,7 +55,7 @@ func (q *Queue) Consume(ctx context.Context, h queue.Handler) error {
 	defer q.leave(c)
 	err := q.run(ctx, c, h)
 	if ctx.Err() != nil {
-		return nil // what went wrong did so because it was to end
+		return nil // the error is that of the end of ctx
 	}
 	return err
 }
@@ -123,14 +123,15 @@ func (q *Queue) newClient(h queue.Handler) (*river.Client[*sql.Tx], error) {
 	return client, nil
 }
 
-// clientID names this consumer in River's tables. River's own name is not
-// unique if two start in the same microsecond.
+// clientID returns the id of a client in River's tables. River's own ids are not
+// unique if two clients start in the same microsecond.
 func clientID() string {
 	host, _ := os.Hostname()
 	return fmt.Sprintf("%.60s_%d_%s", host, os.Getpid(), rand.Text()[:10])
 }
 
-// riverLogger passes on River's messages from the level in the options.
+// riverLogger returns a logger for River's messages from the level in the
+// options on.
 func (q *Queue) riverLogger() *slog.Logger {
 	return slog.New(leveled{q.opts.Logger.Handler(), q.opts.RiverLevel})
 }

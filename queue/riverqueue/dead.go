@@ -12,6 +12,7 @@ import (
 	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/rivertype"
 
+	"github.com/eventmetrics/eventmetrics/internal/text/clip"
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 
@@ -49,13 +50,13 @@ func deadJob(row *rivertype.JobRow) (queue.DeadJob, error) {
 	}
 	d := queue.DeadJob{
 		Job:    a.job(row.Attempt, row.MaxAttempts),
-		Err:    string(row.State), // somebody cancelled it before it ran
+		Err:    string(row.State), // cancelled with a River tool before it ran
 		Died:   row.FinalizedAt.UTC(),
 		Cursor: fmt.Sprintf("%d.%d", row.FinalizedAt.UnixMicro(), row.ID),
 	}
 	if n := len(row.Errors); n > 0 {
-		// River says in front that the error was permanent.
-		d.Err = strings.TrimPrefix(shorten(row.Errors[n-1].Error), "JobCancelError: ")
+		// River's prefix of permanent errors.
+		d.Err = strings.TrimPrefix(clip.Text(row.Errors[n-1].Error, maxMessage), "JobCancelError: ")
 	}
 	return d, nil
 }
@@ -101,7 +102,8 @@ func (q *Queue) Discard(ctx context.Context, key, reason string) error {
 	return err
 }
 
-// change finds the dead job with the key and changes it in one transaction.
+// change finds the dead job with the key and calls do with its id, in one
+// transaction.
 func (q *Queue) change(ctx context.Context, key string, do func(riverdriver.Executor, *sql.Tx, int64) error) error {
 	job, err := queue.ParseKey(key)
 	if err != nil {
@@ -129,15 +131,15 @@ func (q *Queue) change(ctx context.Context, key string, do func(riverdriver.Exec
 	return nil
 }
 
-// find looks a job up by trying to add it again: River has no other search by
-// arguments that uses an index. If it was not there, the rollback of the
-// transaction takes it away again.
+// find finds a job by trying to insert it again, since River has no other search
+// by arguments that uses an index. If the job was not there, the caller's
+// rollback removes it. Errors: queue.ErrNotFound.
 func (q *Queue) find(ctx context.Context, tx *sql.Tx, j queue.Job) (*rivertype.JobRow, error) {
 	r, err := q.idle.InsertTx(ctx, tx, args{JobKind: j.Kind, ID: j.ID}, q.insertOpts(time.Time{}))
 	if err != nil {
 		return nil, fmt.Errorf("riverqueue: find job %q: %w", j.Key(), err)
 	}
-	if !r.UniqueSkippedAsDuplicate || q.forgotten(r.Job) {
+	if !r.UniqueSkippedAsDuplicate || q.expired(r.Job) {
 		return nil, queue.ErrNotFound
 	}
 	return r.Job, nil

@@ -14,25 +14,26 @@ import (
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 
-// chunk bounds the jobs in one transaction, so that no writer waits long.
+// chunk is the greatest number of jobs in one transaction, so that no other
+// writer waits long.
 const chunk = 1000
 
-// args are the arguments of the River job. Kind and id make it unique.
+// args are the arguments of a River job. Kind and id are unique together.
 type args struct {
-	JobKind string `json:"kind" river:"unique"`
-	ID      string `json:"id" river:"unique"`
-	Origin  string `json:"origin,omitempty"`
+	JobKind  string `json:"kind" river:"unique"`
+	ID       string `json:"id" river:"unique"`
+	Metadata string `json:"origin,omitempty"`
 }
 
-// job is what the arguments say.
+// job returns the job of the arguments.
 func (a args) job(attempt, most int) queue.Job {
-	return queue.Job{Kind: a.JobKind, ID: a.ID, Metadata: a.Origin, Attempt: attempt, MaxAttempts: most}
+	return queue.Job{Kind: a.JobKind, ID: a.ID, Metadata: a.Metadata, Attempt: attempt, MaxAttempts: most}
 }
 
 // Kind implements [river.JobArgs].
 func (args) Kind() string { return Kind }
 
-// Enqueue implements [queue.Queue]. All jobs are checked before one is added.
+// Enqueue implements [queue.Queue]. Jobs are added in transactions of 1,000.
 func (q *Queue) Enqueue(ctx context.Context, jobs ...queue.Job) error {
 	params, err := q.params(jobs)
 	if err != nil {
@@ -47,7 +48,7 @@ func (q *Queue) Enqueue(ctx context.Context, jobs ...queue.Job) error {
 	return nil
 }
 
-// params makes one insertion of each different job.
+// params returns an insert per distinct job.
 func (q *Queue) params(jobs []queue.Job) ([]river.InsertManyParams, error) {
 	params := make([]river.InsertManyParams, 0, len(jobs))
 	seen := make(map[string]bool, len(jobs))
@@ -56,10 +57,10 @@ func (q *Queue) params(jobs []queue.Job) ([]river.InsertManyParams, error) {
 			return nil, err
 		}
 		if seen[j.Key()] {
-			continue // River refuses a pair that is in one statement twice
+			continue // River refuses a statement with the same pair twice
 		}
 		seen[j.Key()] = true
-		a := args{JobKind: j.Kind, ID: j.ID, Origin: j.Metadata}
+		a := args{JobKind: j.Kind, ID: j.ID, Metadata: j.Metadata}
 		params = append(params, river.InsertManyParams{Args: a, InsertOpts: q.insertOpts(j.RunAt)})
 	}
 	return params, nil
@@ -77,8 +78,9 @@ func (q *Queue) insertOpts(runAt time.Time) *river.InsertOpts {
 	return o
 }
 
-// notBefore makes up for River, which rounds times, and the clock it compares
-// them with, to the nearest millisecond: a job could run that much early.
+// notBefore returns the time to give River so that a job does not run before t.
+// River rounds times, and the clock that it compares them with, to the nearest
+// millisecond.
 func notBefore(t time.Time) time.Time {
 	return t.Truncate(time.Millisecond).Add(2 * time.Millisecond)
 }
@@ -90,7 +92,7 @@ func (q *Queue) insert(ctx context.Context, client *river.Client[*sql.Tx], param
 	}
 	var again []river.InsertManyParams
 	for i, r := range results {
-		if !r.UniqueSkippedAsDuplicate || !q.forgotten(r.Job) {
+		if !r.UniqueSkippedAsDuplicate || !q.expired(r.Job) {
 			continue
 		}
 		if _, err := client.JobDelete(ctx, r.Job.ID); err != nil && !errors.Is(err, river.ErrNotFound) {
@@ -105,14 +107,14 @@ func (q *Queue) insert(ctx context.Context, client *river.Client[*sql.Tx], param
 	return err
 }
 
-// forgotten reports whether a job was completed before the done window, and
-// only River's cleaner has not come by yet.
-func (q *Queue) forgotten(row *rivertype.JobRow) bool {
+// expired reports whether a job was completed before the done window, but River's
+// cleaner has not removed it yet.
+func (q *Queue) expired(row *rivertype.JobRow) bool {
 	return row.State == rivertype.JobStateCompleted && row.FinalizedAt != nil && time.Since(*row.FinalizedAt) > q.opts.DoneWindow
 }
 
-// waker returns the client of a consumer, which will look for jobs as soon as
-// it has added some. Consumers take turns.
+// waker returns the client of a consumer, which fetches jobs as soon as it has
+// added some. Consumers take turns.
 func (q *Queue) waker() *river.Client[*sql.Tx] {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -10,12 +10,13 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
-// promoteInterval is how late a job may be whose time was far off.
+// promoteInterval is how much later than its time a delayed job may become
+// available.
 const promoteInterval = 250 * time.Millisecond
 
-// promote makes jobs available whose time has come, until ctx ends. River's
-// own scheduler does the same every 5 s, and only once it is elected, which
-// takes longer still after a crash.
+// promote makes delayed jobs available at their time, until ctx ends. River's own
+// scheduler does so every 5 s only, and not before it is elected, which takes
+// even longer after a crash.
 func (q *Queue) promote(ctx context.Context) {
 	tick := time.NewTicker(promoteInterval)
 	defer tick.Stop()
@@ -28,12 +29,12 @@ func (q *Queue) promote(ctx context.Context) {
 		}
 		_, err := exec.JobSchedule(ctx, &riverdriver.JobScheduleParams{Max: chunk})
 		if err != nil && ctx.Err() == nil {
-			q.opts.Logger.WarnContext(ctx, "jobs not promoted", "err", err)
+			q.opts.Logger.WarnContext(ctx, "making delayed jobs available failed, retrying", "err", err)
 		}
 	}
 }
 
-// recover puts back what a lost process left running, once.
+// recover puts back the running jobs of lost processes, once per Queue.
 func (q *Queue) recover(ctx context.Context) error {
 	q.recovery.Lock()
 	defer q.recovery.Unlock()
@@ -59,12 +60,12 @@ func (q *Queue) recover(ctx context.Context) error {
 	return nil
 }
 
-// horizon is after the start of every attempt, even by a clock that was
+// horizon is a time after the start of every attempt, even by a clock that was
 // ahead of this one.
 func horizon() time.Time { return time.Now().Add(24 * time.Hour) }
 
 // rescue puts jobs back without delay. The lost attempt counts, so that a job
-// that kills its process dies after its last attempt.
+// that kills its process is dead after its last attempt.
 func (q *Queue) rescue(ctx context.Context, rows []*rivertype.JobRow) error {
 	now := time.Now().UTC()
 	p := &riverdriver.JobRescueManyParams{StuckHorizon: horizon()}

@@ -1,11 +1,15 @@
-// Package riverqueue is a job queue on River, by default in a SQLite file of
-// its own, without a service to run.
+// Package riverqueue is a job queue on River. By default it is in a SQLite file
+// of its own and needs no server.
 //
-// All jobs have the River kind [Kind]; what they are to eventmetrics is in
-// their arguments: {"kind":"process","id":"...","origin":"..."}, of which the
-// first two are unique. A dead letter is a job that
-// River has discarded (no attempt left) or cancelled (a permanent error, or
-// somebody cancelled it with a River tool). Such jobs are never cleaned.
+// All jobs have the River kind [Kind]. Their own kind and id are in the
+// arguments, {"kind":"process","id":"...","origin":"..."}, where the two are
+// unique; origin is the metadata. A dead letter is a job that River has
+// discarded (no attempt left) or cancelled (a permanent error, or an operator
+// has cancelled it with a River tool). River's cleaner never removes such jobs.
+//
+// One process at a time may consume from a database, unless Options.Shared is
+// set. When Consume starts, it puts back the jobs that a lost process has left
+// running.
 package riverqueue
 
 import (
@@ -35,26 +39,27 @@ type Options struct {
 	// Name is the River queue that the jobs are in; "" means
 	// event-processing.
 	Name string
-	// Workers is the number of jobs that a Consume runs at once; 0 means 10.
+	// Workers is the number of jobs that a Consume runs concurrently; 0 means
+	// 10.
 	Workers int
-	// Retry says how often and when a failed job is tried again.
+	// Retry is how often a failed job is tried, and when.
 	Retry queue.Retry
-	// JobTimeout ends the context of an attempt, which then has failed; 0
-	// means 10 min, less than 0 means never.
+	// JobTimeout is how long an attempt may take. Its context ends then, and
+	// the attempt has failed. 0 means 10 min, less than 0 means no limit.
 	JobTimeout time.Duration
-	// DrainTimeout is how long Consume lets running jobs go on when it is to
-	// end; 0 means 10 s, less than 0 means not at all.
+	// DrainTimeout is how long running jobs may continue after the context of
+	// Consume has ended; 0 means 10 s, less than 0 means not at all.
 	DrainTimeout time.Duration
 	// DoneWindow is how long a completed job is remembered; 0 means 24 h.
 	DoneWindow time.Duration
-	// Shared says that other processes consume from the same database. If
-	// not, the first Consume puts back what a lost process left running at
-	// once; if so, that happens a minute after JobTimeout.
+	// Shared means that other processes consume from the same database. The
+	// jobs of a lost process are put back a minute after JobTimeout then.
+	// Otherwise the first Consume puts back all running jobs at once.
 	Shared bool
-	// Logger gets the messages of the queue and of River; nil discards.
+	// Logger gets the messages of the queue and of River; nil discards them.
 	Logger *slog.Logger
-	// RiverLevel is the lowest level of River's own messages that Logger
-	// gets; nil means slog.LevelWarn.
+	// RiverLevel is the lowest level of River's messages that Logger gets; nil
+	// means slog.LevelWarn.
 	RiverLevel slog.Leveler
 }
 
@@ -90,15 +95,15 @@ type Queue struct {
 
 	mu        sync.Mutex
 	consumers []*consumer
-	turn      int // the consumer that hears of the next new jobs
+	turn      int // counts the calls of waker
 	closed    bool
 	consuming sync.WaitGroup
 }
 
-// New returns a queue in a SQLite database and brings River's tables in it up
-// to date. The database stays the caller's, who closes it after the queue. It
-// should be opened with the data source name that [DSN] returns, and have one
-// connection at most.
+// New returns a queue in a SQLite database and migrates River's tables in it.
+// The caller closes the database after the queue. The database should be opened
+// with the data source name that [DSN] returns, and have one connection at most.
+// Options may be nil.
 func New(ctx context.Context, db *sql.DB, o *Options) (*Queue, error) {
 	driver := riversqlite.New(db)
 	q, err := NewDriver(driver, o)
@@ -116,7 +121,8 @@ func New(ctx context.Context, db *sql.DB, o *Options) (*Queue, error) {
 }
 
 // NewDriver returns a queue on any River driver for database/sql. The database
-// must have River's tables and stays the caller's.
+// must have River's tables. The caller closes it after the queue. Options may
+// be nil.
 func NewDriver(d riverdriver.Driver[*sql.Tx], o *Options) (*Queue, error) {
 	q := &Queue{opts: o.withDefaults(), driver: polled{d}}
 	idle, err := river.NewClient(q.driver, &river.Config{Logger: q.riverLogger()})
@@ -127,8 +133,8 @@ func NewDriver(d riverdriver.Driver[*sql.Tx], o *Options) (*Queue, error) {
 	return q, nil
 }
 
-// Close ends every Consume as the end of its context would, waits for it, and
-// closes the database if the queue owns it. It is safe to repeat.
+// Close ends every Consume as the end of its context would, and waits for it. It
+// closes the database if [Open] has opened it. It is safe to repeat.
 func (q *Queue) Close() error {
 	q.mu.Lock()
 	q.closed = true
@@ -143,9 +149,9 @@ func (q *Queue) Close() error {
 	return q.owned.Close()
 }
 
-// polled hides that a driver can listen for notifications. River then writes
-// none, and wakes the client that added the jobs directly: sooner and cheaper
-// than to poll a table of notifications, which is what SQLite would do.
+// polled is a driver that reports no support of notifications. River then writes
+// none and wakes the client that added the jobs directly. On SQLite, that is
+// sooner and cheaper than polling a table of notifications.
 type polled struct{ riverdriver.Driver[*sql.Tx] }
 
 func (polled) SupportsListener() bool     { return false }

@@ -12,8 +12,9 @@ import (
 	_ "modernc.org/sqlite" // the driver named sqlite
 )
 
-// Open opens or creates the queue in the SQLite file at path and brings it up
-// to date. The file is the queue's alone. Close the queue after use.
+// Open opens or creates the queue in the SQLite file at path and migrates its
+// tables. Nothing else should be in the file. Options may be nil. The caller
+// must Close the queue.
 func Open(ctx context.Context, path string, o *Options) (*Queue, error) {
 	dsn, err := DSN(path)
 	if err != nil {
@@ -23,7 +24,7 @@ func Open(ctx context.Context, path string, o *Options) (*Queue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("riverqueue: open %q: %w", path, err)
 	}
-	// SQLite has one writer; River would run into its lock with more.
+	// SQLite allows one writer. With more connections, River would meet its lock.
 	db.SetMaxOpenConns(1)
 	q, err := New(ctx, db, o)
 	if err != nil {

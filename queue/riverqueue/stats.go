@@ -12,8 +12,9 @@ import (
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 
-// counts names each state, so that the index on it answers, and leaves out
-// completed, of which there may be many. ? stands for the driver's sign.
+// counts names each state, so that the query uses the index on it. It leaves out
+// completed jobs, of which there may be many. ? stands for the placeholder of
+// the driver.
 const counts = `
 SELECT coalesce(sum(CASE WHEN state = 'available' AND scheduled_at <= ?1 THEN 1 ELSE 0 END), 0),
        coalesce(sum(CASE WHEN state = 'available' AND scheduled_at > ?1
@@ -24,8 +25,8 @@ FROM river_job
 WHERE state IN ('available', 'pending', 'scheduled', 'retryable', 'running', 'discarded', 'cancelled')
   AND queue = ?2`
 
-// Stats implements [queue.Queue]. A job may be counted as running for a
-// quarter of a second more, because River writes completions in batches.
+// Stats implements [queue.Queue]. A completed job may count as running for up to
+// a quarter of a second, since River writes completions in batches.
 func (q *Queue) Stats(ctx context.Context) (queue.Stats, error) {
 	var s queue.Stats
 	now := time.Now().UTC()

@@ -6,16 +6,16 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
+	"github.com/eventmetrics/eventmetrics/internal/text/clip"
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 
-// worker hands River's jobs to the handler and its answers to River.
+// worker calls the handler with River's jobs and returns its errors to River.
 type worker struct {
 	river.WorkerDefaults[args]
 	handler queue.Handler
@@ -29,7 +29,7 @@ func (w *worker) Work(ctx context.Context, r *river.Job[args]) error {
 	case err == nil:
 		return nil
 	case drained(ctx):
-		return context.Canceled // River takes it as an attempt that was not
+		return context.Canceled // River does not count the attempt then
 	case queue.IsPermanent(err):
 		return river.JobCancel(shortError(err))
 	default:
@@ -37,7 +37,7 @@ func (w *worker) Work(ctx context.Context, r *river.Job[args]) error {
 	}
 }
 
-// call runs the handler and makes an error of its panic.
+// call calls the handler and returns its panic as an error.
 func (w *worker) call(ctx context.Context, job queue.Job) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -48,20 +48,18 @@ func (w *worker) call(ctx context.Context, job queue.Job) (err error) {
 	return w.handler(ctx, job)
 }
 
-// drained reports whether the context of a job was ended by the end of
-// Consume, and not by its timeout or with a River tool.
+// drained reports whether the end of Consume has ended the context of a job, and
+// not its timeout or a River tool.
 func drained(ctx context.Context) bool {
 	return errors.Is(ctx.Err(), context.Canceled) && !errors.Is(context.Cause(ctx), river.ErrJobCancelledRemotely)
 }
 
-// shortError is what of an error is kept. It also hides errors that mean
-// something to River.
-func shortError(err error) error { return errors.New(shorten(err.Error())) }
+// maxMessage is the length in bytes at which the message of an error is cut.
+const maxMessage = 1000
 
-// shorten keeps the start of a message, in whole characters.
-func shorten(s string) string {
-	return strings.ToValidUTF8(s[:min(len(s), 1000)], "")
-}
+// shortError returns an error with the start of the message of err. It does not
+// wrap err, since River interprets some errors.
+func shortError(err error) error { return errors.New(clip.Text(err.Error(), maxMessage)) }
 
 type retryPolicy struct{ retry queue.Retry }
 
