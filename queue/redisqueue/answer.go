@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// errAnswer means that a script did not answer as it should.
+// errAnswer means that the answer of a script has not the expected form.
 var errAnswer = errors.New("redisqueue: unexpected answer of Redis")
 
 // list reads a list of n, or of any length if n is less than 0.
@@ -36,7 +36,7 @@ func listOf[V any](v any, n int) ([]V, error) {
 	return values, nil
 }
 
-// places reads a list of places among n things, which Lua counts from 1.
+// places reads a list of indexes of n things. Lua counts them from 1.
 func places(v any, n int) ([]int, error) {
 	l, err := numbers(v, -1)
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// beat extends the lease of the consumer while it holds jobs, until ctx ends.
-func (c *consumer) beat(ctx context.Context) {
+// heartbeat extends the lease of the consumer while it holds jobs, until ctx ends.
+func (c *consumer) heartbeat(ctx context.Context) {
 	pause := c.q.opts.Lease / 3
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
@@ -22,12 +22,12 @@ func (c *consumer) beat(ctx context.Context) {
 			c.q.unreachable(ctx, err)
 			next = min(pause/4, time.Second)
 		}
-		c.lapse(ctx)
+		c.checkLease(ctx)
 		timer.Reset(next)
 	}
 }
 
-// extend extends the lease and lets go of what is lost all the same.
+// extend extends the lease and marks the jobs that other consumers have as lost.
 func (c *consumer) extend(ctx context.Context) error {
 	id, jobs := c.snapshot()
 	for some := range slices.Chunk(jobs, batch) {
@@ -52,8 +52,8 @@ func (c *consumer) snapshot() (id string, jobs []*held) {
 	return c.id, jobs
 }
 
-// extend extends the lease of a consumer and returns which of its jobs are
-// lost. It takes no longer than until it would be time again.
+// extend extends the lease of a consumer and returns the jobs that it has lost.
+// It ends before the next extension is due.
 func (q *Queue) extend(ctx context.Context, id string, jobs []*held) (lost []*held, err error) {
 	args := make([]any, 2+2*len(jobs))
 	args[0], args[1] = id, ceil(q.opts.Lease)
@@ -72,7 +72,7 @@ func (q *Queue) extend(ctx context.Context, id string, jobs []*held) (lost []*he
 	return lost, err
 }
 
-// extended notes until when the lease holds, and ends what is lost.
+// extended stores until when the lease holds, and ends the lost jobs.
 func (c *consumer) extended(ctx context.Context, id string, until time.Time, lost []*held) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -86,9 +86,9 @@ func (c *consumer) extended(ctx context.Context, id string, until time.Time, los
 	}
 }
 
-// lapse ends what may be another's by now, because Redis could not be told
-// that it is still worked on.
-func (c *consumer) lapse(ctx context.Context) {
+// checkLease ends all jobs if the lease may have expired, because it could not be
+// extended.
+func (c *consumer) checkLease(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if time.Now().After(c.until) {

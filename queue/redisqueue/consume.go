@@ -11,13 +11,12 @@ import (
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 
-// errDrained is the cause of the end of the contexts of jobs that outlast the
-// drain.
+// errDrained is the cause of the end of contexts of jobs after the drain timeout.
 var errDrained = errors.New("redisqueue: the consumer is to end")
 
-// consumer is one Consume. Its pump alone takes jobs and stores results, in one
-// call to Redis for all that there is to say. Beside it run the handlers, what
-// extends the leases, and what waits for a wake-up.
+// consumer is one Consume. Its pump alone takes jobs and stores results, both in
+// one call to Redis. Concurrently run the handlers, the heartbeat that extends
+// the lease, and the listener that waits for a wake-up.
 type consumer struct {
 	q       *Queue
 	handler queue.Handler
@@ -27,30 +26,30 @@ type consumer struct {
 	results  chan result
 
 	mu    sync.Mutex
-	id    string         // what Redis knows it by
+	id    string         // in Redis
 	held  map[*held]bool // its jobs
-	until time.Time      // its lease cannot expire before
+	until time.Time      // the lease does not expire before
 
 	listener
 	pumpState
 }
 
-// held is a job that this consumer has leased and not told the result of.
+// held is a job that this consumer has leased and whose result is not stored.
 type held struct {
 	job    queue.Job
 	key    string
-	owner  string                  // what Redis has for it while it is this consumer's
+	owner  string                  // the value in Redis while this consumer has it
 	cancel context.CancelCauseFunc // ends the context of the handler
 	ended  bool                    // the handler has returned
-	lost   bool                    // to another, perhaps
+	lost   bool                    // another consumer may have it
 }
 
 // Consume implements [queue.Queue]. A handler must return soon after its
-// context ends; Consume waits until it does. It returns an error if Redis says
-// what it will say again, such as that a key is of another type or that the
-// user may not run a command. Results that cannot be stored within CallTimeout
-// after the last handler has returned are given up; their jobs run again.
-// Errors: [ErrClosed].
+// context ends; Consume waits until it does. It returns an error if Redis
+// returns a permanent one, such as that a key has another type or that the user
+// may not run a command. Results that cannot be stored within CallTimeout after
+// the last handler has returned are lost; their jobs run again. Errors:
+// [ErrClosed].
 func (q *Queue) Consume(ctx context.Context, h queue.Handler) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -72,7 +71,7 @@ func (q *Queue) Consume(ctx context.Context, h queue.Handler) error {
 	}
 	err := c.run(ctx)
 	if ctx.Err() != nil {
-		return nil // what went wrong did so because it was to end
+		return nil // the error is that of the end of ctx
 	}
 	return err
 }
@@ -95,14 +94,14 @@ func (q *Queue) leave(c *consumer) {
 	q.consuming.Done()
 }
 
-// run starts what the consumer is made of and returns after all of it.
+// run starts the goroutines of the consumer and waits for all of them.
 func (c *consumer) run(ctx context.Context) error {
 	rest, stop := context.WithCancel(context.WithoutCancel(ctx))
 	work, abort := context.WithCancelCause(rest)
 	var others sync.WaitGroup
-	others.Go(func() { c.beat(rest) })
+	others.Go(func() { c.heartbeat(rest) })
 	others.Go(func() { c.listen(rest) })
-	others.Go(func() { c.bound(ctx, rest, abort) })
+	others.Go(func() { c.limitDrain(ctx, rest, abort) })
 	err := c.pump(ctx, work)
 	abort(err)
 	c.handlers.Wait()
@@ -111,8 +110,9 @@ func (c *consumer) run(ctx context.Context) error {
 	return err
 }
 
-// bound ends the drain, which begins when ctx ends, after its timeout.
-func (c *consumer) bound(ctx, rest context.Context, abort context.CancelCauseFunc) {
+// limitDrain cancels the contexts of the handlers when the drain timeout has
+// passed since the end of ctx.
+func (c *consumer) limitDrain(ctx, rest context.Context, abort context.CancelCauseFunc) {
 	select {
 	case <-ctx.Done():
 	case <-rest.Done():

@@ -40,7 +40,7 @@ func TestNoJobIsLostUnderRandomKills(t *testing.T) {
 		t.Error("no job was left at the last kill")
 	}
 	consume(t, q, func(context.Context, queue.Job) error { return nil })
-	settled(t, q)
+	waitIdle(t, q)
 	found, err := states(t, q)
 	if err != nil {
 		t.Error(err)
@@ -89,7 +89,7 @@ func TestAJobThatKillsItsProcessDiesAfterItsLastAttempt(t *testing.T) {
 		t.Errorf("the job was handed over again, as attempt %d", j.Attempt)
 		return nil
 	})
-	settled(t, q)
+	waitIdle(t, q)
 	dead, err := q.Dead(t.Context(), queue.DeadQuery{})
 	if err != nil || len(dead) != 1 || dead[0].Attempt != 3 || dead[0].MaxAttempts != 3 || dead[0].Err != "the process was lost" {
 		t.Errorf("Dead is %+v, %v; want the job, with 3 of 3 attempts made and what became of it", dead, err)
@@ -112,7 +112,7 @@ func TestAnotherProcessTakesTheJobOfOneThatWasKilled(t *testing.T) {
 		t.Errorf("the job comes as attempt %d, want 2", j.Attempt)
 	}
 	t.Logf("handed over %v after the kill, with a lease of %v", time.Since(begin).Round(time.Millisecond), o.Lease)
-	settled(t, q)
+	waitIdle(t, q)
 }
 
 func TestJobsOfALostProcessGoBeforeThoseThatWait(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 )
 
 // Dead implements [queue.DeadLetters]. A cursor is the time of a death in
-// microseconds, which is unique, and stays right whatever happens to the job.
+// microseconds. It is unique, and stays valid when the job is gone.
 func (q *Queue) Dead(ctx context.Context, query queue.DeadQuery) ([]queue.DeadJob, error) {
 	before := "+inf"
 	if query.Cursor != "" {
@@ -67,20 +67,20 @@ func deadJob(row any) (queue.DeadJob, error) {
 
 // Retry implements [queue.DeadLetters].
 func (q *Queue) Retry(ctx context.Context, key string) error {
-	return q.exhume(ctx, "retry", key)
+	return q.removeDead(ctx, "retry", key)
 }
 
 // Discard implements [queue.DeadLetters].
 func (q *Queue) Discard(ctx context.Context, key, reason string) error {
-	err := q.exhume(ctx, "discard", key)
+	err := q.removeDead(ctx, "discard", key)
 	if err == nil {
 		q.opts.Logger.InfoContext(ctx, "job discarded", "job", key, "reason", reason)
 	}
 	return err
 }
 
-// exhume takes a job out of the dead letters.
-func (q *Queue) exhume(ctx context.Context, operation, key string) error {
+// removeDead removes a job from the dead letters, to retry or to discard it.
+func (q *Queue) removeDead(ctx context.Context, operation, key string) error {
 	if _, err := queue.ParseKey(key); err != nil {
 		return fmt.Errorf("%w: %w", queue.ErrNotFound, err)
 	}

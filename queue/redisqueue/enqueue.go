@@ -8,11 +8,11 @@ import (
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 
-// chunk bounds the jobs of one call, since Redis does nothing else meanwhile.
+// chunk is the greatest number of jobs of one call, since a call blocks Redis.
 const chunk = 1000
 
-// Enqueue implements [queue.Queue]. Jobs are added in chunks of 1000; each is
-// added as a whole or not at all. An error for want of memory in Redis is a
+// Enqueue implements [queue.Queue]. Jobs are added in chunks of 1,000; each is
+// added as a whole or not at all. The error of a Redis without free memory is a
 // [queue.ErrUnavailable].
 func (q *Queue) Enqueue(ctx context.Context, jobs ...queue.Job) error {
 	for _, j := range jobs {
@@ -31,8 +31,8 @@ func (q *Queue) Enqueue(ctx context.Context, jobs ...queue.Job) error {
 	return nil
 }
 
-// enqueueArgs makes the arguments of enqueue.lua. Of jobs with the same key
-// the first counts.
+// enqueueArgs returns the arguments of enqueue.lua. Of jobs with the same key it
+// takes the first.
 func enqueueArgs(jobs []queue.Job) []any {
 	args := make([]any, 2, len(jobs)+2)
 	var later, origins []any
@@ -56,11 +56,12 @@ func enqueueArgs(jobs []queue.Job) []any {
 	return slices.Concat(args, later, origins)
 }
 
-// maxMillis is the last millisecond that a score of a sorted set can tell from
-// the next, in the year 287396.
+// maxMillis is the last millisecond that a score of a sorted set can represent
+// exactly, in the year 287396.
 const maxMillis = 1<<53 - 1
 
-// millis is the first millisecond that is not before t, in what scores can be.
+// millis returns the first millisecond that is not before t, within the range of
+// scores.
 func millis(t time.Time) int64 {
 	switch s := t.Unix(); {
 	case s < 0:
@@ -71,7 +72,7 @@ func millis(t time.Time) int64 {
 	return t.Add(time.Millisecond - 1).UnixMilli()
 }
 
-// ceil is d in whole milliseconds, rounded up.
+// ceil returns d in whole milliseconds, rounded up.
 func ceil(d time.Duration) int64 {
 	return int64((d + time.Millisecond - 1) / time.Millisecond)
 }

@@ -15,20 +15,20 @@ import (
 var (
 	// ErrClosed means that the queue was closed.
 	ErrClosed = errors.New("redisqueue: closed")
-	// ErrLeaseLost is the cause of the end of a job's context when the job is
-	// no longer this consumer's.
+	// ErrLeaseLost is the cause of the end of a job's context when another
+	// consumer may have the job.
 	ErrLeaseLost = errors.New("redisqueue: lease lost")
 )
 
-// lasting are what Redis says when it will say the same the next time.
+// lasting are parts of the errors that Redis would return again.
 var lasting = []string{
 	"WRONGTYPE", "NOPERM", "NOAUTH", "WRONGPASS", "CROSSSLOT", "LAYOUT",
 	"nknown command", "nknown Redis command", "nknown subcommand",
 	"Error compiling script", "invalid password", "invalid username-password", "DB index is out of range",
 }
 
-// isLasting reports whether it is of no use to ask again. Older versions of
-// Redis wrap what happens in a script, hence Contains.
+// isLasting reports whether repeating the call would fail again. It looks for
+// parts, since older versions of Redis wrap the errors of scripts.
 func isLasting(err error) bool {
 	if errors.Is(err, redis.ErrClosed) {
 		return true
@@ -45,13 +45,13 @@ func isLasting(err error) bool {
 	return false
 }
 
-// isReply reports whether Redis has answered, if with an error.
+// isReply reports whether err is an answer of Redis.
 func isReply(err error) bool {
 	var reply redis.Error
 	return errors.As(err, &reply)
 }
 
-// explain says what an error of a call means to the caller.
+// explain returns the error for the caller of an error of a call.
 func (q *Queue) explain(ctx context.Context, what string, err error) error {
 	switch {
 	case err == nil:

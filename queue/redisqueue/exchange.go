@@ -13,12 +13,12 @@ import (
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 
-// batch bounds the jobs and the results of one call.
+// batch is the greatest number of jobs, and of results, of one call.
 const batch = 500
 
-var errGaveUp = errors.New("redisqueue: gave up to store results")
+var errGaveUp = errors.New("redisqueue: gave up storing results")
 
-// request is a call of work.lua. It is repeated as it is until it is answered.
+// request is a call of work.lua. It is repeated unchanged until Redis answers.
 type request struct {
 	began   time.Time
 	id      string // of the consumer
@@ -28,7 +28,7 @@ type request struct {
 	args    []any
 }
 
-// answer is what it returns.
+// answer is the answer of work.lua.
 type answer struct {
 	taken        []*held
 	refused      []result
@@ -36,12 +36,12 @@ type answer struct {
 	pause        time.Duration // until there may be more; less than 0 means never
 }
 
-// newRequest makes the next call: to store results, and if take is true, to
-// take as many jobs as there is room for.
+// newRequest returns the next call. It stores results and, if take is true, takes
+// as many jobs as there are free workers.
 func (c *consumer) newRequest(ctx context.Context, take bool) *request {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r := &request{id: c.id, results: c.unsaid[:min(len(c.unsaid), batch)]}
+	r := &request{id: c.id, results: c.unstored[:min(len(c.unstored), batch)]}
 	busy := len(c.held) - len(r.results)
 	if take && ctx.Err() == nil {
 		r.want = min(max(c.q.opts.Workers-busy, 0), batch)
@@ -52,8 +52,8 @@ func (c *consumer) newRequest(ctx context.Context, take bool) *request {
 	return r
 }
 
-// prepare makes the arguments of the call of a consumer that goes on with so
-// many other jobs. What is completed comes first.
+// prepare sets the arguments of the call. Busy is the number of jobs that the
+// consumer still runs. Completed jobs come first.
 func (q *Queue) prepare(r *request, busy int) {
 	r.began = time.Now()
 	slices.SortStableFunc(r.results, func(a, b result) int { return cmp.Compare(a.rank(), b.rank()) })
@@ -70,7 +70,7 @@ func (q *Queue) prepare(r *request, busy int) {
 	}, keys, owners, others)
 }
 
-// exchange calls Redis until it answers.
+// exchange repeats a call until Redis answers. Errors: errGaveUp.
 func (c *consumer) exchange(ctx context.Context, r *request) (answer, error) {
 	for try := 0; ; try++ {
 		a, err := c.q.send(context.WithoutCancel(ctx), r)
@@ -82,28 +82,28 @@ func (c *consumer) exchange(ctx context.Context, r *request) (answer, error) {
 			return answer{}, err
 		}
 		c.q.unreachable(ctx, err)
-		if c.hopeless(ctx) {
+		if c.gaveUp(ctx) {
 			c.q.opts.Logger.WarnContext(ctx, "results not stored: the jobs will run again", "jobs", c.holds(), "err", err)
 			return answer{}, errGaveUp
 		}
-		rest(ctx, backoff(try))
+		pause(ctx, backoff(try))
 		if time.Since(r.began) > c.q.opts.Lease {
 			c.renew(ctx, r)
 		}
 	}
 }
 
-// renew makes the call anew in another name, when it has gone without an answer
-// for so long that what it may have taken is no longer this consumer's. Nobody
-// extends the lease of the old name, and so what it has goes to others. The new
-// call takes nothing: as long as answers are lost, each job taken would lose an
-// attempt a lease, and die without ever having run.
+// renew replaces a call by one under another id, when the call had no answer for
+// longer than a lease. The jobs that it may have taken are then no longer this
+// consumer's: the lease of the old id is not extended, so other consumers run
+// them. The new call takes no jobs. As long as answers are lost, each job taken
+// would lose an attempt per lease, and be dead without ever having run.
 func (c *consumer) renew(ctx context.Context, r *request) {
 	c.mu.Lock()
 	c.loseAll(ctx)
 	c.id, c.number = rand.Text(), 0
 	c.mu.Unlock()
-	c.look = true // once Redis answers
+	c.look = true // when Redis answers
 	*r = *c.newRequest(ctx, false)
 }
 
@@ -116,8 +116,9 @@ func (q *Queue) send(ctx context.Context, r *request) (answer, error) {
 	return q.readAnswer(v, r)
 }
 
-// hopeless reports whether it is no use to wait for Redis any longer.
-func (c *consumer) hopeless(ctx context.Context) bool {
+// gaveUp reports whether the consumer must end without storing its results: ctx
+// and all handlers have ended CallTimeout ago.
+func (c *consumer) gaveUp(ctx context.Context) bool {
 	if ctx.Err() == nil || c.active.Load() > 0 {
 		return false
 	}
@@ -127,16 +128,16 @@ func (c *consumer) hopeless(ctx context.Context) bool {
 	return time.Since(c.ended) >= c.q.opts.CallTimeout
 }
 
-// backoff is the pause before a call is repeated: 10 ms to 1.5 s, part of it
-// left to chance.
+// backoff returns the pause before a call is repeated: 10 ms to 1.5 s, partly
+// random.
 func backoff(try int) time.Duration {
 	d := min(10*time.Millisecond<<min(try, 10), time.Second)
 	return d/2 + mathrand.N(d)
 }
 
-// rest pauses, but ends when ctx ends; if it has ended before, it does not
-// matter any more.
-func rest(ctx context.Context, d time.Duration) {
+// pause waits for d or until ctx ends. If ctx has ended before the call, it waits
+// for d.
+func pause(ctx context.Context, d time.Duration) {
 	done := ctx.Done()
 	if ctx.Err() != nil {
 		done = nil
@@ -177,15 +178,15 @@ func (q *Queue) readAnswer(v any, r *request) (a answer, err error) {
 	return a, nil
 }
 
-// readTaken reads the keys and attempts of jobs, and their origins unless none
-// has one.
+// readTaken reads the keys and attempts of jobs, and their metadata if any job has
+// some.
 func (q *Queue) readTaken(v, from any, r *request) ([]*held, error) {
 	pairs, err := list(v, -1)
 	if err != nil || len(pairs)%2 != 0 {
 		return nil, errors.Join(errAnswer, err)
 	}
-	origins, err := texts(from, -1)
-	if err != nil || len(origins) != 0 && len(origins) != len(pairs)/2 {
+	metadata, err := texts(from, -1)
+	if err != nil || len(metadata) != 0 && len(metadata) != len(pairs)/2 {
 		return nil, errors.Join(errAnswer, err)
 	}
 	taken := make([]*held, len(pairs)/2)
@@ -197,8 +198,8 @@ func (q *Queue) readTaken(v, from any, r *request) ([]*held, error) {
 			return nil, errors.Join(errAnswer, err)
 		}
 		job.Attempt, job.MaxAttempts = int(attempt), q.opts.Retry.Attempts()
-		if len(origins) > 0 {
-			job.Metadata = origins[i]
+		if len(metadata) > 0 {
+			job.Metadata = metadata[i]
 		}
 		taken[i] = &held{job: job, key: key, owner: r.id + "." + strconv.FormatInt(r.number, 10) + "/" + strconv.FormatInt(attempt, 10)}
 	}

@@ -20,7 +20,7 @@ type Caller struct {
 // NewCaller returns a Caller.
 func NewCaller(q *Queue) *Caller { return &Caller{q: q, id: rand.Text(), holds: map[*held]bool{}} }
 
-// ID returns what Redis knows the consumer by.
+// ID returns the id of the consumer in Redis.
 func (c *Caller) ID() string { return c.id }
 
 // Lease is a job that a Caller has leased.
@@ -29,14 +29,14 @@ type Lease struct{ held *held }
 // Key returns the key of the job.
 func (l Lease) Key() string { return l.held.key }
 
-// Owner returns what Redis has for the holder.
+// Owner returns the value in Redis for the consumer that has the job.
 func (l Lease) Owner() string { return l.held.owner }
 
 // Attempt returns the number of the attempt.
 func (l Lease) Attempt() int { return l.held.job.Attempt }
 
-// Origin returns the origin of the job.
-func (l Lease) Origin() string { return l.held.job.Metadata }
+// Metadata returns the metadata of the job.
+func (l Lease) Metadata() string { return l.held.job.Metadata }
 
 // Result is what to store about a job: complete, retry, bury or release.
 type Result struct {
@@ -44,7 +44,7 @@ type Result struct {
 	Operation string
 }
 
-// Answer is what Redis says to a call.
+// Answer is the answer of Redis to a call.
 type Answer struct {
 	Taken, Refused []Lease
 	Back, Buried   []string
@@ -91,5 +91,5 @@ func (c *Caller) Extend(ctx context.Context, l Lease) (bool, error) {
 // Client returns the client of a queue.
 func (q *Queue) Client() redis.UniversalClient { return q.client }
 
-// Key returns the key in Redis of one of the things that a queue is made of.
+// Key returns the key in Redis with a name of the layout.
 func (q *Queue) Key(name string) string { return q.key(name) }

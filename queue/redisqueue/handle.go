@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"strings"
 
+	"github.com/eventmetrics/eventmetrics/internal/text/clip"
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 
-// operation is what becomes of a job, as work.lua calls it.
+// operation is what follows an attempt, by its name in work.lua.
 type operation string
 
 const (
@@ -23,7 +23,7 @@ const (
 // errGone is the error of a handler that did not return.
 var errGone = errors.New("the handler ended its goroutine")
 
-// result is what to store about a job.
+// result is the result of an attempt, to be stored.
 type result struct {
 	*held
 	operation
@@ -39,19 +39,19 @@ func (c *consumer) start(work context.Context, h *held) {
 		defer cancel(nil)
 		err := errGone
 		defer func() {
-			r := judge(ctx, h, err)
+			r := resultOf(ctx, h, err)
 			c.mu.Lock()
 			h.ended = true
 			c.mu.Unlock()
 			c.active.Add(-1)
-			c.results <- r // has room for each worker
+			c.results <- r // its buffer has room for each worker
 		}()
 		err = c.call(ctx, h.job)
 	})
 }
 
-// call runs the handler within the timeout of a job, and makes an error of its
-// panic.
+// call calls the handler with the timeout of a job, and returns its panic as an
+// error.
 func (c *consumer) call(ctx context.Context, job queue.Job) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -67,8 +67,9 @@ func (c *consumer) call(ctx context.Context, job queue.Job) (err error) {
 	return c.handler(ctx, job)
 }
 
-// judge says what becomes of a job. An attempt that we cut off has not been.
-func judge(ctx context.Context, h *held, err error) result {
+// resultOf returns the result of an attempt that ended with err. If the context of
+// the handlers has ended, the attempt does not count.
+func resultOf(ctx context.Context, h *held, err error) result {
 	switch {
 	case err == nil:
 		return result{h, complete, nil}
@@ -81,7 +82,7 @@ func judge(ctx context.Context, h *held, err error) result {
 	}
 }
 
-// rank puts what is completed before the rest.
+// rank orders completed jobs before others.
 func (r result) rank() int {
 	if r.operation == complete {
 		return 0
@@ -89,24 +90,22 @@ func (r result) rank() int {
 	return 1
 }
 
-// args are the arguments of work.lua for a result other than complete.
+// args returns the arguments of work.lua for a result other than complete.
 func (r result) args(q *Queue) []any {
 	var a, b any = 0, 0
 	switch r.operation {
 	case retry:
 		a = ceil(q.opts.Retry.Delay(r.job.Attempt))
 	case bury:
-		a, b = r.job.MaxAttempts, shorten(r.err.Error())
+		a, b = r.job.MaxAttempts, clip.Text(r.err.Error(), maxMessage)
 	}
 	return []any{r.key, r.owner, r.job.Attempt, string(r.operation), a, b}
 }
 
-// shorten keeps the start of a message, in whole characters.
-func shorten(s string) string {
-	return strings.ToValidUTF8(s[:min(len(s), 1000)], "")
-}
+// maxMessage is the length in bytes at which the error of a dead job is cut.
+const maxMessage = 1000
 
-// log tells of a stored result that somebody may want to know.
+// log logs a stored result other than complete.
 func (r result) log(ctx context.Context, q *Queue) {
 	switch r.operation {
 	case retry:

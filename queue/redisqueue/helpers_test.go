@@ -126,8 +126,8 @@ func eventually(tb testing.TB, what string, ok func() bool) {
 	}
 }
 
-// settled waits until nothing is left to do.
-func settled(tb testing.TB, q queue.Queue) {
+// waitIdle waits until no job is waiting or running.
+func waitIdle(tb testing.TB, q queue.Queue) {
 	tb.Helper()
 	eventually(tb, "no job is left to do", func() bool {
 		s := stats(tb, q)

@@ -11,18 +11,18 @@ import (
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 
-// listener waits for wake-ups when the pump asks it to.
+// listener waits for a wake-up when the pump asks it to.
 type listener struct {
 	own   string // the key that ends the wait
-	asked bool   // the pump has asked and not heard
+	asked bool   // the pump has asked and has no answer
 	ask   chan struct{}
 	heard chan heard
-	quiet chan struct{} // closed when the consumer is to end
+	quiet chan struct{} // closed when the consumer is ending
 }
 
-// heard is what came of a wait for a wake-up.
+// heard is the end of a wait for a wake-up.
 type heard struct {
-	marker bool // it was taken, so that nobody else will hear it
+	marker bool // it was taken, so no other consumer gets it
 	err    error
 }
 
@@ -49,7 +49,7 @@ func (c *consumer) listen(ctx context.Context) {
 	}
 }
 
-// awaitWake waits for the marker, or until it is told to stop, or poll at most.
+// awaitWake waits for the marker, at most for poll, or until hush ends the wait.
 func (c *consumer) awaitWake(ctx context.Context) (marker bool, err error) {
 	shared := c.q.key("wake")
 	return ask(ctx, c.q, poll+c.q.opts.CallTimeout, "wait for jobs", func(ctx context.Context) (bool, error) {
@@ -61,7 +61,7 @@ func (c *consumer) awaitWake(ctx context.Context) (marker bool, err error) {
 	})
 }
 
-// askForWake has the listener wait, if it does not already.
+// askForWake asks the listener to wait, unless it waits already.
 func (c *consumer) askForWake() {
 	if !c.asked {
 		c.asked = true
@@ -69,8 +69,7 @@ func (c *consumer) askForWake() {
 	}
 }
 
-// hear has the pump look for jobs after a wake-up, and also without one: it
-// was time to.
+// hear makes the pump look for jobs after a wait, with or without a wake-up.
 func (c *consumer) hear(ctx context.Context, h heard) error {
 	c.asked = false
 	c.look = true
@@ -81,7 +80,8 @@ func (c *consumer) hear(ctx context.Context, h heard) error {
 	return nil
 }
 
-// hush ends the wait for a wake-up, which would be lost on this consumer.
+// hush ends the wait of the listener, so that this consumer takes no marker any
+// more.
 func (c *consumer) hush(ctx context.Context) {
 	select {
 	case <-c.quiet:
@@ -92,7 +92,7 @@ func (c *consumer) hush(ctx context.Context) {
 	if !c.asked {
 		return
 	}
-	// If that fails, the wait ends by itself.
+	// If this fails, the wait ends after poll.
 	_, _ = ask(context.WithoutCancel(ctx), c.q, c.q.opts.CallTimeout, "end wait for jobs", func(ctx context.Context) ([]redis.Cmder, error) {
 		return c.q.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 			p.ZAdd(ctx, c.own, redis.Z{Member: "1"})

@@ -88,14 +88,14 @@ func TestAFullRedisIsWorkedEmpty(t *testing.T) {
 		ends.Add(1)
 		return nil
 	})
-	settled(t, q)
+	waitIdle(t, q)
 	if got := int(ends.Load()); got != n {
 		t.Errorf("%d jobs were done, want all %d", got, n)
 	}
 	// Nobody enqueues, and yet what is over is forgotten.
 	eventually(t, "nothing is left", func() bool { return len(leftovers(t, q)) == 0 })
 	enqueue(t, q, queue.Job{Kind: "test", ID: "room"})
-	settled(t, q)
+	waitIdle(t, q)
 }
 
 func TestAJobCostsLessThan130BytesBesideItsKey(t *testing.T) {

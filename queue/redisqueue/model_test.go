@@ -183,7 +183,7 @@ func (m *model) work(rt *rapid.T, c *modelCaller, want int, results ...redisqueu
 	var refused []redisqueue.Lease
 	for _, completed := range []bool{true, false} { // what is completed is stored first
 		for _, r := range results {
-			if (r.Operation == "complete") == completed && !m.settle(r) {
+			if (r.Operation == "complete") == completed && !m.storeResult(r) {
 				refused = append(refused, r.Lease)
 			}
 		}
@@ -209,8 +209,8 @@ func names(leases []redisqueue.Lease) []string {
 	return s
 }
 
-// settle reports whether the lease is held and does what is to be.
-func (m *model) settle(r redisqueue.Result) bool {
+// storeResult reports whether the lease is held and does what is to be.
+func (m *model) storeResult(r redisqueue.Result) bool {
 	j := m.jobs[r.Key()]
 	if j == nil || j.State != "running" || j.owner != r.Owner() {
 		return false
@@ -247,8 +247,8 @@ func (m *model) taken(rt *rapid.T, c *modelCaller, want int, got redisqueue.Answ
 	}
 	for _, l := range got.Taken {
 		j := m.jobs[l.Key()]
-		if j == nil || j.State != "waiting" || l.Attempt() != j.Attempt+1 || l.Origin() != j.Origin {
-			rt.Fatalf("%s was taken as attempt %d from %q, but is %+v", l.Key(), l.Attempt(), l.Origin(), j)
+		if j == nil || j.State != "waiting" || l.Attempt() != j.Attempt+1 || l.Metadata() != j.Origin {
+			rt.Fatalf("%s was taken as attempt %d from %q, but is %+v", l.Key(), l.Attempt(), l.Metadata(), j)
 		}
 		*j = modelJob{State: "running", Origin: j.Origin, Attempt: l.Attempt(), holder: c, owner: l.Owner()}
 		m.leases = append(m.leases, modelLease{l, c})

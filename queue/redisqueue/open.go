@@ -9,17 +9,18 @@ import (
 	"github.com/eventmetrics/eventmetrics/internal/redisdial"
 )
 
-// Open returns a queue with a client of its own, for the Redis at url, which
-// must answer within CallTimeout. Close the queue after use. Options may be
-// nil. An error is a [queue.ErrUnavailable] if Redis cannot be reached, and
-// never cites the URL. To start without Redis, use [New].
+// Open returns a queue with a client of its own, for the Redis at url. Redis must
+// answer within CallTimeout; use [New] to start without it. Options may be nil.
+// The caller must Close the queue. No error cites the URL. Errors:
+// queue.ErrUnavailable.
 //
 // The URL has the form redis://user:password@host:port/database, with the
-// scheme rediss for TLS, or unix://user:password@/path?db=database, and may
-// have the parameters that go-redis knows. With the parameter addr, once for
-// each further node (or for the first again), it is that of a Redis Cluster.
-// With the parameter master_name it is that of Sentinels, with their user and
-// password; those of Redis itself are the parameters username and password.
+// scheme rediss for TLS, or unix://user:password@/path?db=database. It may have
+// the parameters of go-redis. It is the URL of a Redis Cluster if it has the
+// parameter addr, once per further node, or with the first node again. It is the
+// URL of Sentinels if it has the parameter master_name. User and password are
+// those of the Sentinels then, and the parameters username and password those
+// of Redis.
 func Open(ctx context.Context, url string, o *Options) (*Queue, error) {
 	client, err := redisdial.Dial(url, 0)
 	if err != nil {
@@ -30,18 +31,18 @@ func Open(ctx context.Context, url string, o *Options) (*Queue, error) {
 		return nil, errors.Join(err, client.Close())
 	}
 	q.owned = true
-	if err := q.greet(ctx); err != nil {
+	if err := q.check(ctx); err != nil {
 		return nil, errors.Join(err, q.Close())
 	}
 	return q, nil
 }
 
-// greet checks that Redis is there and looks whether it is fit.
-func (q *Queue) greet(ctx context.Context) error {
+// check checks that Redis answers, and warns of an unsuitable configuration.
+func (q *Queue) check(ctx context.Context) error {
 	notReady, err := ask(ctx, q, q.opts.CallTimeout, "reach Redis", func(ctx context.Context) (reply, err error) {
 		err = q.client.Ping(ctx).Err()
 		if err != nil && isReply(err) && !isLasting(err) {
-			return err, nil // it is there and will be ready, as when it loads its data
+			return err, nil // it will be ready later, as after loading its data
 		}
 		return nil, err
 	})
@@ -59,7 +60,7 @@ func (q *Queue) greet(ctx context.Context) error {
 	if err == nil && policy != "" && policy != "noeviction" {
 		q.opts.Logger.WarnContext(ctx, "queue may lose jobs when memory is full: set maxmemory-policy to noeviction", "queue", q.opts.Name, "policy", policy)
 	}
-	return nil // some services do not tell
+	return nil // some services have no such information
 }
 
 func infoField(info, name string) string {

@@ -44,7 +44,7 @@ func TestNothingAcknowledgedIsLostWhenRedisIsKilled(t *testing.T) {
 		}
 	}
 	<-enqueued
-	settled(t, q)
+	waitIdle(t, q)
 	found, err := states(t, q)
 	if err != nil {
 		t.Error(err)
@@ -68,7 +68,7 @@ func TestConsumeOutlivesAnOutageAndSaysSoOnce(t *testing.T) {
 	stop := consume(t, q, func(_ context.Context, j queue.Job) error { done <- j.ID; return nil })
 	enqueue(t, q, queue.Job{Kind: "test", ID: "before"})
 	<-done
-	settled(t, q)
+	waitIdle(t, q)
 	if err := s.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestAJobWhoseLeaseCannotBeExtendedIsCancelled(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-started
-	settled(t, direct)
+	waitIdle(t, direct)
 	if s := stats(t, direct); s != (queue.Stats{}) {
 		t.Errorf("Stats is %+v, want the job done", s)
 	}
@@ -191,7 +191,7 @@ func TestLeasesAreExtendedWhileAHandlerRuns(t *testing.T) {
 		<-time.After(20 * time.Millisecond)
 	}
 	close(gate)
-	settled(t, q)
+	waitIdle(t, q)
 }
 
 func TestWorkGoesOnWhenScriptsAreFlushed(t *testing.T) {
@@ -210,7 +210,7 @@ func TestWorkGoesOnWhenScriptsAreFlushed(t *testing.T) {
 		}
 		return nil
 	})
-	settled(t, q)
+	waitIdle(t, q)
 	if s := stats(t, q); s != (queue.Stats{}) {
 		t.Errorf("Stats is %+v, want all jobs done", s)
 	}

@@ -233,7 +233,7 @@ func TestWhatWasTakenWithoutAnAnswerComesBack(t *testing.T) {
 	}
 	stop := consume(t, q, handle)
 	enqueue(t, direct, jobs("warm", 1)...) // makes the scripts known
-	settled(t, direct)
+	waitIdle(t, direct)
 	stop()
 	all := jobs("test", 20)
 	enqueue(t, direct, all...)
@@ -242,7 +242,7 @@ func TestWhatWasTakenWithoutAnAnswerComesBack(t *testing.T) {
 	eventually(t, "jobs were taken", func() bool { return stats(t, direct).Running > 0 })
 	<-time.After(4 * o.Lease)
 	p.setLose(0)
-	settled(t, direct)
+	waitIdle(t, direct)
 	for _, j := range all {
 		if _, ok := ends.Load(j.Key()); !ok {
 			t.Errorf("job %s was never handed over", j.Key())

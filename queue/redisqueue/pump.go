@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// poll is how long an idle consumer waits before it looks by itself: for the
-// case that a wake-up was lost with the process that it woke.
+// poll is how long an idle consumer waits for a wake-up before it looks for jobs.
+// A wake-up is lost if the process that got it is lost.
 const poll = 2 * time.Second
 
-// pumpState is what the pump of a consumer remembers.
+// pumpState is the state of the pump of a consumer.
 type pumpState struct {
-	number int64       // of the last call
-	unsaid []result    // results to store
-	look   bool        // there may be jobs to take
-	wakes  bool        // the marker was taken, and no call has been made since
-	due    *time.Timer // there will be jobs to take
-	ended  time.Time   // since when nothing has been left but to store results
+	number   int64       // of the last call
+	unstored []result    // results to store
+	look     bool        // there may be jobs to take
+	wakes    bool        // the marker was taken since the last call
+	due      *time.Timer // ends when a delayed job is due
+	ended    time.Time   // since when only results are left to be stored
 }
 
 func newPumpState() pumpState {
@@ -28,8 +28,8 @@ func newPumpState() pumpState {
 	return pumpState{look: true, due: due}
 }
 
-// pump takes jobs, has them run and stores the results, until ctx has ended and
-// all is stored.
+// pump takes jobs, starts their handlers and stores the results, until ctx has
+// ended and all results are stored.
 func (c *consumer) pump(ctx, work context.Context) error {
 	defer c.due.Stop()
 	defer c.hush(ctx)
@@ -50,8 +50,8 @@ func (c *consumer) pump(ctx, work context.Context) error {
 	}
 }
 
-// gather waits until there is something to say to Redis. It returns false if
-// there will not be.
+// gather waits until there is a reason to call Redis. It returns false if there
+// will be none.
 func (c *consumer) gather(ctx context.Context) (bool, error) {
 	for {
 		c.collect()
@@ -59,7 +59,7 @@ func (c *consumer) gather(ctx context.Context) (bool, error) {
 		if ending {
 			c.hush(ctx)
 		}
-		if len(c.unsaid) > 0 || c.wakes || !ending && c.look && c.free() > 0 {
+		if len(c.unstored) > 0 || c.wakes || !ending && c.look && c.free() > 0 {
 			return true, nil
 		}
 		if ending && c.holds() == 0 {
@@ -71,7 +71,7 @@ func (c *consumer) gather(ctx context.Context) (bool, error) {
 	}
 }
 
-// wait waits until something happens.
+// wait waits for a result, a wake-up, a delayed job or the end of ctx.
 func (c *consumer) wait(ctx context.Context, ending bool) error {
 	done := ctx.Done()
 	if ending {
@@ -81,7 +81,7 @@ func (c *consumer) wait(ctx context.Context, ending bool) error {
 	}
 	select {
 	case r := <-c.results:
-		c.unsaid = append(c.unsaid, r)
+		c.unstored = append(c.unstored, r)
 	case h := <-c.heard:
 		return c.hear(ctx, h)
 	case <-c.due.C:
@@ -91,37 +91,37 @@ func (c *consumer) wait(ctx context.Context, ending bool) error {
 	return nil
 }
 
-// collect takes the results that are there, and lets handlers end that are
-// about to, so that one call tells of all.
+// collect takes the results that are there. It yields to handlers that are about
+// to return, so that one call stores all their results.
 func (c *consumer) collect() {
-	for seen := 0; ; seen = len(c.unsaid) {
+	for seen := 0; ; seen = len(c.unstored) {
 		for len(c.results) > 0 {
-			c.unsaid = append(c.unsaid, <-c.results)
+			c.unstored = append(c.unstored, <-c.results)
 		}
-		if len(c.unsaid) == seen {
+		if len(c.unstored) == seen {
 			return
 		}
 		runtime.Gosched()
 	}
 }
 
-// accept does what the answer of Redis asks for.
+// accept handles the answer of Redis.
 func (c *consumer) accept(ctx, work context.Context, r *request, a answer) {
 	c.wakes = false
-	c.unsaid = c.unsaid[len(r.results):]
-	c.settle(ctx, r, a)
+	c.unstored = c.unstored[len(r.results):]
+	c.resultsStored(ctx, r, a)
 	for _, key := range a.buried {
 		c.q.opts.Logger.ErrorContext(ctx, "job is dead", "job", key, "err", "the process was lost")
 	}
 	if len(a.back) > 0 {
 		c.q.opts.Logger.WarnContext(ctx, "jobs of a lost process put back", "jobs", len(a.back))
 	}
-	// An answer that took long is of a lease that may be about to expire.
+	// If the answer took long, its lease may be about to expire.
 	late := time.Since(r.began) > c.q.opts.Lease/3
 	for _, h := range a.taken {
 		if late || ctx.Err() != nil {
 			c.hold(h, func(error) {})
-			c.unsaid = append(c.unsaid, result{h, release, nil})
+			c.unstored = append(c.unstored, result{h, release, nil})
 		} else {
 			c.start(work, h)
 		}
@@ -135,9 +135,9 @@ func (c *consumer) accept(ctx, work context.Context, r *request, a answer) {
 	}
 }
 
-// settle lets go of the jobs whose results are stored, or refused because
-// another has them.
-func (c *consumer) settle(ctx context.Context, r *request, a answer) {
+// resultsStored removes the jobs whose results are stored, or refused because
+// another consumer has the job.
+func (c *consumer) resultsStored(ctx context.Context, r *request, a answer) {
 	c.mu.Lock()
 	for _, s := range r.results {
 		delete(c.held, s.held)

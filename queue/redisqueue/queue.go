@@ -19,30 +19,31 @@ import (
 var _ queue.Queue = (*Queue)(nil)
 
 // Options are the settings of a Queue. The zero value is the default. All
-// processes on a queue should have the same.
+// processes on a queue should have the same options.
 type Options struct {
 	// Name is the name of the queue in Redis: at most 100 bytes of printable
 	// ASCII without space, braces, and quotes; "" means event-processing.
 	Name string
-	// Workers is the number of jobs that a Consume runs at once; 0 means 10.
+	// Workers is the number of jobs that a Consume runs concurrently; 0 means
+	// 10.
 	Workers int
-	// Retry says how often and when a failed job is tried again.
+	// Retry is how often a failed job is tried, and when.
 	Retry queue.Retry
-	// JobTimeout ends the context of an attempt, which then has failed; 0
-	// means 10 min, less than 0 means never.
+	// JobTimeout is how long an attempt may take. Its context ends then, and
+	// the attempt has failed. 0 means 10 min, less than 0 means no limit.
 	JobTimeout time.Duration
-	// DrainTimeout is how long Consume lets running jobs go on when it is to
-	// end; 0 means 10 s, less than 0 means not at all.
+	// DrainTimeout is how long running jobs may continue after the context of
+	// Consume has ended; 0 means 10 s, less than 0 means not at all.
 	DrainTimeout time.Duration
 	// DoneWindow is how long a completed job is remembered; 0 means 24 h.
 	DoneWindow time.Duration
-	// Lease is how long the job of a lost process stays with it; 0 means
-	// 30 s. A third of it must be longer than Redis is ever away when all is
-	// well.
+	// Lease is the time after which the jobs of a lost process run again; 0
+	// means 30 s. A third of it must be longer than the usual interruptions of
+	// Redis, such as a failover.
 	Lease time.Duration
 	// CallTimeout bounds each call to Redis; 0 means 5 s.
 	CallTimeout time.Duration
-	// Logger gets the messages of the queue; nil discards.
+	// Logger gets the messages of the queue; nil discards them.
 	Logger *slog.Logger
 }
 
@@ -70,10 +71,10 @@ type Queue struct {
 	client redis.UniversalClient
 	script scripts
 	keys   []string
-	owned  bool           // the client is the queue's to close
-	heeds  bool           // the client heeds the deadlines of contexts
-	away   atomic.Bool    // what the log has last said of Redis
-	calls  sync.WaitGroup // calls of a client that does not heed them
+	owned  bool           // Close closes the client
+	heeds  bool           // the client honours the deadlines of contexts
+	down   atomic.Bool    // Redis was unavailable at the last message about it
+	calls  sync.WaitGroup // calls of a client that does not honour deadlines
 
 	mu        sync.Mutex
 	stops     map[*consumer]context.CancelFunc
@@ -81,15 +82,15 @@ type Queue struct {
 	consuming sync.WaitGroup
 }
 
-// New returns a queue on a client, which stays the caller's, who closes it
-// after the queue. It does not call Redis. Options may be nil; an error is
-// about its Name.
+// New returns a queue on a client. It does not call Redis. The caller closes the
+// client after the queue. Options may be nil. The only error is that of an
+// invalid Name.
 //
-// The client should have ContextTimeoutEnabled set and room for three
-// connections for each Consume and one for each call at once. Without
-// ContextTimeoutEnabled calls keep to their bounds too, but each has a
-// goroutine, which lasts as long as the client's own timeouts and retries allow;
-// Close waits for them.
+// The client should have ContextTimeoutEnabled set, and a pool with three
+// connections per Consume and one per concurrent call. Without
+// ContextTimeoutEnabled each call has a goroutine, so that the call returns in
+// time. The goroutine lasts as long as the timeouts and retries of the client;
+// Close waits for it.
 func New(client redis.UniversalClient, o *Options) (*Queue, error) {
 	q := &Queue{
 		opts:   o.withDefaults(),
@@ -109,8 +110,8 @@ func New(client redis.UniversalClient, o *Options) (*Queue, error) {
 
 func badInName(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`{}"'`, r) }
 
-// Close ends every Consume as the end of its context would, waits for it, and
-// closes the client if the queue owns it. It is safe to repeat.
+// Close ends every Consume as the end of its context would, and waits for it. It
+// closes the client if [Open] has made it. It is safe to repeat.
 func (q *Queue) Close() error {
 	q.mu.Lock()
 	first := !q.closed
@@ -130,15 +131,16 @@ func (q *Queue) Close() error {
 	return nil
 }
 
-// unreachable and reachable tell the log, once each time it changes.
+// unreachable and reachable log that Redis is unavailable or available again,
+// once per change.
 func (q *Queue) unreachable(ctx context.Context, err error) {
-	if !q.away.Swap(true) {
+	if !q.down.Swap(true) {
 		q.opts.Logger.WarnContext(ctx, "queue unavailable", "queue", q.opts.Name, "err", err)
 	}
 }
 
 func (q *Queue) reachable(ctx context.Context) {
-	if q.away.Load() && q.away.Swap(false) {
+	if q.down.Load() && q.down.Swap(false) {
 		q.opts.Logger.InfoContext(ctx, "queue available again", "queue", q.opts.Name)
 	}
 }

@@ -137,7 +137,7 @@ func TestAnAttemptFailsAfterTheJobTimeout(t *testing.T) {
 		return ctx.Err()
 	})
 	enqueue(t, q, queue.Job{Kind: "process", ID: "1"})
-	settled(t, q)
+	waitIdle(t, q)
 	dead, err := q.Dead(t.Context(), queue.DeadQuery{})
 	if err != nil || len(dead) != 1 || dead[0].Err != context.DeadlineExceeded.Error() {
 		t.Errorf("Dead is %+v, %v; want the job that ran out of time", dead, err)
@@ -151,7 +151,7 @@ func TestAHandlerThatEndsItsGoroutineFailsTheAttempt(t *testing.T) {
 		return nil
 	})
 	enqueue(t, q, queue.Job{Kind: "process", ID: "1"})
-	settled(t, q)
+	waitIdle(t, q)
 	if s := stats(t, q); s.Dead != 1 {
 		t.Errorf("Stats is %+v, want 1 dead job", s)
 	}
@@ -208,7 +208,7 @@ func TestManyJobsMayBeDueAtOnce(t *testing.T) {
 		<-started
 	}
 	close(gate)
-	settled(t, q)
+	waitIdle(t, q)
 	if len(started) != n-2000 {
 		t.Errorf("%d jobs have run, want %d", 2000+len(started), n)
 	}

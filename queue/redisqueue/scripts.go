@@ -14,7 +14,7 @@ import (
 //go:embed lua/*.lua
 var files embed.FS
 
-// scripts are those of the queue. Each begins with prelude.lua.
+// scripts are the Lua scripts of the queue. Each begins with prelude.lua.
 type scripts struct{ enqueue, work, extend, exhume, dead, stats *redis.Script }
 
 func newScripts() scripts {
@@ -38,8 +38,8 @@ func source(name string) string {
 	return string(text) + "\n"
 }
 
-// keyNames are the keys of a queue in the order in which prelude.lua names
-// them. A receipt comes after them.
+// keyNames returns the keys of a queue in the order of prelude.lua. The key of a
+// receipt follows them.
 func keyNames() []string {
 	return []string{"layout", "jobs", "wait", "delay", "lease", "own", "att", "from", "err", "dead", "done", "wake"}
 }
@@ -62,12 +62,12 @@ func (q *Queue) evalBy(ctx context.Context, limit time.Duration, what string, s 
 	})
 }
 
-// errSlow stands for the error of our own bound, so that nobody takes it for
-// the end of the caller's context.
+// errSlow replaces the error of the limit of a call, which would look like the end
+// of the caller's context.
 var errSlow = errors.New("no answer in time")
 
-// ask calls Redis. It returns when the limit has passed, even if a borrowed
-// client does not heed contexts and its call goes on.
+// ask calls Redis. It returns when the limit has passed, even if the client does
+// not honour contexts and the call continues.
 func ask[V any](ctx context.Context, q *Queue, limit time.Duration, what string, call func(context.Context) (V, error)) (V, error) {
 	var v V
 	if err := ctx.Err(); err != nil {
@@ -103,8 +103,8 @@ func abandonable[V any](ctx context.Context, q *Queue, call func(context.Context
 	}
 }
 
-// heeds reports whether the client ends a call when its context's time is up.
-// One that asks Sentinels for the address does not while it asks.
+// heeds reports whether the client ends a call at the deadline of its context. A
+// client of Sentinels does not while it asks them for the address.
 func heeds(client redis.UniversalClient) bool {
 	switch c := client.(type) {
 	case *redis.Client:

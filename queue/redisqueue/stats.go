@@ -7,8 +7,8 @@ import (
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 
-// Stats implements [queue.Queue]. A job of a lost process counts as running
-// until somebody takes it.
+// Stats implements [queue.Queue]. A job of a lost process counts as running until
+// another consumer takes it.
 func (q *Queue) Stats(ctx context.Context) (queue.Stats, error) {
 	answer, err := q.eval(ctx, "count jobs", q.script.stats, "")
 	if err != nil {

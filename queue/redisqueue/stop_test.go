@@ -55,7 +55,7 @@ func TestALateResultChangesNothing(t *testing.T) {
 		t.Errorf("after the late result the queue holds %+v, %v; want the job running as attempt 2", found, err)
 	}
 	close(gate)
-	settled(t, q)
+	waitIdle(t, q)
 	if found, err := states(t, q); err != nil || found["test:deaf"].State != "done" {
 		t.Errorf("at the end the queue holds %+v, %v; want the job done", found, err)
 	}
