@@ -11,14 +11,14 @@ import (
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 
-// errPanic stands for the answer of a handler that panicked.
+// errPanic stands for the error of a handler that panicked.
 var errPanic = errors.New("the handler panicked")
 
 func attemptChecks() []check {
 	return []check{
 		{name: "attempts count from one to the last", run: attemptsCount},
 		{name: "a retry waits at least the backoff", run: backoff},
-		{name: "a permanent error goes straight to the dead letters", run: permanent},
+		{name: "a job with a permanent error is dead at once", run: permanent},
 		{name: "a panic counts as an error of the attempt", run: panics},
 		{name: "every job ends completed or dead", run: everyJobEnds},
 	}
@@ -30,10 +30,10 @@ func attemptsCount(e *env) {
 	e.consume(q, log.wrap(func(context.Context, queue.Job) error { return errJob }))
 	e.enqueue(q, theJob)
 	e.eventually("a job that always fails is dead", func() bool { return e.stats(q).Dead == 1 })
-	e.settle(q)
+	e.waitIdle(q)
 	all := log.list()
 	if len(all) != 3 {
-		e.Fatalf("a job that always fails was handed over %d times, want its 3 attempts", len(all))
+		e.Fatalf("a job that always fails was delivered %d times, want its 3 attempts", len(all))
 	}
 	for i, d := range all {
 		if d.Attempt != i+1 || d.MaxAttempts != 3 {
@@ -75,9 +75,9 @@ func permanent(e *env) {
 	}))
 	e.enqueue(q, theJob)
 	e.eventually("a job with a permanent error is dead", func() bool { return e.stats(q).Dead == 1 })
-	e.settle(q)
+	e.waitIdle(q)
 	if n := len(log.list()); n != 1 {
-		e.Errorf("a job with a permanent error was handed over %d times, want once: no attempt follows such an error", n)
+		e.Errorf("a job with a permanent error was delivered %d times, want once: no attempt follows such an error", n)
 	}
 	if dead := e.dead(q, queue.DeadQuery{}); len(dead) != 1 || dead[0].Attempt != 1 {
 		e.Errorf("Dead is %+v, want one job with 1 attempt made", dead)
@@ -97,10 +97,10 @@ func panics(e *env) {
 	}))
 	e.enqueue(q, queue.Job{Kind: "test", ID: "always"}, queue.Job{Kind: "test", ID: "once"})
 	e.eventually("a job that always panics is dead", func() bool { return e.stats(q).Dead == 1 })
-	e.settle(q)
+	e.waitIdle(q)
 	for key, runs := range log.byKey() {
 		if len(runs) != 2 {
-			e.Errorf("job %s was handed over %d times, want 2: a panic fails the attempt like an error", key, len(runs))
+			e.Errorf("job %s was delivered %d times, want 2: a panic fails the attempt like an error", key, len(runs))
 		}
 	}
 	if dead := e.dead(q, queue.DeadQuery{}); len(dead) != 1 || dead[0].ID != "always" || dead[0].Err == "" {
@@ -108,8 +108,8 @@ func panics(e *env) {
 	}
 }
 
-// everyJobEnds lets 200 jobs succeed and fail in all ways, by a number drawn
-// from the id and the attempt, and counts what became of them.
+// everyJobEnds runs 200 jobs that succeed and fail in all ways, depending on the
+// id and the attempt, and checks the end of each.
 func everyJobEnds(e *env) {
 	const n = 200
 	q := e.open(Settings{Workers: 8, Retry: attempts(3)})
@@ -131,7 +131,7 @@ func everyJobEnds(e *env) {
 		jobs = append(jobs, queue.Job{Kind: "test", ID: strconv.Itoa(i)})
 	}
 	e.enqueue(q, jobs...)
-	e.settle(q)
+	e.waitIdle(q)
 	dead := map[string]bool{}
 	for _, d := range e.dead(q, queue.DeadQuery{Limit: 1000}) {
 		dead[d.Key()] = true
@@ -142,11 +142,11 @@ func everyJobEnds(e *env) {
 	}
 }
 
-// ended checks that a job is dead if and only if its last run says so.
+// ended checks that a job is dead if and only if its last run failed.
 func (e *env) ended(key string, runs []delivery, dead bool) {
 	e.Helper()
 	if len(runs) == 0 {
-		e.Errorf("job %s was lost: it was never handed over", key)
+		e.Errorf("job %s was lost: it was never delivered", key)
 		return
 	}
 	for i, d := range runs {
@@ -159,7 +159,7 @@ func (e *env) ended(key string, runs []delivery, dead bool) {
 	case last.err == nil && dead:
 		e.Errorf("job %s succeeded and is dead", key)
 	case last.err != nil && !dead:
-		e.Errorf("job %s failed for good (%v, attempt %d of %d) and is not dead: it is nowhere", key, last.err, last.Attempt, last.MaxAttempts)
+		e.Errorf("job %s failed permanently (%v, attempt %d of %d) and is not dead: it is lost", key, last.err, last.Attempt, last.MaxAttempts)
 	case last.err != nil && !last.Last() && !queue.IsPermanent(last.err):
 		e.Errorf("job %s is dead with attempts left (%d of %d made)", key, last.Attempt, last.MaxAttempts)
 	}

@@ -24,7 +24,7 @@ func brokenDeadLetters() []brokenQueue {
 			return list
 		})},
 		{name: "repeats a dead letter at a page break", fails: []string{"a cursor continues the listing without loss"}, open: repeats},
-		{name: "begins anew at a cursor that it cannot read", fails: []string{"a cursor of no listing is refused"}, open: faked(func(f *fake) {
+		{name: "starts again at a cursor that it cannot read", fails: []string{"an unknown cursor is refused"}, open: faked(func(f *fake) {
 			f.dead = func(ctx context.Context, q queue.DeadQuery) ([]queue.DeadJob, error) {
 				list, err := f.Queue.Dead(ctx, q)
 				if errors.Is(err, queue.ErrBadCursor) {
@@ -40,7 +40,7 @@ func brokenDeadLetters() []brokenQueue {
 			return list
 		})},
 		{
-			name: "lists dead letters without their origin", fails: []string{"a job keeps its origin through attempts, death and retry"},
+			name: "lists dead letters without their metadata", fails: []string{"a job keeps its metadata through attempts, death and retry"},
 			open: onDead(func(_ queue.DeadQuery, list []queue.DeadJob) []queue.DeadJob {
 				for i := range list {
 					list[i].Metadata = ""
@@ -49,7 +49,7 @@ func brokenDeadLetters() []brokenQueue {
 			}),
 		},
 		{
-			name: "forgets the origin after an attempt", fails: []string{"a job keeps its origin through attempts, death and retry"},
+			name: "loses the metadata after an attempt", fails: []string{"a job keeps its metadata through attempts, death and retry"},
 			open: handled(func(ctx context.Context, j queue.Job, h queue.Handler) error {
 				if j.Attempt > 1 {
 					j.Metadata = ""
@@ -58,7 +58,7 @@ func brokenDeadLetters() []brokenQueue {
 			}),
 		},
 		{name: "keeps whole messages", fails: []string{"the error of a dead letter is its message, shortened"}, open: wholeMessages},
-		{name: "trims the dead letters", fails: []string{"dead letters stay when their queue goes on"}, open: faked(func(f *fake) {
+		{name: "trims the dead letters", fails: []string{"dead letters stay while other jobs run"}, open: faked(func(f *fake) {
 			f.consume = func(ctx context.Context, h queue.Handler) error {
 				list, _ := f.Queue.Dead(ctx, queue.DeadQuery{})
 				for _, d := range list {
@@ -76,7 +76,7 @@ func brokenDeadLetters() []brokenQueue {
 				return nil
 			}
 		})},
-		{name: "does not tell unknown from not dead", fails: []string{"only dead letters are retried or discarded"}, open: faked(func(f *fake) {
+		{name: "returns one error for unknown and not dead", fails: []string{"only dead letters are retried or discarded"}, open: faked(func(f *fake) {
 			f.discard = func(ctx context.Context, key, reason string) error {
 				if f.Queue.Discard(ctx, key, reason) != nil {
 					return queue.ErrNotFound
@@ -84,7 +84,7 @@ func brokenDeadLetters() []brokenQueue {
 				return nil
 			}
 		})},
-		{name: "does not discard", fails: []string{"a discarded job may be enqueued anew"}, open: faked(func(f *fake) {
+		{name: "does not discard", fails: []string{"a discarded job may be enqueued again"}, open: faked(func(f *fake) {
 			f.discard = func(context.Context, string, string) error { return nil }
 		})},
 	}
@@ -160,10 +160,10 @@ func oneAttempt(s Settings) queue.Queue {
 func brokenConsumes() []brokenQueue {
 	return []brokenQueue{
 		{
-			name: "cancels running jobs at once", fails: []string{"running jobs may finish when Consume is to end"},
+			name: "cancels running jobs at once", fails: []string{"running jobs may finish when the context of Consume ends"},
 			open: set(func(s *Settings) { s.DrainTimeout = -1 }),
 		},
-		{name: "does not wait for running jobs", fails: []string{"running jobs may finish when Consume is to end"}, open: faked(func(f *fake) {
+		{name: "does not wait for running jobs", fails: []string{"running jobs may finish when the context of Consume ends"}, open: faked(func(f *fake) {
 			f.consume = func(ctx context.Context, h queue.Handler) error {
 				go func() { _ = f.Queue.Consume(ctx, h) }()
 				<-ctx.Done()
@@ -171,11 +171,11 @@ func brokenConsumes() []brokenQueue {
 			}
 		})},
 		{name: "does not cancel jobs that outlast the drain", fails: []string{
-			"a job that outlasts the drain is put back with its attempt refunded",
+			"a job that outlasts the drain timeout is put back and its attempt does not count",
 			"a job that succeeds after its context was cancelled is completed",
 		}, open: set(func(s *Settings) { s.DrainTimeout = time.Hour })},
 		{name: "ends late", fails: []string{
-			"no job is taken when Consume is to end",
+			"no job is taken when the context of Consume ends",
 			"Consume with a context that has ended returns nil and takes no job",
 		}, open: faked(func(f *fake) {
 			f.consume = func(ctx context.Context, h queue.Handler) error {
@@ -194,14 +194,14 @@ func brokenConsumes() []brokenQueue {
 			}
 		})},
 		{
-			name: "runs more jobs than it is set to", fails: []string{"one Consume runs as many jobs at once as it is set to"},
+			name: "runs more jobs than configured", fails: []string{"one Consume runs as many jobs concurrently as configured"},
 			open: set(func(s *Settings) { s.Workers++ }),
 		},
 		{
-			name: "runs fewer jobs than it is set to", fails: []string{"one Consume runs as many jobs at once as it is set to"},
+			name: "runs fewer jobs than configured", fails: []string{"one Consume runs as many jobs concurrently as configured"},
 			open: set(func(s *Settings) { s.Workers-- }),
 		},
-		{name: "lets one Consume work at a time", fails: []string{"several Consumes at once share the jobs"}, open: faked(func(f *fake) {
+		{name: "runs one Consume after the other", fails: []string{"concurrent Consumes share the jobs"}, open: faked(func(f *fake) {
 			var mu sync.Mutex
 			f.consume = func(ctx context.Context, h queue.Handler) error {
 				mu.Lock()
@@ -230,28 +230,28 @@ func brokenRest() []brokenQueue {
 			open: faked(func(f *fake) { f.stats = func(s *queue.Stats) { s.Delayed = 0 } }),
 		},
 		{
-			name: "does not tell ages", fails: []string{"Stats tells the age of the job that has waited longest"},
+			name: "has no ages", fails: []string{"Stats has the age of the job that has waited longest"},
 			open: faked(func(f *fake) { f.stats = func(s *queue.Stats) { s.OldestWaiting = 0 } }),
 		},
-		{name: "enqueues without asking the context", fails: []string{"a method whose context has ended returns an error and changes nothing"}, open: faked(func(f *fake) {
+		{name: "enqueues with an ended context", fails: []string{"a method whose context has ended returns an error and changes nothing"}, open: faked(func(f *fake) {
 			f.enqueue = func(ctx context.Context, jobs []queue.Job) error {
 				return f.Queue.Enqueue(context.WithoutCancel(ctx), jobs...)
 			}
 		})},
 		{
-			name: "remembers completed jobs for ever", fails: []string{"a completed job is admitted again after the done window"},
+			name: "remembers completed jobs permanently", fails: []string{"a completed job is added again after the done window"},
 			open: set(func(s *Settings) { s.DoneWindow = 0 }),
 		},
 		{
-			name: "forgets completed jobs early", fails: []string{"a completed job is admitted again after the done window"},
+			name: "forgets completed jobs early", fails: []string{"a completed job is added again after the done window"},
 			open: set(func(s *Settings) { s.DoneWindow /= 10 }),
 		},
 		{name: "loses all in a crash", fails: []string{
-			"no job is lost with its process",
+			"a lost process loses no job",
 			"dead and completed jobs are remembered after a crash",
 		}, open: sound, reopen: empty},
 		{name: "does not count lost attempts", fails: []string{
-			"a job that loses its process each time is dead after its last attempt",
+			"a job that kills its process is dead after its last attempt",
 		}, open: sound, reopen: func(_ queue.Queue, s Settings) queue.Queue {
 			q := sound(s)
 			_ = q.Enqueue(context.Background(), theJob)

@@ -111,7 +111,7 @@ func brokenQueues() []brokenQueue {
 
 func brokenEnqueues() []brokenQueue {
 	return []brokenQueue{
-		{name: "loses one job of many", fails: []string{"many jobs enqueued in one call are all handed over"}, open: faked(func(f *fake) {
+		{name: "loses one job of many", fails: []string{"many jobs enqueued in one call are all delivered"}, open: faked(func(f *fake) {
 			f.enqueue = func(ctx context.Context, jobs []queue.Job) error {
 				if len(jobs) > 1 {
 					jobs = slices.Delete(slices.Clone(jobs), 1, 2)
@@ -130,12 +130,12 @@ func brokenEnqueues() []brokenQueue {
 			}
 		})},
 		{name: "ignores RunAt", fails: []string{"a job never runs before its time"}, open: onEnqueue(func(j *queue.Job) { j.RunAt = time.Time{} })},
-		{name: "forgets jobs whose time is past", fails: []string{"a job whose time is past runs at once"}, open: onEnqueue(func(j *queue.Job) {
+		{name: "loses jobs whose time has passed", fails: []string{"a job whose time has passed runs immediately"}, open: onEnqueue(func(j *queue.Job) {
 			if !j.RunAt.IsZero() && j.RunAt.Before(time.Now()) {
 				j.RunAt = time.Now().Add(time.Hour)
 			}
 		})},
-		{name: "knows jobs by id alone", fails: []string{"kind and id together make a job"}, open: faked(func(f *fake) {
+		{name: "identifies jobs by id alone", fails: []string{"kind and id together make a job"}, open: faked(func(f *fake) {
 			f.enqueue = func(ctx context.Context, jobs []queue.Job) error {
 				seen := map[string]bool{}
 				jobs = slices.DeleteFunc(slices.Clone(jobs), func(j queue.Job) bool {
@@ -146,28 +146,28 @@ func brokenEnqueues() []brokenQueue {
 				return f.Queue.Enqueue(ctx, jobs...)
 			}
 		})},
-		{name: "admits every job as new", fails: []string{
-			"a waiting job is not admitted again",
-			"a running job is not admitted again",
-			"a job between attempts is not admitted again",
-			"a dead job is not admitted again",
-			"a completed job is not admitted again within the done window",
+		{name: "adds every job as new", fails: []string{
+			"a waiting job is not added again",
+			"a running job is not added again",
+			"a job between attempts is not added again",
+			"a dead job is not added again",
+			"a completed job is not added again within the done window",
 			"a hundred concurrent enqueues of one job make one run",
 		}, open: admitsAgain},
-		{name: "drops origins", fails: []string{
-			"the origin of a job is that of the Enqueue that added it",
-			"a job keeps its origin through attempts, death and retry",
+		{name: "drops metadata", fails: []string{
+			"the metadata of a job is that of the Enqueue that added it",
+			"a job keeps its metadata through attempts, death and retry",
 		}, open: onEnqueue(func(j *queue.Job) { j.Metadata = "" })},
-		{name: "cuts origins", fails: []string{"the origin of a job is that of the Enqueue that added it"}, open: onEnqueue(func(j *queue.Job) {
+		{name: "cuts metadata", fails: []string{"the metadata of a job is that of the Enqueue that added it"}, open: onEnqueue(func(j *queue.Job) {
 			j.Metadata = j.Metadata[:min(len(j.Metadata), 200)]
 		})},
-		{name: "takes the latest origin", fails: []string{"the origin of a job is that of the Enqueue that added it"}, open: latestOrigin},
-		{name: "lets any origin in", fails: []string{"an invalid job is refused and none of the call is added"}, open: onEnqueue(func(j *queue.Job) {
+		{name: "takes the latest metadata", fails: []string{"the metadata of a job is that of the Enqueue that added it"}, open: latestMetadata},
+		{name: "accepts any metadata", fails: []string{"an invalid job is refused and none of the call is added"}, open: onEnqueue(func(j *queue.Job) {
 			if j.Metadata != "" {
 				j.Metadata = "any"
 			}
 		})},
-		{name: "does not see what is enqueued while it runs", fails: []string{"a job may be enqueued before and while Consume runs"}, open: deaf},
+		{name: "does not see jobs enqueued while it runs", fails: []string{"a job may be enqueued before and while Consume runs"}, open: deaf},
 	}
 }
 
@@ -183,7 +183,7 @@ func onEnqueue(change func(j *queue.Job)) func(s Settings) queue.Queue {
 	})
 }
 
-func latestOrigin(s Settings) queue.Queue {
+func latestMetadata(s Settings) queue.Queue {
 	var latest sync.Map
 	f := &fake{Queue: sound(s)}
 	f.enqueue = func(ctx context.Context, jobs []queue.Job) error {
@@ -194,8 +194,8 @@ func latestOrigin(s Settings) queue.Queue {
 	}
 	f.handler = func(h queue.Handler) queue.Handler {
 		return func(ctx context.Context, j queue.Job) error {
-			origin, _ := latest.Load(j.Key())
-			j.Metadata, _ = origin.(string)
+			metadata, _ := latest.Load(j.Key())
+			j.Metadata, _ = metadata.(string)
 			return h(ctx, j)
 		}
 	}
@@ -240,7 +240,7 @@ func deaf(s Settings) queue.Queue {
 func brokenHandovers() []brokenQueue {
 	return []brokenQueue{
 		{
-			name: "counts attempts from zero", fails: []string{"a job is handed over as it was enqueued"},
+			name: "counts attempts from zero", fails: []string{"a job is delivered as it was enqueued"},
 			open: handled(func(ctx context.Context, j queue.Job, h queue.Handler) error { j.Attempt--; return h(ctx, j) }),
 		},
 		{
@@ -252,7 +252,7 @@ func brokenHandovers() []brokenQueue {
 			open: set(func(s *Settings) { s.Retry.Base, s.Retry.Max = 1, 1 }),
 		},
 		{
-			name: "retries permanent errors", fails: []string{"a permanent error goes straight to the dead letters"},
+			name: "retries permanent errors", fails: []string{"a job with a permanent error is dead at once"},
 			open: handled(func(ctx context.Context, j queue.Job, h queue.Handler) error {
 				if err := h(ctx, j); err != nil {
 					return errors.New(err.Error())
@@ -268,7 +268,7 @@ func brokenHandovers() []brokenQueue {
 			}),
 		},
 		{
-			name: "drops jobs that fail for good", fails: []string{"every job ends completed or dead"},
+			name: "drops jobs that fail permanently", fails: []string{"every job ends completed or dead"},
 			open: handled(func(ctx context.Context, j queue.Job, h queue.Handler) error {
 				if err := h(ctx, j); err != nil && !j.Last() {
 					return err
@@ -277,7 +277,7 @@ func brokenHandovers() []brokenQueue {
 			}),
 		},
 		{
-			name: "runs each job twice at once", fails: []string{"no job runs twice at once"},
+			name: "runs each job twice concurrently", fails: []string{"no job runs twice concurrently"},
 			open: handled(func(ctx context.Context, j queue.Job, h queue.Handler) error {
 				var second sync.WaitGroup
 				second.Go(func() { _ = h(ctx, j) })
@@ -291,7 +291,7 @@ func brokenHandovers() []brokenQueue {
 				return errors.Join(h(ctx, j), ctx.Err())
 			}),
 		},
-		{name: "counts an attempt that the drain cut off", fails: []string{"a job that outlasts the drain is put back with its attempt refunded"}, open: notRefunded},
+		{name: "counts an attempt that the drain has ended", fails: []string{"a job that outlasts the drain timeout is put back and its attempt does not count"}, open: notRefunded},
 	}
 }
 

@@ -12,9 +12,9 @@ import (
 
 func consumeChecks() []check {
 	return []check{
-		{name: "one Consume runs as many jobs at once as it is set to", run: concurrency},
-		{name: "several Consumes at once share the jobs", run: share},
-		{name: "no job runs twice at once", run: neverTwice},
+		{name: "one Consume runs as many jobs concurrently as configured", run: concurrency},
+		{name: "concurrent Consumes share the jobs", run: share},
+		{name: "no job runs twice concurrently", run: neverTwice},
 		{name: "Consume may be called again after it has returned", run: consumeAgain},
 	}
 }
@@ -39,7 +39,7 @@ func concurrency(e *env) {
 		}
 		return block(ctx, gate)
 	}))
-	await(e, full, "as many jobs to run at once as the queue has workers, 3")
+	await(e, full, "as many jobs to run concurrently as the queue has workers, 3")
 	select {
 	case <-more:
 	case <-time.After(quiet):
@@ -48,13 +48,13 @@ func concurrency(e *env) {
 		e.Errorf("Stats is %+v, want %d running and %d waiting: a Consume takes no more jobs than it can run", s, workers, 3*workers)
 	}
 	open()
-	e.settle(q)
+	e.waitIdle(q)
 	if most, _ := log.concurrency(); most > workers {
-		e.Errorf("%d jobs ran at once, want at most %d", most, workers)
+		e.Errorf("%d jobs ran concurrently, want at most %d", most, workers)
 	}
 }
 
-// share has two Consumes of one worker each wait for each other.
+// share makes two Consumes of one worker each wait for each other.
 func share(e *env) {
 	q := e.open(Settings{Workers: 1})
 	var log deliveries
@@ -70,7 +70,7 @@ func share(e *env) {
 	e.consume(q, h)
 	e.enqueue(q, queue.Job{Kind: "test", ID: "1"}, queue.Job{Kind: "test", ID: "2"})
 	await(e, both, "two Consumes of one worker each to run a job each at the same time")
-	e.settle(q)
+	e.waitIdle(q)
 }
 
 func neverTwice(e *env) {
@@ -93,13 +93,13 @@ func neverTwice(e *env) {
 	for some := range slices.Chunk(jobs, 10) {
 		e.enqueue(q, some...)
 	}
-	e.settle(q)
+	e.waitIdle(q)
 	if _, overlaps := log.concurrency(); len(overlaps) > 0 {
-		e.Errorf("%d jobs ran twice at once, such as %s; a job is with one handler at a time", len(overlaps), overlaps[0])
+		e.Errorf("%d jobs ran twice concurrently, such as %s; at any time one handler has a job", len(overlaps), overlaps[0])
 	}
 	runs := log.byKey()
 	if len(runs) != n {
-		e.Errorf("%d different jobs were handed over, want all %d", len(runs), n)
+		e.Errorf("%d different jobs were delivered, want all %d", len(runs), n)
 	}
 	for key, r := range runs {
 		succeeded := 0
@@ -109,7 +109,7 @@ func neverTwice(e *env) {
 			}
 		}
 		if succeeded != 1 {
-			e.Errorf("job %s succeeded %d times, want once: nothing was lost that would have it run again", key, succeeded)
+			e.Errorf("job %s succeeded %d times, want once: no process was lost, so no job runs again", key, succeeded)
 		}
 	}
 }

@@ -10,8 +10,8 @@ import (
 func crashChecks() []check {
 	reopens := func(h Harness) bool { return h.Reopen != nil }
 	return []check{
-		{name: "no job is lost with its process", run: crashLosesNone, needs: reopens},
-		{name: "a job that loses its process each time is dead after its last attempt", run: poison, needs: reopens},
+		{name: "a lost process loses no job", run: crashLosesNone, needs: reopens},
+		{name: "a job that kills its process is dead after its last attempt", run: poison, needs: reopens},
 		{name: "dead and completed jobs are remembered after a crash", run: crashRemembers, needs: reopens},
 	}
 }
@@ -37,7 +37,7 @@ func crashLosesNone(e *env) {
 	var log deliveries
 	e.consume(q, log.wrap(func(context.Context, queue.Job) error { return nil }))
 	e.eventually("all jobs that were waiting or running at the crash have run", func() bool { return len(log.byKey()) == n })
-	e.settle(q)
+	e.waitIdle(q)
 	second := 0
 	for key, runs := range log.byKey() {
 		if a := runs[0].Attempt; a == 2 {
@@ -84,7 +84,7 @@ func crashRemembers(e *env) {
 	stop := e.consume(q, h)
 	e.enqueue(q, done)
 	e.eventually("a job has run", func() bool { return len(log.list()) == 1 })
-	e.settle(q)
+	e.waitIdle(q)
 	stop()
 	q = e.reopen(q, s)
 	if got := keys(e.dead(q, queue.DeadQuery{})); got != theJob.Key() {

@@ -15,9 +15,9 @@ func deadChecks() []check {
 	return []check{
 		{name: "dead letters are listed latest first", run: latestFirst},
 		{name: "a cursor continues the listing without loss", run: paging},
-		{name: "a cursor of no listing is refused", run: badCursor},
+		{name: "an unknown cursor is refused", run: badCursor},
 		{name: "the error of a dead letter is its message, shortened", run: shortened},
-		{name: "dead letters stay when their queue goes on", run: deadStay},
+		{name: "dead letters stay while other jobs run", run: deadStay},
 	}
 }
 
@@ -140,7 +140,7 @@ func deadStay(e *env) {
 	e.consume(q, log.wrap(func(context.Context, queue.Job) error { return nil }))
 	e.enqueue(q, queue.Job{Kind: "test", ID: "other"})
 	e.eventually("another job has run", func() bool { return len(log.list()) == 1 })
-	e.settle(q)
+	e.waitIdle(q)
 	if got := keys(e.dead(q, queue.DeadQuery{})); got != theJob.Key() {
 		e.Errorf("Dead lists %q, want %q: a dead letter stays until it is retried or discarded", got, theJob.Key())
 	}

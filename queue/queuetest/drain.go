@@ -10,14 +10,14 @@ import (
 
 func drainChecks() []check {
 	return []check{
-		{name: "running jobs may finish when Consume is to end", run: drainFinish},
-		{name: "no job is taken when Consume is to end", run: drainTakesNone},
-		{name: "a job that outlasts the drain is put back with its attempt refunded", run: drainRefund},
+		{name: "running jobs may finish when the context of Consume ends", run: drainFinish},
+		{name: "no job is taken when the context of Consume ends", run: drainTakesNone},
+		{name: "a job that outlasts the drain timeout is put back and its attempt does not count", run: drainRefund},
 		{name: "a job that succeeds after its context was cancelled is completed", run: drainSuccess},
 	}
 }
 
-// quiet is how long a check watches for what must not happen.
+// quiet is how long a check waits for an event that must not happen.
 const quiet = 100 * time.Millisecond
 
 func drainFinish(e *env) {
@@ -26,7 +26,7 @@ func drainFinish(e *env) {
 	var log deliveries
 	stop := e.consume(q, log.wrap(func(ctx context.Context, _ queue.Job) error {
 		close(started)
-		// The end of Consume is on its way while this waits.
+		// Consume is ending during this wait.
 		select {
 		case <-ctx.Done():
 		case <-time.After(quiet):
@@ -40,12 +40,12 @@ func drainFinish(e *env) {
 	select {
 	case err := <-ctxErr:
 		if err != nil {
-			e.Errorf("the context of a running job ended with that of Consume (%v); it goes on for the drain bound", err)
+			e.Errorf("the context of a running job ended with that of Consume (%v); it stays valid for the drain timeout", err)
 		}
 	default:
-		e.Errorf("Consume returned while a job was running; it waits for it within the drain bound")
+		e.Errorf("Consume returned while a job was running; it waits for it, up to the drain timeout")
 	}
-	e.settle(q)
+	e.waitIdle(q)
 	e.consume(q, log.wrap(func(context.Context, queue.Job) error { return nil }))
 	e.ranOnly(q, &log, 1)
 }
@@ -68,12 +68,12 @@ func drainTakesNone(e *env) {
 	e.enqueue(q, theJob)
 	await(e, started, "the job to start")
 	cancel()
-	// What is enqueued at the very moment of the cancel may still be taken.
+	// A job that is enqueued during the cancel may still be taken.
 	<-time.After(quiet)
 	e.enqueue(q, queue.Job{Kind: "test", ID: "late"})
 	select {
 	case <-started:
-		e.Errorf("a job was handed over after the context of Consume had ended")
+		e.Errorf("a job was delivered after the context of Consume had ended")
 	case <-time.After(quiet):
 	}
 	open()
@@ -86,7 +86,7 @@ func drainTakesNone(e *env) {
 }
 
 func drainRefund(e *env) {
-	// With one attempt, a job that is not refunded is dead.
+	// With one attempt, a job whose attempt counts is dead.
 	q := e.open(Settings{DrainTimeout: 20 * time.Millisecond, Retry: attempts(1)})
 	answers := map[string]func(context.Context) error{
 		"context":   func(ctx context.Context) error { return ctx.Err() },
@@ -98,7 +98,7 @@ func drainRefund(e *env) {
 		started <- struct{}{}
 		select {
 		case <-ctx.Done():
-		case <-time.After(e.patience):
+		case <-time.After(e.timeout):
 			e.Errorf("the context of a job that outlasts the drain was not cancelled")
 		}
 		return answers[j.ID](ctx)
@@ -111,14 +111,14 @@ func drainRefund(e *env) {
 	}
 	stop()
 	if s := e.stats(q); s.Waiting != 3 || s.Running+s.Dead+s.Delayed != 0 {
-		e.Errorf("Stats is %+v, want 3 waiting jobs: what has not succeeded is put back when Consume returns", s)
+		e.Errorf("Stats is %+v, want 3 waiting jobs: jobs that have not succeeded are put back when Consume returns", s)
 	}
 	var log deliveries
 	e.consume(q, log.wrap(func(context.Context, queue.Job) error { return nil }))
 	e.eventually("the three jobs that were put back have run", func() bool { return len(log.byKey()) == 3 })
 	for _, d := range log.list() {
 		if d.Attempt != 1 {
-			e.Errorf("job %s came again as attempt %d, want 1: an attempt cut off by the end of Consume has not been", d.Key(), d.Attempt)
+			e.Errorf("job %s came again as attempt %d, want 1: an attempt that the end of Consume has ended does not count", d.Key(), d.Attempt)
 		}
 	}
 }
@@ -132,8 +132,8 @@ func drainSuccess(e *env) {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(e.patience):
-			return fmt.Errorf("the context was not cancelled within %v", e.patience)
+		case <-time.After(e.timeout):
+			return fmt.Errorf("the context was not cancelled within %v", e.timeout)
 		}
 	}))
 	e.enqueue(q, theJob)

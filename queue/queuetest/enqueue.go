@@ -12,16 +12,16 @@ import (
 
 func enqueueChecks() []check {
 	return []check{
-		{name: "a job is handed over as it was enqueued", run: handedOver},
+		{name: "a job is delivered as it was enqueued", run: deliveredAsIs},
 		{name: "a job may be enqueued before and while Consume runs", run: beforeAndWhile},
-		{name: "many jobs enqueued in one call are all handed over", run: bulk},
+		{name: "many jobs enqueued in one call are all delivered", run: bulk},
 		{name: "an invalid job is refused and none of the call is added", run: invalid},
 		{name: "a job never runs before its time", run: neverEarly},
-		{name: "a job whose time is past runs at once", run: timePast},
+		{name: "a job whose time has passed runs immediately", run: timePast},
 	}
 }
 
-func handedOver(e *env) {
+func deliveredAsIs(e *env) {
 	q := e.open(Settings{Retry: attempts(3)})
 	got := make(chan queue.Job, 1)
 	e.consume(q, func(_ context.Context, j queue.Job) error { got <- j; return nil })
@@ -32,7 +32,7 @@ func handedOver(e *env) {
 		e.Errorf("handler got %q %q, want the kind and id that were enqueued, \"k-1_z\" \"!~:a\"", j.Kind, j.ID)
 	}
 	if j.Attempt != 1 || j.MaxAttempts != 3 {
-		e.Errorf("handler got attempt %d of %d, want 1 of 3; the queue sets them, whatever the enqueued job says", j.Attempt, j.MaxAttempts)
+		e.Errorf("handler got attempt %d of %d, want 1 of 3; the queue sets them and ignores those of the enqueued job", j.Attempt, j.MaxAttempts)
 	}
 }
 
@@ -41,7 +41,7 @@ func beforeAndWhile(e *env) {
 	got := make(chan string, 2)
 	e.enqueue(q, queue.Job{Kind: "test", ID: "before"})
 	if s := e.stats(q); s.Waiting != 1 {
-		e.Errorf("after Enqueue without a Consume, Stats is %+v; want 1 waiting job: it is there once Enqueue returns nil", s)
+		e.Errorf("after Enqueue without a Consume, Stats is %+v; want 1 waiting job: Enqueue has added it when it returns nil", s)
 	}
 	e.consume(q, func(_ context.Context, j queue.Job) error { got <- j.ID; return nil })
 	if id := await(e, got, "the job that was enqueued before Consume"); id != "before" {
@@ -51,7 +51,7 @@ func beforeAndWhile(e *env) {
 	if id := await(e, got, "the job that was enqueued while Consume runs"); id != "while" {
 		e.Errorf("handler got %q, want \"while\"", id)
 	}
-	e.settle(q)
+	e.waitIdle(q)
 }
 
 func bulk(e *env) {
@@ -68,9 +68,9 @@ func bulk(e *env) {
 	e.enqueue(q)
 	var log deliveries
 	e.consume(q, log.wrap(func(context.Context, queue.Job) error { return nil }))
-	e.settle(q)
+	e.waitIdle(q)
 	if got := len(log.byKey()); got != n {
-		e.Errorf("%d different jobs were handed over, want all %d", got, n)
+		e.Errorf("%d different jobs were delivered, want all %d", got, n)
 	}
 }
 
@@ -83,13 +83,13 @@ func invalid(e *env) {
 		{Kind: "test"},
 		{Kind: "test", ID: "with space"},
 		{Kind: "test", ID: fmt.Sprintf("%0129d", 0)},
-		{Kind: "test", ID: "1", Metadata: longOrigin() + "x"},
+		{Kind: "test", ID: "1", Metadata: longMetadata() + "x"},
 		{Kind: "test", ID: "1", Metadata: "tab\t"},
 		{Kind: "test", ID: "1", Metadata: "déjà vu"},
 	} {
 		err := q.Enqueue(e.Context(), queue.Job{Kind: "test", ID: "fine"}, bad)
 		if !errors.Is(err, queue.ErrInvalidJob) {
-			e.Errorf("Enqueue of kind %.40q, id %.40q, origin %.40q: %v; want ErrInvalidJob", bad.Kind, bad.ID, bad.Metadata, err)
+			e.Errorf("Enqueue of kind %.40q, id %.40q, metadata %.40q: %v; want ErrInvalidJob", bad.Kind, bad.ID, bad.Metadata, err)
 		}
 	}
 	if s := e.stats(q); s.Waiting != 0 {

@@ -11,15 +11,15 @@ import (
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 
-// slack is how early a job may seem to run, because a clock of a backend may
+// slack is how early a job may appear to run, since the clock of a backend may
 // count in milliseconds.
 const slack = time.Millisecond
 
 // errJob is the error of a job that fails.
 var errJob = errors.New("the job failed")
 
-// tester is what the checks use of a *testing.T, so that tests of the suite
-// can see a check fail.
+// tester is the part of *testing.T that the checks use. Tests of the suite
+// replace it to see a check fail.
 type tester interface {
 	Helper()
 	Errorf(format string, args ...any)
@@ -28,25 +28,25 @@ type tester interface {
 	Context() context.Context
 }
 
-// env is what a check has at hand.
+// env is the environment of a check.
 type env struct {
 	tester
-	open     func(s Settings) queue.Queue
-	reopen   func(q queue.Queue, s Settings) queue.Queue
-	patience time.Duration
+	open    func(s Settings) queue.Queue
+	reopen  func(q queue.Queue, s Settings) queue.Queue
+	timeout time.Duration
 }
 
 func newEnv(t *testing.T, r tester, h Harness) *env {
-	e := &env{tester: r, patience: h.Patience}
-	if e.patience <= 0 {
-		e.patience = 30 * time.Second
+	e := &env{tester: r, timeout: h.Timeout}
+	if e.timeout <= 0 {
+		e.timeout = 30 * time.Second
 	}
 	e.open = func(s Settings) queue.Queue { return h.Open(t, s.filled()) }
 	e.reopen = func(q queue.Queue, s Settings) queue.Queue { return h.Reopen(t, q, s.filled()) }
 	return e
 }
 
-// filled makes waits short where a check does not care.
+// filled sets the fields that a check leaves zero to short waits.
 func (s Settings) filled() Settings {
 	if s.Workers == 0 {
 		s.Workers = 4
@@ -102,22 +102,22 @@ func (e *env) consume(q queue.Queue, h queue.Handler) (stop func()) {
 			if err != nil {
 				e.Errorf("Consume returned %v; when its context ends it returns nil", err)
 			}
-		case <-time.After(e.patience):
-			e.Errorf("Consume has not returned %v after its context ended", e.patience)
+		case <-time.After(e.timeout):
+			e.Errorf("Consume has not returned %v after its context ended", e.timeout)
 		}
 	})
 	e.Cleanup(stop)
 	return stop
 }
 
-// await waits for a value or the close of the channel.
+// await waits for a value, or until the channel is closed.
 func await[V any](e *env, c <-chan V, what string) V {
 	e.Helper()
 	select {
 	case v := <-c:
 		return v
-	case <-time.After(e.patience):
-		e.Fatalf("after %v still waiting for %s", e.patience, what)
+	case <-time.After(e.timeout):
+		e.Fatalf("after %v still waiting for %s", e.timeout, what)
 		panic("not reached")
 	}
 }
@@ -125,21 +125,21 @@ func await[V any](e *env, c <-chan V, what string) V {
 // eventually polls until ok returns true.
 func (e *env) eventually(what string, ok func() bool) {
 	e.Helper()
-	limit := time.After(e.patience)
+	limit := time.After(e.timeout)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {
 		case <-limit:
-			e.Fatalf("after %v still waiting until %s", e.patience, what)
+			e.Fatalf("after %v still waiting until %s", e.timeout, what)
 		case <-tick.C:
 		}
 	}
 }
 
-// settle waits until no job waits, is delayed, or runs. It is patient as long
-// as the numbers change, since a slow backend is not a wrong one.
-func (e *env) settle(q queue.Queue) {
+// waitIdle waits until no job is waiting, delayed or running. Its timeout starts
+// again when the numbers change, since a slow backend is not a wrong one.
+func (e *env) waitIdle(q queue.Queue) {
 	e.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -153,13 +153,13 @@ func (e *env) settle(q queue.Queue) {
 		if s != last {
 			last, changed = s, time.Now()
 		}
-		if time.Since(changed) > e.patience {
-			e.Fatalf("for %v the queue has had jobs to do and done none: %+v; every job ends completed or dead, and Stats no longer counts it as waiting, delayed or running", e.patience, s)
+		if time.Since(changed) > e.timeout {
+			e.Fatalf("the queue has jobs and ran none for %v: %+v; every job ends completed or dead, and Stats no longer counts it as waiting, delayed or running", e.timeout, s)
 		}
 	}
 }
 
-// kill enqueues a job and waits until it is dead.
+// kill enqueues jobs and waits until they are dead.
 func (e *env) kill(q queue.Queue, jobs ...queue.Job) {
 	e.Helper()
 	before := e.stats(q).Dead
@@ -171,7 +171,7 @@ func (e *env) kill(q queue.Queue, jobs ...queue.Job) {
 	stop()
 }
 
-// block waits in a handler until the gate opens, and for the context at most.
+// block waits in a handler until the gate opens or the context ends.
 func block(ctx context.Context, gate <-chan struct{}) error {
 	select {
 	case <-gate:
@@ -181,7 +181,8 @@ func block(ctx context.Context, gate <-chan struct{}) error {
 	}
 }
 
-// newGate returns a channel and what closes it, which is safe to repeat.
+// newGate returns a channel and a function that closes it. The function is safe to
+// repeat.
 func newGate() (gate <-chan struct{}, open func()) {
 	c := make(chan struct{})
 	return c, sync.OnceFunc(func() { close(c) })

@@ -16,16 +16,16 @@ type delivery struct {
 	err        error
 }
 
-// deliveries notes what handlers get and answer.
+// deliveries records the calls of handlers.
 type deliveries struct {
 	mu       sync.Mutex
 	all      []delivery
 	running  map[string]int
-	most     int // jobs that ran at once
+	most     int // jobs that ran concurrently
 	overlaps []string
 }
 
-// wrap returns a handler that notes what h gets and answers.
+// wrap returns a handler that calls h and records the call.
 func (d *deliveries) wrap(h queue.Handler) queue.Handler {
 	return func(ctx context.Context, j queue.Job) (err error) {
 		start := time.Now()
@@ -75,8 +75,8 @@ func (d *deliveries) byKey() map[string][]delivery {
 	return m
 }
 
-// concurrency returns the greatest number of jobs that ran at once, and the
-// jobs that ran twice at once.
+// concurrency returns the greatest number of jobs that ran concurrently, and the
+// jobs that ran twice concurrently.
 func (d *deliveries) concurrency() (most int, overlaps []string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -8,19 +8,19 @@ import (
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 
-const onceRule = "the same kind and id is admitted once while the queue knows it"
+const onceRule = "the same kind and id is added once while the queue has it"
 
 func onceChecks() []check {
 	return []check{
-		{name: "a waiting job is not admitted again", run: onceWaiting},
-		{name: "a running job is not admitted again", run: onceRunning},
-		{name: "a job between attempts is not admitted again", run: onceBetween},
-		{name: "a dead job is not admitted again", run: onceDead},
-		{name: "a completed job is not admitted again within the done window", run: onceDone},
+		{name: "a waiting job is not added again", run: onceWaiting},
+		{name: "a running job is not added again", run: onceRunning},
+		{name: "a job between attempts is not added again", run: onceBetween},
+		{name: "a dead job is not added again", run: onceDead},
+		{name: "a completed job is not added again within the done window", run: onceDone},
 		{name: "a hundred concurrent enqueues of one job make one run", run: onceConcurrent},
 		{name: "kind and id together make a job", run: kindAndID},
 		{
-			name: "a completed job is admitted again after the done window", run: afterWindow,
+			name: "a completed job is added again after the done window", run: afterWindow,
 			needs: func(h Harness) bool { return h.DoneWindow },
 		},
 	}
@@ -28,12 +28,13 @@ func onceChecks() []check {
 
 var theJob = queue.Job{Kind: "test", ID: "1"}
 
-// ranOnly fails unless the job was handed over n times once all is done.
+// ranOnly waits until the queue is idle and fails unless the job was delivered n
+// times.
 func (e *env) ranOnly(q queue.Queue, log *deliveries, n int) {
 	e.Helper()
-	e.settle(q)
+	e.waitIdle(q)
 	if got := len(log.list()); got != n {
-		e.Errorf("the job was handed over %d times, want %d; %s", got, n, onceRule)
+		e.Errorf("the job was delivered %d times, want %d; %s", got, n, onceRule)
 	}
 }
 
@@ -43,7 +44,7 @@ func onceWaiting(e *env) {
 	e.enqueue(q, theJob)
 	e.enqueue(q, queue.Job{Kind: theJob.Kind, ID: theJob.ID, RunAt: time.Now().Add(time.Hour)})
 	if s := e.stats(q); s.Waiting != 1 || s.Delayed != 0 {
-		e.Errorf("Stats is %+v, want 1 waiting job; %s, and it is left as it is", s, onceRule)
+		e.Errorf("Stats is %+v, want 1 waiting job; %s, and it stays as it is", s, onceRule)
 	}
 	var log deliveries
 	e.consume(q, log.wrap(func(context.Context, queue.Job) error { return nil }))
@@ -105,7 +106,7 @@ func onceDone(e *env) {
 	e.consume(q, log.wrap(func(context.Context, queue.Job) error { return nil }))
 	e.enqueue(q, theJob)
 	e.eventually("the job has run", func() bool { return len(log.list()) == 1 })
-	e.settle(q)
+	e.waitIdle(q)
 	e.enqueue(q, theJob)
 	e.ranOnly(q, &log, 1)
 }
@@ -133,7 +134,7 @@ func kindAndID(e *env) {
 	e.consume(q, log.wrap(func(context.Context, queue.Job) error { return nil }))
 	e.enqueue(q, queue.Job{Kind: "aa", ID: "1"}, queue.Job{Kind: "aa", ID: "2"}, queue.Job{Kind: "bb", ID: "1"})
 	e.eventually("three jobs that differ in kind or id have run", func() bool { return len(log.byKey()) == 3 })
-	e.settle(q)
+	e.waitIdle(q)
 }
 
 func afterWindow(e *env) {
@@ -145,9 +146,9 @@ func afterWindow(e *env) {
 		e.enqueue(q, theJob)
 		return len(log.list()) > 1
 	})
-	e.settle(q)
+	e.waitIdle(q)
 	runs := log.list()
 	if gap := runs[1].start.Sub(runs[0].end); gap < 200*time.Millisecond-slack {
-		e.Errorf("the job ran again after %v; %s, and it knows a completed one for the done window, 200 ms", gap, onceRule)
+		e.Errorf("the job ran again after %v; %s, and it has a completed one for the done window, 200 ms", gap, onceRule)
 	}
 }

@@ -14,7 +14,7 @@ func retryChecks() []check {
 		{name: "a retried dead letter has all its attempts again", run: retryAll},
 		{name: "of many retries of one dead letter one succeeds", run: retryOnce},
 		{name: "only dead letters are retried or discarded", run: onlyDead},
-		{name: "a discarded job may be enqueued anew", run: discardAnew},
+		{name: "a discarded job may be enqueued again", run: discardAgain},
 	}
 }
 
@@ -37,14 +37,14 @@ func retryAll(e *env) {
 			e.Fatalf("Retry of a dead job: %v", err)
 		}
 	}
-	e.settle(q)
+	e.waitIdle(q)
 	var got []int
 	for _, d := range log.list() {
 		got = append(got, d.Attempt*10+d.MaxAttempts)
 	}
 	want := []int{12, 22, 12, 22, 12, 22}
 	if len(got) != len(want) {
-		e.Fatalf("the job was handed over %d times, want %d: 2 attempts, and 2 more after each of 2 retries", len(got), len(want))
+		e.Fatalf("the job was delivered %d times, want %d: 2 attempts, and 2 more after each of 2 retries", len(got), len(want))
 	}
 	for i := range want {
 		if got[i] != want[i] {
@@ -73,7 +73,7 @@ func retryOnce(e *env) {
 	}
 	all.Wait()
 	if wins.Load() != 1 {
-		e.Errorf("%d of 20 concurrent Retry calls returned nil, want 1: it takes the job out of the dead letters", wins.Load())
+		e.Errorf("%d of 20 concurrent Retry calls returned nil, want 1: it removes the job from the dead letters", wins.Load())
 	}
 	if s := e.stats(q); s.Waiting != 1 || s.Dead != 0 {
 		e.Errorf("Stats is %+v, want 1 waiting job and none dead", s)
@@ -83,7 +83,7 @@ func retryOnce(e *env) {
 	e.ranOnly(q, &log, 1)
 }
 
-// onlyDead goes through the states of a job that is not dead.
+// onlyDead tries every state of a job that is not dead.
 func onlyDead(e *env) {
 	q := e.open(Settings{})
 	e.refused(q, "test:unknown", "is unknown", queue.ErrNotFound)
@@ -100,7 +100,7 @@ func onlyDead(e *env) {
 	await(e, started, "the job to start")
 	e.refused(q, theJob.Key(), "is running", queue.ErrNotDead)
 	open()
-	e.settle(q)
+	e.waitIdle(q)
 	e.refused(q, theJob.Key(), "is completed, within the done window", queue.ErrNotDead)
 }
 
@@ -114,7 +114,7 @@ func (e *env) refused(q queue.Queue, key, state string, want error) {
 	}
 }
 
-func discardAnew(e *env) {
+func discardAgain(e *env) {
 	q := e.open(Settings{})
 	e.kill(q, theJob)
 	e.discard(q, theJob.Key())
@@ -125,7 +125,7 @@ func discardAnew(e *env) {
 	got := make(chan queue.Job, 1)
 	e.consume(q, func(_ context.Context, j queue.Job) error { got <- j; return nil })
 	e.enqueue(q, theJob)
-	if j := await(e, got, "a discarded job that was enqueued anew"); j.Attempt != 1 {
-		e.Errorf("a discarded job that was enqueued anew is at attempt %d, want 1", j.Attempt)
+	if j := await(e, got, "a discarded job that was enqueued again"); j.Attempt != 1 {
+		e.Errorf("a discarded job that was enqueued again is at attempt %d, want 1", j.Attempt)
 	}
 }

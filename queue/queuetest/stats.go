@@ -11,7 +11,7 @@ import (
 func statsChecks() []check {
 	return []check{
 		{name: "Stats counts the jobs in each state", run: statsCount},
-		{name: "Stats tells the age of the job that has waited longest", run: statsOldest},
+		{name: "Stats has the age of the job that has waited longest", run: statsOldest},
 	}
 }
 
@@ -109,7 +109,7 @@ func consumeEnded(e *env) {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- q.Consume(ctx, func(context.Context, queue.Job) error {
-			e.Errorf("a job was handed over; the context of Consume had ended before")
+			e.Errorf("a job was delivered; the context of Consume had ended before")
 			return nil
 		})
 	}()

@@ -83,9 +83,9 @@ func TestEachBrokenQueueFailsItsChecks(t *testing.T) {
 					t.Fatalf("there is no check %q", name)
 				}
 				failures := observe(t, c, Harness{
-					Open:     func(_ *testing.T, s Settings) queue.Queue { return b.open(s) },
-					Reopen:   func(_ *testing.T, q queue.Queue, s Settings) queue.Queue { return b.reopen(q, s) },
-					Patience: 700 * time.Millisecond,
+					Open:    func(_ *testing.T, s Settings) queue.Queue { return b.open(s) },
+					Reopen:  func(_ *testing.T, q queue.Queue, s Settings) queue.Queue { return b.reopen(q, s) },
+					Timeout: 700 * time.Millisecond,
 				})
 				if len(failures) == 0 {
 					t.Errorf("the check does not notice that the queue %s", b.name)

@@ -86,7 +86,7 @@ func TestAJobThatKillsItsProcessDiesAfterItsLastAttempt(t *testing.T) {
 		t.Errorf("attempts of a job that was running at each of three kills (-want +got):\n%s", diff)
 	}
 	consume(t, q, func(_ context.Context, j queue.Job) error {
-		t.Errorf("the job was handed over again, as attempt %d", j.Attempt)
+		t.Errorf("the job was delivered again, as attempt %d", j.Attempt)
 		return nil
 	})
 	waitIdle(t, q)
@@ -111,7 +111,7 @@ func TestAnotherProcessTakesTheJobOfOneThatWasKilled(t *testing.T) {
 	if j := <-got; j.Attempt != 2 {
 		t.Errorf("the job comes as attempt %d, want 2", j.Attempt)
 	}
-	t.Logf("handed over %v after the kill, with a lease of %v", time.Since(begin).Round(time.Millisecond), o.Lease)
+	t.Logf("delivered %v after the kill, with a lease of %v", time.Since(begin).Round(time.Millisecond), o.Lease)
 	waitIdle(t, q)
 }
 

@@ -35,7 +35,7 @@ func (q *Queue) Enqueue(ctx context.Context, jobs ...queue.Job) error {
 // takes the first.
 func enqueueArgs(jobs []queue.Job) []any {
 	args := make([]any, 2, len(jobs)+2)
-	var later, origins []any
+	var later, metadata []any
 	seen := make(map[string]bool, len(jobs))
 	for _, j := range jobs {
 		key := j.Key()
@@ -49,11 +49,11 @@ func enqueueArgs(jobs []queue.Job) []any {
 			later = append(later, key, millis(j.RunAt))
 		}
 		if j.Metadata != "" {
-			origins = append(origins, key, j.Metadata)
+			metadata = append(metadata, key, j.Metadata)
 		}
 	}
 	args[0], args[1] = len(args)-2, len(later)/2
-	return slices.Concat(args, later, origins)
+	return slices.Concat(args, later, metadata)
 }
 
 // maxMillis is the last millisecond that a score of a sorted set can represent

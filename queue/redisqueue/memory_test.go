@@ -92,7 +92,7 @@ func TestAFullRedisIsWorkedEmpty(t *testing.T) {
 	if got := int(ends.Load()); got != n {
 		t.Errorf("%d jobs were done, want all %d", got, n)
 	}
-	// Nobody enqueues, and yet what is over is forgotten.
+	// No job is enqueued, and yet expired jobs are removed.
 	eventually(t, "nothing is left", func() bool { return len(leftovers(t, q)) == 0 })
 	enqueue(t, q, queue.Job{Kind: "test", ID: "room"})
 	waitIdle(t, q)

@@ -28,12 +28,12 @@ const (
 
 // modelJob is what a queue should know of a job.
 type modelJob struct {
-	State   string
-	Origin  string
-	Attempt int           // before or, if it runs, with this one
-	at      time.Duration // when the state ends by itself
-	holder  *modelCaller
-	owner   string
+	State    string
+	Metadata string
+	Attempt  int           // before or, if it runs, with this one
+	at       time.Duration // when the state ends by itself
+	holder   *modelCaller
+	owner    string
 }
 
 // modelCaller is a consumer.
@@ -91,7 +91,7 @@ func drawJob(rt *rapid.T) queue.Job {
 	return queue.Job{Kind: "test", ID: string(rapid.SampledFrom([]rune("abcdef")).Draw(rt, "job"))}
 }
 
-// tick does what time does when somebody takes jobs.
+// tick applies the passing of time, as a call that takes jobs does.
 func (m *model) tick() (back, buried []string) {
 	for key, j := range m.jobs {
 		switch {
@@ -125,7 +125,7 @@ func (m *model) enqueue(rt *rapid.T) {
 	var list []queue.Job
 	for range rapid.IntRange(1, 4).Draw(rt, "jobs") {
 		j := drawJob(rt)
-		j.Metadata = rapid.SampledFrom([]string{"", "x", "y z"}).Draw(rt, "origin")
+		j.Metadata = rapid.SampledFrom([]string{"", "x", "y z"}).Draw(rt, "metadata")
 		at := m.now
 		if delay := rapid.IntRange(0, 3).Draw(rt, "delay"); delay > 0 {
 			wait := time.Duration(delay)*step - 10*time.Second
@@ -133,7 +133,7 @@ func (m *model) enqueue(rt *rapid.T) {
 		}
 		list = append(list, j)
 		if m.known(j.Key()) == nil {
-			m.jobs[j.Key()] = &modelJob{State: "waiting", Origin: j.Metadata, at: at}
+			m.jobs[j.Key()] = &modelJob{State: "waiting", Metadata: j.Metadata, at: at}
 			if at > m.now {
 				m.jobs[j.Key()].State = "delayed"
 			}
@@ -247,10 +247,10 @@ func (m *model) taken(rt *rapid.T, c *modelCaller, want int, got redisqueue.Answ
 	}
 	for _, l := range got.Taken {
 		j := m.jobs[l.Key()]
-		if j == nil || j.State != "waiting" || l.Attempt() != j.Attempt+1 || l.Metadata() != j.Origin {
+		if j == nil || j.State != "waiting" || l.Attempt() != j.Attempt+1 || l.Metadata() != j.Metadata {
 			rt.Fatalf("%s was taken as attempt %d from %q, but is %+v", l.Key(), l.Attempt(), l.Metadata(), j)
 		}
-		*j = modelJob{State: "running", Origin: j.Origin, Attempt: l.Attempt(), holder: c, owner: l.Owner()}
+		*j = modelJob{State: "running", Metadata: j.Metadata, Attempt: l.Attempt(), holder: c, owner: l.Owner()}
 		m.leases = append(m.leases, modelLease{l, c})
 		c.leased, c.until = true, m.now+modelSpan
 	}
@@ -319,7 +319,7 @@ func (m *model) exhume(rt *rapid.T) {
 	case j.State != "dead":
 		want = queue.ErrNotDead
 	case retry:
-		*j = modelJob{State: "waiting", Origin: j.Origin}
+		*j = modelJob{State: "waiting", Metadata: j.Metadata}
 	default:
 		delete(m.jobs, key)
 	}
@@ -338,7 +338,7 @@ func (m *model) check(rt *rapid.T) {
 	want := map[string]modelJob{}
 	for key := range m.jobs {
 		if j := m.known(key); j != nil {
-			want[key] = modelJob{State: j.State, Origin: j.Origin, Attempt: j.Attempt}
+			want[key] = modelJob{State: j.State, Metadata: j.Metadata, Attempt: j.Attempt}
 		}
 	}
 	got, err := states(m.t, m.q)
@@ -347,7 +347,7 @@ func (m *model) check(rt *rapid.T) {
 	}
 	for key, j := range got {
 		if _, ok := want[key]; !ok && j.State == "done" {
-			delete(got, key) // nobody has come by to forget it
+			delete(got, key) // not removed yet
 		}
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(modelJob{})); diff != "" {

@@ -38,7 +38,7 @@ func TestOpenRefusesABadURLWithoutCitingIt(t *testing.T) {
 	}
 }
 
-func TestOpenSaysThatNobodyIsThere(t *testing.T) {
+func TestOpenFailsWithoutRedis(t *testing.T) {
 	t.Parallel()
 	for name, at := range map[string]string{
 		"a server":  "redis://:hunter2@127.0.0.1:1",

@@ -145,7 +145,7 @@ func server(t *testing.T) string {
 	return o.Addr
 }
 
-// TestLostAnswersChangeNothing loses one answer in ten. No job is handed over
+// TestLostAnswersChangeNothing loses one answer in ten. No job is delivered
 // twice or as an attempt too many, and dead letters come back once.
 func TestLostAnswersChangeNothing(t *testing.T) {
 	t.Parallel()
@@ -184,16 +184,16 @@ func TestLostAnswersChangeNothing(t *testing.T) {
 		s, err := q.Stats(t.Context())
 		return err == nil && s.Waiting+s.Delayed+s.Running == 0
 	})
-	var handed int
+	var delivered int
 	log.Range(func(key, count any) bool {
 		if c := count.(*atomic.Int64).Load(); c != 1 {
-			t.Errorf("%v was handed over %d times, want once", key, c)
+			t.Errorf("%v was delivered %d times, want once", key, c)
 		}
-		handed++
+		delivered++
 		return true
 	})
-	if handed != n+n/10 {
-		t.Errorf("%d attempts were made, want %d: one of each job, and one more of those that fail", handed, n+n/10)
+	if delivered != n+n/10 {
+		t.Errorf("%d attempts were made, want %d: one of each job, and one more of those that fail", delivered, n+n/10)
 	}
 	stop()
 	for i := range n / 10 {
@@ -245,7 +245,7 @@ func TestWhatWasTakenWithoutAnAnswerComesBack(t *testing.T) {
 	waitIdle(t, direct)
 	for _, j := range all {
 		if _, ok := ends.Load(j.Key()); !ok {
-			t.Errorf("job %s was never handed over", j.Key())
+			t.Errorf("job %s was never delivered", j.Key())
 		}
 	}
 	if s := stats(t, direct); s != (queue.Stats{}) {

@@ -18,7 +18,7 @@ import (
 )
 
 // TestConsumeReturnsWhatRedisWillNotTakeBack ends it while it runs, and also
-// at once when it is called anew.
+// at once when it is called again.
 func TestConsumeReturnsWhatRedisWillNotTakeBack(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(ctx context.Context, c redis.UniversalClient, q *redisqueue.Queue) error{

@@ -40,7 +40,7 @@ func states(t testing.TB, q *redisqueue.Queue) (map[string]modelJob, error) {
 		if err != nil && att[key] != "" {
 			wrong = append(wrong, err)
 		}
-		j.Attempt, j.Origin = before, r.hashes["from"][key]
+		j.Attempt, j.Metadata = before, r.hashes["from"][key]
 		if j.State == "running" {
 			holder, attempt, _ := strings.Cut(own[key], "/")
 			if id, _, _ := strings.Cut(holder, "."); !slices.Contains(r.sets["leases"], id) {

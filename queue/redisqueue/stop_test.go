@@ -60,6 +60,6 @@ func TestALateResultChangesNothing(t *testing.T) {
 		t.Errorf("at the end the queue holds %+v, %v; want the job done", found, err)
 	}
 	if len(got) > 0 {
-		t.Errorf("the job was handed over again: %+v", <-got)
+		t.Errorf("the job was delivered again: %+v", <-got)
 	}
 }

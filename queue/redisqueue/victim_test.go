@@ -38,9 +38,10 @@ func crashOptions(name string) *redisqueue.Options {
 	}
 }
 
-// victim says what it starts and what it ends. A job "poison" ends with the
-// process, and a job "deaf" when somebody writes a line, whatever its context
-// says. Others take 2 ms, up to mostEnds of them. Also its log is said, after the word log.
+// victim prints what it starts and what it ends. A job "poison" ends with the
+// process, and a job "deaf" when a line is written to it, whatever its context
+// says. Others take 2 ms, up to mostEnds of them. It also prints its log, after
+// the word log.
 func victim(url string) {
 	ctx := context.Background()
 	o := crashOptions(os.Getenv(victimName))

@@ -69,7 +69,7 @@ func TestNoJobIsLostWhenTheProcessIsKilled(t *testing.T) {
 		}
 		return nil
 	})
-	settled(t, q)
+	waitIdle(t, q)
 	stop()
 	if diff := cmp.Diff([]int{1, 2, 3, 4}, attempts); diff != "" {
 		t.Errorf("attempts of a job that was running at each of three kills (-want +got):\n%s", diff)
@@ -119,8 +119,8 @@ func killed(t *testing.T, path string, ends int) (attempt int) {
 	return 0
 }
 
-// settled waits until nothing is left to do.
-func settled(t *testing.T, q queue.Queue) {
+// waitIdle waits until no job is waiting, delayed or running.
+func waitIdle(t *testing.T, q queue.Queue) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

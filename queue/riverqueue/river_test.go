@@ -125,7 +125,7 @@ func TestAnAttemptFailsAfterTheJobTimeout(t *testing.T) {
 	if err := q.Enqueue(t.Context(), queue.Job{Kind: "process", ID: "1"}); err != nil {
 		t.Fatal(err)
 	}
-	settled(t, q)
+	waitIdle(t, q)
 	dead, err := q.Dead(t.Context(), queue.DeadQuery{})
 	if err != nil || len(dead) != 1 || dead[0].Err != context.DeadlineExceeded.Error() {
 		t.Errorf("Dead is %+v, %v; want the job that ran out of time", dead, err)
@@ -157,7 +157,7 @@ func TestASharedQueueLeavesRunningJobsAlone(t *testing.T) {
 		t.Errorf("the second process got job %q, which the first is running", id)
 	}
 	close(gate)
-	settled(t, second)
+	waitIdle(t, second)
 	if len(got) != 0 {
 		t.Errorf("the second process also got job %q", <-got)
 	}

@@ -1,8 +1,8 @@
 -- Adds the jobs that the queue does not know. Without memory the first write
 -- is refused, and so all are.
 -- ARGV: how many may run at once and how many are to wait, the keys of the
--- former, then the others' keys and due times, then keys and origins of those
--- that have one.
+-- former, then the others' keys and due times, then keys and metadata of those
+-- that have some.
 local ready, later = tonumber(ARGV[1]), tonumber(ARGV[2])
 local keys, due, origin = {}, {}, {}
 for i = 3, ready + 2 do keys[i - 2] = ARGV[i] end
@@ -45,7 +45,7 @@ if #forgotten > 0 then call('ZREM', done, unpack(forgotten)) end
 local rouse = #waiting > 0
 if #waiting > 0 then call('RPUSH', wait, unpack(waiting)) end
 if #delayed > 0 then
-  -- Somebody has to hear that there is an earlier time to wait for.
+  -- Wake a consumer, since there is an earlier time to wait for.
   local head = call('ZRANGE', delay, '0', '0', 'WITHSCORES')[2]
   rouse = rouse or not head or first < tonumber(head)
   call('ZADD', delay, unpack(delayed))

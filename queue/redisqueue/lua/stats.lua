@@ -1,6 +1,6 @@
 -- Counts the jobs: waiting, delayed, running, dead, and the age of the one
 -- that has waited longest in ms. A delayed job whose time has come waits, even
--- if nobody has moved it yet.
+-- if no call has moved it yet.
 local due = call('ZCOUNT', delay, '-inf', now)
 local since, head = now, call('LINDEX', wait, 0)
 if head then since = tonumber(call('HGET', jobs, head)) or now end

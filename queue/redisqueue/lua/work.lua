@@ -3,7 +3,7 @@
 -- with, lease in ms, attempts that a job has, done window in ms, number of
 -- completed jobs, their keys, their owners; then of each other result the key,
 -- owner, attempt, what is to be, and two arguments of that.
--- Returns the leased keys and their attempts, their origins if any job has one,
+-- Returns the leased keys and their attempts, their metadata if any job has some,
 -- which results were refused, in
 -- the order of the arguments, the keys of jobs put back and of jobs buried
 -- because their consumer was lost, and the milliseconds until there may be
@@ -76,19 +76,19 @@ for i = at, #ARGV, 6 do
       call('ZADD', delay, soon + a, key)
     elseif operation == 'bury' then
       bury(key, attempt, a, b)
-    else -- release: the attempt has not been
+    else -- release: the attempt does not count
       putback(key)
     end
   end
 end
 
--- More is forgotten than can be remembered in one call, so that all goes by
--- and by.
+-- One call removes more than one call can add, so that expired jobs are
+-- removed eventually.
 local old = call('ZRANGEBYSCORE', done, '-inf', present, 'LIMIT', '0', '1000')
 if #old > 0 then call('ZREM', done, unpack(old)) end
 
 if want > 0 then
-  -- Delayed jobs wait from when their time has come.
+  -- A delayed job has waited since its time.
   local due = call('ZRANGEBYSCORE', delay, '-inf', present, 'WITHSCORES', 'LIMIT', '0', '1000')
   if #due > 0 then
     local keys = {}
@@ -98,7 +98,7 @@ if want > 0 then
     call('HSET', jobs, unpack(due))
   end
 
-  -- Who let a lease expire is lost, and so are its attempts, which count.
+  -- A consumer whose lease has expired is lost. Its attempts count.
   local expired = call('ZRANGEBYSCORE', lease, '-inf', present, 'LIMIT', '0', '1000')
   if #expired > 0 then
     call('ZREM', lease, unpack(expired))

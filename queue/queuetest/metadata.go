@@ -7,16 +7,15 @@ import (
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 
-func originChecks() []check {
+func metadataChecks() []check {
 	return []check{
-		{name: "the origin of a job is that of the Enqueue that added it", run: firstOrigin},
-		{name: "a job keeps its origin through attempts, death and retry", run: originKept},
+		{name: "the metadata of a job is that of the Enqueue that added it", run: firstMetadata},
+		{name: "a job keeps its metadata through attempts, death and retry", run: metadataKept},
 	}
 }
 
-// longOrigin is as long as origins may be, and has every byte that they may
-// have.
-func longOrigin() string {
+// longMetadata returns metadata of the greatest length, with every allowed byte.
+func longMetadata() string {
 	var b strings.Builder
 	for b.Len() < queue.MaxMetadata {
 		b.WriteByte(' ' + byte(b.Len()%95))
@@ -24,9 +23,9 @@ func longOrigin() string {
 	return b.String()
 }
 
-func firstOrigin(e *env) {
+func firstMetadata(e *env) {
 	q := e.open(Settings{Workers: 1})
-	want := map[string]string{"one": "first", "two": "", "three": longOrigin()}
+	want := map[string]string{"one": "first", "two": "", "three": longMetadata()}
 	e.enqueue(q,
 		queue.Job{Kind: "test", ID: "one", Metadata: "first"},
 		queue.Job{Kind: "test", ID: "one", Metadata: "second"},
@@ -39,12 +38,12 @@ func firstOrigin(e *env) {
 	for range want {
 		j := await(e, got, "the enqueued jobs")
 		if j.Metadata != want[j.ID] {
-			e.Errorf("job %s has the origin %q, want %q: that of the Enqueue that added it", j.Key(), j.Metadata, want[j.ID])
+			e.Errorf("job %s has the metadata %q, want %q: that of the Enqueue that added it", j.Key(), j.Metadata, want[j.ID])
 		}
 	}
 }
 
-func originKept(e *env) {
+func metadataKept(e *env) {
 	q := e.open(Settings{Retry: attempts(2)})
 	var log deliveries
 	e.consume(q, log.wrap(func(context.Context, queue.Job) error { return errJob }))
@@ -53,7 +52,7 @@ func originKept(e *env) {
 		e.eventually("the job is dead", func() bool { return e.stats(q).Dead == 1 })
 		for _, d := range e.dead(q, queue.DeadQuery{}) {
 			if d.Metadata != "from here" {
-				e.Errorf("the dead letter has the origin %q, want that of the job, \"from here\"", d.Metadata)
+				e.Errorf("the dead letter has the metadata %q, want that of the job, \"from here\"", d.Metadata)
 			}
 		}
 		if round == 0 {
@@ -64,7 +63,7 @@ func originKept(e *env) {
 	}
 	for _, d := range log.list() {
 		if d.Metadata != "from here" {
-			e.Errorf("attempt %d has the origin %q, want that of the job, \"from here\"", d.Attempt, d.Metadata)
+			e.Errorf("attempt %d has the metadata %q, want that of the job, \"from here\"", d.Attempt, d.Metadata)
 		}
 	}
 }
