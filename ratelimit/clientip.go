@@ -7,57 +7,56 @@ import (
 	"strings"
 )
 
-// noAddress is the key of every peer without an IP address.
+// noAddress is the key of all peers without an IP address.
 const noAddress = "local"
 
-// Source finds out who sent a request, for use as the key of a [Limiter]. It
-// is immutable and safe for concurrent use. The zero value and nil trust no
-// proxy.
+// ClientIP finds the IP address of the client of a request, for use as the key
+// of a [Limiter]. It is immutable and safe for concurrent use. The zero value
+// and nil trust no proxy.
 type ClientIP struct {
 	trusted []netip.Prefix
 }
 
-// NewSource returns a Source that believes the X-Forwarded-For header of peers
-// in the trusted prefixes, and of nobody else. List exactly the proxies that
-// append to that header: who trusts everybody lets every client choose its own
-// key. The slice is copied. Invalid prefixes match nothing. [ParseProxies]
-// reads the prefixes from configuration text.
+// NewClientIP returns a ClientIP that uses the X-Forwarded-For header of peers in
+// the trusted prefixes only. List exactly the proxies that append to that header:
+// a client in a trusted prefix can choose its own key. The slice is copied.
+// Invalid prefixes match nothing. [ParseProxies] reads prefixes from text.
 func NewClientIP(trusted []netip.Prefix) *ClientIP {
-	s := &ClientIP{trusted: slices.Clone(trusted)}
-	for i, p := range s.trusted {
-		s.trusted[i] = unmapPrefix(p)
+	c := &ClientIP{trusted: slices.Clone(trusted)}
+	for i, p := range c.trusted {
+		c.trusted[i] = unmapPrefix(p)
 	}
-	return s
+	return c
 }
 
 // Key returns the address of the client that sent r, as text of at most 43
 // bytes.
 //
-// The client is the peer (r.RemoteAddr) unless that is a trusted proxy. Then
-// the entries of X-Forwarded-For are read from right to left, several header
-// lines joined in order, and the first one that is not a trusted proxy is the
-// client. An entry that is not an address, with or without a port, ends the
-// reading there: the last address before it counts, because nothing to the
-// left of it can be believed. The standard Forwarded header and X-Real-IP are
-// ignored: proxies that do not know a header pass on what the client wrote.
+// The client is the peer (r.RemoteAddr), unless the peer is a trusted proxy.
+// Then Key reads the entries of X-Forwarded-For from right to left, with several
+// header lines joined in order. The first entry that is not a trusted proxy is
+// the client. An entry that is not an address, with or without a port, ends the
+// reading: nothing to the left of it is reliable, so the client is the address
+// read before it. Key ignores the headers Forwarded and X-Real-IP, since a proxy
+// that does not know a header passes on what the client wrote.
 //
-// An IPv4 address is a key of its own, also when written as IPv4-mapped IPv6.
-// An IPv6 address stands for its /64, which is what one customer gets. Zones
-// are dropped. All peers without an IP address, such as those of a Unix
-// socket, have one key in common, and their headers are not believed.
-func (s *ClientIP) Key(r *http.Request) string {
+// The key of an IPv4 address is the address, also if it is written as
+// IPv4-mapped IPv6. The key of an IPv6 address is its /64 prefix, which is what
+// one customer usually gets. Zones are ignored. All peers without an IP address,
+// such as those of a Unix socket, have one key, and their headers are ignored.
+func (c *ClientIP) Key(r *http.Request) string {
 	peer, ok := parseHop(r.RemoteAddr)
 	if !ok {
 		return noAddress
 	}
-	if !s.trusts(peer) {
+	if !c.trusts(peer) {
 		return key(peer)
 	}
-	return key(s.client(peer, r.Header.Values("X-Forwarded-For")))
+	return key(c.client(peer, r.Header.Values("X-Forwarded-For")))
 }
 
-// client walks from the trusted proxy last towards the client.
-func (s *ClientIP) client(last netip.Addr, lines []string) netip.Addr {
+// client returns the client, starting from the trusted proxy last.
+func (c *ClientIP) client(last netip.Addr, lines []string) netip.Addr {
 	for _, line := range slices.Backward(lines) {
 		for more := true; more; {
 			var hop string
@@ -66,7 +65,7 @@ func (s *ClientIP) client(last netip.Addr, lines []string) netip.Addr {
 			if !ok {
 				return last
 			}
-			if last = addr; !s.trusts(addr) {
+			if last = addr; !c.trusts(addr) {
 				return last
 			}
 		}
@@ -74,11 +73,11 @@ func (s *ClientIP) client(last netip.Addr, lines []string) netip.Addr {
 	return last
 }
 
-func (s *ClientIP) trusts(addr netip.Addr) bool {
-	if s == nil {
+func (c *ClientIP) trusts(addr netip.Addr) bool {
+	if c == nil {
 		return false
 	}
-	return slices.ContainsFunc(s.trusted, func(p netip.Prefix) bool { return p.Contains(addr) })
+	return slices.ContainsFunc(c.trusted, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
 // cutLast splits list at its last comma.

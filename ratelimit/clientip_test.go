@@ -15,17 +15,17 @@ func ExampleClientIP_Key() {
 	if err != nil {
 		panic(err)
 	}
-	source := ratelimit.NewClientIP(trusted)
+	clients := ratelimit.NewClientIP(trusted)
 
 	r := &http.Request{RemoteAddr: "10.0.0.7:41234", Header: http.Header{}}
 	r.Header.Set("X-Forwarded-For", "1.1.1.1, 198.51.100.20, 10.0.0.9") // the first entry is the client's own lie
-	fmt.Println(source.Key(r))
+	fmt.Println(clients.Key(r))
 
 	r.RemoteAddr = "203.0.113.5:9999" // not a proxy of ours
-	fmt.Println(source.Key(r))
+	fmt.Println(clients.Key(r))
 
 	r.RemoteAddr = "[2001:db8:1:2:3:4:5:6]:9999"
-	fmt.Println(source.Key(r))
+	fmt.Println(clients.Key(r))
 	// Output:
 	// 198.51.100.20
 	// 203.0.113.5
@@ -73,13 +73,13 @@ func TestKey(t *testing.T) {
 		{"the path of a Unix socket has the common key", "/run/app.sock", nil, "local"},
 		{"no remote address has the common key", "", []string{"2.2.2.2"}, "local"},
 	}
-	source := ratelimit.NewClientIP([]netip.Prefix{
+	clients := ratelimit.NewClientIP([]netip.Prefix{
 		netip.MustParsePrefix("::ffff:10.0.0.0/104"), // IPv4-mapped
 		netip.MustParsePrefix("fd00::/8"),
 	})
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := source.Key(request(tt.remote, tt.xff...)); got != tt.want {
+			if got := clients.Key(request(tt.remote, tt.xff...)); got != tt.want {
 				t.Errorf("Key = %q, want %q", got, tt.want)
 			}
 		})
@@ -87,37 +87,37 @@ func TestKey(t *testing.T) {
 }
 
 func TestOtherHeadersAreIgnored(t *testing.T) {
-	source := ratelimit.NewClientIP([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")})
+	clients := ratelimit.NewClientIP([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")})
 	r := request("10.0.0.1:80")
 	for _, name := range []string{"Forwarded", "X-Real-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "X-Client-Ip"} {
 		r.Header.Set(name, "2.2.2.2")
 	}
 	r.Header.Set("Forwarded", "for=2.2.2.2")
-	if got := source.Key(r); got != "10.0.0.1" {
+	if got := clients.Key(r); got != "10.0.0.1" {
 		t.Errorf("Key = %q, want the peer", got)
 	}
 }
 
-func TestSourcesThatTrustNobody(t *testing.T) {
-	for name, source := range map[string]*ratelimit.ClientIP{
+func TestClientIPsThatTrustNoProxy(t *testing.T) {
+	for name, clients := range map[string]*ratelimit.ClientIP{
 		"nil":               nil,
 		"the zero value":    {},
 		"no prefix":         ratelimit.NewClientIP(nil),
 		"an invalid prefix": ratelimit.NewClientIP([]netip.Prefix{{}}),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := source.Key(request("127.0.0.1:80", "2.2.2.2")); got != "127.0.0.1" {
+			if got := clients.Key(request("127.0.0.1:80", "2.2.2.2")); got != "127.0.0.1" {
 				t.Errorf("Key = %q, want the peer", got)
 			}
 		})
 	}
 }
 
-func TestNewSourceCopiesItsPrefixes(t *testing.T) {
+func TestNewClientIPCopiesItsPrefixes(t *testing.T) {
 	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
-	source := ratelimit.NewClientIP(trusted)
+	clients := ratelimit.NewClientIP(trusted)
 	trusted[0] = netip.MustParsePrefix("203.0.113.0/24")
-	if got := source.Key(request("203.0.113.5:80", "2.2.2.2")); got != "203.0.113.5" {
+	if got := clients.Key(request("203.0.113.5:80", "2.2.2.2")); got != "203.0.113.5" {
 		t.Errorf("Key = %q, want the peer", got)
 	}
 }
@@ -127,19 +127,19 @@ func FuzzKey(f *testing.F) {
 	f.Add("10.0.0.1:80", "1.1.1.1, [::1%z]:8", ",,\x00, 2.2.2.2:5")
 	f.Add("@", "unix:", "::ffff:10.0.0.1")
 	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
-	source, nobody := ratelimit.NewClientIP(trusted), ratelimit.NewClientIP(nil)
+	clients, untrusting := ratelimit.NewClientIP(trusted), ratelimit.NewClientIP(nil)
 	f.Fuzz(func(t *testing.T, remote, first, second string) {
-		got := source.Key(request(remote, first, second))
+		got := clients.Key(request(remote, first, second))
 		if !isKey(got) {
 			t.Fatalf("Key = %q, neither an address nor a /64 nor local", got)
 		}
-		peer := nobody.Key(request(remote))
+		peer := untrusting.Key(request(remote))
 		if !trustedKey(trusted, peer) && got != peer {
 			t.Fatalf("an untrusted peer %q chose the key %q", peer, got)
 		}
 		// What an honest proxy appends decides, whatever the client sent.
 		for _, lines := range [][]string{{first + ", 198.51.100.7"}, {first, second, "198.51.100.7, 10.9.9.9"}} {
-			if got := source.Key(request("10.0.0.1:80", lines...)); got != "198.51.100.7" {
+			if got := clients.Key(request("10.0.0.1:80", lines...)); got != "198.51.100.7" {
 				t.Fatalf("behind a proxy that appends, the client chose the key %q", got)
 			}
 		}
@@ -180,10 +180,10 @@ func BenchmarkKey(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	source := ratelimit.NewClientIP(trusted)
+	clients := ratelimit.NewClientIP(trusted)
 	r := request("10.0.0.1:80", "1.1.1.1, 198.51.100.7", "10.0.0.2")
 	b.ReportAllocs()
 	for b.Loop() {
-		source.Key(r)
+		clients.Key(r)
 	}
 }

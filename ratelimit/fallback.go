@@ -13,28 +13,28 @@ import (
 type FallbackOptions struct {
 	// Timeout is how long the primary may take; default 100 ms.
 	Timeout time.Duration
-	// Pause is how long the primary is left alone after a failure; default 5 s.
+	// Pause is how long the primary is not called after a failure; default 5 s.
 	Pause time.Duration
-	// Logger gets one record per change between primary and local. Nil
-	// discards.
+	// Logger gets one record per change between primary and local; nil
+	// discards them.
 	Logger *slog.Logger
 }
 
-// Fallback returns a Limiter that asks primary, and local while primary is
-// away: when primary fails or takes longer than the timeout, local decides that
-// request and all others for a pause. After it one request at a time tries
-// primary again, until an answer ends the fallback. Options may be nil.
+// Fallback returns a Limiter that calls primary, and local while primary is
+// unavailable. When primary fails or takes longer than the timeout, local decides
+// about that request and all others during a pause. After the pause, single
+// requests try primary again, and the first success ends the fallback. Options
+// may be nil.
 //
-// The two count apart. With n processes and a primary that is away, a client
-// has up to n times the limit of local; when the primary comes back, its
-// counts are those from before.
+// The two limiters count independently. While primary is unavailable, a client of
+// n processes has up to n times the limit of local. When primary is available
+// again, it has the counts from before.
 //
-// Allow returns after the timeout even if primary ignores its context. As long
-// as such an overdue call has not come back, primary is not asked again, so
-// that a primary that hangs holds no more goroutines than requests were under
-// way when it began. The end of the caller's own context is the caller's
-// error, and not counted as a failure of primary. A panic of primary is a
-// failure.
+// Allow returns after the timeout even if primary ignores its context. Until such
+// an overdue call returns, primary is not called again. So a primary that hangs
+// holds only the goroutines of the requests that were running when it began to
+// hang. If the context of the caller ends, Allow returns its error, which is no
+// failure of primary. A panic of primary is a failure.
 func Fallback(primary, local Limiter, opts *FallbackOptions) Limiter {
 	o := FallbackOptions{}
 	if opts != nil {
@@ -77,8 +77,8 @@ func (f *fallback) Allow(ctx context.Context, key string) (Decision, error) {
 	return f.local.Allow(ctx, key)
 }
 
-// ask returns when primary has answered, when it is overdue, or when ctx ends;
-// the call itself may outlive it.
+// ask calls primary. It returns when primary has answered, when the call is overdue,
+// or when ctx ends. In the latter cases the call may still be running.
 func (f *fallback) ask(ctx context.Context, c *call, key string) (Decision, error) {
 	type answer struct {
 		d   Decision
@@ -109,8 +109,8 @@ func (f *fallback) ask(ctx context.Context, c *call, key string) (Decision, erro
 func (f *fallback) call(ctx context.Context, key string) (d Decision, err error) {
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
-	// A panic on this goroutine would end the process; on the caller's, an
-	// HTTP server survives it.
+	// A panic on this goroutine would end the process, while an HTTP server
+	// survives one on the goroutine of a request.
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("ratelimit: panic: %v", p)

@@ -49,7 +49,7 @@ func TestTheCallersEndIsNotPrimarysFault(t *testing.T) {
 		if _, err := p.Allow(ctx, "k"); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Allow: %v, want the caller's deadline", err)
 		}
-		p.expectCalls(t, "an ended context asks nobody", 1)
+		p.expectCalls(t, "an ended context calls no limiter", 1)
 		synctest.Wait()
 		p.primary.set(nil)
 		p.expect(t, "after the caller left", remote)

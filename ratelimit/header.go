@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// policy is the name that ties the RateLimit field to its RateLimit-Policy.
+// policy is the name by which the RateLimit field refers to RateLimit-Policy.
 const policy = "default"
 
 // maxInteger is the largest Integer of a structured field (RFC 9651, 3.3.1).
@@ -20,10 +20,10 @@ const maxInteger = 999_999_999_999_999
 //	RateLimit: "default";r=0;t=42
 //	Retry-After: 42
 //
-// Times are whole seconds, rounded up, so that a client that waits that long
-// does not come too early. A Decision without a Limit or a Window (see
-// [Unlimited]) sets no RateLimit field. WriteHeader must be called before the
-// header is sent; calling it again overwrites.
+// Times are whole seconds, rounded up, so that a client that waits as long is not
+// too early. A Decision without a Limit or a Window (see [Unlimited]) sets no
+// RateLimit field. WriteHeader must be called before the header is sent. A second
+// call overwrites the fields.
 func (d Decision) WriteHeader(h http.Header) {
 	reset := max(1, seconds(d.ResetAfter))
 	if d.Limit > 0 && d.Window > 0 {

@@ -6,33 +6,33 @@ import (
 	"time"
 )
 
-// health knows whether the primary of a fallback may be asked.
+// health decides whether the primary of a fallback may be called.
 type health struct {
 	pause time.Duration
 	log   *slog.Logger
 
 	mu      sync.Mutex
-	away    bool
-	retryAt time.Time // when away: no probe before
+	down    bool
+	retryAt time.Time // if down: no probe before
 	probing bool
-	stuck   int // overdue calls that have not come back
+	stuck   int // overdue calls that have not returned
 }
 
-// call is one question to the primary.
+// call is one call of the primary.
 type call struct {
 	probe   bool
 	overdue bool
 	ended   bool
 }
 
-// begin returns a new call, or nil when the primary must not be asked now.
+// begin returns a new call, or nil if the primary must not be called now.
 func (h *health) begin() *call {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.stuck > 0 {
 		return nil
 	}
-	if !h.away {
+	if !h.down {
 		return &call{}
 	}
 	if h.probing || time.Now().Before(h.retryAt) {
@@ -42,7 +42,8 @@ func (h *health) begin() *call {
 	return &call{probe: true}
 }
 
-// overdue says that c has had its time. It may come too late, after end.
+// overdue marks c as having taken longer than the timeout. It does nothing after
+// end.
 func (h *health) overdue(c *call) {
 	h.mu.Lock()
 	if c.ended {
@@ -54,13 +55,13 @@ func (h *health) overdue(c *call) {
 	changed := h.failed(c)
 	h.mu.Unlock()
 	if changed {
-		h.logAway(errOverdue)
+		h.logDown(errOverdue)
 	}
 }
 
-// end says that c has come back. An error after the caller left tells nothing
-// about the primary.
-func (h *health) end(c *call, err error, callerLeft bool) {
+// end marks c as returned. An error after the end of the caller's context is no
+// failure of the primary.
+func (h *health) end(c *call, err error, callerEnded bool) {
 	h.mu.Lock()
 	c.ended = true
 	changed := false
@@ -69,7 +70,7 @@ func (h *health) end(c *call, err error, callerLeft bool) {
 		h.stuck--
 	case err == nil:
 		changed = h.succeeded(c)
-	case callerLeft:
+	case callerEnded:
 		h.probing = h.probing && !c.probe
 	default:
 		changed = h.failed(c)
@@ -79,37 +80,37 @@ func (h *health) end(c *call, err error, callerLeft bool) {
 		return
 	}
 	if err != nil {
-		h.logAway(err)
+		h.logDown(err)
 		return
 	}
-	h.log.Info("rate limiter is back")
+	h.log.Info("rate limiter available again")
 }
 
-// failed reports whether c is the first failure.
+// failed records a failure and reports whether it begins the fallback.
 func (h *health) failed(c *call) bool {
 	switch {
 	case c.probe:
 		h.probing = false
 		h.retryAt = time.Now().Add(h.pause)
 		return false
-	case h.away:
+	case h.down:
 		return false
 	}
-	h.away = true
+	h.down = true
 	h.retryAt = time.Now().Add(h.pause)
 	return true
 }
 
-// succeeded reports whether c ends the fallback. Only a probe can: other calls
-// began before the failure.
+// succeeded records a success and reports whether it ends the fallback. Only a
+// probe can end it: other calls began before the failure.
 func (h *health) succeeded(c *call) bool {
 	if !c.probe {
 		return false
 	}
-	h.probing, h.away = false, false
+	h.probing, h.down = false, false
 	return true
 }
 
-func (h *health) logAway(err error) {
-	h.log.Warn("rate limiter is away, counting locally", "pause", h.pause, "err", err)
+func (h *health) logDown(err error) {
+	h.log.Warn("rate limiter unavailable, counting locally", "pause", h.pause, "err", err)
 }

@@ -8,12 +8,11 @@ import (
 )
 
 // ParseProxies reads a comma-separated list of trusted proxies for
-// [NewSource]. An entry is an address (127.0.0.1), a prefix (10.0.0.0/8), or a
-// word: loopback is 127.0.0.0/8 and ::1, private is the networks of RFC 1918
-// and fc00::/7. Spaces and empty entries do not matter; an empty text is an
-// empty list. The error names every bad entry at once. The prefixes 0.0.0.0/0
-// and ::/0 are bad: who trusts everybody believes the entry that the client
-// made up.
+// [NewClientIP]. An entry is an address (127.0.0.1), a prefix (10.0.0.0/8), or a
+// word: loopback means 127.0.0.0/8 and ::1, private means the networks of RFC
+// 1918 and fc00::/7. Spaces and empty entries are ignored; an empty text is an
+// empty list. The error names all invalid entries. The prefixes 0.0.0.0/0 and
+// ::/0 are invalid, since they would trust addresses that clients make up.
 func ParseProxies(text string) ([]netip.Prefix, error) {
 	var prefixes []netip.Prefix
 	var errs []error
@@ -63,7 +62,7 @@ func prefixes(texts ...string) []netip.Prefix {
 	return list
 }
 
-// unmapPrefix makes an IPv4-mapped prefix an IPv4 one, because addresses are
+// unmapPrefix returns the IPv4 prefix of an IPv4-mapped one, since addresses are
 // compared unmapped.
 func unmapPrefix(p netip.Prefix) netip.Prefix {
 	if p.Addr().Is4In6() && p.Bits() >= 96 {

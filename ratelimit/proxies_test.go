@@ -25,7 +25,7 @@ func ExampleParseProxies() {
 
 func TestParseProxies(t *testing.T) {
 	tests := []struct{ name, text, want string }{
-		{"nothing is nobody", "", "[]"},
+		{"an empty text is an empty list", "", "[]"},
 		{"empty entries do not matter", " , ,", "[]"},
 		{"an address is itself", "127.0.0.1", "[127.0.0.1/32]"},
 		{"an IPv6 address is itself", "2001:db8::1", "[2001:db8::1/128]"},

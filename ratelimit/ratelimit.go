@@ -1,9 +1,11 @@
-// Package ratelimit says what eventmetrics needs from a rate limiter, and has
-// what stands around one: the client address behind trusted proxies
-// ([Source]), a local stand-in for a remote limiter that is away ([Fallback]),
-// and the response headers ([Decision.WriteHeader]).
+// Package ratelimit defines the rate limiter interface of eventmetrics. It also
+// has what an HTTP server needs around a limiter: [ClientIP] returns the address
+// of a client, also from behind trusted proxies, [Fallback] replaces a remote
+// limiter while it is unavailable, and [Decision.WriteHeader] sets the response
+// headers.
 //
-// Package ratelimittest has the conformance suite for authors of limiters.
+// Packages memlimiter and redislimiter implement Limiter. Package ratelimittest
+// has the conformance suite for authors of others.
 package ratelimit
 
 import (
@@ -11,24 +13,23 @@ import (
 	"time"
 )
 
-// Limiter counts requests per key and says which are within the limit. It is
-// safe for concurrent use, by several processes too if what it counts in is
-// shared.
+// Limiter counts requests per key and decides which are within the limit. It is
+// safe for concurrent use, by several processes too if they share its counters.
 type Limiter interface {
-	// Allow counts one request of key and decides about it. The limit of a
-	// Limiter and its window do not change. Allow honours ctx. An error means
-	// that no decision could be made; the request may or may not have been
-	// counted.
+	// Allow counts one request of key and decides about it. The limit and the
+	// window of a Limiter do not change. Allow returns when ctx ends. After an
+	// error there is no decision, and the request may have been counted or not.
 	Allow(ctx context.Context, key string) (Decision, error)
 }
 
-// Decision is the answer to one request.
+// Decision is the decision about one request.
 type Decision struct {
-	// Allowed says whether the request is within the limit.
+	// Allowed reports whether the request is within the limit.
 	Allowed bool
-	// Limit is the number of requests that a window has room for.
+	// Limit is the number of requests that are allowed in a window.
 	Limit int64
-	// Remaining is the room left in the window after this request, not below 0.
+	// Remaining is the number of requests that are still allowed in the window
+	// after this one, at least 0.
 	Remaining int64
 	// ResetAfter is the time until the window ends and Remaining is Limit
 	// again; above 0 and at most the window.

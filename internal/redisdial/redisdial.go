@@ -1,5 +1,5 @@
-// Package redisdial makes clients for the Redis that a URL names: a single one,
-// a cluster, or one behind Sentinels.
+// Package redisdial makes clients for the Redis of a URL: a single server, a
+// cluster, or one with Sentinels.
 package redisdial
 
 import (
@@ -11,23 +11,25 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// ErrURL does not cite the URL, not even in part: where it is malformed, any
-// part may be the password.
-var ErrURL = errors.New("the URL is not like redis://user:password@host:6379/0 (rediss for TLS; or unix:///path; parameters as in go-redis; special characters percent-encoded)")
+// ErrURL means that a URL is malformed. It does not cite the URL, not even in
+// part, since any part of a malformed URL may be the password.
+var ErrURL = errors.New("the URL is not of the form redis://user:password@host:6379/0 (rediss for TLS; or unix:///path; parameters as in go-redis; special characters percent-encoded)")
 
-// Dial returns a client that connects when it is used, and heeds the deadlines
-// of contexts. With a patience above 0, no step takes longer, nothing is tried
-// twice, and the URL's own parameters for that are ignored.
+// Dial returns a client that connects when it is first used, and honours the
+// deadlines of contexts. If timeout is above 0, it bounds each step, nothing is
+// retried, and the parameters of the URL for timeouts and retries are ignored.
 //
-// The parameter addr, once for each further node (or for the first again),
-// makes it a cluster; master_name makes the hosts Sentinels. Errors: [ErrURL].
-func Dial(text string, patience time.Duration) (redis.UniversalClient, error) {
-	// What go-redis ignores is a password with a # in it, or a forgotten //.
+// A URL with the parameter addr, once per further node, or with the first node
+// again, is that of a cluster. One with master_name is that of Sentinels.
+// Errors: [ErrURL].
+func Dial(text string, timeout time.Duration) (redis.UniversalClient, error) {
+	// go-redis ignores a fragment or an opaque part. The cause is a password
+	// with a #, or a missing //.
 	u, err := url.Parse(text)
 	if err != nil || u.Fragment != "" || u.Opaque != "" || u.Host == "" && u.Scheme != "unix" {
 		return nil, ErrURL
 	}
-	// Nothing here is worth a connection that moves with its server.
+	// Maintenance notifications move connections between servers; not needed.
 	still := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	switch query := u.Query(); {
 	case query.Has("master_name"):
@@ -36,7 +38,7 @@ func Dial(text string, patience time.Duration) (redis.UniversalClient, error) {
 			return nil, ErrURL
 		}
 		o.ContextTimeoutEnabled = true
-		tries{&o.MaxRetries, &o.DialerRetries, &o.MinIdleConns, &o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout}.bound(patience)
+		tries{&o.MaxRetries, &o.DialerRetries, &o.MinIdleConns, &o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout}.bound(timeout)
 		return redis.NewFailoverClient(o), nil
 	case query.Has("addr"):
 		o, err := redis.ParseClusterURL(text)
@@ -44,7 +46,7 @@ func Dial(text string, patience time.Duration) (redis.UniversalClient, error) {
 			return nil, ErrURL
 		}
 		o.ContextTimeoutEnabled, o.MaintNotificationsConfig = true, still
-		tries{&o.MaxRetries, &o.DialerRetries, &o.MinIdleConns, &o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout}.bound(patience)
+		tries{&o.MaxRetries, &o.DialerRetries, &o.MinIdleConns, &o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout}.bound(timeout)
 		return redis.NewClusterClient(o), nil
 	default:
 		o, err := redis.ParseURL(text)
@@ -52,28 +54,28 @@ func Dial(text string, patience time.Duration) (redis.UniversalClient, error) {
 			return nil, ErrURL
 		}
 		o.ContextTimeoutEnabled, o.MaintNotificationsConfig = true, still
-		tries{&o.MaxRetries, &o.DialerRetries, &o.MinIdleConns, &o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout}.bound(patience)
+		tries{&o.MaxRetries, &o.DialerRetries, &o.MinIdleConns, &o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout}.bound(timeout)
 		return redis.NewClient(o), nil
 	}
 }
 
-// fit reports whether go-redis takes these sizes. It panics at others, on Redis
-// Cluster as late as in the first command.
+// fit reports whether go-redis accepts these sizes of a pool. It panics at others,
+// with Redis Cluster not before the first command.
 func fit(poolSize, maxActive int) bool {
 	return poolSize >= 0 && poolSize <= 10_000 && maxActive <= 10_000
 }
 
-// tries are what the three kinds of options have in common of how often and
-// how long to try.
+// tries are the options for retries and timeouts that the three kinds of clients
+// have in common.
 type tries struct {
 	retries, dialerRetries, idle *int
 	dial, read, write            *time.Duration
 }
 
-func (t tries) bound(patience time.Duration) {
-	if patience <= 0 {
+func (t tries) bound(timeout time.Duration) {
+	if timeout <= 0 {
 		return
 	}
 	*t.retries, *t.dialerRetries, *t.idle = -1, 1, 0
-	*t.dial, *t.read, *t.write = patience, patience, patience
+	*t.dial, *t.read, *t.write = timeout, timeout, timeout
 }

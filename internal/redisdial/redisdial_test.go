@@ -10,9 +10,9 @@ import (
 	"github.com/eventmetrics/eventmetrics/internal/redisdial"
 )
 
-// With patience, it looks at the options, because behind a ratelimit.Fallback
-// nobody sees what becomes of the calls that it gave up.
-func TestPatienceBoundsAllTries(t *testing.T) {
+// With a timeout. It checks the options, since the results of calls that a
+// ratelimit.Fallback gave up cannot be seen.
+func TestATimeoutBoundsAllTries(t *testing.T) {
 	type options struct {
 		honoursContext      bool
 		dial, read, write   time.Duration
@@ -49,7 +49,7 @@ func TestPatienceBoundsAllTries(t *testing.T) {
 	}
 }
 
-func TestWithoutPatienceTheURLSaysHowLong(t *testing.T) {
+func TestWithoutATimeoutTheURLHasIt(t *testing.T) {
 	client, err := redisdial.Dial("redis://localhost?max_retries=5&dial_timeout=1m", 0)
 	if err != nil {
 		t.Fatal(err)

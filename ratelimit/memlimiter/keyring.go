@@ -10,14 +10,14 @@ import (
 	"github.com/ulule/limiter/v3/drivers/store/memory"
 )
 
-// keyring holds the counters of all keys in two generations. A key that is
-// asked for is in the young one. When that is full, or a window has passed, it
-// becomes the old one, and the old one is dropped whole. A counter in it was
-// last used more than a window ago, unless the keyring was full.
+// keyring holds the counters of all keys in two generations. A counter that is
+// used moves to the young one. When the young one is full, or a window has
+// passed, it becomes the old one, and the previous old one is dropped. Unless
+// the keyring was full, the counters in that were not used for a window.
 //
-// The library's own cleaner is not used: its goroutine ends only when the
-// garbage collector finds the cache unused, it lets the cache grow without
-// bound between runs, and a request that meets it can lose its count.
+// The cleaner of the library is not used. Its goroutine ends only when the
+// garbage collector finds the cache unused, the cache grows without bound
+// between its runs, and a concurrent request can lose its count.
 type keyring struct {
 	room   int64 // keys per generation
 	window time.Duration
@@ -49,23 +49,23 @@ func (k *keyring) count(key string) (n int64, left time.Duration) {
 	defer k.mu.RUnlock()
 	n, left = k.increment(k.counter(key))
 	if left > k.window {
-		// The clock was set back. Without this, the key would be counted in
-		// the old window until the clock is where it was.
+		// The clock was set back. The old window would last until the clock is
+		// where it was, so the key gets a new one.
 		k.young.Store(key, &memory.Counter{})
 		n, left = k.increment(k.counter(key))
 	}
 	return n, min(max(1, left), k.window)
 }
 
-// increment asks for a window that ends one nanosecond early, because the
-// library counts the instant of the end to the window, so that a client that
-// waits as told would come too early.
+// increment uses a window that ends one nanosecond early. The library counts the
+// instant of the end to the window, so a client that waits for ResetAfter would
+// be too early.
 func (k *keyring) increment(c *memory.Counter) (int64, time.Duration) {
 	n, last := c.Increment(1, time.Now().Add(k.window).UnixNano()-1)
 	return n, time.Duration(last + 1 - time.Now().UnixNano())
 }
 
-// counter returns the counter of key, from now on in the young generation.
+// counter returns the counter of key and moves it to the young generation.
 func (k *keyring) counter(key string) *memory.Counter {
 	if c, ok := k.young.Load(key); ok {
 		return c

@@ -69,7 +69,7 @@ func TestKeysAreForgottenAfterTwoWindows(t *testing.T) {
 	})
 }
 
-func TestAClockThatIsSetBackBansNobody(t *testing.T) {
+func TestAClockThatIsSetBackBansNoClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var k keyring
 		k.init(1000, time.Minute)

@@ -1,15 +1,15 @@
 // Package memlimiter is a [ratelimit.Limiter] that counts in the memory of
 // one process, on the counters of github.com/ulule/limiter/v3.
 //
-// It counts in fixed windows. The first request of a key opens its window; the
-// window has room for the limit, ends on time whatever is asked meanwhile, and
-// the next request opens a new one. A client that sends one request to open a
-// window, the others just before its end, and a full limit just after, gets up
-// to 2*limit-1 requests through in a short time; over any longer time the rate
-// is the limit per window.
+// It counts in fixed windows. The first request of a key begins its window, in
+// which as many requests as the limit are allowed. Further requests do not
+// prolong the window. The first request after its end begins a new one. A client
+// that sends one request to begin a window, the others just before its end, and
+// as many as the limit just after it, gets up to 2*limit-1 requests allowed in a
+// short time. Over any longer time the rate is the limit per window.
 //
-// Memory is bounded: see [Options.MaxKeys]. The package starts no goroutine,
-// and a Limiter needs no closing.
+// [Options.MaxKeys] bounds the memory. The package starts no goroutine, and a
+// Limiter needs no Close.
 package memlimiter
 
 import (
@@ -26,19 +26,19 @@ const maxWindow = 366 * 24 * time.Hour
 
 // Options are the options of [New]. A zero field has its default.
 type Options struct {
-	// Limit is the number of requests of a key that a window has room for;
+	// Limit is the number of requests of a key that are allowed in a window;
 	// default 1.
 	Limit int64
 	// Window is the length of a window; default 1 minute, at most 366 days.
 	Window time.Duration
-	// MaxKeys is the most keys to hold in memory; default 65536, at least 2.
-	// A key takes about 250 bytes, and is forgotten at the latest when two
-	// windows have passed and another key comes.
+	// MaxKeys is the greatest number of keys in memory; default 65536, at least
+	// 2. A key takes about 250 bytes. It is removed at the latest when two
+	// windows have passed and a new key comes.
 	//
-	// As long as fewer than half of MaxKeys keys come in one window, the limit
-	// is exact. When more come, those that have been silent longest are
-	// forgotten early and start anew: a client with that many addresses has as
-	// many limits already, and shutting out everybody else would be worse.
+	// The limit is exact as long as a window has fewer keys than half of
+	// MaxKeys. If it has more, the counts of the keys that were used least
+	// recently are lost. A client with that many addresses has as many limits
+	// anyway, and to refuse new keys would lock out all other clients.
 	MaxKeys int
 }
 
@@ -67,7 +67,7 @@ func New(opts *Options) (*Limiter, error) {
 	case o.Window < 0 || o.Window > maxWindow:
 		return nil, fmt.Errorf("memlimiter: window %v is not between 0 and %v", o.Window, maxWindow)
 	case o.MaxKeys < 2:
-		return nil, fmt.Errorf("memlimiter: room for %d keys is below 2", o.MaxKeys)
+		return nil, fmt.Errorf("memlimiter: maximum of %d keys is below 2", o.MaxKeys)
 	}
 	l := &Limiter{limit: o.Limit, window: o.Window}
 	l.keys.init(int64(o.MaxKeys/2), o.Window)

@@ -79,16 +79,16 @@ func blunders(do func(f *fixed) (ratelimit.Decision, error)) maker {
 }
 
 const (
-	exact      = "a window admits exactly its limit"
-	concurrent = "a window admits exactly its limit to many at once"
-	pair       = "two limiters on one count admit exactly the limit"
-	apart      = "keys are counted apart"
-	odd        = "odd keys are keys like others"
+	exact      = "a window allows exactly its limit"
+	concurrent = "a window allows exactly its limit to concurrent requests"
+	pair       = "two limiters on shared counters allow exactly the limit"
+	apart      = "keys are counted independently"
+	odd        = "unusual keys are keys like others"
 	remaining  = "remaining counts down to 0 and stays there"
 	rate       = "limit and window are reported"
 	reset      = "reset is above 0 and within the window"
-	again      = "a window that ended has all its room again"
-	waits      = "a client that waits as told is allowed"
+	again      = "a new window allows the whole limit again"
+	waits      = "a client that waits for ResetAfter is allowed"
 	denials    = "denied requests do not make the window longer"
 	ended      = "an ended context does not block"
 )

@@ -9,8 +9,8 @@
 //		})
 //	}
 //
-// Each check tells the rule that it found broken. No check depends on the speed
-// of the machine, except that counting must be done within an hour.
+// The failure of a check explains the rule. No check depends on the speed of the
+// machine, except that counting must not take more than an hour.
 package ratelimittest
 
 import (
@@ -22,26 +22,26 @@ import (
 	"github.com/eventmetrics/eventmetrics/ratelimit"
 )
 
-// Harness is what the suite needs to know about an implementation.
+// Harness describes an implementation to the suite.
 type Harness struct {
-	// Open returns a Limiter that has not counted anything yet for any key,
-	// not even for the empty one: with a shared server, give each its own
-	// namespace. What it needs is closed with t.Cleanup. Required.
+	// Open returns a Limiter that has not counted any request yet, of any key.
+	// With a shared server, each Limiter needs a namespace of its own. Open
+	// cleans up with t.Cleanup. Required.
 	Open func(t testing.TB, limit int64, window time.Duration) ratelimit.Limiter
 
-	// OpenPair returns two Limiters that count together, like those of two
-	// processes. Nil skips the check.
+	// OpenPair returns two Limiters that share their counters, as those of two
+	// processes do. If it is nil, the check is skipped.
 	OpenPair func(t testing.TB, limit int64, window time.Duration) (a, b ratelimit.Limiter)
 
-	// Window is the length of the windows whose end is waited for; default
-	// 1 s. Make it long against Precision.
+	// Window is the length of the windows for whose end checks wait; default
+	// 1 s. It should be much longer than Precision.
 	Window time.Duration
 
-	// Precision is the unit in which ResetAfter is counted; default 1 ms.
+	// Precision is the unit of ResetAfter; default 1 ms.
 	Precision time.Duration
 
-	// Bubble runs every check in a testing/synctest bubble, where time passes
-	// at once. It is only for limiters without network and files.
+	// Bubble runs each check in a testing/synctest bubble, in which waiting
+	// takes no time. It works for limiters without network and files only.
 	Bubble bool
 }
 
@@ -73,7 +73,7 @@ func (h Harness) withDefaults() Harness {
 	return h
 }
 
-// run gives the result of c to report, in a bubble if asked for.
+// run runs c, in a bubble if h says so, and calls report with its result.
 func (h Harness) run(t *testing.T, c check, report func(error)) {
 	if !h.Bubble {
 		report(c.run(&env{t, t.Context(), h}))
@@ -84,8 +84,8 @@ func (h Harness) run(t *testing.T, c check, report func(error)) {
 	})
 }
 
-// check is one rule of the contract. Checks return what they find, so that the
-// suite can be tested with limiters that break a rule.
+// check is one rule of the contract. A check returns the failure, so that tests of
+// the suite can run it with limiters that break a rule.
 type check struct {
 	name string
 	run  func(*env) error
@@ -93,21 +93,21 @@ type check struct {
 }
 
 var checks = []check{
-	{name: "a window admits exactly its limit", run: admitsTheLimit},
-	{name: "a window admits exactly its limit to many at once", run: admitsTheLimitConcurrently},
-	{name: "two limiters on one count admit exactly the limit", run: countsTogether, pair: true},
-	{name: "keys are counted apart", run: countsKeysApart},
-	{name: "odd keys are keys like others", run: takesOddKeys},
+	{name: "a window allows exactly its limit", run: admitsTheLimit},
+	{name: "a window allows exactly its limit to concurrent requests", run: admitsTheLimitConcurrently},
+	{name: "two limiters on shared counters allow exactly the limit", run: countsTogether, pair: true},
+	{name: "keys are counted independently", run: countsKeysApart},
+	{name: "unusual keys are keys like others", run: takesOddKeys},
 	{name: "remaining counts down to 0 and stays there", run: countsDown},
 	{name: "limit and window are reported", run: reportsItsRate},
 	{name: "reset is above 0 and within the window", run: reportsItsReset},
-	{name: "a window that ended has all its room again", run: opensANewWindow},
-	{name: "a client that waits as told is allowed", run: admitsWhoWaits},
+	{name: "a new window allows the whole limit again", run: beginsANewWindow},
+	{name: "a client that waits for ResetAfter is allowed", run: admitsWhoWaits},
 	{name: "denied requests do not make the window longer", run: endsInSpiteOfDenials},
 	{name: "an ended context does not block", run: honoursItsContext},
 }
 
-// env is what a check works with.
+// env is the environment of a check.
 type env struct {
 	testing.TB
 	ctx context.Context //nolint:containedctx // lives as long as one check

@@ -8,9 +8,8 @@ import (
 	"github.com/eventmetrics/eventmetrics/ratelimit"
 )
 
-// patience is the number of windows after which one that has not ended never
-// will.
-const patience = 20
+// maxWindows is the number of windows for which a check waits for the end of one.
+const maxWindows = 20
 
 func reportsItsReset(e *env) error {
 	l := e.h.Open(e.TB, 2, long)
@@ -26,7 +25,7 @@ func reportsItsReset(e *env) error {
 	return nil
 }
 
-func opensANewWindow(e *env) error {
+func beginsANewWindow(e *env) error {
 	const limit = 3
 	l := e.h.Open(e.TB, limit, e.h.Window)
 	for range 2 {
@@ -76,7 +75,7 @@ func endsInSpiteOfDenials(e *env) error {
 	}
 	// The end that was promised first, by a clock that is read after it.
 	end := time.Now().Add(d.ResetAfter + 2*e.h.Precision)
-	for giveUp := end.Add(patience * e.h.Window); time.Now().Before(giveUp); e.wait(e.h.Window / 20) {
+	for giveUp := end.Add(maxWindows * e.h.Window); time.Now().Before(giveUp); e.wait(e.h.Window / 20) {
 		asked := time.Now()
 		if d, err = l.Allow(e.ctx, "k"); err != nil {
 			return fmt.Errorf("denied request: %w", err)
@@ -88,7 +87,7 @@ func endsInSpiteOfDenials(e *env) error {
 			return fmt.Errorf("a denied request moved the end of the window by %v", late)
 		}
 	}
-	return fmt.Errorf("a client that kept asking was denied for %d windows", patience)
+	return fmt.Errorf("a client that kept asking was denied for %d windows", maxWindows)
 }
 
 // exhaust asks until it is denied.
@@ -107,7 +106,7 @@ func (e *env) exhaust(l ratelimit.Limiter) (ratelimit.Decision, error) {
 
 // untilAllowed asks until it is allowed.
 func (e *env) untilAllowed(l ratelimit.Limiter) (ratelimit.Decision, error) {
-	for giveUp := time.Now().Add(patience * e.h.Window); time.Now().Before(giveUp); e.wait(e.h.Window / 20) {
+	for giveUp := time.Now().Add(maxWindows * e.h.Window); time.Now().Before(giveUp); e.wait(e.h.Window / 20) {
 		d, err := l.Allow(e.ctx, "k")
 		if err != nil {
 			return d, fmt.Errorf("ask after the window: %w", err)
@@ -116,7 +115,7 @@ func (e *env) untilAllowed(l ratelimit.Limiter) (ratelimit.Decision, error) {
 			return d, nil
 		}
 	}
-	return ratelimit.Decision{}, fmt.Errorf("no request was allowed in %d windows after a denial", patience)
+	return ratelimit.Decision{}, fmt.Errorf("no request was allowed in %d windows after a denial", maxWindows)
 }
 
 func (e *env) wait(d time.Duration) {

@@ -111,7 +111,7 @@ func TestADeadRedisIsAskedOnceInAPause(t *testing.T) {
 	f.expectLocal(t, 50, 1)
 }
 
-// TestRedisDecidesAgainWhenItIsBack does not make it anew in between.
+// TestRedisDecidesAgainWhenItIsBack does not open the limiter again in between.
 func TestRedisDecidesAgainWhenItIsBack(t *testing.T) {
 	s := testenv.Redis(t)
 	f := newFallback(t, s.URL, 50*time.Millisecond)

@@ -8,25 +8,25 @@ import (
 	"github.com/eventmetrics/eventmetrics/internal/redisdial"
 )
 
-// patience is how long Redis may take to answer a caller whose context allows
-// more, and how long a connection may take that nobody waits for any more.
-const patience = time.Second
+// stepTimeout is how long each step of a call of Redis may take, even if the
+// context of the caller allows more.
+const stepTimeout = time.Second
 
-// Open returns a Limiter with a client of its own, for the Redis at url. It
-// does not connect yet. Close the Limiter after use. Options may be nil. An
-// error names an option that is out of range, or is about the URL, which it
-// does not cite.
+// Open returns a Limiter with a client of its own, for the Redis at url. It does
+// not connect yet. Options may be nil. The caller must Close the Limiter. An
+// error names an option that is out of range, or reports that the URL is
+// malformed. No error cites the URL.
 //
 // The URL has the form redis://user:password@host:port/database, with the
-// scheme rediss for TLS, or unix://user:password@/path?db=database, and may
-// have the parameters that go-redis knows; those for timeouts, retries and
-// idle connections are ignored, and no step takes more than 1 s even if ctx
-// allows it. With the parameter addr, once for each further node (or for the
-// first again), it is that of a Redis Cluster. With the parameter master_name it is that of
-// Sentinels, with their user and password; those of Redis itself are the
-// parameters username and password.
+// scheme rediss for TLS, or unix://user:password@/path?db=database. It may have
+// the parameters of go-redis; those for timeouts, retries and idle connections
+// are ignored, and each step takes at most 1 s even if ctx allows more. It is the
+// URL of a Redis Cluster if it has the parameter addr, once per further node, or
+// with the first node again. It is the URL of Sentinels if it has the parameter
+// master_name. User and password are those of the Sentinels then, and the
+// parameters username and password those of Redis.
 func Open(url string, opts *Options) (*Limiter, error) {
-	client, err := redisdial.Dial(url, patience)
+	client, err := redisdial.Dial(url, stepTimeout)
 	if err != nil {
 		return nil, fmt.Errorf("redislimiter: %w", err)
 	}

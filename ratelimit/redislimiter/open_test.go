@@ -12,7 +12,7 @@ func TestURLsThatAreTaken(t *testing.T) {
 		"redis://localhost",
 		"redis://127.0.0.1:6379/3",
 		"redis://[::1]:6379",
-		"redis://:secret@192.0.2.1:6379", // where nobody answers: Open does not connect
+		"redis://:secret@192.0.2.1:6379", // no server answers: Open does not connect
 		"rediss://user:p%23ss%2Fword@redis.invalid:6380/0?skip_verify=true",
 		"redis://localhost?max_retries=5&dial_timeout=1m&pool_size=3&min_idle_conns=2",
 		"unix:///run/redis.sock?db=1",

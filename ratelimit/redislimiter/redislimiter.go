@@ -1,21 +1,20 @@
 // Package redislimiter is a [ratelimit.Limiter] that counts in Redis, for
 // several processes together, on the store of github.com/ulule/limiter/v3.
 //
-// It counts in fixed windows, as package memlimiter does and with the same
-// consequence at their edges: up to 2*limit-1 requests of a client get through
-// in a short time around the end of a window. Each request is one script on
-// one key, which Redis runs as a whole; the time is that of Redis, in
+// It counts in fixed windows, as package memlimiter does. So up to 2*limit-1
+// requests of a client can be allowed in a short time around the end of a window.
+// Each request is one atomic script on one key. The clock is that of Redis, in
 // milliseconds. It works with a single Redis, with Sentinel and with Redis
 // Cluster.
 //
-// No Limiter needs Redis before the first request: [New] and [Open] do no
-// network I/O. When Redis is away, Allow returns an error; put
-// [ratelimit.Fallback] in front of it.
+// [New] and [Open] do no network I/O, so a program can start without Redis. While
+// Redis is unavailable, Allow returns an error; use [ratelimit.Fallback].
 //
-// Where ulule's store alone would not keep the contract, a thin layer between
-// it and the client does. The store needs Redis to be made; it lets a counter
-// that has lost its end deny a client for ever; it tells the end of a window in
-// whole seconds; and clients would count again when an answer is lost.
+// ulule's store alone does not follow the contract of [ratelimit.Limiter]. It
+// needs Redis when it is made. If a counter has lost its expiry, it denies the
+// client permanently. It returns the end of a window in whole seconds. And the
+// client would count a request twice if an answer is lost. A layer between the
+// store and the client corrects that.
 package redislimiter
 
 import (
@@ -34,23 +33,23 @@ import (
 )
 
 const (
-	// minWindow leaves something when a millisecond is taken off: to the
-	// store, a window of 0 ms is one without an end.
+	// minWindow is the shortest window that is not 0 after a millisecond is
+	// subtracted. To the store, a window of 0 ms has no end.
 	minWindow = 2 * time.Millisecond
 	maxWindow = 366 * 24 * time.Hour
 )
 
 // Options are the options of [New] and [Open]. A zero field has its default.
 type Options struct {
-	// Limit is the number of requests of a key that a window has room for;
+	// Limit is the number of requests of a key that are allowed in a window;
 	// default 1.
 	Limit int64
 	// Window is the length of a window in whole milliseconds; default 1
 	// minute, at least 2 ms, at most 366 days.
 	Window time.Duration
-	// Prefix begins the names of the keys in Redis, with a colon after it;
-	// default "eventmetrics:limit". Limiters with one Prefix in one database
-	// count together, in this process and in others, and should have the same
+	// Prefix is the start of the keys in Redis, before a colon; default
+	// "eventmetrics:limit". Limiters with the same Prefix in one database share
+	// their counters, in this process and in others. They should have the same
 	// Limit and Window.
 	Prefix string
 }
@@ -65,12 +64,13 @@ type Limiter struct {
 
 var _ ratelimit.Limiter = (*Limiter)(nil)
 
-// New returns a Limiter that counts through client, which stays the caller's.
-// Options may be nil. The error names an option that is out of range.
+// New returns a Limiter that uses client. The caller closes the client. Options
+// may be nil. The error names an option that is out of range.
 //
-// Give the client ContextTimeoutEnabled, or Allow takes as long as the client's
-// own timeouts, whatever its ctx says. Its MaxRetries does not matter: a
-// request is never sent again, because that would count again.
+// The client should have ContextTimeoutEnabled set. Otherwise Allow takes as long
+// as the timeouts of the client, even if its ctx has ended. The MaxRetries of the
+// client have no effect: a request is never sent again, since it would count
+// twice.
 func New(client redis.UniversalClient, opts *Options) (*Limiter, error) {
 	o := Options{}
 	if opts != nil {
@@ -87,8 +87,8 @@ func New(client redis.UniversalClient, opts *Options) (*Limiter, error) {
 	case o.Window%time.Millisecond != 0:
 		return nil, fmt.Errorf("redislimiter: window %v is not a whole number of milliseconds", o.Window)
 	}
-	// Redis counts the millisecond in which a key ends to the key. Without one
-	// less, a client that waits as told would come too early.
+	// A key exists during the millisecond of its expiry. With the full window, a
+	// client that waits for ResetAfter would be too early.
 	l := &Limiter{window: o.Window, rate: limiter.Rate{Limit: o.Limit, Period: o.Window - time.Millisecond}}
 	var err error
 	l.store, err = ululeredis.NewStoreWithOptions(newScripts(client, l.rate.Period), limiter.StoreOptions{Prefix: o.Prefix})
@@ -98,8 +98,8 @@ func New(client redis.UniversalClient, opts *Options) (*Limiter, error) {
 	return l, nil
 }
 
-// Close closes the connections to Redis if the Limiter owns them. It is to be
-// called once, when no Allow is under way.
+// Close closes the client if [Open] has made it. It must be called once, when no
+// Allow is running.
 func (l *Limiter) Close() error {
 	if l.owned == nil {
 		return nil
@@ -112,8 +112,8 @@ func (l *Limiter) Close() error {
 
 // Allow counts one request of key and decides about it, in one round trip to
 // Redis. Any string may be a key; long ones are stored as their SHA-256. It
-// waits for Redis no longer than ctx and the client's timeouts allow. After an
-// error the request has been counted once or not at all.
+// returns when ctx ends or the timeouts of the client have passed. After an error
+// the request has been counted once or not at all.
 func (l *Limiter) Allow(ctx context.Context, key string) (ratelimit.Decision, error) {
 	if err := ctx.Err(); err != nil {
 		return ratelimit.Decision{}, err

@@ -23,7 +23,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/ratelimit/redislimiter"
 )
 
-// TestMain counts for ever instead of running the tests in a child process.
+// TestMain counts forever instead of running the tests, in a child process.
 func TestMain(m *testing.M) {
 	if url := os.Getenv(victimURL); url != "" {
 		victim(url)
@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 
 func ExampleOpen() {
 	opts := &redislimiter.Options{Limit: 2, Window: time.Hour}
-	shared, err := redislimiter.Open("redis://127.0.0.1:1", opts) // where nobody listens
+	shared, err := redislimiter.Open("redis://127.0.0.1:1", opts) // no server listens
 	if err != nil {
 		panic(err)
 	}

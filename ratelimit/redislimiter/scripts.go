@@ -8,20 +8,20 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// scripts is the client that ulule's store works with. It does what the store
-// does not:
+// scripts is the client of ulule's store. It corrects four points:
 //
-//   - The store loads its scripts when it is made, which fails while Redis is
-//     down, and on Redis Cluster while any shard is. Here nothing is loaded: a
-//     script that a Redis does not know, because it is new, restarted or
-//     flushed, is sent to that one with the call.
-//   - The store gives a counter its end when it makes it, and never again. A
-//     counter that has lost it, or was left without one by something else,
-//     would deny its client for ever. Here it is given a new end.
-//   - The store tells the end in whole seconds, cut off. Here the milliseconds
-//     are taken from the answer of Redis as it passes.
-//   - Clients send a command again whose answer was lost, which would count
-//     again, and make a hung Redis cost several timeouts. These are sent once.
+//   - The store loads its scripts when it is made. That fails while Redis, or any
+//     shard of a Redis Cluster, is unavailable. This client loads nothing. If a
+//     Redis does not have a script, because it is new, restarted or flushed, the
+//     script is sent with the call.
+//   - The store sets the expiry of a counter only when it makes the counter. A
+//     counter that has no expiry any more would deny its client permanently. This
+//     client sets a new one.
+//   - The store returns the end of a window in whole seconds, rounded down. This
+//     client takes the milliseconds from the answer of Redis.
+//   - go-redis sends a command again if its answer was lost. That would count
+//     twice, and wait for several timeouts if Redis hangs. This client sends each
+//     command once.
 type scripts struct {
 	redis.UniversalClient
 
@@ -33,7 +33,7 @@ func newScripts(client redis.UniversalClient, period time.Duration) *scripts {
 	return &scripts{UniversalClient: client, period: period, text: map[string]string{}}
 }
 
-// ScriptLoad keeps a script here.
+// ScriptLoad keeps the script in memory.
 func (s *scripts) ScriptLoad(ctx context.Context, script string) *redis.StringCmd {
 	hash := redis.NewScript(script).Hash()
 	if s.text[hash] == "" {
@@ -44,7 +44,7 @@ func (s *scripts) ScriptLoad(ctx context.Context, script string) *redis.StringCm
 	return cmd
 }
 
-// EvalSha runs a script that counts, and looks at the end of its counter.
+// EvalSha runs a script that counts, and checks the expiry of its counter.
 func (s *scripts) EvalSha(ctx context.Context, hash string, keys []string, args ...any) *redis.Cmd {
 	cmd := s.once(ctx, "evalsha", hash, keys, args)
 	if redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") { // it did not run
@@ -64,7 +64,7 @@ func (s *scripts) EvalSha(ctx context.Context, hash string, keys []string, args 
 	return cmd
 }
 
-// once runs a script, if at all, once.
+// once runs a script at most once.
 func (s *scripts) once(ctx context.Context, command, script string, keys []string, args []any) *redis.Cmd {
 	words := []any{command, script, len(keys)}
 	for _, key := range keys {
@@ -76,15 +76,15 @@ func (s *scripts) once(ctx context.Context, command, script string, keys []strin
 	return cmd
 }
 
-// unrepeated is a command that no client sends again by itself.
+// unrepeated is a command that the client does not send again.
 type unrepeated struct{ *redis.Cmd }
 
 // NoRetry implements redis.Cmder.
 func (unrepeated) NoRetry() bool { return true }
 
-// left returns how long a counter still lives. One that would live for ever,
-// or, because the clock of Redis was set back or the window was longer once,
-// for more than a window, gets a new window.
+// left returns the time until the expiry of a counter. A counter without expiry
+// gets a new one. So does a counter with more than a window left, because the
+// clock of Redis was set back or the window was longer before.
 func (s *scripts) left(ctx context.Context, key string, counted *redis.Cmd) (time.Duration, error) {
 	answer, err := counted.Int64Slice()
 	if err != nil || len(answer) != 2 {
@@ -97,7 +97,7 @@ func (s *scripts) left(ctx context.Context, key string, counted *redis.Cmd) (tim
 	return s.period, s.PExpire(ctx, key, s.period).Err()
 }
 
-// leftKey is where the context of a call has the place for what is left of the
+// leftKey is the key of the context value into which a call writes the rest of the
 // window.
 type leftKey struct{}
 
