@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	if url := os.Getenv(victimURL); url != "" {
 		victim(url)
 	}
-	redis.SetLogger(silent{}) // it tells of each connection that tests cut
+	redis.SetLogger(silent{}) // it logs each connection that tests cut
 	os.Exit(testenv.Main{M: m}.Run())
 }
 

@@ -7,7 +7,7 @@
 // discarded (no attempt left) or cancelled (a permanent error, or an operator
 // has cancelled it with a River tool). River's cleaner never removes such jobs.
 //
-// One process at a time may consume from a database, unless Options.Shared is
+// Only one process may consume from a database, unless Options.Shared is
 // set. When Consume starts, it puts back the jobs that a lost process has left
 // running.
 package riverqueue

@@ -101,7 +101,7 @@ var checks = []check{
 	{name: "remaining counts down to 0 and stays there", run: countsDown},
 	{name: "limit and window are reported", run: reportsItsRate},
 	{name: "reset is above 0 and within the window", run: reportsItsReset},
-	{name: "a new window allows the whole limit again", run: beginsANewWindow},
+	{name: "a new window allows the whole limit again", run: beginsNextWindow},
 	{name: "a client that waits for ResetAfter is allowed", run: admitsWhoWaits},
 	{name: "denied requests do not make the window longer", run: endsInSpiteOfDenials},
 	{name: "an ended context does not block", run: honoursItsContext},

@@ -25,7 +25,7 @@ func reportsItsReset(e *env) error {
 	return nil
 }
 
-func beginsANewWindow(e *env) error {
+func beginsNextWindow(e *env) error {
 	const limit = 3
 	l := e.h.Open(e.TB, limit, e.h.Window)
 	for range 2 {

@@ -30,7 +30,7 @@ func (c *counted) Allow(ctx context.Context, key string) (ratelimit.Decision, er
 	return c.Limiter.Allow(ctx, key)
 }
 
-// fallback has a limiter on Redis with a local one behind it.
+// fallback returns a limiter on Redis that falls back to a local one.
 type fallback struct {
 	ratelimit.Limiter
 	primary *counted

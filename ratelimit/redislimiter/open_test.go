@@ -86,7 +86,7 @@ func FuzzOpen(f *testing.F) {
 			return
 		}
 		if _, other := redislimiter.Open("", nil); err.Error() != other.Error() {
-			t.Errorf("the error tells of the URL: %v", err)
+			t.Errorf("the error cites the URL: %v", err)
 		}
 	})
 }

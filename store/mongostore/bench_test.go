@@ -51,7 +51,7 @@ func benchFile(tb testing.TB) []byte {
 	return file.Bytes()
 }
 
-// eachPart hands the events of a file to use, a thousand at a time.
+// eachPart calls use with the events of a file, a thousand per call.
 func eachPart(file io.Reader, use func([]metrics.Event) error) error {
 	r := ingest.NewReader(file, nil)
 	for events := make([]metrics.Event, 1024); ; {

@@ -201,7 +201,7 @@ func TestEachCallOfAWriterKeepsItsClaims(t *testing.T) {
 }
 
 // Whatever write of a deletion a process is lost at, what the batch had is
-// free as soon as nobody sees it, and Prune removes it.
+// free when the batch is not visible any more, and Prune removes it.
 func TestClaimsOfADeletionThatWasLostAreFree(t *testing.T) {
 	for lost, writes := true, 0; lost; writes++ {
 		uri := testenv.Mongo(t)

@@ -40,7 +40,7 @@ func chunk(text string) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) { yield([]byte(text), nil) }
 }
 
-func TestAnErasureLeavesNoValueBehind(t *testing.T) {
+func TestAnErasureLeavesNoValue(t *testing.T) {
 	uri := testenv.Mongo(t)
 	st, db := opened(t, uri), database(t, uri)
 	id := batchID(1)

@@ -38,14 +38,14 @@ func (s *Store) Amend(ctx context.Context, id string, c metrics.Contribution) er
 		err = s.ledger.Amend(ctx, id, c)
 	}
 	if err == nil {
-		err = s.markAmended(ctx, id)
+		err = s.markNewShares(ctx, id)
 	}
 	return wrap(err, "amend batch %q", id)
 }
 
-// markAmended marks the new shares of a batch whose events are purged, or were
-// purged while it was amended.
-func (s *Store) markAmended(ctx context.Context, id string) error {
+// markNewShares marks the new shares of a batch if its events are purged, or were
+// purged during Amend.
+func (s *Store) markNewShares(ctx context.Context, id string) error {
 	d, err := s.read(ctx, id)
 	if errors.Is(err, store.ErrNotFound) || err == nil && !d.Purged {
 		return nil

@@ -115,7 +115,7 @@ func (l *Ledger) Contribution(ctx context.Context, id string) (metrics.Contribut
 		if err != nil || n == e.Shares {
 			return c, err
 		}
-		now, err := l.counting(ctx, id) // amended while its shares were read?
+		now, err := l.counting(ctx, id) // changed while its shares were read?
 		if err != nil || now.Change == e.Change {
 			return nil, errors.Join(metrics.ErrCorrupt, err)
 		}
@@ -130,8 +130,8 @@ func (l *Ledger) Amend(ctx context.Context, id string, c metrics.Contribution) e
 		if err != nil {
 			return err
 		}
-		amended, err := l.tryChange(ctx, e, func(note string) (*entryDoc, error) { return l.prepare(ctx, id, note, c) })
-		if amended || err != nil {
+		changed, err := l.tryChange(ctx, e, func(note string) (*entryDoc, error) { return l.prepare(ctx, id, note, c) })
+		if changed || err != nil {
 			return err
 		}
 	}

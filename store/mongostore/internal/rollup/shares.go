@@ -159,7 +159,7 @@ func (s *shares) each(ctx context.Context, filter bson.D, q metrics.Filter, use 
 	})
 }
 
-// eachPage does the same a page at a time.
+// eachPage calls use with pages of these shares.
 func (s *shares) eachPage(ctx context.Context, filter bson.D, q metrics.Filter, use func([]shareDoc, []metrics.Contribution) error) error {
 	without := eq("metrics", 0)
 	if !q.Subjects {
