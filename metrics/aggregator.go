@@ -1,12 +1,13 @@
 package metrics
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
 )
 
-// Errors of [Aggregator.Add]: the event would exceed a cap and was not
+// Errors of [Aggregator.Add]. The event would exceed a limit and was not
 // counted.
 var (
 	ErrTooManyTypes = errors.New("metrics: too many event types")
@@ -27,18 +28,18 @@ type AggregatorOptions struct {
 	// MaxCells is the greatest number of combinations of day and event type,
 	// each of which may need 5 KiB; 0 means 16,384.
 	MaxCells int
-	// Dimensions are the names of the fields by whose values the counts are
-	// broken down too: the first three in byte order. Fields may have them in
-	// another case. A missing value is "".
+	// Dimensions are the names of the fields by whose values the counts are also
+	// broken down. The first three in byte order are used, and case is ignored.
+	// A missing value is "".
 	Dimensions []string
 	// MaxValues is the greatest number of values of a dimension that have
-	// groups of their own, those that come first; the rest counts as [Other]. 0
-	// means 1,000, and more than 65,534 means that.
+	// groups of their own. Those that occur first have; the others count as
+	// [Other]. 0 means 1,000; the greatest possible value is 65,534.
 	MaxValues int
 	// MaxGroups is the greatest number of combinations of day, event type and
-	// group, each of which takes about 150 bytes in few quarter hours and 900
-	// in many; the rest counts in a group in which all values are Other. 0 means
-	// 65,536.
+	// group. The others count in a group in which all values are Other. A
+	// combination takes from 150 bytes, with events in few quarter hours, to 900
+	// bytes. 0 means 65,536.
 	MaxGroups int
 }
 
@@ -59,8 +60,8 @@ const (
 	// recentTypes is the size of the cache in front of the map of types; a
 	// power of two.
 	recentTypes = 64
-	// nearDays is the number of days that have a place in an array; a power of
-	// two. Those further away from the first day are in a map.
+	// nearDays is the number of days around the first one whose cells are in an
+	// array; a power of two. Cells of other days are in a map.
 	nearDays = 1024
 )
 
@@ -84,24 +85,18 @@ func NewAggregator(opts *AggregatorOptions) *Aggregator {
 	if opts != nil {
 		a.opts = *opts
 	}
-	setDefault(&a.opts.MaxTypes, 1000)
-	setDefault(&a.opts.MaxDays, 4000)
-	setDefault(&a.opts.MaxCells, 16384)
-	setDefault(&a.opts.MaxValues, 1000)
-	setDefault(&a.opts.MaxGroups, 65536)
+	a.opts.MaxTypes = cmp.Or(max(a.opts.MaxTypes, 0), 1000)
+	a.opts.MaxDays = cmp.Or(max(a.opts.MaxDays, 0), 4000)
+	a.opts.MaxCells = cmp.Or(max(a.opts.MaxCells, 0), 16384)
+	a.opts.MaxValues = cmp.Or(max(a.opts.MaxValues, 0), 1000)
+	a.opts.MaxGroups = cmp.Or(max(a.opts.MaxGroups, 0), 65536)
 	a.groups = newBreakdown(&a.opts)
 	return a
 }
 
-func setDefault(v *int, def int) {
-	if *v <= 0 {
-		*v = def
-	}
-}
-
-// Add counts one event. An event without a subject counts, but not as a
-// subject. Errors: ErrTooManyTypes, ErrTooManyDays, ErrTooManyCells; after
-// each of them the Aggregator is as before and goes on working.
+// Add counts one event. An event without a subject counts as an event only.
+// Errors: ErrTooManyTypes, ErrTooManyDays, ErrTooManyCells. After an error the
+// Aggregator is as before and may be used.
 func (a *Aggregator) Add(e *Event) error {
 	day, slot := dayAndSlot(e.Time)
 	var c *cell
@@ -125,8 +120,8 @@ func (a *Aggregator) Add(e *Event) error {
 	return nil
 }
 
-// typeOf finds a type, nearly always in the cache, whose places depend on the
-// length and the last byte, in which similar names differ most.
+// typeOf finds a type, nearly always in the cache. The index there is made of
+// the length and the last byte, in which similar names differ most.
 func (a *Aggregator) typeOf(name string) *typeCells {
 	place := 0
 	if len(name) > 0 {
@@ -149,12 +144,12 @@ func (a *Aggregator) cellOf(t *typeCells, day Day) *cell {
 	return t.far[day]
 }
 
-// nearIndex returns the place of a day in the array, or one behind its end.
+// nearIndex returns the index of a day in the array, or one past its end.
 func (a *Aggregator) nearIndex(day Day) uint {
 	return uint(day - a.first + nearDays/2) // a day before the array wraps to a huge one
 }
 
-// newCell makes room for a day and event type if the caps allow it.
+// newCell adds a cell for a day and event type if the limits allow it.
 func (a *Aggregator) newCell(t *typeCells, day Day, eventType string) (*cell, error) {
 	if t == nil && len(a.types) >= a.opts.MaxTypes {
 		return nil, ErrTooManyTypes
@@ -191,8 +186,8 @@ func (a *Aggregator) place(t *typeCells, day Day, c *cell) {
 	t.near[i] = c
 }
 
-// subjectOf finds the subject where it was last, which is where it is in
-// every row of a CSV file.
+// subjectOf looks for the subject where it was last: in a CSV file it is in the
+// same column of every row.
 func (a *Aggregator) subjectOf(e *Event) string {
 	if a.opts.Subject == "" {
 		return ""
@@ -210,7 +205,7 @@ func (a *Aggregator) subjectOf(e *Event) string {
 }
 
 // Contribution returns the sum of the events added so far. It shares no memory
-// with the Aggregator, which may go on.
+// with the Aggregator, and more events may be added.
 func (a *Aggregator) Contribution() Contribution {
 	size := a.cells
 	if a.groups != nil {

@@ -6,18 +6,19 @@ import (
 	"strings"
 )
 
-// maxValues is the greatest number of values that have a number.
+// maxValues is the greatest number of values that can be numbered.
 const maxValues = 1 << 16
 
-// breakdown gives the events of an Aggregator to groups.
+// breakdown counts the events of an Aggregator by group.
 type breakdown struct {
 	dimensions []dimension
-	left       int // groups that may be made, but for those of Other
+	left       int // number of groups that may still be added, except those of Other
 	made       int
 	names      map[groupKey]Group
 }
 
-// dimension numbers the values of a field as they come. Number 0 is Other.
+// dimension numbers the values of a field in order of appearance. Number 0 is
+// Other.
 type dimension struct {
 	name    string
 	most    int
@@ -25,14 +26,14 @@ type dimension struct {
 	spelled string // how its name was spelled there
 	numbers map[string]uint16
 	values  []string
-	last    string // the value that came last, and its number
+	last    string // the last value, and its number
 	number  uint16
 }
 
 // groupKey has the numbers of a group's values.
 type groupKey [MaxDimensions]uint16
 
-// newBreakdown returns nil if there is nothing to break down by.
+// newBreakdown returns nil if there are no dimensions.
 func newBreakdown(opts *AggregatorOptions) *breakdown {
 	names := slices.Compact(slices.Sorted(slices.Values(opts.Dimensions)))
 	names = names[:min(len(names), MaxDimensions)]
@@ -62,7 +63,7 @@ func (b *breakdown) count(c *cell, e *Event, slot int) {
 	slots.Add(slot, 1)
 }
 
-// group makes a group in a cell, or finds that of Other if there are too many.
+// group adds a group to a cell. If there are too many, it is that of Other.
 func (b *breakdown) group(c *cell, key groupKey) *Slots {
 	if b.left == 0 {
 		key = groupKey{}
@@ -95,7 +96,7 @@ func (d *dimension) numberOf(e *Event) uint16 {
 	}
 	n, known := d.numbers[value]
 	if !known && len(d.numbers)-2 < d.most {
-		value = strings.Clone(value) // it shares memory with its file
+		value = strings.Clone(value) // an event shares memory with its file
 		n = uint16(len(d.values))
 		d.numbers[value] = n
 		d.values = append(d.values, value)

@@ -6,26 +6,26 @@ import (
 	"slices"
 )
 
-// DayCount is what happened on one UTC day with one event type, in all or in one
-// group.
+// DayCount has the counts of one UTC day and event type: of all its events, a
+// total, or of one group.
 type DayCount struct {
 	Day  Day
 	Type string
-	// Group is empty in a total. The counts of the groups of a total that is
-	// broken down sum to its own.
+	// Group is empty in a total. If the total is broken down, the counts of its
+	// groups sum to its own.
 	Group Group
 	// Count is the number of events of the whole day.
 	Count int64
 	// Slots counts the same events by quarter hour of the UTC day. It is nil
-	// in the answer to a [Query] that did not ask for it.
+	// if a [Filter] did not ask for it.
 	Slots *Slots
 	// Subjects estimates the number of distinct subjects. It is nil in a group,
-	// and in the answer to a [Query] that did not ask for it.
+	// and if a [Filter] did not ask for it.
 	Subjects *Sketch
 }
 
-// Compare orders by day, then by event type in byte order, then by group: a
-// total stands before its groups.
+// Compare orders by day, then by event type in byte order, then by group. A
+// total comes before its groups.
 func (d *DayCount) Compare(other *DayCount) int {
 	if c := cmp.Compare(d.Day, other.Day); c != 0 {
 		return c
@@ -36,8 +36,8 @@ func (d *DayCount) Compare(other *DayCount) int {
 	return cmp.Compare(d.Group, other.Group)
 }
 
-// Merge adds the counts and subjects of other, whose day, type and group the
-// caller has matched. Parts that d lacks stay missing. Other is not changed and
+// Merge adds the counts and subjects of other, which must have the same day,
+// type and group. Parts that d lacks stay missing. Other is not changed and
 // shares no memory with d afterwards.
 func (d *DayCount) Merge(other *DayCount) {
 	d.Count += other.Count
@@ -49,8 +49,8 @@ func (d *DayCount) Merge(other *DayCount) {
 	}
 }
 
-// Subtract takes the counts of other away again. Subjects cannot be, and stay
-// as they are. Other is not changed.
+// Subtract subtracts the counts of other. Subjects cannot be subtracted and
+// stay as they are. Other is not changed.
 func (d *DayCount) Subtract(other *DayCount) {
 	d.Count -= other.Count
 	if d.Slots != nil && other.Slots != nil {
@@ -58,7 +58,7 @@ func (d *DayCount) Subtract(other *DayCount) {
 	}
 }
 
-// Clone returns a copy that shares no memory with d but its Type.
+// Clone returns a copy that shares no memory with d except strings.
 func (d *DayCount) Clone() DayCount {
 	c := *d
 	if d.Slots != nil {
@@ -70,9 +70,9 @@ func (d *DayCount) Clone() DayCount {
 	return c
 }
 
-// Contribution is what one batch adds to the daily metrics: its DayCounts,
-// ascending by [DayCount.Compare] without repetition, each with Slots, and the
-// totals with Subjects. The metrics of several batches are the merge of their
+// Contribution is what one batch adds to the daily metrics. Its DayCounts
+// ascend by [DayCount.Compare] without repetition. Each has Slots, and totals
+// have Subjects. The metrics of several batches are the sum of their
 // contributions.
 type Contribution []DayCount
 
@@ -105,8 +105,8 @@ func (c Contribution) Days() iter.Seq2[Day, Contribution] {
 	}
 }
 
-// Merge returns the sum of contributions. It is commutative and associative,
-// and the result shares no memory with its arguments but type names.
+// Merge returns the sum of contributions. It is commutative and associative.
+// The result shares no memory with its arguments except strings.
 func Merge(contributions ...Contribution) Contribution {
 	var sum Contribution
 	for _, c := range contributions {
@@ -115,8 +115,8 @@ func Merge(contributions ...Contribution) Contribution {
 	return sum
 }
 
-// Add returns the sum of c and another contribution. Unlike Merge it uses the
-// memory of c, for those who add up many.
+// Add returns the sum of c and another contribution. Unlike Merge it reuses the
+// memory of c, which makes it faster for long sums.
 func (c Contribution) Add(other Contribution) Contribution {
 	for i := range other {
 		at, found := slices.BinarySearchFunc(c, other[i], func(x, y DayCount) int { return x.Compare(&y) })

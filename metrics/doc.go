@@ -1,13 +1,16 @@
-// Package metrics has the words of eventmetrics: events, days, daily metrics,
-// contributions, and the arithmetic between them.
+// Package metrics defines the core types of eventmetrics: events, days, daily
+// counts and contributions, and the arithmetic on them.
 //
-// An [Event] is one accepted row. An [Aggregator] sums the events of one batch
-// into its [Contribution]: one [DayCount] for each UTC day and event type. The
-// metrics of any set of batches are the merged contributions of its members,
-// in whatever order they are merged. A [DayCount] counts by quarter hour, which
-// is fine enough to regroup days exactly into the hours, days, weeks and
-// months of any time zone (see package series), because zone offsets are multiples
-// of fifteen minutes everywhere since 1972-01-07.
+// An [Event] is one accepted row of a file. An [Aggregator] sums the events of
+// a batch into its [Contribution]: one [DayCount] for each UTC day and event
+// type, and one for each [Group] of these if the counts are broken down by
+// dimensions. The metrics of any set of batches are the sum of their
+// contributions, in whatever order they are merged.
 //
-// The package uses the standard library only and imports no sibling.
+// A DayCount has the number of events, the same by quarter hour ([Slots]), and
+// an estimate of the distinct subjects ([Sketch]). A store keeps contributions
+// in their binary encoding and answers a [Filter] with DayCounts. Package
+// series makes time series of them.
+//
+// The package imports the standard library only.
 package metrics

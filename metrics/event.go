@@ -5,9 +5,9 @@ import "time"
 // Event is one accepted row of a batch.
 //
 // The strings of an Event never change and may be kept. They may share memory
-// with their neighbours in the file, so whoever keeps a few of them for long
-// clones them. The Fields slice belongs to whoever handed the Event over and
-// is only valid as long as that party says.
+// with a large part of the file, so clone the few that are kept for long. The
+// Fields slice belongs to the function that provides the Event and is only
+// valid as long as that function documents.
 type Event struct {
 	// Row is the 1-based number of the data row in its file. It is unique in
 	// a batch and ascending in the order of the file.
@@ -22,7 +22,7 @@ type Event struct {
 	Fields []Field
 }
 
-// Field is one column of an [Event] that has no part of its own in it.
+// Field is the name and the value of a column.
 type Field struct {
 	Name, Value string
 }

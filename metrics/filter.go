@@ -18,41 +18,41 @@ type Filter struct {
 	Slots bool
 	// Subjects asks for the sketches of distinct subjects.
 	Subjects bool
-	// Groups asks for the groups beside the totals.
+	// Groups asks for groups in addition to totals.
 	Groups bool
 	// AsOf, if not zero, keeps the contributions that were recorded at that
-	// moment, to the millisecond, or before it, as they are now. It takes the
-	// clock of each process that records for right.
+	// moment, to the millisecond, or before it, as they are now. Each process
+	// records with its own clock.
 	AsOf time.Time
 }
 
-// Select reports whether d is in the answer to the query.
+// Select reports whether the filter selects d.
 func (q *Filter) Select(d *DayCount) bool {
 	return (q.Groups || d.Group == "") && q.Match(d.Day, d.Type)
 }
 
-// Match reports whether the query selects a day and an event type.
+// Match reports whether the filter selects a day and an event type.
 func (q *Filter) Match(day Day, eventType string) bool {
 	return q.MatchDay(day) && q.MatchType(eventType)
 }
 
-// MatchDay reports whether the query selects a day.
+// MatchDay reports whether the filter selects a day.
 func (q *Filter) MatchDay(day Day) bool {
 	return (q.From == 0 || day >= q.From) && (q.To == 0 || day <= q.To)
 }
 
-// MatchType reports whether the query selects an event type.
+// MatchType reports whether the filter selects an event type.
 func (q *Filter) MatchType(eventType string) bool {
 	return len(q.Types) == 0 || slices.Contains(q.Types, eventType)
 }
 
-// MatchRecorded reports whether the query selects what was recorded at a
+// MatchRecorded reports whether the filter selects what was recorded at a
 // moment.
 func (q *Filter) MatchRecorded(at time.Time) bool {
 	return q.AsOf.IsZero() || at.UnixMilli() <= q.AsOf.UnixMilli()
 }
 
-// Trim drops the parts of d that the query did not ask for.
+// Trim drops the parts of d that the filter does not ask for.
 func (q *Filter) Trim(d *DayCount) {
 	if !q.Slots {
 		d.Slots = nil

@@ -4,8 +4,8 @@ import (
 	"strings"
 )
 
-// MaxDimensions is the greatest number of dimensions: of fields by whose
-// values counts are broken down.
+// MaxDimensions is the greatest number of dimensions. A dimension is a field by
+// whose values counts are broken down.
 const MaxDimensions = 3
 
 // Other stands for the values of a dimension, or the event types, that a limit
@@ -13,23 +13,22 @@ const MaxDimensions = 3
 // really have it count as Other too.
 const Other = "__other__"
 
-// Unknown stands in an answer for the value of events that are not broken down
-// by the dimension that is asked for, because their batch was recorded before
-// it was one. Like [Other] it is no value of its own: events that really have
-// one of the two count as Other.
+// Unknown stands for the value of events that are not broken down by a
+// dimension, because their batch was recorded before it was one. Like [Other]
+// it is no value of its own: events that really have it count as Other.
 const Unknown = "__unknown__"
 
-// Group names the events of a breakdown that have the same values of some
-// dimensions. It has the names of the dimensions too, so that those of a
-// configuration are not taken for those of another. The empty Group is that of
-// all events: of a total. Groups of the same dimensions order by their values.
+// Group identifies the events that have the same values of some dimensions. It
+// includes the names of the dimensions, so that groups of different
+// configurations differ. The empty Group stands for all events, as in a total.
+// Groups of the same dimensions are ordered by their values.
 type Group string
 
 // groupEscape turns the zero bytes that end each part into others.
 var groupEscape = strings.NewReplacer("\x00", "\x00\xff")
 
-// NewGroup returns the group of events with these values of dimensions, which
-// must be in a fixed order, by name for example.
+// NewGroup returns the group of events with these values of dimensions. The
+// dimensions must always be in the same order, by name for example.
 func NewGroup(values ...Field) Group {
 	var b strings.Builder
 	for _, f := range values {
@@ -45,7 +44,8 @@ func NewGroup(values ...Field) Group {
 }
 
 // Values returns the dimensions of the group with their values, in the order
-// of NewGroup; none for a total, or for what NewGroup has not made.
+// given to NewGroup. It returns none for a total, or for a string that NewGroup
+// has not returned.
 func (g Group) Values() []Field {
 	var parts []string
 	for rest := string(g); rest != ""; {
@@ -63,7 +63,7 @@ func (g Group) Values() []Field {
 	return values
 }
 
-// partEnd returns where the zero bytes are that end the first part, or -1.
+// partEnd returns the index of the zero bytes that end the first part, or -1.
 func partEnd(s string) int {
 	for i := 0; i+1 < len(s); i++ {
 		if s[i] == 0 && s[i+1] == 0 {

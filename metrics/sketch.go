@@ -101,8 +101,8 @@ func (s *Sketch) Clone() *Sketch {
 	return c
 }
 
-// Equal reports whether both sketches are of sets that no sketch can tell
-// apart; nil equals nil only.
+// Equal reports whether both sketches are in the same state; nil equals nil
+// only. Sketches of equal sets always are.
 func (s *Sketch) Equal(other *Sketch) bool {
 	if s == nil || other == nil {
 		return s == other

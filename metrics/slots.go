@@ -9,17 +9,17 @@ import (
 // list; above, they are the full array.
 const maxFew = 24
 
-// Slots counts events by quarter hour of a UTC day. A day of a breakdown
-// mostly has few of them, and then takes some tens of bytes. The zero Slots
-// count nothing and are ready to use. Slots are not safe for concurrent use.
+// Slots counts events by quarter hour of a UTC day. With few quarter hours in
+// use, as most groups have, it takes some tens of bytes, else 768. The zero
+// Slots is empty and ready to use. It is not safe for concurrent use.
 type Slots struct {
-	// few has count<<8|slot of the slots that count something, ascending by
-	// slot, as long as all is nil.
+	// few has count<<8|slot of the slots in use, ascending by slot, as long as
+	// all is nil.
 	few []int64
 	all *[SlotsPerDay]int64
 }
 
-// newSlots returns the Slots of an array, which it copies.
+// newSlots returns the Slots with the counts of an array. It copies them.
 func newSlots(counts *[SlotsPerDay]int64) *Slots {
 	s := &Slots{}
 	for slot, n := range counts {
@@ -34,7 +34,7 @@ func newSlots(counts *[SlotsPerDay]int64) *Slots {
 	return s
 }
 
-// append adds a slot that is behind all others.
+// append adds a slot after all others.
 func (s *Slots) append(slot int, n int64) {
 	if s.all == nil && len(s.few) < maxFew {
 		s.few = append(s.few, n<<8|int64(slot))
@@ -77,8 +77,8 @@ func (s *Slots) Add(slot int, n int64) {
 	}
 }
 
-// find returns the place of a slot in few, which is where the last one was or
-// behind it as long as times ascend.
+// find returns the index of a slot in few. As long as times ascend, that is the
+// last one or the next.
 func (s *Slots) find(slot int) (place int, found bool) {
 	if last := len(s.few) - 1; last < 0 || int(s.few[last]&0xff) <= slot {
 		found = last >= 0 && int(s.few[last]&0xff) == slot
@@ -90,7 +90,7 @@ func (s *Slots) find(slot int) (place int, found bool) {
 	return slices.BinarySearchFunc(s.few, slot, func(e int64, slot int) int { return int(e&0xff) - slot })
 }
 
-// Each returns the slots that count something, ascending, with their counts.
+// Each returns the slots in use, ascending, with their counts.
 func (s *Slots) Each() iter.Seq2[int, int64] {
 	return func(yield func(int, int64) bool) {
 		for _, e := range s.few {
@@ -109,8 +109,7 @@ func (s *Slots) Each() iter.Seq2[int, int64] {
 	}
 }
 
-// array returns the counts of all slots: its own, or those that it writes into
-// scratch.
+// array returns the counts of all slots. It may write them into scratch.
 func (s *Slots) array(scratch *[SlotsPerDay]int64) *[SlotsPerDay]int64 {
 	if s.all != nil {
 		return s.all
@@ -122,7 +121,7 @@ func (s *Slots) array(scratch *[SlotsPerDay]int64) *[SlotsPerDay]int64 {
 	return scratch
 }
 
-// merge adds what other has, sign times.
+// merge adds the counts of other, multiplied by sign.
 func (s *Slots) merge(other *Slots, sign int64) {
 	if other.all != nil {
 		s.widen()

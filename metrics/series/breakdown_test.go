@@ -23,8 +23,8 @@ func valueOf(e *metrics.Event, dimension string) string {
 	return v
 }
 
-// sliced draws a series of less than the totals.
-func sliced(t *rapid.T) series.Query {
+// groupQuery draws a query that needs groups.
+func groupQuery(t *rapid.T) series.Query {
 	s := series.Query{
 		Zone:     zone(t, rapid.SampledFrom(zones).Draw(t, "zone")),
 		Interval: rapid.SampledFrom([]series.Interval{series.Day, series.Week, series.Month, series.Hour, series.All}).Draw(t, "interval"),
@@ -45,7 +45,7 @@ func sliced(t *rapid.T) series.Query {
 	return s
 }
 
-// selects says whether the series has an event in its range and of its types.
+// selects says whether the query has an event in its range and of its types.
 func selects(s *series.Query, e *metrics.Event) bool {
 	date := e.Time.In(s.Zone).Format(time.DateOnly)
 	return (s.From == 0 || date >= s.From.String() && date <= s.To.String()) && (s.Types == nil || slices.Contains(s.Types, e.Type))
@@ -72,7 +72,7 @@ func TestGroupsEqualARecount(t *testing.T) {
 		broken, whole := events().Draw(t, "broken down"), events().Draw(t, "not broken down")
 		by := rapid.SampledFrom([][]string{{"test_id", "country"}, {"country", "test_id", "candidate_id"}}).Draw(t, "dimensions")
 		ledger := metrics.Merge(aggregateBy(t, by, broken...), aggregateBy(t, []string{"candidate_id"}, whole...))
-		s := sliced(t)
+		s := groupQuery(t)
 		want := map[string]int64{}
 		var unattributed int64
 		for _, e := range broken {
@@ -106,14 +106,14 @@ func TestGroupsEqualARecount(t *testing.T) {
 				want[bucketOf(&s, e.Time, e.Type, slices.Repeat([]string{metrics.Unknown}, len(s.GroupBy)))]++
 			}
 		}
-		a := run(t, s, ledger)
-		if d := cmp.Diff(want, counted(&s, a.Buckets)); d != "" {
+		r := run(t, s, ledger)
+		if d := cmp.Diff(want, counted(&s, r.Buckets)); d != "" {
 			t.Fatal(d)
 		}
-		if a.Unattributed != unattributed || a.Collapsed != 0 {
-			t.Fatalf("unattributed %d, folded %d, want %d and 0", a.Unattributed, a.Collapsed, unattributed)
+		if r.Unattributed != unattributed || r.Collapsed != 0 {
+			t.Fatalf("unattributed %d, collapsed %d, want %d and 0", r.Unattributed, r.Collapsed, unattributed)
 		}
-		if !slices.IsSortedFunc(a.Buckets, inOrder) {
+		if !slices.IsSortedFunc(r.Buckets, inOrder) {
 			t.Fatal("buckets are out of order")
 		}
 	})
@@ -149,7 +149,7 @@ func TestCapsNeitherLoseNorOvercount(t *testing.T) {
 		in, more := events().Draw(t, "a"), events().Draw(t, "b")
 		ledger := metrics.Merge(capped(t, in), capped(t, more))
 		in = append(in, more...)
-		s := sliced(t)
+		s := groupQuery(t)
 		s.Where, s.GroupBy, s.Top = nil, []string{"test_id", "country"}, rapid.IntRange(1, 3).Draw(t, "named")
 		full := map[string]int64{}
 		for _, e := range in {
@@ -157,9 +157,9 @@ func TestCapsNeitherLoseNorOvercount(t *testing.T) {
 				full[bucketOf(&s, e.Time, e.Type, []string{valueOf(&e, "test_id"), valueOf(&e, "country")})]++
 			}
 		}
-		a := run(t, s, ledger)
+		r := run(t, s, ledger)
 		named := map[string]bool{}
-		for _, b := range a.Buckets {
+		for _, b := range r.Buckets {
 			if slices.Contains(b.Group, metrics.Other) {
 				if !slices.Equal(b.Group, []string{metrics.Other, metrics.Other}) {
 					named[fmt.Sprint(b.Group)] = true
@@ -174,17 +174,17 @@ func TestCapsNeitherLoseNorOvercount(t *testing.T) {
 		if len(named) > s.Top {
 			t.Fatalf("%d groups are named, want at most %d", len(named), s.Top)
 		}
-		sumsToTotals(t, &s, ledger, a)
+		sumsToTotals(t, &s, ledger, r)
 	})
 }
 
 // sumsToTotals reports buckets whose groups do not sum to the total.
-func sumsToTotals(t *rapid.T, s *series.Query, ledger metrics.Contribution, a series.Result) {
+func sumsToTotals(t *rapid.T, s *series.Query, ledger metrics.Contribution, r series.Result) {
 	totals := *s
 	totals.GroupBy, totals.Top = nil, 0
 	want := run(t, totals, ledger).Buckets
 	got := map[string]int64{}
-	for _, b := range a.Buckets {
+	for _, b := range r.Buckets {
 		got[bucketOf(s, b.Start, b.Type, nil)] += b.Count
 	}
 	if d := cmp.Diff(counted(&totals, want), got); d != "" {
@@ -202,9 +202,9 @@ func TestGroupsFillAndCompare(t *testing.T) {
 		From: metrics.DayOf(at), To: metrics.DayOf(at) + 1,
 		GroupBy: []string{"test_id"}, Fill: true, Compare: series.PreviousPeriod,
 	}
-	a := run(t, s, c)
+	r := run(t, s, c)
 	var got []string
-	for _, b := range a.Buckets {
+	for _, b := range r.Buckets {
 		got = append(got, fmt.Sprint(b.Start.Format("02 "), b.Type, " ", b.Group[0], " ", b.Count, " ", b.Previous))
 	}
 	want := []string{"08 a T1 2 0", "08 a T2 0 0", "08 a T3 0 1", "09 a T1 0 1", "09 a T2 1 0", "09 a T3 0 0"}

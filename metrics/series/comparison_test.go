@@ -55,9 +55,9 @@ func TestPreviousRange(t *testing.T) {
 	}
 }
 
-// besideOf finds the date that a date of the earlier range stands beside,
+// alignedDate finds the date that a date of the earlier range is aligned with,
 // without the package.
-func besideOf(date string, s *series.Query) string {
+func alignedDate(date string, s *series.Query) string {
 	t, _ := time.Parse(time.DateOnly, date)
 	from, to := s.From.Time(), s.To.Time()
 	switch {
@@ -124,7 +124,7 @@ func TestComparisonsEqualARecountInEveryZone(t *testing.T) {
 				add(want, date, e.Type, 1, 0)
 			}
 			if date >= before.From.String() && date <= before.To.String() {
-				add(want, besideOf(date, &s), e.Type, 0, 1)
+				add(want, alignedDate(date, &s), e.Type, 0, 1)
 			}
 		}
 		for _, b := range run(t, s, aggregate(t, in...)).Buckets {
@@ -158,7 +158,7 @@ func TestComparisonsLoseNothing(t *testing.T) {
 		if d := gocmp.Diff([]int64{sum(plain), sum(before)}, []int64{now, was}); d != "" {
 			t.Fatal(d)
 		}
-		// The range decides what buckets there are, not what is beside it.
+		// The range decides what buckets there are, not what is compared with it.
 		if filled := run(t, plain, c).Buckets; s.Fill && len(filled) > 0 {
 			for _, b := range filled {
 				delete(starts, b.Start)
@@ -170,7 +170,7 @@ func TestComparisonsLoseNothing(t *testing.T) {
 	})
 }
 
-func TestWhatStandsBesideABucket(t *testing.T) {
+func TestEarlierEventsCountInTheAlignedBucket(t *testing.T) {
 	at := func(text string) metrics.Event {
 		when, err := time.Parse(time.RFC3339, text)
 		if err != nil {
@@ -197,49 +197,49 @@ func TestWhatStandsBesideABucket(t *testing.T) {
 			[]point{{"2025-11-08T00:00:00Z", 0, 1}},
 		},
 		{
-			"a week has what is beside its days",
+			"a week has what is aligned with its days",
 			series.Query{Compare: series.PreviousPeriod, Interval: series.Week},
 			"2025-11-05", "2025-11-14",
 			[]string{"2025-10-26T00:00:00Z", "2025-10-30T00:00:00Z", "2025-10-31T00:00:00Z", "2025-11-05T00:00:00Z"},
 			[]point{{"2025-11-03T00:00:00Z", 1, 2}, {"2025-11-10T00:00:00Z", 0, 1}},
 		},
 		{
-			"29 February is beside the 28th",
+			"29 February is aligned with the 28th",
 			series.Query{Compare: series.PreviousYear},
 			"2025-02-27", "2025-03-01",
 			[]string{"2024-02-28T00:00:00Z", "2024-02-29T00:00:00Z", "2024-03-01T00:00:00Z"},
 			[]point{{"2025-02-28T00:00:00Z", 0, 2}, {"2025-03-01T00:00:00Z", 0, 1}},
 		},
 		{
-			"a 29 February alone has the 28th",
+			"a 29 February alone is aligned with the 28th",
 			series.Query{Compare: series.PreviousYear},
 			"2024-02-29", "2024-02-29",
 			[]string{"2023-02-28T00:00:00Z"},
 			[]point{{"2024-02-29T00:00:00Z", 0, 1}},
 		},
 		{
-			"in a range with its 28th it has nothing",
+			"in a range with its 28th nothing is aligned with it",
 			series.Query{Compare: series.PreviousYear, Fill: true},
 			"2024-02-28", "2024-02-29",
 			[]string{"2023-02-28T00:00:00Z"},
 			[]point{{"2024-02-28T00:00:00Z", 0, 1}, {"2024-02-29T00:00:00Z", 0, 0}},
 		},
 		{
-			"hours stand beside the same time",
+			"hours are aligned by local time",
 			series.Query{Compare: series.PreviousPeriod, Interval: series.Hour, Zone: zone(t, "Europe/Berlin")},
 			"2025-03-31", "2025-03-31",
 			[]string{"2025-03-30T00:30:00Z", "2025-03-30T01:30:00Z"}, // 01:30 and 03:30: the clock skips 2
 			[]point{{"2025-03-31T01:00:00+02:00", 0, 1}, {"2025-03-31T03:00:00+02:00", 0, 1}},
 		},
 		{
-			"an hour that the clock skips is beside the next",
+			"an hour that the clock skips is aligned with the next",
 			series.Query{Compare: series.PreviousPeriod, Interval: series.Hour, Zone: zone(t, "Europe/Berlin")},
 			"2025-03-30", "2025-03-30",
 			[]string{"2025-03-29T01:30:00Z", "2025-03-29T02:30:00Z"}, // 02:30 and 03:30
 			[]point{{"2025-03-30T03:00:00+02:00", 0, 2}},
 		},
 		{
-			"an hour is beside the first of two",
+			"an hour is aligned with the first of two",
 			series.Query{Compare: series.PreviousPeriod, Interval: series.Hour, Zone: zone(t, "Europe/Berlin")},
 			"2025-10-26", "2025-10-26",
 			[]string{"2025-10-25T00:30:00Z"},

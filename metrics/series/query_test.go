@@ -127,7 +127,7 @@ func TestHoursSumToDays(t *testing.T) {
 	})
 }
 
-// hourly makes one event in each quarter hour of some UTC days.
+// quarterHours makes one event in each quarter hour of some UTC days.
 func quarterHours(t *testing.T, first string, days int) metrics.Contribution {
 	day, err := metrics.ParseDay(first)
 	if err != nil {
