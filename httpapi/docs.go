@@ -8,12 +8,14 @@ import (
 	"net/http"
 )
 
+//go:generate go run gendocs.go docs.html
+
 // openapiYAML describes the API for programs.
 //
 //go:embed openapi.yaml
 var openapiYAML []byte
 
-// docsHTML is the same for people; a test makes it from openapi.yaml.
+// docsHTML is the same as a page, generated from openapi.yaml.
 //
 //go:embed docs.html
 var docsHTML []byte
@@ -33,7 +35,8 @@ func (h *Handler) documentation(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// sendPublic sends what is the same for everybody until the next version.
+// sendPublic sends a body that is the same for every client until the next
+// version.
 func sendPublic(w http.ResponseWriter, r *http.Request, body []byte) {
 	w.Header().Set("Cache-Control", "public, no-cache")
 	sendTagged(w, r, body)

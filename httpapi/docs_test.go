@@ -1,256 +1,29 @@
 package httpapi_test
 
 import (
-	"bytes"
-	"cmp"
-	"encoding/json"
-	"flag"
-	"fmt"
-	"html/template"
-	"maps"
 	"os"
-	"regexp"
-	"slices"
-	"strings"
+	"os/exec"
+	"path/filepath"
 	"testing"
 
-	"github.com/getkin/kin-openapi/openapi3"
-	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write docs.html anew")
-
-// TestDocsAreThoseOfTheSpecification makes docs.html from openapi.yaml.
-func TestDocsAreThoseOfTheSpecification(t *testing.T) {
-	page, err := template.New("docs.tmpl").Funcs(template.FuncMap{
-		"prose": prose, "line": inline, "type": typeOf, "members": members, "example": exampleText,
-		"samples": samples, "sampleOf": sampleOf, "succeeds": succeeds, "refusals": refusals,
-	}).ParseFiles("testdata/docs.tmpl")
+// TestDocsAreGenerated makes docs.html again and compares.
+func TestDocsAreGenerated(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "docs.html")
+	if out, err := exec.CommandContext(t.Context(), "go", "run", "gendocs.go", file).CombinedOutput(); err != nil {
+		t.Fatalf("go run gendocs.go: %v\n%s", err, out)
+	}
+	want, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got bytes.Buffer
-	c := theContract(t)
-	if err := page.Execute(&got, map[string]any{
-		"Doc": c.doc, "Groups": groups(t, c), "Code": c.doc.Components.Schemas["Code"].Value, "RowCode": c.doc.Components.Schemas["RowCode"].Value,
-		"Problem": c.doc.Components.Schemas["ProblemMembers"].Value, "Objects": objects(c.doc),
-		"Style": dashboardStyle(t),
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if *update {
-		if err := os.WriteFile("docs.html", got.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile("docs.html")
+	got, err := os.ReadFile("docs.html")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := gocmp.Diff(string(want), got.String()); d != "" {
-		t.Errorf("run this test with -update: %s", d)
+	if d := cmp.Diff(string(want), string(got)); d != "" {
+		t.Errorf("docs.html is stale, run go generate ./httpapi: %s", d)
 	}
-}
-
-// dashboardStyle is what the page shares with the dashboard: the colours, and the
-// bar on top with its links.
-func dashboardStyle(t *testing.T) template.CSS {
-	t.Helper()
-	sheet, err := os.ReadFile("ui/style.css")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(sheet), "\n")
-	colours, rest, found := strings.Cut(rest, "* {")
-	bar := regexp.MustCompile(`(?m)^\.(top|brand|skip)\b.*\n`).FindAllString(rest, -1)
-	if !found || len(bar) < 3 {
-		t.Fatalf("the style sheet has another form: colours %q, bar %q", colours, bar)
-	}
-	return template.CSS(colours + strings.Join(bar, ""))
-}
-
-// group is the operations of a tag.
-type group struct {
-	*openapi3.Tag
-	ID         string
-	Operations []operation
-}
-
-type operation struct {
-	*openapi3.Operation
-	Method, Path string
-	Open         bool
-}
-
-// groups sorts the operations by tag, and within one as they are routed. Those
-// with x-internal are left out.
-func groups(t *testing.T, c *contract) []group {
-	t.Helper()
-	patterns := start(t, setup{idle: true}).handler.Patterns()
-	var all []group
-	for _, tag := range c.doc.Tags {
-		g := group{Tag: tag, ID: strings.ToLower(strings.ReplaceAll(tag.Name, " ", "-"))}
-		for _, pattern := range patterns {
-			op, found := c.ops[pattern]
-			if !found || op.Tags[0] != tag.Name || op.Extensions["x-internal"] == true {
-				continue
-			}
-			method, _, _ := strings.Cut(pattern, " ")
-			open := op.Security != nil && len(*op.Security) == 0
-			g.Operations = append(g.Operations, operation{withShared(op.Operation, c.doc.Paths.Value(op.path)), method, op.path, open})
-		}
-		all = append(all, g)
-	}
-	return all
-}
-
-// withShared returns an operation with the parameters of its path, but for the
-// one that every operation has.
-func withShared(op *openapi3.Operation, item *openapi3.PathItem) *openapi3.Operation {
-	all := *op
-	shared := slices.DeleteFunc(slices.Clone(item.Parameters), func(p *openapi3.ParameterRef) bool { return p.Value.Name == "X-Request-Id" })
-	all.Parameters = append(shared, op.Parameters...)
-	return &all
-}
-
-// objects are the schemas with members, but for problems.
-func objects(doc *openapi3.T) map[string]*openapi3.Schema {
-	found := map[string]*openapi3.Schema{}
-	for name, ref := range doc.Components.Schemas {
-		if len(ref.Value.Properties) > 0 && !strings.Contains(name, "Problem") {
-			found[name] = ref.Value
-		}
-	}
-	return found
-}
-
-// samples are the curl lines of an operation.
-func samples(op *openapi3.Operation) []sample {
-	text, _ := json.Marshal(op.Extensions["x-codeSamples"]) // came from JSON or YAML
-	var all []sample
-	_ = json.Unmarshal(text, &all) // a test finds those without a source
-	return all
-}
-
-type sample struct{ Label, Source string }
-
-// sampleOf is an example of a parameter, or nothing.
-func sampleOf(p *openapi3.Parameter) any {
-	if list, ok := p.Example.([]any); ok {
-		return list[0]
-	}
-	if p.Example == nil && len(p.Schema.Value.Examples) > 0 {
-		return p.Schema.Value.Examples[0]
-	}
-	return p.Example
-}
-
-func succeeds(status string) bool { return status < "400" }
-
-// refusal is a row of the table of errors.
-type refusal struct {
-	Status, Description string
-	Headers             []string
-}
-
-func refusals(op *openapi3.Operation) []refusal {
-	var all []refusal
-	for _, status := range sortedKeys(op.Responses.Map()) {
-		if response := op.Responses.Value(status).Value; !succeeds(status) {
-			headers := slices.DeleteFunc(sortedKeys(response.Headers), func(name string) bool { return name == "X-Request-Id" })
-			all = append(all, refusal{status, *response.Description, headers})
-		}
-	}
-	return all
-}
-
-// member is a row of the table of an object.
-type member struct {
-	Name, Description string
-	Type              template.HTML
-	Optional          bool
-}
-
-func members(s *openapi3.Schema) []member {
-	var all []member
-	for _, name := range sortedKeys(s.Properties) {
-		p := s.Properties[name]
-		all = append(all, member{name, p.Value.Description, typeOf(p), !slices.Contains(s.Required, name)})
-	}
-	return all
-}
-
-func sortedKeys[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }
-
-// typeOf says in words what a value may be.
-func typeOf(ref *openapi3.SchemaRef) template.HTML {
-	s := ref.Value
-	name := ref.Ref[strings.LastIndex(ref.Ref, "/")+1:]
-	switch {
-	case name != "" && len(s.Properties) > 0:
-		return template.HTML(`<a href="#` + name + `">` + name + `</a>`)
-	case s.Const != nil:
-		return "always " + code(fmt.Sprint(s.Const))
-	case name == "Code" || name == "RowCode":
-		return template.HTML(`<a href="#` + name + `">one of a list</a>`)
-	case len(s.Enum) > 0:
-		return "one of " + codes(enum(s))
-	case s.Items != nil:
-		return "array of " + typeOf(s.Items)
-	case len(s.OneOf) > 0:
-		return typeOf(s.OneOf[0]) + " or " + typeOf(s.OneOf[1])
-	}
-	return template.HTML(cmp.Or(strings.Join(s.Type.Slice(), " or "), "any")) + bounds(s)
-}
-
-func bounds(s *openapi3.Schema) template.HTML {
-	switch {
-	case s.Min != nil && s.Max != nil:
-		return template.HTML(fmt.Sprintf(" from %v to %v", *s.Min, *s.Max))
-	case len(s.Properties) > 0: // an object without a name of its own
-		return " with " + codes(sortedKeys(s.Properties))
-	}
-	return ""
-}
-
-func codes(texts []string) template.HTML {
-	var all []string
-	for _, text := range texts {
-		all = append(all, string(code(text)))
-	}
-	return template.HTML(strings.Join(all, ", "))
-}
-
-func code(text string) template.HTML {
-	return template.HTML("<code>" + template.HTMLEscapeString(text) + "</code>")
-}
-
-var backticks = regexp.MustCompile("`([^`]+)`")
-
-// inline writes text with code in backticks.
-func inline(text string) template.HTML {
-	return template.HTML(backticks.ReplaceAllString(template.HTMLEscapeString(text), "<code>$1</code>"))
-}
-
-// prose writes paragraphs.
-func prose(text string) template.HTML {
-	var b strings.Builder
-	for paragraph := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
-		if paragraph != "" {
-			fmt.Fprintf(&b, "<p>%s</p>\n", inline(paragraph))
-		}
-	}
-	return template.HTML(b.String())
-}
-
-func exampleText(media *openapi3.MediaType) (string, error) {
-	if text, ok := media.Example.(string); ok || media.Example == nil {
-		return strings.TrimSpace(text), nil
-	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	err := e.Encode(media.Example)
-	return strings.TrimSpace(b.String()), err
 }

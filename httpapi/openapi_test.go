@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"io"
 	"maps"
 	"net/http"
@@ -117,6 +118,16 @@ func texts[T ~string](values []T) []string {
 		out = append(out, string(v))
 	}
 	return out
+}
+
+// sample is a curl line of an operation.
+type sample struct{ Label, Source string }
+
+func samples(op *openapi3.Operation) []sample {
+	text, _ := json.Marshal(op.Extensions["x-codeSamples"]) // came from JSON or YAML
+	var all []sample
+	_ = json.Unmarshal(text, &all) // a test finds those without a source
+	return all
 }
 
 // TestSamplesAskForTheirOperation follows the curl lines of the document.
