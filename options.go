@@ -1,8 +1,14 @@
 package eventmetrics
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -11,6 +17,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/upload"
 )
 
 // Options configure a [Service]. Nil or zero fields mean the defaults.
@@ -18,35 +25,37 @@ type Options struct {
 	// Schema names the columns of uploaded files; by default candidate_id,
 	// test_id, event_type and timestamp.
 	Schema ingest.Schema
-	// Schemas are others, by the name that File.Schema chooses them by.
+	// Schemas are further schemas by name; File.Schema selects one.
 	Schemas map[string]ingest.Schema
 	// Subject is the column whose distinct values are estimated; by default
 	// candidate_id.
 	Subject string
 	// Dimensions are up to three columns by whose values metrics can be grouped
-	// and filtered; by default none. Rows of a file that lacks one have "" there.
-	// What was recorded before a column was a dimension is broken down by the
-	// next reprocess, but for sealed batches. All Services of a store should
-	// have the same ones. None may be the Subject, the event id, the event type or the
-	// time of Schema, or date, event_type, count, uniques, previous_count,
-	// previous_uniques, finality or as_of, which answers have for other things.
+	// and filtered; by default none. A row has "" in a column that its file
+	// lacks. When a dimension is added, the next reprocess breaks down what was
+	// recorded before, except for batches whose events were purged. All
+	// Services of a store should have the same dimensions.
+	//
+	// A dimension must not be the Subject, nor the event id, the event type or
+	// the time of Schema, nor date, event_type, count, uniques, previous_count,
+	// previous_uniques, finality or as_of, which are members of answers.
 	Dimensions []string
-	// Limits bound a file.
+	// Limits bound the rows, columns and values of a file.
 	Limits ingest.Limits
-	// Caps bound the event types, days and groups of one file. Its Subject and
-	// Dimensions are ignored.
+	// Caps bound the event types, days and groups of one file. Caps.Subject and
+	// Caps.Dimensions are ignored: they are Subject and Dimensions.
 	Caps metrics.AggregatorOptions
-	// MaxUploadBytes bounds the (decompressed) size of a file; 0 means 1 GiB.
+	// MaxUploadBytes bounds the decompressed size of a file; 0 means 1 GiB.
 	MaxUploadBytes int64
 	// MaxErrors is the number of rejected rows that a Receipt lists; 0 means
 	// 100. The repair file has the others too.
 	MaxErrors int
-	// MaxRepairBytes bounds the repair file of an upload; its last line says
-	// when there were more rejected rows. 0 means 64 MiB.
+	// MaxRepairBytes bounds the repair file of an upload; 0 means 64 MiB. The
+	// last line of a repair file says when rows are missing.
 	MaxRepairBytes int64
 	// MaxDedupeRows bounds the distinct rows of a file with DedupeOccurrence;
-	// 0 means 4 million. So many need 100 MB during the upload, and for a
-	// moment nearly twice that.
+	// 0 means 4 million, which need 100 MB during the upload, and nearly twice
+	// that for a moment.
 	MaxDedupeRows int
 	// KeyTTL is how long an idempotency key is kept; 0 means 24 h.
 	KeyTTL time.Duration
@@ -54,13 +63,13 @@ type Options struct {
 	// CleanupEvery is the time between cleanups; 0 means 1 h, less than 0
 	// never.
 	CleanupEvery time.Duration
-	// CleanupTTL is the age from which a batch that nobody has asked to
-	// process is removed; 0 means 24 h.
+	// CleanupTTL is the age from which cleanup prunes a batch that was never
+	// queued, and an unfinished upload; 0 means 24 h.
 	CleanupTTL time.Duration
-	// Retention says how long data is kept; the zero value keeps all.
+	// Retention says how long data is kept; the zero value keeps everything.
 	Retention Retention
-	// RetainEvery is the time between searches for what is older than that; 0
-	// means 1 h, less than 0 never.
+	// RetainEvery is the time between applications of Retention; 0 means 1 h,
+	// less than 0 never.
 	RetainEvery time.Duration
 	// ReprocessEvery is the time between recounts of the ledger; 0 means 24 h
 	// (at midnight UTC), less than 0 never.
@@ -68,36 +77,35 @@ type Options struct {
 	// ReconcileEvery is the time between searches for batches that lost their
 	// job; 0 means 1 min, less than 0 never.
 	ReconcileEvery time.Duration
-
-	// AuditEvery is the time between rounds of the audit, which every process
-	// that calls Run makes by itself: see Service.Audit. 0 means 10 min, less
-	// than 0 never.
+	// AuditEvery is the time between rounds of the audit in each process that
+	// calls Run; 0 means 10 min, less than 0 never. See Service.Audit.
 	AuditEvery time.Duration
 
-	// BeforeAccept is asked about each row that is valid otherwise, in the
-	// order of the file; its error rejects the row with the code rejected, and
-	// is its message. It must not change the event, which is valid during the
-	// call, its strings for ever. It is called on one goroutine for an upload,
-	// and on several for several; a panic ends the upload. Nil accepts all, and
-	// costs nothing.
+	// BeforeAccept is asked about each valid row, in the order of the file. An
+	// error rejects the row with the code rejected; its message is the reason.
+	// It must not change the event, which is valid during the call; its strings
+	// stay valid. One upload calls it on one goroutine, several uploads call it
+	// concurrently. A panic ends the upload. Nil accepts all rows.
 	BeforeAccept func(ctx context.Context, e *metrics.Event) error
-	// AfterCompleted is called by the worker when a batch was completed, at
-	// least once, and before the job is done: a call that the death of the
-	// process or the end of ctx has cut off is made again, with that job. If
-	// that was the job's last attempt, the job is a dead letter, and retrying
-	// it makes the call. A batch that is deleted meanwhile is left out. ctx ends
-	// after a minute, or with the job; the batch is completed whatever
-	// happens, and a panic is logged and not repeated. The call holds its
-	// worker up: what takes long belongs elsewhere.
+	// AfterCompleted is called by the worker at least once for each completed
+	// batch, before its job is done. If the process is lost or ctx ends during
+	// the call, the job is delivered again and makes another call. If that was
+	// the job's last attempt, the job is a dead letter, and retrying it makes
+	// the call. There is no call for a batch that was deleted meanwhile.
+	//
+	// ctx ends after a minute, or with the job. The batch is completed whatever
+	// happens; a panic is logged and not repeated. The call occupies its worker,
+	// so long work belongs elsewhere. Nil means no calls.
 	AfterCompleted func(ctx context.Context, b store.Batch)
 
 	// Logger gets changes of state; nil discards them. Lines of a request have
 	// its request_id; see WithRequestID.
 	Logger *slog.Logger
 	// TracerProvider gets spans of uploads, attempts to process a batch,
-	// queries, cleanups, retentions, erasures and reprocesses; nil means OpenTelemetry's global one.
+	// queries and scheduled work; nil means OpenTelemetry's global one.
 	TracerProvider trace.TracerProvider
-	// MeterProvider gets numbers and times of them; nil means the global one.
+	// MeterProvider gets counts and times of them; nil means OpenTelemetry's
+	// global one.
 	MeterProvider metric.MeterProvider
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -106,39 +114,70 @@ type Options struct {
 // defaultSubject is the default of Options.Subject.
 const defaultSubject = "candidate_id"
 
+// withDefaults returns o with the defaults in place of zero fields. The fields
+// of uploads have those of [upload.Options].
 func (o *Options) withDefaults() Options {
 	var d Options
 	if o != nil {
 		d = *o
 	}
-	setDefault(&d.Subject, defaultSubject)
-	d.Schema, d.Limits = d.Schema.WithDefaults(), d.Limits.WithDefaults()
-	d.MaxUploadBytes = max(d.MaxUploadBytes, 0)
-	setDefault(&d.MaxUploadBytes, 1<<30)
-	setDefault(&d.MaxRepairBytes, 64<<20)
-	setDefault(&d.MaxErrors, 100)
-	d.MaxDedupeRows = max(d.MaxDedupeRows, 0)
-	setDefault(&d.MaxDedupeRows, 4_000_000)
-	setDefault(&d.KeyTTL, 24*time.Hour)
-	setDefault(&d.CleanupEvery, time.Hour)
-	setDefault(&d.CleanupTTL, 24*time.Hour)
-	setDefault(&d.RetainEvery, time.Hour)
-	setDefault(&d.ReprocessEvery, 24*time.Hour)
-	setDefault(&d.ReconcileEvery, time.Minute)
-	setDefault(&d.AuditEvery, 10*time.Minute)
-	if d.Logger == nil {
-		d.Logger = slog.New(slog.DiscardHandler)
-	}
-	if d.Now == nil {
-		d.Now = time.Now
-	}
+	d.Subject = cmp.Or(d.Subject, defaultSubject)
 	d.Caps.Subject, d.Caps.Dimensions = d.Subject, d.Dimensions
+	u := d.uploadOptions().WithDefaults()
+	d.Schema, d.Limits, d.MaxUploadBytes, d.MaxErrors = u.Schema, u.Limits, u.MaxUploadBytes, u.MaxErrors
+	d.MaxRepairBytes, d.MaxDedupeRows, d.KeyTTL, d.Logger, d.Now = u.MaxRepairBytes, u.MaxDedupeRows, u.KeyTTL, u.Logger, u.Now
+	d.CleanupEvery = cmp.Or(d.CleanupEvery, time.Hour)
+	d.CleanupTTL = cmp.Or(d.CleanupTTL, 24*time.Hour)
+	d.RetainEvery = cmp.Or(d.RetainEvery, time.Hour)
+	d.ReprocessEvery = cmp.Or(d.ReprocessEvery, 24*time.Hour)
+	d.ReconcileEvery = cmp.Or(d.ReconcileEvery, time.Minute)
+	d.AuditEvery = cmp.Or(d.AuditEvery, 10*time.Minute)
 	return d
 }
 
-func setDefault[T comparable](v *T, def T) {
-	var zero T
-	if *v == zero {
-		*v = def
+func (o *Options) uploadOptions() *upload.Options {
+	return &upload.Options{
+		Schema: o.Schema, Schemas: o.Schemas, Limits: o.Limits, Sums: o.Caps, MaxUploadBytes: o.MaxUploadBytes,
+		MaxErrors: o.MaxErrors, MaxRepairBytes: o.MaxRepairBytes, MaxDedupeRows: o.MaxDedupeRows, KeyTTL: o.KeyTTL,
+		BeforeAccept: o.BeforeAccept, Logger: o.Logger, TracerProvider: o.TracerProvider, MeterProvider: o.MeterProvider, Now: o.Now,
 	}
+}
+
+// Validate returns nil if a Service can work with the options; otherwise it
+// joins all errors. [Service.Run] and httpapi.New refuse invalid options.
+// Errors: *ingest.RuleError for an invalid rule of a schema.
+func (o *Options) Validate() error {
+	errs := []error{validateSchema("Schema", o.Schema), o.validateDimensions()}
+	for _, name := range slices.Sorted(maps.Keys(o.Schemas)) {
+		errs = append(errs, validateSchema(fmt.Sprintf("Schemas[%q]", name), o.Schemas[name]))
+	}
+	return errors.Join(errs...)
+}
+
+func validateSchema(field string, schema ingest.Schema) error {
+	if err := schema.Validate(); err != nil {
+		return fmt.Errorf("eventmetrics: Options.%s: %w", field, err)
+	}
+	return nil
+}
+
+// validateDimensions checks the names of Dimensions. The subject has too many
+// values, and an erasure could not remove them from the metrics. Others would
+// be ambiguous in answers.
+func (o *Options) validateDimensions() error {
+	schema := o.Schema.WithDefaults()
+	if len(o.Dimensions) > metrics.MaxDimensions {
+		return fmt.Errorf("eventmetrics: Options.Dimensions: there are %d, at most %d are possible", len(o.Dimensions), metrics.MaxDimensions)
+	}
+	taken := []string{
+		"", schema.EventID, schema.EventType, schema.Time, cmp.Or(o.Subject, defaultSubject),
+		"date", "event_type", "count", "uniques", "previous_count", "previous_uniques", "finality", "as_of",
+	}
+	for _, name := range o.Dimensions {
+		if slices.ContainsFunc(taken, func(other string) bool { return strings.EqualFold(name, other) }) {
+			return fmt.Errorf("eventmetrics: Options.Dimensions: %.40q is empty, given twice, or has another meaning", name)
+		}
+		taken = append(taken, name)
+	}
+	return nil
 }

@@ -13,12 +13,50 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// Run does the work of the queue and what is scheduled: it processes batches,
-// reconciles, audits, cleans up, applies Options.Retention and reprocesses. It
-// blocks until ctx ends, lets the running jobs finish as
-// [queue.Queue].Consume does, and returns nil; it returns an error if the queue
-// cannot go on, or that of Options.Validate. Every process may call it: of
-// scheduled work the queue admits one job a tick, whoever enqueues it.
+// scheduledJob is work that is done once in each period.
+type scheduledJob struct {
+	kind  string
+	every time.Duration // 0 or less means never
+	run   func(context.Context) error
+	// local means that every process runs it by itself. Otherwise every process
+	// enqueues it, and the queue admits one job of each kind and period.
+	local bool
+	// offset moves the start of periods. Without one, the first run is at once.
+	offset time.Duration
+}
+
+// schedule returns all scheduled jobs.
+func (s *Service) schedule() []scheduledJob {
+	o := s.opts
+	if !o.Retention.Any() {
+		o.RetainEvery = 0
+	}
+	if _, ok := store.As[store.Auditor](s.store); !ok { // every reprocess would fail
+		o.ReprocessEvery = 0
+	}
+	return []scheduledJob{
+		{kind: "cleanup", every: o.CleanupEvery, run: func(ctx context.Context) error { _, err := s.Cleanup(ctx, false); return err }},
+		{kind: "retain", every: o.RetainEvery, run: s.runRetention},
+		{kind: "reprocess", every: o.ReprocessEvery, run: func(ctx context.Context) error { _, err := s.Reprocess(ctx); return err }},
+		{kind: "reconcile", every: o.ReconcileEvery, run: s.runReconcile, local: true},
+		{kind: "audit", every: o.AuditEvery, run: s.runAudit, local: true, offset: randomOffset(o.AuditEvery)},
+	}
+}
+
+// randomOffset returns a part of a period, so that processes take turns.
+func randomOffset(period time.Duration) time.Duration {
+	if period <= 0 {
+		return 0
+	}
+	return 1 + rand.N(period)
+}
+
+// Run processes queued batches and does the scheduled work: cleanup, retention,
+// reprocess, reconcile and audit, as often as Options say. It blocks until ctx
+// ends, lets running jobs finish as [queue.Queue].Consume does, and returns nil.
+// It returns an error if the queue cannot go on, or that of Options.Validate.
+// Every process may call it: of scheduled work the queue admits one job in each
+// period, whichever process enqueues it.
 func (s *Service) Run(ctx context.Context) error {
 	if err := s.opts.Validate(); err != nil {
 		return err
@@ -27,20 +65,19 @@ func (s *Service) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer stop()
-	jobs := s.scheduled()
-	for kind, j := range jobs {
-		if j.every > 0 {
-			running.Go(func() { s.every(ctx, j.every, s.enqueue(kind)) })
+	jobs := map[string]func(context.Context) error{}
+	for _, j := range s.schedule() {
+		tick := func(ctx context.Context, _ time.Time) error { return j.run(ctx) }
+		if !j.local {
+			jobs[j.kind] = j.run
+			tick = func(ctx context.Context, tick time.Time) error { return s.enqueueTick(ctx, j.kind, tick) }
 		}
+		running.Go(func() { s.repeat(ctx, &j, tick) })
 	}
-	running.Go(func() {
-		s.every(ctx, s.opts.ReconcileEvery, func(ctx context.Context, _ time.Time) error { return s.Reconcile(ctx) })
-	})
-	running.Go(func() { s.audits(ctx) })
 	err := s.queue.Consume(ctx, func(ctx context.Context, job queue.Job) error {
 		ctx = worker.WithMetadata(ctx, job.Metadata)
-		if j, ok := jobs[job.Kind]; ok {
-			return j.run(ctx)
+		if run, ok := jobs[job.Kind]; ok {
+			return run(ctx)
 		}
 		if job.Kind == worker.KindProcess {
 			return s.worker.Handle(ctx, job)
@@ -53,51 +90,17 @@ func (s *Service) Run(ctx context.Context) error {
 	return nil
 }
 
-// scheduledJob is work that is done once a tick, by whichever process takes it.
-type scheduledJob struct {
-	every time.Duration
-	run   func(context.Context) error
-}
-
-// scheduled are the scheduled jobs by their kind.
-func (s *Service) scheduled() map[string]scheduledJob {
-	jobs := map[string]scheduledJob{
-		"cleanup": {s.opts.CleanupEvery, func(ctx context.Context) error { _, err := s.Cleanup(ctx, false); return err }},
-		"retain": {s.opts.RetainEvery, func(ctx context.Context) error {
-			_, err := s.ApplyRetention(ctx, false)
-			if errors.Is(err, ErrUnsupported) {
-				err = queue.Permanent(err)
+// repeat calls tick in each period until ctx ends. After an error it calls it
+// again soon, because the next period may be a day away.
+func (s *Service) repeat(ctx context.Context, j *scheduledJob, tick func(context.Context, time.Time) error) {
+	for first := true; j.every > 0; first = false {
+		now := s.now().Add(-j.offset)
+		start := now.Truncate(j.every)
+		wait := start.Add(j.every).Sub(now)
+		if !first || j.offset == 0 {
+			if err := tick(ctx, start); err != nil {
+				wait = min(wait, 5*time.Second)
 			}
-			return err
-		}},
-		"reprocess": {s.opts.ReprocessEvery, func(ctx context.Context) error { _, err := s.Reprocess(ctx); return err }},
-	}
-	if !s.opts.Retention.Any() {
-		jobs["retain"] = scheduledJob{run: jobs["retain"].run}
-	}
-	if _, ok := store.As[store.Auditor](s.store); !ok { // else each job would die
-		jobs["reprocess"] = scheduledJob{run: jobs["reprocess"].run}
-	}
-	return jobs
-}
-
-// enqueue returns what enqueues the job of a tick.
-func (s *Service) enqueue(kind string) func(context.Context, time.Time) error {
-	return func(ctx context.Context, tick time.Time) error {
-		return s.queue.Enqueue(ctx, queue.Job{Kind: kind, ID: tick.Format("20060102T150405.000Z")})
-	}
-}
-
-// every calls f at once and at each multiple of period, until ctx ends. An
-// error is logged and tried again soon: the next tick may be a day away.
-func (s *Service) every(ctx context.Context, period time.Duration, f func(context.Context, time.Time) error) {
-	for period > 0 {
-		now := s.now()
-		tick := now.Truncate(period)
-		wait := tick.Add(period).Sub(now)
-		if err := f(ctx, tick); err != nil && ctx.Err() == nil {
-			s.logger.WarnContext(ctx, "tick to be tried again", "err", err)
-			wait = min(wait, 5*time.Second)
 		}
 		select {
 		case <-ctx.Done():
@@ -107,39 +110,35 @@ func (s *Service) every(ctx context.Context, period time.Duration, f func(contex
 	}
 }
 
-// Cleanup removes the batches that nobody asked to process within
-// Options.CleanupTTL and the remainders of broken uploads of that age. With
-// dryRun it only counts them. It is safe to repeat.
-func (s *Service) Cleanup(ctx context.Context, dryRun bool) (store.Pruned, error) {
-	ctx, done := s.observeCleanup(ctx, dryRun)
-	pruned, err := s.store.Prune(ctx, store.PruneQuery{
-		Before: s.now().Add(-s.opts.CleanupTTL),
-		DryRun: dryRun,
-	})
-	done(pruned, err)
-	if err != nil {
-		return pruned, fmt.Errorf("eventmetrics: clean up: %w", err)
+// enqueueTick enqueues the scheduled job of a period.
+func (s *Service) enqueueTick(ctx context.Context, kind string, tick time.Time) error {
+	err := s.queue.Enqueue(ctx, queue.Job{Kind: kind, ID: tick.Format("20060102T150405.000Z")})
+	if err != nil && ctx.Err() == nil {
+		s.logger.WarnContext(ctx, "enqueuing scheduled job failed, retrying", "kind", kind, "err", err)
 	}
-	s.logger.InfoContext(ctx, "cleaned up", "batches", pruned.Batches, "events", pruned.Events,
-		"remainders", pruned.Unfinished, "dry_run", dryRun)
-	return pruned, nil
+	return err
 }
 
-// audits makes rounds until ctx ends, the first one after a random part of the
-// time between them. It is no job: a round that fails is made up for by the
-// next.
-func (s *Service) audits(ctx context.Context) {
-	if s.opts.AuditEvery <= 0 {
-		return
+func (s *Service) runRetention(ctx context.Context) error {
+	_, err := s.ApplyRetention(ctx, false)
+	if errors.Is(err, ErrUnsupported) {
+		return queue.Permanent(err)
 	}
-	for wait := rand.N(s.opts.AuditEvery); ; wait = s.opts.AuditEvery {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
-		}
-		if _, err := s.ledger.Audit(ctx); err != nil && ctx.Err() == nil {
-			s.logger.WarnContext(ctx, "audit broken off until the next", "err", err)
-		}
+	return err
+}
+
+func (s *Service) runReconcile(ctx context.Context) error {
+	err := s.Reconcile(ctx)
+	if err != nil && ctx.Err() == nil {
+		s.logger.WarnContext(ctx, "reconciling failed, retrying", "err", err)
 	}
+	return err
+}
+
+// runAudit does not fail: the next round makes up for this one.
+func (s *Service) runAudit(ctx context.Context) error {
+	if _, err := s.Audit(ctx); err != nil && ctx.Err() == nil {
+		s.logger.WarnContext(ctx, "audit round aborted", "err", err)
+	}
+	return nil
 }

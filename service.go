@@ -2,6 +2,7 @@ package eventmetrics
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"log/slog"
 	"time"
@@ -16,108 +17,59 @@ import (
 	"github.com/eventmetrics/eventmetrics/upload"
 )
 
-// Service takes uploads, processes them and answers metrics. It keeps no
-// state of its own but the keys of uploads in flight and the findings of its
-// audits, so that any number of Services, in any number of processes, may
-// share a store and a queue. It is safe for concurrent use.
+// Service accepts uploads, processes them and computes metrics. Its only state
+// are the idempotency keys of uploads under way and the findings of its audits,
+// so any number of Services, in any number of processes, may share a store and
+// a queue. It is safe for concurrent use.
+//
+// Methods return store.ErrUnavailable or queue.ErrUnavailable while a backend
+// cannot be reached, and other errors of the backends as they are.
 type Service struct {
 	store  store.Store
 	queue  queue.Queue
 	opts   Options
 	logger *slog.Logger
-	tel    *telemetry.Telemetry
+	tel    instruments
 
-	uploads *upload.Uploader
-	ledger  *ledger.Ledger
-	keeper  *retention.Enforcer
-	worker  *worker.Worker
+	uploads  *upload.Uploader
+	ledger   *ledger.Ledger
+	worker   *worker.Worker
+	enforcer *retention.Enforcer
 }
 
-// New returns a Service that borrows st and q: closing them is the caller's
-// business, after Run has returned. Nil options mean the defaults.
+// New returns a Service that borrows st and q: the caller closes them after Run
+// has returned. Nil options mean the defaults.
 func New(st store.Store, q queue.Queue, opts *Options) *Service {
 	o := opts.withDefaults()
-	s := &Service{
-		store: st, queue: q, opts: o,
-		logger: slog.New(telemetry.Identified{Handler: o.Logger.Handler()}),
-		tel:    telemetry.New(o.TracerProvider, o.MeterProvider),
-	}
-	s.uploads = upload.New(st, upload.Options{
-		Schema: o.Schema, Schemas: o.Schemas, Limits: o.Limits, Caps: o.Caps, MaxUploadBytes: o.MaxUploadBytes,
-		MaxErrors: o.MaxErrors, MaxRepairBytes: o.MaxRepairBytes, MaxDedupeRows: o.MaxDedupeRows, KeyTTL: o.KeyTTL,
-		BeforeAccept: o.BeforeAccept, Logger: s.logger, Telemetry: s.tel, Now: o.Now,
+	s := &Service{store: st, queue: q, opts: o, logger: o.Logger, tel: newInstruments(&o)}
+	s.uploads = upload.New(st, o.uploadOptions())
+	s.ledger = ledger.New(st, &ledger.Options{
+		Sums: o.Caps, Logger: o.Logger, TracerProvider: o.TracerProvider, MeterProvider: o.MeterProvider, Now: o.Now,
 	})
-	s.ledger = ledger.New(st, ledger.Options{Caps: o.Caps, Dimensions: o.Dimensions, Logger: s.logger, Telemetry: s.tel, Now: o.Now})
-	s.worker = worker.New(st, q, s.ledger, worker.Options{
-		ReconcileEvery: o.ReconcileEvery, AfterCompleted: o.AfterCompleted, Logger: s.logger, Telemetry: s.tel, Now: o.Now,
+	s.worker = worker.New(st, q, s.ledger, &worker.Options{
+		ReconcileEvery: o.ReconcileEvery, AfterCompleted: o.AfterCompleted,
+		Logger: o.Logger, TracerProvider: o.TracerProvider, MeterProvider: o.MeterProvider, Now: o.Now,
 	})
-	s.keeper = retention.New(st, s.ledger, retention.Options{
-		Policy: o.Retention, Subject: o.Subject, Caps: o.Caps, Logger: s.logger, Telemetry: s.tel, Now: o.Now, DiscardDead: s.worker.DiscardMatching,
+	s.enforcer = retention.New(st, s.ledger, &retention.Options{
+		Policy: o.Retention, Sums: o.Caps, DiscardDead: s.worker.DiscardMatching,
+		Logger: o.Logger, TracerProvider: o.TracerProvider, MeterProvider: o.MeterProvider, Now: o.Now,
 	})
 	return s
 }
 
-// Upload reads a file and stores its valid rows as a batch: see
-// [upload.Uploader.Upload].
-func (s *Service) Upload(ctx context.Context, f File) (Receipt, error) {
-	return s.uploads.Upload(ctx, f)
-}
+func (s *Service) now() time.Time { return s.opts.Now().UTC().Truncate(time.Millisecond) }
 
-// DryRun tells what Upload would do: see [upload.Uploader.DryRun].
-func (s *Service) DryRun(ctx context.Context, f File) (Preview, error) {
-	return s.uploads.DryRun(ctx, f)
-}
+// Options returns the options in use, with defaults.
+func (s *Service) Options() Options { return s.opts }
 
-// Repair returns the repair file of a batch: see [upload.Uploader.Repair].
-func (s *Service) RepairFile(ctx context.Context, id string) iter.Seq2[[]byte, error] {
-	return s.uploads.RepairFile(ctx, id)
-}
-
-// RepairStatus finds the batches that repair another: see
-// [upload.Uploader.RepairStatus].
-func (s *Service) RepairStatus(ctx context.Context, id string) (RepairStatus, error) {
-	return s.uploads.RepairStatus(ctx, id)
-}
-
-// Schema returns the schema of a name. Errors: *UnknownSchemaError.
+// Schema returns the schema of a name, with defaults; "" names Options.Schema.
+// Errors: *UnknownSchemaError.
 func (s *Service) Schema(name string) (ingest.Schema, error) { return s.uploads.Schema(name) }
 
 // SchemaNames returns the names of Options.Schemas, sorted.
 func (s *Service) SchemaNames() []string { return s.uploads.SchemaNames() }
 
-// Reprocess counts every batch again: see [ledger.Ledger.Reprocess].
-func (s *Service) Reprocess(ctx context.Context) (Report, error) { return s.ledger.Reprocess(ctx) }
-
-// Audit makes a round now: see [ledger.Ledger.Audit].
-func (s *Service) Audit(ctx context.Context) (Integrity, error) { return s.ledger.Audit(ctx) }
-
-// Integrity returns what the audits have found so far.
-func (s *Service) Integrity() Integrity { return s.ledger.Integrity() }
-
-// Retain applies Options.Retention: see [retention.Keeper.Retain].
-func (s *Service) ApplyRetention(ctx context.Context, dryRun bool) (RetentionReport, error) {
-	return s.keeper.Apply(ctx, dryRun)
-}
-
-// Erase removes what is kept of a subject: see [retention.Keeper.Erase].
-func (s *Service) Erase(ctx context.Context, e Erasure) (ErasureReceipt, error) {
-	return s.keeper.Erase(ctx, e)
-}
-
-// Batch returns one batch. Errors: store.ErrNotFound.
-func (s *Service) Batch(ctx context.Context, id string) (store.Batch, error) {
-	return s.store.Batch(ctx, id)
-}
-
-// Batches lists batches, newest first.
-func (s *Service) Batches(ctx context.Context, q store.BatchQuery) ([]store.Batch, error) {
-	return s.store.Batches(ctx, q)
-}
-
-// Options returns the options that hold, defaults included.
-func (s *Service) Options() Options { return s.opts }
-
-// Ping returns nil if the store and the queue answer.
+// Ping returns nil if the store and the queue can be reached.
 func (s *Service) Ping(ctx context.Context) error {
 	if err := s.store.Ping(ctx); err != nil {
 		return err
@@ -126,51 +78,148 @@ func (s *Service) Ping(ctx context.Context) error {
 	return err
 }
 
-func (s *Service) now() time.Time { return s.opts.Now().UTC().Truncate(time.Millisecond) }
+// Upload reads a file and stores its valid rows as a batch, durably and as a
+// whole, or not at all. The batch counts once [Service.Process] has been called
+// and [Service.Run] has processed it. The same content again returns the
+// earlier batch; with File.IdempotencyKey, Upload is safe to repeat.
+//
+// Errors that concern the file: ErrNoRows, ErrTooLarge, *RejectedError,
+// *ToleranceError, *DedupeLimitError, *UnknownSchemaError, ErrNoOriginal,
+// *ingest.HeaderError, *ingest.AmbiguousTimeError, *ingest.RuleError. Others:
+// ErrInFlight, ErrKeyReused, ErrUnsupported for a Dedupe that the store lacks,
+// and errors of File.Body. See [upload.Uploader.Upload].
+func (s *Service) Upload(ctx context.Context, f File) (Receipt, error) {
+	return s.uploads.Upload(ctx, f)
+}
 
-// Process puts an uploaded or failed batch in line for processing. Errors:
-// store.ErrNotFound; store.ErrConflict when it is past that.
+// DryRun reads a file as Upload does, stores nothing, and returns what would
+// change. It is safe to repeat. Errors: those of Upload, except ErrInFlight and
+// ErrKeyReused. See [upload.Uploader.DryRun].
+func (s *Service) DryRun(ctx context.Context, f File) (Preview, error) {
+	return s.uploads.DryRun(ctx, f)
+}
+
+// RepairFile returns the rejected rows of a batch as a CSV file, in chunks that
+// are valid until the next one, with the reasons: to be corrected and uploaded
+// again with File.RepairOf. Errors: store.ErrNotFound, ErrRowsPurged,
+// store.ErrChanged if rows are removed meanwhile.
+func (s *Service) RepairFile(ctx context.Context, id string) iter.Seq2[[]byte, error] {
+	return s.uploads.RepairFile(ctx, id)
+}
+
+// RepairStatus returns the batches that were uploaded with this id as
+// File.RepairOf, and the number of rows that they accepted.
+func (s *Service) RepairStatus(ctx context.Context, id string) (RepairStatus, error) {
+	return s.uploads.RepairStatus(ctx, id)
+}
+
+// Batch returns a batch. Errors: store.ErrNotFound.
+func (s *Service) Batch(ctx context.Context, id string) (store.Batch, error) {
+	return s.store.Batch(ctx, id)
+}
+
+// Batches returns one page of batches, newest first.
+func (s *Service) Batches(ctx context.Context, q store.BatchQuery) ([]store.Batch, error) {
+	return s.store.Batches(ctx, q)
+}
+
+// Process queues an uploaded or failed batch for Run, in this process or
+// another. Concurrent calls give the batch one job. Errors: store.ErrNotFound;
+// store.ErrConflict if the batch is queued, processing or completed, so that it
+// is safe to repeat.
 func (s *Service) Process(ctx context.Context, id string) error { return s.worker.Process(ctx, id) }
 
-// Wait blocks until a batch is completed or failed, or ctx ends. Errors:
-// store.ErrNotFound.
+// Wait blocks until a batch is completed or failed, or ctx ends, and returns the
+// batch as it was last read. Errors: store.ErrNotFound, that of ctx.
 func (s *Service) Wait(ctx context.Context, id string) (store.Batch, error) {
 	return s.worker.Wait(ctx, id)
 }
 
-// DeleteBatch removes a batch, its share in the metrics and its dead job.
-// Errors: store.ErrNotFound; store.ErrConflict while it is processing.
+// DeleteBatch deletes a batch, its events, its contribution to the metrics and
+// its dead job. Errors: store.ErrNotFound, also when it is repeated;
+// store.ErrConflict while the batch is processing.
 func (s *Service) DeleteBatch(ctx context.Context, id string) error {
 	return s.worker.DeleteBatch(ctx, id)
 }
 
-// QueueStats returns the numbers of jobs by state. Errors: queue.ErrUnavailable.
+// QueueStats returns the numbers of jobs by state.
 func (s *Service) QueueStats(ctx context.Context) (queue.Stats, error) { return s.queue.Stats(ctx) }
 
-// DeadLetters lists one page of dead jobs: see [queue.Queue].Dead.
+// DeadLetters returns one page of dead letters: jobs that used up their
+// attempts. See [queue.Queue].Dead for their order. Errors: queue.ErrBadCursor.
 func (s *Service) DeadLetters(ctx context.Context, q queue.DeadQuery) ([]queue.DeadJob, error) {
 	return s.queue.Dead(ctx, q)
 }
 
-// DiscardDead discards the dead letter with this key and marks its batch
-// failed. The reason is kept as queue.Queue.Discard does. Errors:
+// RetryDead gives a dead letter all its attempts again and marks its batch
+// queued. The key is that of [queue.Job].Key. Errors: queue.ErrNotFound,
+// queue.ErrNotDead.
+func (s *Service) RetryDead(ctx context.Context, key string) error {
+	return s.worker.RetryDead(ctx, key)
+}
+
+// RetryAllDead retries all dead letters and returns their number.
+func (s *Service) RetryAllDead(ctx context.Context) (int64, error) { return s.worker.RetryAllDead(ctx) }
+
+// DiscardDead gives up a dead letter. Its batch is failed then, and may be
+// processed again or deleted. The reason is for the queue's log. Errors:
 // queue.ErrNotFound, queue.ErrNotDead.
 func (s *Service) DiscardDead(ctx context.Context, key, reason string) error {
 	return s.worker.DiscardDead(ctx, key, reason)
 }
 
-// RetryDead retries a dead letter. Errors: queue.ErrNotFound, queue.ErrNotDead.
-func (s *Service) RetryDead(ctx context.Context, key string) error {
-	return s.worker.RetryDead(ctx, key)
-}
-
-// RetryAllDead retries all dead letters and returns how many there were.
-func (s *Service) RetryAllDead(ctx context.Context) (int64, error) { return s.worker.RetryAllDead(ctx) }
-
-// Reconcile brings batches and jobs together again after a crash.
+// Reconcile repairs the effects of a crash between two steps: it marks the
+// batches of dead jobs failed, and enqueues batches that lost their job. Run
+// calls it every Options.ReconcileEvery. It is safe to repeat.
 func (s *Service) Reconcile(ctx context.Context) error { return s.worker.Reconcile(ctx) }
 
-// WithRequestID returns a context with the id of a request.
+// Reprocess recounts every completed batch from its raw events, corrects the
+// ledger where it differs, and has the store rebuild daily sums that are wrong.
+// It is safe to repeat. Errors: ErrUnsupported if the store is no
+// [store.Auditor]. See [ledger.Ledger.Reprocess].
+func (s *Service) Reprocess(ctx context.Context) (Report, error) { return s.ledger.Reprocess(ctx) }
+
+// Audit compares the next part of the ledger with the raw events and the daily
+// sums, changes nothing, and returns all findings of this Service. It is safe to
+// repeat. See [ledger.Ledger.Audit].
+func (s *Service) Audit(ctx context.Context) (Integrity, error) { return s.ledger.Audit(ctx) }
+
+// Integrity returns the findings of the audits so far. It reads no store.
+func (s *Service) Integrity() Integrity { return s.ledger.Integrity() }
+
+// Cleanup prunes batches that were not processed within Options.CleanupTTL of
+// their upload, and unfinished uploads of that age. A dry run only counts them.
+// It is safe to repeat.
+func (s *Service) Cleanup(ctx context.Context, dryRun bool) (store.Pruned, error) {
+	ctx, done := s.observeCleanup(ctx, dryRun)
+	pruned, err := s.store.Prune(ctx, store.PruneQuery{Before: s.now().Add(-s.opts.CleanupTTL), DryRun: dryRun})
+	done(pruned, err)
+	if err != nil {
+		return pruned, fmt.Errorf("eventmetrics: clean up: %w", err)
+	}
+	s.logger.InfoContext(ctx, "cleaned up", "batches", pruned.Batches, "events", pruned.Events,
+		"remainders", pruned.Unfinished, "dry_run", dryRun)
+	return pruned, nil
+}
+
+// ApplyRetention removes what is older than Options.Retention allows. A dry run
+// only counts. It is safe to repeat. Errors: ErrUnsupported if the store is no
+// [store.Retainer]. See [retention.Enforcer.Apply].
+func (s *Service) ApplyRetention(ctx context.Context, dryRun bool) (RetentionReport, error) {
+	return s.enforcer.Apply(ctx, dryRun)
+}
+
+// Erase erases the data of one subject from all batches, and subtracts it from
+// the metrics if that is asked for. It is safe to repeat. Errors: ErrBadErasure;
+// ErrUnsupported if the store cannot erase. See [retention.Enforcer.Erase].
+func (s *Service) Erase(ctx context.Context, e Erasure) (ErasureReceipt, error) {
+	return s.enforcer.Erase(ctx, e)
+}
+
+// WithRequestID returns a context with the id of a request. Each line that a
+// Service logs with this context has the id as request_id. So have the lines of
+// the jobs that it enqueues, in any process, if the id is at most 128 bytes of
+// printable ASCII. Package httpapi does this for its requests.
 func WithRequestID(ctx context.Context, id string) context.Context {
 	return telemetry.WithRequestID(ctx, id)
 }

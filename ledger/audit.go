@@ -179,7 +179,7 @@ func (l *Ledger) driftOf(ctx context.Context, ledger store.Auditor, b *store.Bat
 	var err error
 	sealed := b.EventsPurged
 	if !sealed {
-		want, err = l.recount(ctx, b.ID)
+		want, _, err = l.Recount(ctx, b.ID)
 	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):

@@ -73,7 +73,7 @@ func (l *Ledger) compare(ctx context.Context, ledger store.Auditor, id string, w
 		return comparison{}, fmt.Errorf("eventmetrics: read contribution of batch %s: %w", id, err)
 	}
 	missing := err == nil && lacksDimensions(have, want)
-	if missing || len(l.opts.Dimensions) == 0 { // a breakdown that is not asked for may stay
+	if missing || len(l.opts.Sums.Dimensions) == 0 { // a breakdown that is not asked for may stay
 		have, want = have.Totals(), want.Totals()
 	}
 	if err == nil && equal(have, want) {

@@ -49,7 +49,7 @@ func (l *Ledger) Reprocess(ctx context.Context) (Report, error) {
 	if !ok {
 		return Report{}, fmt.Errorf("eventmetrics: reprocess: %w", store.ErrUnsupported)
 	}
-	ctx, done := l.observeReprocess(ctx)
+	ctx, done := l.tel.observeReprocess(ctx)
 	var r Report
 	err := l.reprocessAll(ctx, ledger, &r)
 	if err == nil {
@@ -104,7 +104,11 @@ func (l *Ledger) reprocess(ctx context.Context, ledger store.Auditor, b *store.B
 		return err
 	}
 	// Where events were erased meanwhile, what was put into the ledger is old.
-	return ignore(l.ReplaceEntry(ctx, ledger, b.ID, want, erasure), store.ErrNotFound)
+	err = l.ReplaceEntry(ctx, ledger, b.ID, want, erasure)
+	if errors.Is(err, store.ErrNotFound) { // deleted meanwhile
+		return nil
+	}
+	return err
 }
 
 // countAgain counts a batch again for a report, unless its events are gone. It
@@ -157,7 +161,7 @@ func (l *Ledger) amend(ctx context.Context, ledger store.Auditor, id string, wan
 // noteUnfilled counts a batch whose events are gone, if it is not broken down
 // by the dimensions.
 func (l *Ledger) noteUnfilled(ctx context.Context, ledger store.Auditor, id string, r *Report) error {
-	if len(l.opts.Dimensions) == 0 {
+	if len(l.opts.Sums.Dimensions) == 0 {
 		return nil
 	}
 	c, err := ledger.Contribution(ctx, id)
@@ -167,8 +171,8 @@ func (l *Ledger) noteUnfilled(ctx context.Context, ledger store.Auditor, id stri
 	if err != nil {
 		return fmt.Errorf("eventmetrics: read contribution of batch %s: %w", id, err)
 	}
-	fields := make([]metrics.Field, len(l.opts.Dimensions))
-	for i, name := range slices.Sorted(slices.Values(l.opts.Dimensions)) {
+	fields := make([]metrics.Field, len(l.opts.Sums.Dimensions))
+	for i, name := range slices.Sorted(slices.Values(l.opts.Sums.Dimensions)) {
 		fields[i].Name = name
 	}
 	if lacksDimensions(c, metrics.Contribution{{Group: metrics.NewGroup(fields...)}}) && c.Events() > 0 {

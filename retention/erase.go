@@ -12,91 +12,88 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// ErrBadErasure means that an Erasure names no subject, or neither
-// KeepCounts nor SubtractCounts.
-var ErrBadErasure = errors.New("eventmetrics: erasure without a subject, or without a word on its counts")
+// ErrBadErasure means that an Erasure has no Subject, or no valid Counts.
+var ErrBadErasure = errors.New("eventmetrics: erasure needs a subject and a counts mode")
 
-// Erasure asks to erase a subject: one value of the column Options.Subject.
+// Erasure is a request to erase a subject: one value of the subject column.
 type Erasure struct {
 	// Subject is the value. It must not be empty, and is never logged.
 	Subject string
-	// Counts says what becomes of what the subject has added to the metrics.
+	// Counts says what happens to the subject's part of the metrics.
 	Counts ErasedCounts
 	// DryRun only counts.
 	DryRun bool
 }
 
-// ErasedCounts says what becomes of the counts of a subject that is erased.
+// ErasedCounts says what happens to the counts of an erased subject.
 type ErasedCounts string
 
 const (
 	// KeepCounts leaves the metrics as they are.
 	KeepCounts ErasedCounts = "keep"
-	// SubtractCounts makes the metrics what they would be if the rows of the
-	// subject had never been sent.
+	// SubtractCounts changes the metrics to what they would be without the rows
+	// of the subject.
 	SubtractCounts ErasedCounts = "subtract"
 )
 
-// ErasureReceipt tells what an Erase has done, without naming the subject.
+// ErasureReceipt describes what an Erase has done, without naming the subject.
 type ErasureReceipt struct {
-	// ID is that of the erasure, and Batch.Erasure of the batches that had
-	// events of the subject.
+	// ID is the id of the erasure. Batches that had events of the subject have
+	// it as Batch.Erasure.
 	ID     string
 	Time   time.Time
 	Counts ErasedCounts
 	DryRun bool
-	// SubjectHash is the hexadecimal SHA-256 of ID, a line feed and the
-	// subject: who knows the subject can prove that the receipt is about it.
+	// SubjectHash is the hexadecimal SHA-256 of ID, a line feed and the subject.
+	// It proves to a reader who knows the subject that the receipt is about it.
 	SubjectHash string
-	// Batches is the number of batches that were looked at. Changed is the
-	// number of those of which something was removed, ChangedIDs the first 100
-	// of them.
+	// Batches is the number of batches that were read. Changed is the number of
+	// those from which something was erased, ChangedIDs the first 100 of them.
 	Batches, Changed int64
 	ChangedIDs       []string
 	// Events and Rows are the numbers of events and rejected rows that were
-	// removed.
+	// erased.
 	Events, Rows int64
-	// DeadLetters were discarded, and the Cause of Causes batches was replaced,
-	// because their text named the subject.
+	// DeadLetters is the number of dead letters that were discarded, LastErrors
+	// the number of batches whose LastError was replaced, because their text
+	// named the subject.
 	DeadLetters, LastErrors int64
-	// Sealed batches have no raw events: whatever the subject has added to
-	// their counts stays, since nobody can tell it any more. So it is with
-	// batches that were forgotten.
+	// Purged is the number of batches without raw events. Counts of the subject
+	// in them stay, because they can no longer be separated. The same holds for
+	// archived batches.
 	Purged int64
-	// Unreadable batches could not be dealt with; the log says why. Unsettled
-	// means that uploads went on adding batches of the subject. In both cases
-	// the erasure is not complete and should be repeated.
+	// Unreadable is the number of batches that failed; the log says why.
+	// MoreUploads means that new batches of the subject kept coming. In both
+	// cases the erasure is not complete and should be repeated.
 	Unreadable  int64
 	MoreUploads bool
 }
 
-// Complete reports whether nothing of the subject was left that could be
-// removed.
+// Complete reports whether everything of the subject was erased that can be.
 func (r *ErasureReceipt) Complete() bool { return r.Unreadable == 0 && !r.MoreUploads }
 
 const (
 	maxChanged = 100
-	// maxPasses is how often Erase looks again for batches that came meanwhile.
+	// maxPasses is how often Erase searches for batches that came meanwhile.
 	maxPasses = 5
 	// passSlack is how much the clocks of the store and the Service may differ.
 	passSlack = time.Minute
 )
 
-// Erase removes what is kept of a subject from all batches, whatever their
-// status: raw events, rejected rows, and texts of dead letters and failed
-// batches. It is safe to repeat, which then finds nothing, and to run beside
-// everything else. When the process is lost in the middle, repeating it, or the
-// next Reprocess, ends what it had begun.
+// Erase erases a subject from all batches, in any status: raw events, rejected
+// rows, and texts of dead letters and failed batches that name it. It is safe to
+// repeat and to run concurrently with everything else. If its process is lost,
+// repeating it or the next Reprocess finishes what it has begun.
 //
-// Not removed are the counts of sealed and forgotten batches; sketches, which
-// hold parts of hashes, no values; fingerprints of a [store.Deduper], so that
-// rows that were erased do not come back by sending them again; and names of
-// files and idempotency keys, which are the sender's words. An upload that has
-// not ended is not looked at.
+// It does not erase: counts of purged and archived batches; sketches, which hold
+// parts of hashes and no values; fingerprints of a [store.Deduper], so that
+// erased rows cannot be uploaded again; file names and idempotency keys; and
+// uploads that are under way.
 //
-// Errors: ErrBadErasure; store.ErrUnsupported if the store cannot erase.
+// Errors: ErrBadErasure; store.ErrUnsupported if Options.Sums.Subject is empty
+// or the store is no [store.Retainer] and [store.Auditor].
 func (e *Enforcer) Erase(ctx context.Context, request Erasure) (ErasureReceipt, error) {
-	ctx, done := e.observeErase(ctx, request.DryRun)
+	ctx, done := e.tel.observeErase(ctx, request.DryRun)
 	r, err := e.erase(ctx, request)
 	done(&r, err)
 	if err != nil {
@@ -126,7 +123,7 @@ func (e *Enforcer) erase(ctx context.Context, request Erasure) (ErasureReceipt, 
 	var erases, amends bool
 	x.store, erases = store.As[store.Retainer](e.store)
 	x.auditor, amends = store.As[store.Auditor](e.store)
-	if !erases || !amends {
+	if !erases || !amends || e.opts.Sums.Subject == "" {
 		return r, store.ErrUnsupported
 	}
 	err := x.run(ctx)
@@ -139,7 +136,7 @@ type eraser struct {
 	subject  string
 	r        *ErasureReceipt
 
-	// seen are the batches that were looked at and may be listed again.
+	// seen are the batches that were read and may be listed again.
 	seen map[string]struct{}
 
 	store   store.Retainer
@@ -148,7 +145,7 @@ type eraser struct {
 
 func (x *eraser) run(ctx context.Context) error {
 	var err error
-	// No queue can change the text of a dead letter. Their batches stay failed.
+	// A queue cannot change the text of a dead letter. Its batch stays failed.
 	x.r.DeadLetters, err = x.enforcer.opts.DiscardDead(ctx, x.r.DryRun, "named an erased subject", func(job *queue.DeadJob) bool {
 		return x.mentions(job.Err)
 	})
@@ -166,9 +163,9 @@ func (x *eraser) run(ctx context.Context) error {
 	return nil
 }
 
-// pass looks at all batches the first time, and then at those that were not
-// there before: an upload that was under way may end at a place of the list that
-// the pass before had gone by. It reports whether one of them had to be changed.
+// pass reads all batches the first time, and then the new ones: an upload that
+// was under way may add a batch to a part of the list that the pass before had
+// already read. It reports whether it changed a batch.
 func (x *eraser) pass(ctx context.Context, first bool, recent time.Time) (changed bool, _ error) {
 	for b, err := range store.All(ctx, x.enforcer.store, store.BatchQuery{}) {
 		if err != nil {
@@ -193,9 +190,9 @@ func (x *eraser) pass(ctx context.Context, first bool, recent time.Time) (change
 				x.r.ChangedIDs = append(x.r.ChangedIDs, b.ID)
 			}
 		}
-		if ignore(err, store.ErrNotFound) != nil { // must not keep the others from being erased
+		if err != nil && !errors.Is(err, store.ErrNotFound) { // the other batches come next
 			x.r.Unreadable++
-			x.enforcer.logger.ErrorContext(ctx, "batch not erased from", "batch", b.ID, "erasure", x.r.ID, "err", err)
+			x.enforcer.logger.ErrorContext(ctx, "erasing from batch failed", "batch", b.ID, "erasure", x.r.ID, "err", err)
 		}
 	}
 	return changed, nil
@@ -207,7 +204,7 @@ func (x *eraser) batch(ctx context.Context, b *store.Batch) (changed bool, _ err
 		x.r.Purged++
 	} else {
 		n, err := x.events(ctx, b.ID)
-		if errors.Is(err, store.ErrEventsPurged) { // sealed meanwhile
+		if errors.Is(err, store.ErrEventsPurged) { // meanwhile
 			err = nil
 		}
 		x.r.Events += n
@@ -225,7 +222,7 @@ func (x *eraser) batch(ctx context.Context, b *store.Batch) (changed bool, _ err
 	}
 	if !x.r.DryRun {
 		err = x.enforcer.store.SetStatus(ctx, b.ID, []store.Status{b.Status}, b.Status, erasedText)
-		if errors.Is(err, store.ErrConflict) { // moved on, and lost its cause by that
+		if errors.Is(err, store.ErrConflict) { // its status has changed, and its error with it
 			err = nil
 		}
 	}

@@ -11,8 +11,8 @@ import (
 )
 
 // events erases the subject's events from a batch and returns their number. It
-// sums the batch before, since afterwards nobody could tell what the subject's
-// part was, and puts the ledger right where an earlier erasure was cut off.
+// sums the batch before, because the part of the subject is unknown afterwards,
+// and finishes an earlier erasure of the batch that was interrupted.
 func (x *eraser) events(ctx context.Context, id string) (int64, error) {
 	for {
 		n, err := x.eventsOnce(ctx, id)
@@ -49,7 +49,7 @@ func (x *eraser) eventsOnce(ctx context.Context, id string) (int64, error) {
 	if err := x.keep(ctx, id, counts); err != nil {
 		return 0, err
 	}
-	n, err = x.store.Erase(ctx, id, store.Erasure{ID: x.r.ID, After: b.Erasure, Field: x.enforcer.opts.Subject, Value: x.subject})
+	n, err = x.store.Erase(ctx, id, store.Erasure{ID: x.r.ID, After: b.Erasure, Field: x.enforcer.opts.Sums.Subject, Value: x.subject})
 	if err != nil {
 		return 0, err
 	}
@@ -59,15 +59,16 @@ func (x *eraser) eventsOnce(ctx context.Context, id string) (int64, error) {
 	return n, x.dropKept(ctx, id, b.Erasure, kept)
 }
 
-// sums adds up the events of a batch that stay, and those that go.
+// sums returns the sum of the events of a batch that stay, and of those that are
+// erased.
 func (x *eraser) sums(ctx context.Context, id string) (rest, gone metrics.Contribution, _ error) {
-	stay, leave := metrics.NewAggregator(&x.enforcer.opts.Caps), metrics.NewAggregator(&x.enforcer.opts.Caps)
+	stay, leave := metrics.NewAggregator(&x.enforcer.opts.Sums), metrics.NewAggregator(&x.enforcer.opts.Sums)
 	for e, err := range x.enforcer.store.Events(ctx, id) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("read events of batch %s: %w", id, err)
 		}
 		sum := stay
-		if e.Field(x.enforcer.opts.Subject) == x.subject {
+		if e.Field(x.enforcer.opts.Sums.Subject) == x.subject {
 			sum = leave
 		}
 		if err := sum.Add(&e); err != nil {
@@ -77,7 +78,8 @@ func (x *eraser) sums(ctx context.Context, id string) (rest, gone metrics.Contri
 	return stay.Contribution(), leave.Contribution(), nil
 }
 
-// keep stores what is to count beside the events, for when they are erased.
+// keep stores the contribution that counts beside the events once they are
+// erased.
 func (x *eraser) keep(ctx context.Context, id string, kept metrics.Contribution) error {
 	if len(kept) == 0 {
 		return nil
@@ -89,6 +91,7 @@ func (x *eraser) keep(ctx context.Context, id string, kept metrics.Contribution)
 	return x.store.ReplaceAttachment(ctx, id, ledger.KeptAttachment(x.r.ID), one(text))
 }
 
+// dropKept removes the kept contribution of an earlier erasure.
 func (x *eraser) dropKept(ctx context.Context, id, erasure string, kept metrics.Contribution) error {
 	if len(kept) == 0 || erasure == x.r.ID {
 		return nil
@@ -96,6 +99,7 @@ func (x *eraser) dropKept(ctx context.Context, id, erasure string, kept metrics.
 	return x.store.ReplaceAttachment(ctx, id, ledger.KeptAttachment(erasure), nothing)
 }
 
+// one yields one chunk.
 func one(chunk []byte) func(func([]byte, error) bool) {
 	return func(yield func([]byte, error) bool) { yield(chunk, nil) }
 }

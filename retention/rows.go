@@ -53,7 +53,7 @@ func (x *eraser) rowsOnce(ctx context.Context, id string) (int64, error) {
 // answered with.
 func (x *eraser) rowErrors(ctx context.Context, id string) (int64, error) {
 	var all []ingest.RowError
-	if err := upload.Recall(ctx, x.enforcer.store, id, upload.ErrorsAttachment, &all); err != nil {
+	if err := upload.DecodeAttachment(ctx, x.enforcer.store, id, upload.ErrorsAttachment, &all); err != nil {
 		return 0, err
 	}
 	rest := slices.DeleteFunc(slices.Clone(all), x.isOf)
@@ -75,7 +75,7 @@ func (x *eraser) rowErrors(ctx context.Context, id string) (int64, error) {
 func (x *eraser) isOf(e ingest.RowError) bool {
 	known := false
 	for _, f := range e.Record {
-		isSubject := sameColumn(f.Name, x.enforcer.opts.Subject)
+		isSubject := sameColumn(f.Name, x.enforcer.opts.Sums.Subject)
 		known = known || isSubject
 		if (isSubject || torn(e.Code)) && (matches(f.Value, x.subject) || torn(e.Code) && x.mentions(f.Value)) {
 			return true
@@ -84,7 +84,7 @@ func (x *eraser) isOf(e ingest.RowError) bool {
 	if !known && slices.ContainsFunc(e.Record, func(f metrics.Field) bool { return matches(f.Value, x.subject) }) {
 		return true
 	}
-	return matches(e.Value, x.subject) && (!known || sameColumn(e.Column, x.enforcer.opts.Subject)) || x.mentions(e.Message)
+	return matches(e.Value, x.subject) && (!known || sameColumn(e.Column, x.enforcer.opts.Sums.Subject)) || x.mentions(e.Message)
 }
 
 // torn reports whether a row could not be split into its columns, so that a

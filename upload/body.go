@@ -9,7 +9,7 @@ import (
 	"io"
 )
 
-// body reads an upload, counts and hashes its bytes, and stops at the limit or
+// body reads File.Body, counts and hashes its bytes, and fails at the limit and
 // when ctx ends.
 type body struct {
 	check func() error
@@ -17,7 +17,7 @@ type body struct {
 	left  int64
 	n     int64 // bytes read
 	hash  hash.Hash
-	err   error // what was wrong with it, if anything
+	err   error // of r, or ErrTooLarge
 }
 
 func newBody(ctx context.Context, r io.Reader, limit int64) *body {
@@ -29,7 +29,7 @@ func (b *body) Read(p []byte) (int, error) {
 	if err := b.check(); err != nil {
 		return 0, err
 	}
-	if int64(len(p)) > b.left+1 { // one more, to tell full from too large
+	if int64(len(p)) > b.left+1 { // one more, to distinguish full from too large
 		p = p[:b.left+1]
 	}
 	n, err := b.r.Read(p)
@@ -44,7 +44,7 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// brokenError means that a body could not be read to its end.
+// bodyError means that a body could not be read to its end.
 type bodyError struct{ err error }
 
 func (e *bodyError) Error() string { return "eventmetrics: read upload: " + e.err.Error() }

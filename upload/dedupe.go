@@ -15,27 +15,28 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// Dedupe says which rows of a file are duplicates: rows that another batch, or
-// an earlier row of the file, has. They are counted, and otherwise left out.
+// Dedupe says which rows of a file are duplicates of a row of another batch or
+// of an earlier row of the file. Duplicates are counted and skipped.
 type Dedupe string
 
 const (
-	// DedupeNone takes every row.
+	// DedupeNone skips no row.
 	DedupeNone Dedupe = ""
-	// DedupeEventID takes each event id once, whatever else is in the row. The
-	// file must have the column Schema.EventID, and a row without a value in it
+	// DedupeEventID accepts each event id once, whatever the rest of the row.
+	// The file must have the column Schema.EventID; a row without a value there
 	// is rejected.
 	DedupeEventID Dedupe = "event_id"
-	// DedupeOccurrence takes the k-th of the equal rows of a file if no other
-	// batch has a k-th such row: what is sent again adds nothing, in whichever
-	// file, and a row that a file repeats counts as often as in the file that
-	// repeats it most. Rows are equal if type, moment, event id and all other
-	// values are, whatever the order of the columns and the form of the time
-	// stamp; an empty value is as good as none.
+	// DedupeOccurrence accepts the k-th of several equal rows of a file if no
+	// other batch has a k-th such row. So rows that are sent again, in any file,
+	// add nothing, and repeated rows count as often as in the file that repeats
+	// them most. Rows are equal if type, time, event id and all other values
+	// are equal. The order of columns and the format of timestamps do not
+	// matter, and an empty value equals a missing one.
 	DedupeOccurrence Dedupe = "occurrence"
 )
 
-// The tags keep fingerprints of different meaning apart. They are stored.
+// The tags make fingerprints of different meaning differ. Stores keep the
+// results, so the tags must not change.
 const (
 	tagEventID    = "eventmetrics event id 1\n"
 	tagRow        = "eventmetrics row 1\n"
@@ -46,54 +47,55 @@ const (
 const (
 	// gatherRows is the number of rows whose fingerprints are claimed together.
 	gatherRows = 64 << 10
-	// gatherBytes and gatherFields bound what such rows take in memory:
-	// fewer of them are gathered if they are long or have many columns.
+	// gatherBytes and gatherFields bound the memory of such rows: fewer are
+	// claimed together if they are long or have many columns.
 	gatherBytes  = 8 << 20
 	gatherFields = 8 * gatherRows
-	// gatherTime is the time after which those that are there are claimed: a
-	// Writer without a call for two minutes may lose its claims.
+	// gatherTime is the time after which rows are claimed in any case: a Writer
+	// without a call for two minutes may lose its claims.
 	gatherTime = 20 * time.Second
 )
 
-// claim returns who has the fingerprints, "" for those that nobody else has.
-type claim func(ctx context.Context, prints []store.Fingerprint) ([]string, error)
+// claim returns the batches that have the fingerprints, "" for those that no
+// other batch has.
+type claim func(ctx context.Context, fps []store.Fingerprint) ([]string, error)
 
-// sieve leaves duplicates out.
+// dedupeFilter skips duplicates.
 type dedupeFilter struct {
 	hasher  rowHasher
 	claim   claim
-	sum     *metrics.Aggregator // of those that it keeps
+	sum     *metrics.Aggregator // of the events that are no duplicates
 	dropped int64
 }
 
-// newSieve returns the sieve that a file asks for, nil if it is none.
+// newDedupeFilter returns the filter for a Dedupe, nil for DedupeNone.
 func (u *Uploader) newDedupeFilter(d Dedupe, claim claim) (*dedupeFilter, error) {
 	switch d {
 	case DedupeNone:
-		return nil, nil //nolint:nilnil // no sieve keeps all
+		return nil, nil //nolint:nilnil // no filter accepts all rows
 	case DedupeEventID, DedupeOccurrence:
 		return &dedupeFilter{
 			hasher: rowHasher{mode: d, seen: seenTable{limit: u.opts.MaxDedupeRows}},
-			claim:  claim, sum: metrics.NewAggregator(&u.opts.Caps),
+			claim:  claim, sum: metrics.NewAggregator(&u.opts.Sums),
 		}, nil
 	}
 	return nil, fmt.Errorf("eventmetrics: unknown Dedupe %.40q", string(d))
 }
 
-// mark makes the fingerprints of the last n rows of a chunk. Errors:
+// fingerprint adds the fingerprints of the last n rows of a chunk. Errors:
 // *DedupeLimitError.
 func (f *dedupeFilter) fingerprint(c *chunk, n int) error {
 	for i := c.n - n; i < c.n; i++ {
-		print, err := f.hasher.fingerprint(&c.events[i])
+		fp, err := f.hasher.fingerprint(&c.events[i])
 		if err != nil {
 			return err
 		}
-		c.fingerprints = append(c.fingerprints, print)
+		c.fingerprints = append(c.fingerprints, fp)
 	}
 	return nil
 }
 
-// keep leaves in a chunk the rows that are no duplicates. Errors: ErrInFlight.
+// dropDuplicates removes the duplicates from a chunk. Errors: ErrInFlight.
 func (f *dedupeFilter) dropDuplicates(ctx context.Context, c *chunk) error {
 	owners, err := f.claim(ctx, c.fingerprints)
 	if errors.Is(err, store.ErrClaimed) {
@@ -118,7 +120,7 @@ func (f *dedupeFilter) dropDuplicates(ctx context.Context, c *chunk) error {
 	return nil
 }
 
-// schema returns a schema with what the Dedupe needs.
+// schema returns a schema with the columns that the Dedupe needs.
 func (d Dedupe) schema(schema ingest.Schema) ingest.Schema {
 	if d == DedupeEventID {
 		schema.Required = append(slices.Clone(schema.Required), schema.EventID)
@@ -126,7 +128,7 @@ func (d Dedupe) schema(schema ingest.Schema) ingest.Schema {
 	return schema
 }
 
-// rowPrinter makes the fingerprints of the rows of one file, in their order.
+// rowHasher computes the fingerprints of the rows of one file, in their order.
 type rowHasher struct {
 	mode  Dedupe
 	seen  seenTable
@@ -135,7 +137,8 @@ type rowHasher struct {
 	order []int    // of those names, sorted
 }
 
-// print returns the fingerprint of the next row. Errors: *DedupeLimitError.
+// fingerprint returns the fingerprint of the next row. Errors:
+// *DedupeLimitError.
 func (h *rowHasher) fingerprint(e *metrics.Event) (store.Fingerprint, error) {
 	if h.mode == DedupeEventID {
 		h.text = append(append(h.text[:0], tagEventID...), e.ID...)
@@ -150,7 +153,7 @@ func (h *rowHasher) fingerprint(e *metrics.Event) (store.Fingerprint, error) {
 	return fingerprint(binary.BigEndian.AppendUint64(h.text, uint64(k))), nil
 }
 
-// content returns the fingerprint of what a row says.
+// content returns the fingerprint of the content of a row.
 func (h *rowHasher) content(e *metrics.Event) store.Fingerprint {
 	b := append(h.text[:0], tagRow...)
 	b = appendText(b, e.Type)
@@ -166,8 +169,8 @@ func (h *rowHasher) content(e *metrics.Event) store.Fingerprint {
 	return fingerprint(b)
 }
 
-// sorted returns the places of the fields in the order of their names, which
-// are those of the row before nearly always.
+// sorted returns the indexes of the fields in the order of their names. These
+// are nearly always the names of the row before.
 func (h *rowHasher) sorted(fields []metrics.Field) []int {
 	same := slices.EqualFunc(fields, h.names, func(f metrics.Field, name string) bool { return f.Name == name })
 	if same {

@@ -8,8 +8,8 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// deduper returns what knows of duplicates, nil if the store does not and the
-// file can do without. Errors: store.ErrUnsupported.
+// deduper returns the store's Deduper. It is nil if the store has none and the
+// file does not need it. Errors: store.ErrUnsupported.
 func (u *Uploader) deduper(f *File) (store.Deduper, error) {
 	d, ok := store.As[store.Deduper](u.store)
 	if !ok && f.Dedupe != DedupeNone {
@@ -18,14 +18,14 @@ func (u *Uploader) deduper(f *File) (store.Deduper, error) {
 	return d, nil
 }
 
-// filePrint stands for the content of a file as its schema reads it.
+// fileFingerprint identifies the content of a file together with its schema.
 func fileFingerprint(digest, schema string) []store.Fingerprint {
 	return []store.Fingerprint{fingerprint([]byte(tagFile + digest + schema))}
 }
 
-// claimFile claims the content of a file for its batch. It returns the id of
-// the batch that has it already, if the file is not to be stored then. Errors:
-// ErrInFlight.
+// claimFile claims the content of a file for its batch. It returns the id of an
+// earlier batch with this content, unless the file is to be stored nevertheless.
+// Errors: ErrInFlight.
 func (u *Uploader) claimFile(ctx context.Context, d store.Deduper, id string, f *File, digest string) (earlier string, _ error) {
 	if d == nil {
 		return "", nil
@@ -46,7 +46,7 @@ func (u *Uploader) claimFile(ctx context.Context, d store.Deduper, id string, f 
 
 // answerEarlier answers a file whose content an earlier batch has.
 func (u *Uploader) answerEarlier(ctx context.Context, d store.Deduper, f *File, id, digest string) (Receipt, error) {
-	if f.IdempotencyKey != "" { // it may be that of another process with the same key
+	if f.IdempotencyKey != "" { // the earlier batch may be that of another process with this key
 		b, err := u.batchOfKey(ctx, f.IdempotencyKey)
 		if err != nil {
 			return Receipt{}, err
@@ -67,8 +67,9 @@ func (u *Uploader) answerEarlier(ctx context.Context, d store.Deduper, f *File, 
 	return r, err
 }
 
-// answerForgotten answers a file whose batch is not there: it was forgotten, and
-// counts for ever, or was deleted in this moment. Errors: ErrInFlight.
+// answerArchived answers a file whose earlier batch is not found: either it is
+// archived and counts permanently, or it was deleted meanwhile. Errors:
+// ErrInFlight.
 func (u *Uploader) answerArchived(ctx context.Context, d store.Deduper, f *File, id, digest string) (Receipt, error) {
 	owners, err := d.Owners(ctx, fileFingerprint(digest, f.Schema))
 	if err != nil {
@@ -80,16 +81,16 @@ func (u *Uploader) answerArchived(ctx context.Context, d store.Deduper, f *File,
 	return Receipt{Batch: store.Batch{ID: id, SHA256: digest, Status: store.Completed, EventsPurged: true}, DuplicateOf: id}, nil
 }
 
-// foresee returns a claim that changes nothing: a dry run's.
+// previewClaims returns the claim of a dry run, which changes nothing.
 func (u *Uploader) previewClaims(d store.Deduper, mode Dedupe) claim {
 	seen := seenTable{limit: u.opts.MaxDedupeRows}
-	return func(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
-		owners, err := d.Owners(ctx, prints)
-		if err != nil || mode == DedupeOccurrence { // whose fingerprints differ within a file
+	return func(ctx context.Context, fps []store.Fingerprint) ([]string, error) {
+		owners, err := d.Owners(ctx, fps)
+		if err != nil || mode == DedupeOccurrence { // its fingerprints differ within a file
 			return owners, err
 		}
-		for i := range prints {
-			n, err := seen.add(prints[i])
+		for i := range fps {
+			n, err := seen.add(fps[i])
 			if err != nil {
 				return nil, err
 			}
@@ -101,8 +102,8 @@ func (u *Uploader) previewClaims(d store.Deduper, mode Dedupe) claim {
 	}
 }
 
-// foreseeFile returns the id of the batch that an upload would answer with,
-// "" if it would store the file.
+// previewFile returns the id of the batch that Upload would return, or "" if it
+// would store the file.
 func (u *Uploader) previewFile(ctx context.Context, d store.Deduper, f *File, digest string) (string, error) {
 	if d == nil || f.AllowDuplicate {
 		return "", nil

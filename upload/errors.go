@@ -8,33 +8,32 @@ import (
 	"github.com/eventmetrics/eventmetrics/ingest"
 )
 
-// Errors of an Uploader. It also passes on store.ErrNotFound, and ingest's
-// *HeaderError, *AmbiguousTimeError and *RuleError.
+// Errors of an Uploader.
 var (
 	// ErrNoRows means that a file has no data row.
 	ErrNoRows = errors.New("eventmetrics: no rows")
 	// ErrTooLarge means that a file has more bytes than Options.MaxUploadBytes.
 	ErrTooLarge = errors.New("eventmetrics: file too large")
 	// ErrInFlight means that an upload with the same idempotency key, content
-	// or rows is still being worked on.
+	// or rows is under way. Trying again later may succeed.
 	ErrInFlight = errors.New("eventmetrics: upload with this idempotency key, content or rows in flight")
 	// ErrKeyReused means that the idempotency key belongs to another content.
 	ErrKeyReused = errors.New("eventmetrics: idempotency key used with another content")
 	// ErrNoOriginal means that there is no batch with the id File.RepairOf.
 	ErrNoOriginal = errors.New("eventmetrics: no such batch to repair")
-	// ErrRowsPurged means that the rejected rows of a batch were removed, since
-	// they were older than Options.Retention allows.
+	// ErrRowsPurged means that retention has removed the rejected rows of a
+	// batch.
 	ErrRowsPurged = errors.New("eventmetrics: rejected rows purged")
 )
 
 // UnknownSchemaError means that there is no schema of a name.
 type UnknownSchemaError struct {
 	Name string
-	// Known are the names that there are, sorted.
+	// Known are the names of Options.Schemas, sorted.
 	Known []string
 }
 
-// Error cites the name and lists those that there are.
+// Error cites the name and lists the known ones.
 func (e *UnknownSchemaError) Error() string {
 	if len(e.Known) == 0 {
 		return fmt.Sprintf("eventmetrics: unknown schema %.40q; there are none by name", e.Name)
@@ -44,7 +43,7 @@ func (e *UnknownSchemaError) Error() string {
 
 // RejectedError means that no row of a file was accepted. Nothing was stored.
 type RejectedError struct {
-	// Failed is the number of rejected rows.
+	// Rejected is the number of rejected rows.
 	Rejected int64
 	// Errors are the first of them.
 	Errors []ingest.RowError

@@ -15,25 +15,25 @@ import (
 // maxChanges is the number of changes that a Preview lists.
 const maxChanges = 1000
 
-// Preview tells what an upload would do.
+// Preview describes what an upload would do.
 type Preview struct {
-	// Events, Failed and Duplicates are the numbers of rows that would be
-	// accepted, rejected, and left out by File.Dedupe.
+	// AcceptedRows, RejectedRows and DuplicateRows are the numbers of rows that
+	// would be accepted, rejected, and skipped because of File.Dedupe.
 	AcceptedRows, RejectedRows, DuplicateRows int64
-	// DuplicateOf is the id of the batch that Upload would answer with, because
-	// it has the same content; then nothing would change. Else it is "".
+	// DuplicateOf is the id of the batch with the same content that Upload would
+	// return instead of storing the file; else "".
 	DuplicateOf string
-	// Errors are the reasons for the latter, the most frequent first, at most
-	// Options.MaxErrors of them. MoreErrors means that there are others.
+	// Errors are the reasons for rejections, the most frequent first, at most
+	// Options.MaxErrors. MoreErrors means that there are others.
 	Errors     []ErrorGroup
 	MoreErrors bool
 	// Changes are what processing the batch would change in the metrics,
-	// ascending by day, then type: the first 1,000 of AllChanges.
+	// ascending by day, then type: the first 1,000 of ChangeCount.
 	Changes     []Change
 	ChangeCount int
 }
 
-// ErrorGroup has the rejected rows of one code and column.
+// ErrorGroup counts the rejected rows of one code and column.
 type ErrorGroup struct {
 	Code   ingest.Code
 	Column string
@@ -49,15 +49,15 @@ type Change struct {
 	Before, After int64
 }
 
-// DryRun reads a file as [Service.Upload] does and stores nothing: it tells
+// DryRun reads a file as [Uploader.Upload] does and stores nothing. It returns
 // what Upload would answer, and what would change in the metrics if the batch
-// was processed now. Batches that are not processed yet are not in Before. An
-// idempotency key is neither looked for nor taken, and unfinished uploads with
-// the same rows or content are not seen. With DedupeEventID the ids of the file
-// are remembered as the rows of DedupeOccurrence are. Errors: those of Upload,
-// but for ErrInFlight and those of a key.
+// was processed now; batches that wait for processing are not in Before. It
+// ignores the idempotency key and uploads that are under way. With
+// DedupeEventID the distinct ids of the file need memory, as the rows of
+// DedupeOccurrence do. It is safe to repeat. Errors: those of Upload, except
+// ErrInFlight and ErrKeyReused.
 func (u *Uploader) DryRun(ctx context.Context, f File) (Preview, error) {
-	ctx, done := u.observeUpload(ctx)
+	ctx, done := u.tel.observe(ctx)
 	p, err := u.preview(ctx, f)
 	done(nil, err)
 	return p, err
@@ -72,7 +72,7 @@ func (u *Uploader) preview(ctx context.Context, f File) (Preview, error) {
 		return Preview{}, err
 	}
 	body := newBody(ctx, f.Body, u.opts.MaxUploadBytes)
-	defer func() { u.tel.UploadBytes.Add(ctx, body.n) }()
+	defer func() { u.tel.bytes.Add(ctx, body.n) }()
 	sum, err := u.stream(ctx, f, body, discardWriter{}, u.previewClaims(deduper, f.Dedupe))
 	if err != nil {
 		return Preview{}, err
@@ -90,8 +90,8 @@ func (u *Uploader) preview(ctx context.Context, f File) (Preview, error) {
 	return p, err
 }
 
-// changes compares the ledger with what it would be with c, which has totals
-// only.
+// previewChanges returns the counts of the ledger with and without c, which has
+// totals only.
 func (u *Uploader) previewChanges(ctx context.Context, c metrics.Contribution) ([]Change, error) {
 	if len(c) == 0 {
 		return nil, nil
@@ -116,7 +116,7 @@ func (u *Uploader) previewChanges(ctx context.Context, c metrics.Contribution) (
 	return changes, nil
 }
 
-// nowhere takes events and keeps none.
+// discardWriter accepts events and stores none.
 type discardWriter struct{ store.Writer }
 
 func (discardWriter) Write(context.Context, []metrics.Event) error { return nil }
@@ -129,8 +129,8 @@ type reason struct {
 	column string
 }
 
-// reasons counts rejected rows by their reason. It keeps no more than most of
-// these: a hostile file has a column of its own in each row.
+// reasons counts rejected rows by their reason, up to a limit of reasons: each
+// row of a hostile file may have another column.
 type reasons struct {
 	limit  int
 	groups []ErrorGroup

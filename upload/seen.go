@@ -8,22 +8,22 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// DedupeLimitError means that a file has more distinct rows than can be told
-// apart. Nothing was stored.
+// DedupeLimitError means that a file has more distinct rows than
+// Options.MaxDedupeRows. Nothing was stored.
 type DedupeLimitError struct {
 	// Limit is Options.MaxDedupeRows.
 	Limit int
 }
 
-// Error says what to do about it.
+// Error names the limit and what to do.
 func (e *DedupeLimitError) Error() string {
-	return fmt.Sprintf("eventmetrics: more than %d distinct rows, which is too many to find repeated ones among; "+
-		"split the file, and keep equal rows together", e.Limit)
+	return fmt.Sprintf("eventmetrics: more than %d distinct rows, the limit for finding repeated rows; "+
+		"split the file and keep equal rows together", e.Limit)
 }
 
-// occurrences counts how often each fingerprint occurred: an open-addressing
-// table of 20 bytes a slot, with 4 of 5 slots in use at most. Without a limit it
-// takes none.
+// seenTable counts how often each fingerprint occurred. It is a hash table with
+// open addressing of 20 bytes a slot, of which at most 4 in 5 are used. A limit
+// of 0 admits no fingerprint.
 type seenTable struct {
 	limit        int // of distinct fingerprints
 	used         int
@@ -33,8 +33,8 @@ type seenTable struct {
 
 // add counts a fingerprint and returns how often it has occurred. Errors:
 // *DedupeLimitError.
-func (t *seenTable) add(print store.Fingerprint) (uint32, error) {
-	at := t.slot(print)
+func (t *seenTable) add(fp store.Fingerprint) (uint32, error) {
+	at := t.slot(fp)
 	if at >= 0 && t.counts[at] > 0 {
 		t.counts[at]++
 		return t.counts[at], nil
@@ -44,22 +44,22 @@ func (t *seenTable) add(print store.Fingerprint) (uint32, error) {
 	}
 	if 5*(t.used+1) > 4*len(t.counts) {
 		t.grow()
-		at = t.slot(print)
+		at = t.slot(fp)
 	}
 	t.used++
-	t.fingerprints[at], t.counts[at] = print, 1
+	t.fingerprints[at], t.counts[at] = fp, 1
 	return 1, nil
 }
 
-// slot returns the slot of a fingerprint, or the empty one that it belongs in;
-// -1 if there is none at all.
-func (t *seenTable) slot(print store.Fingerprint) int {
+// slot returns the slot of a fingerprint, or the empty one where it belongs; -1
+// if the table is empty.
+func (t *seenTable) slot(fp store.Fingerprint) int {
 	if len(t.counts) == 0 {
 		return -1
 	}
-	place, _ := bits.Mul64(binary.LittleEndian.Uint64(print[:8]), uint64(len(t.counts)))
+	place, _ := bits.Mul64(binary.LittleEndian.Uint64(fp[:8]), uint64(len(t.counts)))
 	at := int(place)
-	for t.counts[at] > 0 && t.fingerprints[at] != print {
+	for t.counts[at] > 0 && t.fingerprints[at] != fp {
 		if at++; at == len(t.counts) {
 			at = 0
 		}
@@ -67,15 +67,15 @@ func (t *seenTable) slot(print store.Fingerprint) int {
 	return at
 }
 
-// grow doubles the table, but not beyond what the limit needs.
+// grow doubles the table, up to what the limit needs.
 func (t *seenTable) grow() {
-	prints, counts := t.fingerprints, t.counts
+	old, counts := t.fingerprints, t.counts
 	size := min(max(2*len(counts), 1024), t.limit/4*5+8)
 	t.fingerprints, t.counts = make([]store.Fingerprint, size), make([]uint32, size)
 	for i, n := range counts {
 		if n > 0 {
-			at := t.slot(prints[i])
-			t.fingerprints[at], t.counts[at] = prints[i], n
+			at := t.slot(old[i])
+			t.fingerprints[at], t.counts[at] = old[i], n
 		}
 	}
 }

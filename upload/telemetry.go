@@ -14,36 +14,54 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// observeUpload starts the span of an upload. The function that it returns
-// ends it and measures; a dry run has no Receipt to give to it.
-func (u *Uploader) observeUpload(ctx context.Context) (context.Context, func(*Receipt, error)) {
+// instruments make the spans and measures of uploads.
+type instruments struct {
+	tracer   trace.Tracer
+	duration metric.Float64Histogram
+	bytes    metric.Int64Counter
+	active   metric.Int64UpDownCounter
+	accepted metric.Int64Counter
+	rejected metric.Int64Counter
+}
+
+func newInstruments(o *Options) instruments {
+	m := telemetry.NewMeter(o.MeterProvider)
+	return instruments{
+		tracer:   telemetry.Tracer(o.TracerProvider),
+		duration: m.Seconds("eventmetrics.upload.duration", "Time of an upload, by outcome.", 300),
+		bytes:    m.Counter("eventmetrics.upload.io", "By", "Bytes of files that were read, decompressed."),
+		active:   m.UpDownCounter("eventmetrics.upload.active", "{upload}", "Uploads under way."),
+		accepted: m.Counter("eventmetrics.upload.accepted", "{row}", "Rows of the files that became batches."),
+		rejected: m.Counter("eventmetrics.upload.rejected", "{row}", "Rejected rows of files that were read to the end, by code."),
+	}
+}
+
+// observe starts the span of an upload. The function that it returns ends the
+// span and measures; the receipt of a dry run is nil.
+func (t *instruments) observe(ctx context.Context) (context.Context, func(*Receipt, error)) {
 	start := time.Now()
-	ctx, span := u.tel.Start(ctx, "upload")
-	u.tel.UploadsActive.Add(ctx, 1)
+	ctx, span := t.tracer.Start(ctx, "upload")
+	t.active.Add(ctx, 1)
 	return ctx, func(r *Receipt, err error) {
-		outcome, fault := uploadOutcome(r, err)
-		u.tel.UploadsActive.Add(ctx, -1)
-		u.tel.UploadTime.Record(ctx, telemetry.Since(start), metric.WithAttributes(telemetry.OutcomeAttr(outcome)))
+		outcome, fault := outcomeOf(r, err)
+		t.active.Add(ctx, -1)
+		telemetry.RecordTime(ctx, t.duration, start, telemetry.Outcome(outcome))
 		if err == nil && r != nil {
-			span.SetAttributes(telemetry.BatchAttr(r.Batch.ID), attribute.Int64("eventmetrics.rows.accepted", r.Batch.AcceptedRows),
+			span.SetAttributes(telemetry.Batch(r.Batch.ID), attribute.Int64("eventmetrics.rows.accepted", r.Batch.AcceptedRows),
 				attribute.Int64("eventmetrics.rows.rejected", r.Batch.RejectedRows), attribute.Int64("eventmetrics.rows.duplicate", r.Batch.DuplicateRows))
 		}
 		if outcome == "stored" {
-			u.tel.Accepted.Add(ctx, r.Batch.AcceptedRows)
+			t.accepted.Add(ctx, r.Batch.AcceptedRows)
 		}
 		telemetry.End(span, outcome, fault)
 	}
 }
 
-// uploadOutcome tells what became of an upload, and the fault if it is ours.
-func uploadOutcome(r *Receipt, err error) (outcome string, fault error) {
-	var rejected *RejectedError
-	var header *ingest.HeaderError
-	var tolerance *ToleranceError
-	var ambiguous *ingest.AmbiguousTimeError
-	var unknown *UnknownSchemaError
-	var broken *bodyError
-	var distinct *DedupeLimitError
+// outcomeOf returns how an upload ended, and its error if the sender of the
+// file did not cause it.
+func outcomeOf(r *Receipt, err error) (outcome string, fault error) {
+	var bodyErr *bodyError
+	var limit *DedupeLimitError
 	switch {
 	case err == nil && r == nil:
 		return "dry_run", nil
@@ -53,14 +71,13 @@ func uploadOutcome(r *Receipt, err error) (outcome string, fault error) {
 		return "duplicate", nil
 	case err == nil:
 		return "stored", nil
-	case errors.Is(err, ErrNoRows), errors.As(err, &rejected), errors.As(err, &header),
-		errors.As(err, &tolerance), errors.Is(err, ErrNoOriginal), errors.Is(err, store.ErrUnsupported), errors.As(err, &ambiguous), errors.As(err, &unknown):
+	case isRejection(err):
 		return "rejected", nil
-	case errors.Is(err, ErrTooLarge), errors.As(err, &distinct):
+	case errors.Is(err, ErrTooLarge), errors.As(err, &limit):
 		return "too_large", nil
 	case errors.Is(err, ErrInFlight), errors.Is(err, ErrKeyReused):
 		return "conflict", nil
-	case errors.As(err, &broken), errors.Is(err, context.Canceled):
+	case errors.As(err, &bodyErr), errors.Is(err, context.Canceled):
 		return "broken_off", nil
 	case errors.Is(err, store.ErrUnavailable):
 		return "unavailable", err
@@ -69,9 +86,22 @@ func uploadOutcome(r *Receipt, err error) (outcome string, fault error) {
 	}
 }
 
-func (u *Uploader) countRejected(ctx context.Context, rows map[ingest.Code]int64) {
+// isRejection reports whether an error says that the file cannot be accepted as
+// it is.
+func isRejection(err error) bool {
+	var rejected *RejectedError
+	var header *ingest.HeaderError
+	var tolerance *ToleranceError
+	var ambiguous *ingest.AmbiguousTimeError
+	var unknown *UnknownSchemaError
+	return errors.Is(err, ErrNoRows) || errors.Is(err, ErrNoOriginal) || errors.Is(err, store.ErrUnsupported) ||
+		errors.As(err, &rejected) || errors.As(err, &header) || errors.As(err, &tolerance) ||
+		errors.As(err, &ambiguous) || errors.As(err, &unknown)
+}
+
+func (t *instruments) countRejected(ctx context.Context, rows map[ingest.Code]int64) {
 	for code, n := range rows {
-		u.tel.Rejected.Add(ctx, n, metric.WithAttributes(attribute.String("code", string(code))))
+		t.rejected.Add(ctx, n, metric.WithAttributes(attribute.String("code", string(code))))
 	}
 }
 

@@ -7,33 +7,33 @@ import (
 	"github.com/eventmetrics/eventmetrics/ingest"
 )
 
-// Tolerance says how many rows of a file may be rejected before the file is
-// refused as a whole. The zero Tolerance takes any number, as long as one row
-// is valid; where several limits are set, each holds.
+// Tolerance says how many rejected rows make Upload refuse the whole file. The
+// zero value accepts any number, as long as one row is valid. If several limits
+// are set, each of them holds.
 type Tolerance struct {
-	// Strict takes none. The file is read to its end all the same, to tell of
-	// all that is to be mended.
+	// Strict refuses the file if any row is rejected. The file is read to its
+	// end nevertheless, so that the error lists all rows to be corrected.
 	Strict bool
-	// MaxErrors is the greatest number. Reading stops at the first row above
-	// it. 0 means any number, less than 0 none.
+	// MaxErrors is the greatest number of rejected rows. Reading stops at the
+	// first row above it. 0 means any number, less than 0 none.
 	MaxErrors int64
-	// MaxErrorRatio is the greatest share of all rows, from 0 to 1, judged at
-	// the end of the file. 0 means any share, less than 0 none.
+	// MaxErrorRatio is the greatest share of rejected rows among all, from 0 to
+	// 1, compared at the end of the file. 0 means any share, less than 0 none.
 	MaxErrorRatio float64
 }
 
-// ToleranceError means that more rows of a file were rejected than its
-// Tolerance takes. Nothing was stored.
+// ToleranceError means that more rows of a file were rejected than its Tolerance
+// allows. Nothing was stored.
 type ToleranceError struct {
-	// Limit is the limit that was crossed: "strict", "max_errors" or
+	// Limit is the limit that was exceeded: "strict", "max_errors" or
 	// "max_error_ratio".
 	Limit string
 	// Value is its value; 0 for strict.
 	Value float64
-	// Rows is the number of rows that were read, Failed that of the rejected
+	// Rows is the number of rows that were read, Rejected the number of rejected
 	// ones among them.
 	Rows, Rejected int64
-	// Stopped means that the file goes on behind them.
+	// Stopped means that the file has more rows, which were not read.
 	Stopped bool
 	// Errors are the first rejected rows, at most Options.MaxErrors.
 	Errors []ingest.RowError
@@ -57,15 +57,15 @@ const (
 	limitRatio  = "max_error_ratio"
 )
 
-// errStopped ends the reading of a file whose fate is known.
+// errStopped ends the reading of a file that is refused already.
 var errStopped = errors.New("eventmetrics: too many rejected rows")
 
-// spent reports whether so many rejected rows are too many whatever follows.
+// exceeded reports whether so many rejected rows are too many, whatever follows.
 func (t *Tolerance) exceeded(failed int64) bool {
 	return t.MaxErrors != 0 && failed > max(t.MaxErrors, 0)
 }
 
-// crossed returns the limit that a file has crossed, and its value, or "".
+// crossed returns the limit that a whole file exceeds, and its value, or "".
 func (t *Tolerance) crossed(rows, failed int64) (limit string, value float64) {
 	ratio := max(t.MaxErrorRatio, 0)
 	switch {

@@ -1,4 +1,6 @@
-// Package telemetry has the instruments of the library.
+// Package telemetry has what the packages of the library share about spans and
+// measures: one scope, outcomes, trace parents and request ids. Each package
+// makes its instruments itself.
 package telemetry
 
 import (
@@ -19,106 +21,103 @@ import (
 // scope names the library to tracers and meters.
 const scope = "github.com/eventmetrics/eventmetrics"
 
-// Telemetry makes spans and measures. The attributes of instruments are of
-// short lists: outcomes, codes and kinds, never an id or an event type.
-type Telemetry struct {
-	trace.Tracer
-
-	UploadTime    metric.Float64Histogram
-	UploadBytes   metric.Int64Counter
-	UploadsActive metric.Int64UpDownCounter
-	Accepted      metric.Int64Counter
-	Rejected      metric.Int64Counter
-	ProcessTime   metric.Float64Histogram
-	ProcessWait   metric.Float64Histogram
-	Drifted       metric.Int64Counter
-	Unreadable    metric.Int64Counter
-	Removed       metric.Int64Counter
-	Purged        metric.Int64Counter
-	Erased        metric.Int64Counter
-	QueryTime     metric.Float64Histogram
-	AuditFindings metric.Int64Gauge
-	AuditLast     metric.Int64Gauge
+// Tracer returns the tracer of the library; nil means the global provider.
+func Tracer(provider trace.TracerProvider) trace.Tracer {
+	if provider == nil {
+		provider = otel.GetTracerProvider()
+	}
+	return provider.Tracer(scope)
 }
 
-func New(traces trace.TracerProvider, meters metric.MeterProvider) *Telemetry {
-	if traces == nil {
-		traces = otel.GetTracerProvider()
+// Meter makes instruments. Their names are constants that tests use, so that no
+// error can occur. Attributes are of short lists: outcomes, codes and kinds,
+// never an id or an event type.
+type Meter struct{ meter metric.Meter }
+
+// NewMeter returns the meter of the library; nil means the global provider.
+func NewMeter(provider metric.MeterProvider) Meter {
+	if provider == nil {
+		provider = otel.GetMeterProvider()
 	}
-	if meters == nil {
-		meters = otel.GetMeterProvider()
-	}
-	m := meter{meters.Meter(scope)}
-	t := &Telemetry{
-		Tracer:        traces.Tracer(scope),
-		UploadTime:    m.seconds("eventmetrics.upload.duration", "Time of an upload, by outcome.", 300),
-		UploadBytes:   m.counter("eventmetrics.upload.io", "By", "Bytes of files that were read, decompressed."),
-		UploadsActive: m.gauge("eventmetrics.upload.active", "{upload}", "Uploads under way."),
-		Accepted:      m.counter("eventmetrics.upload.accepted", "{row}", "Rows of the files that became batches."),
-		Rejected:      m.counter("eventmetrics.upload.rejected", "{row}", "Rejected rows of files that were read to the end, by code."),
-		ProcessTime:   m.seconds("eventmetrics.process.duration", "Time of an attempt to process a batch, by outcome.", 300),
-		ProcessWait:   m.seconds("eventmetrics.process.wait", "Time between a batch being queued and its first attempt.", 3600),
-		Drifted:       m.counter("eventmetrics.reprocess.drift", "{batch}", "Batches whose events did not sum to what the ledger had."),
-		Unreadable:    m.counter("eventmetrics.reprocess.unreadable", "{batch}", "Batches that could not be counted again."),
-		Removed:       m.counter("eventmetrics.cleanup.removed", "{batch}", "Batches and remainders of uploads Removed by cleanups, by kind."),
-		Purged:        m.counter("eventmetrics.retention.purged", "{item}", "Batches, raw events, Rejected rows and dead letters removed because of their age, by kind."),
-		Erased:        m.counter("eventmetrics.erasure.removed", "{item}", "Raw events, Rejected rows and dead letters Removed by erasures, by kind."),
-		QueryTime:     m.seconds("eventmetrics.query.duration", "Time of a query, by query and outcome.", 30),
-	}
-	t.AuditFindings, _ = m.Int64Gauge("eventmetrics.audit.findings", metric.WithUnit("{finding}"),
-		metric.WithDescription("What the audits know to be wrong, by kind."))
-	t.AuditLast, _ = m.Int64Gauge("eventmetrics.audit.last_time", metric.WithUnit("s"),
-		metric.WithDescription("When the last round of the audit ended, in Unix time."))
-	// An alert on an increase needs the 0 that was before it.
-	t.Drifted.Add(context.Background(), 0)
-	t.Unreadable.Add(context.Background(), 0)
-	return t
+	return Meter{provider.Meter(scope)}
 }
 
-// meter makes instruments. Their names are constants that tests use, so that
-// there is no error that could be about them.
-type meter struct{ metric.Meter }
-
-func (m meter) counter(name, unit, about string) metric.Int64Counter {
-	c, _ := m.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(about))
+// Counter returns a number that only grows.
+func (m Meter) Counter(name, unit, about string) metric.Int64Counter {
+	c, _ := m.meter.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(about))
 	return c
 }
 
-func (m meter) gauge(name, unit, about string) metric.Int64UpDownCounter {
-	c, _ := m.Int64UpDownCounter(name, metric.WithUnit(unit), metric.WithDescription(about))
+// UpDownCounter returns a number that grows and shrinks.
+func (m Meter) UpDownCounter(name, unit, about string) metric.Int64UpDownCounter {
+	c, _ := m.meter.Int64UpDownCounter(name, metric.WithUnit(unit), metric.WithDescription(about))
 	return c
 }
 
-// seconds makes a histogram of buckets from 5 ms to the greatest.
-func (m meter) seconds(name, about string, most float64) metric.Float64Histogram {
+// Gauge returns a number that is set.
+func (m Meter) Gauge(name, unit, about string) metric.Int64Gauge {
+	g, _ := m.meter.Int64Gauge(name, metric.WithUnit(unit), metric.WithDescription(about))
+	return g
+}
+
+// Seconds returns a histogram of seconds with buckets from 5 ms to the
+// greatest.
+func (m Meter) Seconds(name, about string, greatest float64) metric.Float64Histogram {
 	var bounds []float64
 	for _, b := range []float64{0.005, 0.02, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600} {
-		if b <= most {
+		if b <= greatest {
 			bounds = append(bounds, b)
 		}
 	}
-	h, _ := m.Float64Histogram(name, metric.WithUnit("s"), metric.WithDescription(about), metric.WithExplicitBucketBoundaries(bounds...))
+	h, _ := m.meter.Float64Histogram(name, metric.WithUnit("s"), metric.WithDescription(about), metric.WithExplicitBucketBoundaries(bounds...))
 	return h
 }
 
-func Since(start time.Time) float64 { return time.Since(start).Seconds() }
-
-func OutcomeAttr(outcome string) attribute.KeyValue {
-	return attribute.String("outcome", outcome)
+// AddByKind adds numbers to a counter, each with its attribute kind.
+func AddByKind(ctx context.Context, c metric.Int64Counter, numbers map[string]int64) {
+	for kind, n := range numbers {
+		c.Add(ctx, n, Kind(kind))
+	}
 }
 
-func BatchAttr(id string) attribute.KeyValue { return attribute.String("eventmetrics.batch.id", id) }
+// Kind is the attribute kind of a measure.
+func Kind(kind string) metric.MeasurementOption {
+	return metric.WithAttributes(attribute.String("kind", kind))
+}
 
-// End ends a span. A fault is an error that is not the caller's.
+// RecordTime records the seconds since a moment, with attributes.
+func RecordTime(ctx context.Context, h metric.Float64Histogram, start time.Time, attrs ...attribute.KeyValue) {
+	h.Record(ctx, time.Since(start).Seconds(), metric.WithAttributes(attrs...))
+}
+
+// Outcome is the attribute of spans and times for how something ended.
+func Outcome(outcome string) attribute.KeyValue { return attribute.String("outcome", outcome) }
+
+// Batch is the attribute of spans for the id of a batch.
+func Batch(id string) attribute.KeyValue { return attribute.String("eventmetrics.batch.id", id) }
+
+// End ends a span. A fault is an error that the caller did not cause.
 func End(span trace.Span, outcome string, fault error) {
-	span.SetAttributes(OutcomeAttr(outcome))
+	span.SetAttributes(Outcome(outcome))
 	if fault != nil {
 		span.SetStatus(codes.Error, clip.Text(fault.Error(), 500))
 	}
 	span.End()
 }
 
-// OutcomeOf tells the outcome of what nobody but the store can spoil.
+// EndWith ends the span of an operation that can only fail because of the store
+// or a cancelled context. It returns the outcome.
+func EndWith(span trace.Span, err error) (outcome string) {
+	outcome, fault := OutcomeOf(err), err
+	if errors.Is(err, context.Canceled) { // by the caller
+		fault = nil
+	}
+	End(span, outcome, fault)
+	return outcome
+}
+
+// OutcomeOf returns the outcome of an operation that can only fail because of
+// the store or a cancelled context.
 func OutcomeOf(err error) string {
 	switch {
 	case err == nil:
@@ -130,12 +129,4 @@ func OutcomeOf(err error) string {
 	default:
 		return "error"
 	}
-}
-
-// FaultOf is an error unless it only says that the caller left.
-func FaultOf(err error) error {
-	if errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
 }

@@ -9,12 +9,11 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// completedTime is how long Options.AfterCompleted may take.
+// completedTimeout is how long Options.AfterCompleted may take.
 const completedTimeout = time.Minute
 
-// tellCompleted calls Options.AfterCompleted. An error means that the batch
-// was not told of, or that the job's time was up meanwhile: the queue then
-// hands the job over again.
+// notifyCompleted calls Options.AfterCompleted. An error means that it was not
+// called, or that ctx ended meanwhile; the queue then delivers the job again.
 func (w *Worker) notifyCompleted(ctx context.Context, id string) error {
 	if w.opts.AfterCompleted == nil {
 		return nil
@@ -30,6 +29,7 @@ func (w *Worker) notifyCompleted(ctx context.Context, id string) error {
 	return ctx.Err()
 }
 
+// afterCompleted calls the function with a timeout and recovers its panics.
 func (w *Worker) afterCompleted(ctx context.Context, b store.Batch) {
 	ctx, cancel := context.WithTimeout(ctx, completedTimeout)
 	defer cancel()

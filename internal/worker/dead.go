@@ -9,8 +9,8 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// RetryDead takes a job out of the dead letters and puts it in line again,
-// with its batch. Errors: queue.ErrNotFound, queue.ErrNotDead.
+// RetryDead moves a job from the dead letters to the waiting jobs and marks its
+// batch queued. Errors: queue.ErrNotFound, queue.ErrNotDead.
 func (w *Worker) RetryDead(ctx context.Context, key string) error {
 	job, err := queue.ParseKey(key)
 	if err != nil {
@@ -26,8 +26,8 @@ func (w *Worker) RetryDead(ctx context.Context, key string) error {
 	return ignore(err, store.ErrConflict, store.ErrNotFound)
 }
 
-// RetryAllDead does so with all dead letters and returns how many there were.
-// A job that dies again meanwhile is not tried a second time.
+// RetryAllDead retries all dead letters and returns their number. A job that
+// dies again meanwhile is not retried a second time.
 func (w *Worker) RetryAllDead(ctx context.Context) (int64, error) {
 	var retried int64
 	for job, err := range queue.AllDead(ctx, w.queue) {
@@ -45,9 +45,9 @@ func (w *Worker) RetryAllDead(ctx context.Context) (int64, error) {
 	return retried, nil
 }
 
-// DeleteBatch removes a batch with its events, its share in the metrics and
-// its dead job. Errors: store.ErrNotFound; store.ErrConflict while the batch
-// is processing.
+// DeleteBatch deletes a batch, its events, its contribution to the metrics and
+// its dead job. Errors: store.ErrNotFound; store.ErrConflict while the batch is
+// processing.
 func (w *Worker) DeleteBatch(ctx context.Context, id string) error {
 	b, err := w.store.Batch(ctx, id)
 	if err != nil {
@@ -62,8 +62,8 @@ func (w *Worker) DeleteBatch(ctx context.Context, id string) error {
 	w.logger.InfoContext(ctx, "batch deleted", "batch", id, "events", b.AcceptedRows)
 	err = w.queue.Discard(ctx, processJob(ctx, id).Key(), "batch deleted")
 	if err != nil && !errors.Is(err, queue.ErrNotFound) && !errors.Is(err, queue.ErrNotDead) {
-		// The batch is gone all the same; its job finds nothing and ends.
-		w.logger.WarnContext(ctx, "dead job of deleted batch left", "batch", id, "err", err)
+		// The batch is deleted nevertheless; its job finds nothing and ends.
+		w.logger.WarnContext(ctx, "discarding dead job of deleted batch failed", "batch", id, "err", err)
 	}
 	return nil
 }

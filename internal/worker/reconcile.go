@@ -9,13 +9,13 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// maxCause is the length to which causes are cut: fit for a list.
+// maxLastError is the length to which Batch.LastError is cut.
 const maxLastError = 500
 
-// Reconcile brings batches and jobs together again after a crash between two
-// steps: it marks the batches of dead jobs failed, and enqueues jobs for the
-// batches that have waited or been processing for a while. It is safe to
-// repeat, at any time: the queue admits no second job for a batch.
+// Reconcile repairs the effects of a crash between two steps: it marks the
+// batches of dead jobs failed, and enqueues the jobs of batches that have been
+// queued or processing for longer than Options.ReconcileEvery. It is safe to
+// repeat at any time, because the queue admits one job for a batch.
 func (w *Worker) Reconcile(ctx context.Context) error {
 	if err := w.failDead(ctx); err != nil {
 		return err
@@ -54,23 +54,30 @@ func (w *Worker) enqueueLost(ctx context.Context) error {
 	q := store.BatchQuery{
 		Statuses:      []store.Status{store.Queued, store.Processing},
 		UpdatedBefore: w.now().Add(-w.opts.ReconcileEvery),
-		Limit:         store.MaxLimit,
 	}
-	for {
-		batches, err := w.store.Batches(ctx, q)
+	var jobs []queue.Job
+	for b, err := range store.All(ctx, w.store, q) {
 		if err != nil {
 			return fmt.Errorf("eventmetrics: list unfinished batches: %w", err)
 		}
-		if len(batches) == 0 {
-			return nil
+		jobs = append(jobs, processJob(ctx, b.ID))
+		if len(jobs) < store.MaxLimit {
+			continue
 		}
-		jobs := make([]queue.Job, len(batches))
-		for i := range batches {
-			jobs[i] = processJob(ctx, batches[i].ID)
+		if err := w.enqueue(ctx, jobs); err != nil {
+			return err
 		}
-		if err := w.queue.Enqueue(ctx, jobs...); err != nil {
-			return fmt.Errorf("eventmetrics: enqueue unfinished batches: %w", err)
-		}
-		q.After = batches[len(batches)-1].ID
+		jobs = nil
 	}
+	return w.enqueue(ctx, jobs)
+}
+
+func (w *Worker) enqueue(ctx context.Context, jobs []queue.Job) error {
+	if len(jobs) == 0 {
+		return nil
+	}
+	if err := w.queue.Enqueue(ctx, jobs...); err != nil {
+		return fmt.Errorf("eventmetrics: enqueue unfinished batches: %w", err)
+	}
+	return nil
 }

@@ -1,0 +1,54 @@
+package upload
+
+import (
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+const (
+	// chunkRows is the number of events that go from the reader to the store
+	// in one chunk.
+	chunkRows = 1024
+	// plainChunks is the number of chunks: one is filled, one is stored, and two
+	// in between even out the difference.
+	plainChunks = 4
+	// repairChunk is the size from which repair lines are passed on.
+	repairChunk = 64 << 10
+)
+
+// chunk is a part of an upload on its way from the reader to the store.
+type chunk struct {
+	events       []metrics.Event
+	n            int                 // of them in use
+	fields       []metrics.Field     // what their Fields point to
+	fingerprints []store.Fingerprint // of the events in use, if duplicates are skipped
+	repair       []byte              // lines of the repair file
+}
+
+// reset empties the chunk and keeps its memory.
+func (c *chunk) reset() {
+	c.n, c.fields, c.fingerprints, c.repair = 0, c.fields[:0], c.fingerprints[:0], c.repair[:0]
+}
+
+// spare returns the unused events that the reader fills next.
+func (c *chunk) spare() []metrics.Event {
+	if len(c.events) == c.n {
+		c.events = append(c.events, make([]metrics.Event, chunkRows)...)
+	}
+	return c.events[c.n:min(c.n+chunkRows, len(c.events))]
+}
+
+// extend adds the first n spare events to those in use, and copies their fields
+// from the reader's memory to the chunk's.
+func (c *chunk) extend(n int) {
+	events, at := c.events[c.n:c.n+n], len(c.fields)
+	for i := range events {
+		c.fields = append(c.fields, events[i].Fields...)
+	}
+	for i := range events {
+		n := len(events[i].Fields)
+		events[i].Fields = c.fields[at : at+n : at+n]
+		at += n
+	}
+	c.n += n
+}

@@ -1,0 +1,60 @@
+package upload
+
+import (
+	"io"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/ingest"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// File is a file to upload.
+type File struct {
+	// Name is the name that the sender gives it.
+	Name string
+	// Body is its content. Upload reads it to the end, or until an error.
+	Body io.Reader
+	// Format is the format of Body: ingest.CSV or ingest.NDJSON.
+	Format ingest.Format
+	// Zone is the zone of timestamps that name none; nil means UTC.
+	Zone *time.Location
+	// DateOrder says whether the day or the month comes first in dates such as
+	// 03/04/2025; by default it is detected.
+	DateOrder ingest.DateOrder
+	// Schema is a name in Options.Schemas; "" means Options.Schema.
+	Schema string
+	// IdempotencyKey makes it safe to send the file again: a second Upload
+	// with the same key and content returns the Receipt of the first. Empty
+	// means none.
+	IdempotencyKey string
+	// Tolerance says how many rejected rows are too many; by default any number
+	// is accepted, as long as one row is valid.
+	Tolerance Tolerance
+	// RepairOf is the id of the batch whose corrected repair file this is; ""
+	// means none. See [Uploader.RepairStatus].
+	RepairOf string
+	// Dedupe says which rows are skipped as duplicates; by default none.
+	Dedupe Dedupe
+	// AllowDuplicate stores the file even if another batch has the same
+	// content under the same schema. Otherwise Upload returns the Receipt of
+	// that batch. It has no effect on duplicate rows.
+	AllowDuplicate bool
+}
+
+// Receipt is the answer to an upload.
+type Receipt struct {
+	// Batch is the batch as it was stored, with the numbers of accepted,
+	// rejected and duplicate rows.
+	Batch store.Batch
+	// Errors are the first rejected rows, at most Options.MaxErrors, with
+	// their values shortened.
+	Errors []ingest.RowError
+	// Warnings are the rules with Warn that accepted rows have broken.
+	Warnings []ingest.Warning
+	// Replayed means that the batch is that of an earlier Upload with the same
+	// idempotency key.
+	Replayed bool
+	// DuplicateOf is the id of Batch if that is an earlier batch with the same
+	// content, and nothing was stored; else "".
+	DuplicateOf string
+}

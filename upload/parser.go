@@ -1,0 +1,236 @@
+package upload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/ingest"
+	"github.com/eventmetrics/eventmetrics/internal/text/clip"
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// parser reads a file into chunks.
+type parser struct {
+	body      *body
+	reader    *ingest.Reader
+	filter    *dedupeFilter // nil accepts duplicates
+	sum       *metrics.Aggregator
+	repair    *ingest.RepairWriter
+	schema    ingest.Schema
+	maxErrors int
+	accepted  int64
+	errors    []ingest.RowError
+	codes     map[ingest.Code]int64 // rejected rows
+	reasons   reasons
+	tolerance Tolerance
+	stopped   bool // before the end of the file, which is refused
+
+	repairLeft int64 // bytes that the repair file may still take
+
+	current *chunk
+	free    chan *chunk
+	full    chan *chunk // closed at the end
+}
+
+func (u *Uploader) newParser(ctx context.Context, f File, schema ingest.Schema, body *body, filter *dedupeFilter) *parser {
+	schema = f.Dedupe.schema(schema)
+	p := &parser{
+		body:       body,
+		filter:     filter,
+		sum:        metrics.NewAggregator(&u.opts.Sums),
+		schema:     schema,
+		maxErrors:  u.opts.MaxErrors,
+		codes:      map[ingest.Code]int64{},
+		reasons:    reasons{limit: u.opts.MaxErrors, places: map[reason]int{}},
+		tolerance:  f.Tolerance,
+		repairLeft: u.opts.MaxRepairBytes,
+		free:       make(chan *chunk, plainChunks),
+		full:       make(chan *chunk, plainChunks),
+	}
+	for range p.chunkCount() {
+		p.free <- &chunk{}
+	}
+	p.reader = ingest.NewReader(body, &ingest.Options{
+		Format: f.Format,
+		Schema: schema,
+		Zone:   f.Zone,
+
+		DateOrder: f.DateOrder,
+		Latest:    u.now().AddDate(0, 0, 1),
+		Limits:    u.opts.Limits,
+		Accept:    u.accept(ctx, p.sum),
+		Reject:    func(e *ingest.RowError) error { return p.reject(ctx, e) },
+	})
+	return p
+}
+
+// chunkCount is the number of chunks. Those of a dedupeFilter are larger, and
+// there are fewer.
+func (p *parser) chunkCount() int {
+	if p.filter != nil {
+		return 2
+	}
+	return plainChunks
+}
+
+// guardedRun turns a panic, of File.Body for example, into an error: the caller
+// of Upload could not recover it on this goroutine.
+func (p *parser) guardedRun(ctx context.Context) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("eventmetrics: read upload: panic: %v", r)
+		}
+	}()
+	return p.run(ctx)
+}
+
+// run fills chunks until the file or ctx ends.
+func (p *parser) run(ctx context.Context) error {
+	defer close(p.full)
+	columns, err := p.reader.Columns()
+	if errors.Is(err, ingest.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("eventmetrics: read upload: %w", err)
+	}
+	if columns == nil { // NDJSON has no header
+		columns = p.schema.Columns()
+	}
+	p.repair = ingest.NewRepairWriter(columns)
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case p.current = <-p.free:
+		}
+		if err := p.fill(); err != nil {
+			return err
+		}
+		if p.current.n == 0 && len(p.current.repair) == 0 {
+			return nil
+		}
+		p.full <- p.current // never blocks: full has capacity for all chunks
+	}
+}
+
+// fill reads one chunk, which is empty at the end of the file.
+func (p *parser) fill() error {
+	c := p.current
+	c.reset()
+	start, bytes := time.Now(), p.body.n
+	for {
+		n, err := p.reader.Read(c.spare())
+		p.stopped = errors.Is(err, errStopped)
+		ended := p.stopped || errors.Is(err, io.EOF)
+		if err != nil && !ended {
+			return fmt.Errorf("eventmetrics: read upload: %w", err)
+		}
+		c.extend(n)
+		p.accepted += int64(n)
+		if p.filter == nil {
+			return nil
+		}
+		if err := p.filter.fingerprint(c, n); err != nil {
+			return err
+		}
+		full := c.n >= gatherRows || p.body.n-bytes >= gatherBytes || len(c.fields) >= gatherFields
+		if ended || full || time.Since(start) >= gatherTime {
+			return nil
+		}
+	}
+}
+
+// reject keeps the first rejected rows for the answer and writes each to the
+// repair file. Errors: errStopped.
+func (p *parser) reject(ctx context.Context, e *ingest.RowError) error {
+	c := p.current
+	p.codes[e.Code]++
+	p.reasons.add(e)
+	if p.reader.Rejected() == 1 {
+		c.repair = p.repair.AppendHeader(c.repair)
+	}
+	p.repairLine(c, e)
+	if len(p.errors) < p.maxErrors {
+		p.errors = append(p.errors, shortCopy(e))
+	}
+	if p.tolerance.exceeded(p.reader.Rejected()) {
+		return errStopped
+	}
+	if len(c.repair) < repairChunk {
+		return nil
+	}
+	return p.flushRepair(ctx)
+}
+
+// repairLine writes a rejected row to the repair file. At the limit it writes
+// instead, once, that rows are missing.
+func (p *parser) repairLine(c *chunk, e *ingest.RowError) {
+	if p.repairLeft <= 0 {
+		return
+	}
+	before := len(c.repair)
+	c.repair = p.repair.AppendRow(c.repair, e)
+	if p.repairLeft -= int64(len(c.repair) - before); p.repairLeft <= 0 {
+		more := *e
+		more.Record, more.Column, more.Code = nil, "", "cut"
+		more.Message = "this row and all after it are missing: the repair file has reached its limit"
+		c.repair = p.repair.AppendRow(c.repair[:before], &more)
+	}
+}
+
+// flushRepair passes on the repair lines of the current chunk without its
+// events: any number of rejected rows may come before the chunk is full.
+func (p *parser) flushRepair(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case c := <-p.free:
+		c.n = 0
+		c.repair, p.current.repair = p.current.repair, c.repair[:0]
+		p.full <- c
+		return nil
+	}
+}
+
+// store writes the chunks in their order.
+func (p *parser) store(ctx context.Context, w store.Writer) error {
+	for c := range p.full {
+		if p.filter != nil && c.n > 0 {
+			if err := p.filter.dropDuplicates(ctx, c); err != nil {
+				return err
+			}
+		}
+		if c.n > 0 {
+			if err := w.Write(ctx, c.events[:c.n]); err != nil {
+				return fmt.Errorf("eventmetrics: store events: %w", err)
+			}
+		}
+		if len(c.repair) > 0 {
+			if err := w.Attach(ctx, RepairAttachment, c.repair); err != nil {
+				return fmt.Errorf("eventmetrics: store rejected rows: %w", err)
+			}
+		}
+		p.free <- c
+	}
+	return nil
+}
+
+// accept returns the last check of a row: Options.BeforeAccept, if it is set,
+// and the sum.
+func (u *Uploader) accept(ctx context.Context, sum *metrics.Aggregator) func(*metrics.Event) error {
+	before := u.opts.BeforeAccept
+	if before == nil {
+		return sum.Add
+	}
+	return func(e *metrics.Event) error {
+		if err := before(ctx, e); err != nil {
+			return errors.New(clip.Text(err.Error(), 500)) // without its type, so that the code is rejected
+		}
+		return sum.Add(e)
+	}
+}

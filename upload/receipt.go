@@ -1,0 +1,98 @@
+package upload
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// Names of the attachments that an upload stores with its batch.
+const (
+	ErrorsAttachment   = "errors"   // Receipt.Errors as JSON
+	WarningsAttachment = "warnings" // Receipt.Warnings as JSON
+	RepairAttachment   = "repair"   // the repair file
+	TraceAttachment    = "trace"    // the traceparent of the upload
+)
+
+// replayTaken answers an upload whose key another process has taken meanwhile.
+func (u *Uploader) replayTaken(ctx context.Context, key, digest string) (Receipt, error) {
+	earlier, err := u.batchOfKey(ctx, key)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if earlier == nil { // deleted meanwhile
+		return Receipt{}, ErrInFlight
+	}
+	return u.replay(ctx, earlier, digest)
+}
+
+// replay answers an upload with the receipt of the batch that has its key.
+// Errors: ErrKeyReused.
+func (u *Uploader) replay(ctx context.Context, earlier *store.Batch, digest string) (Receipt, error) {
+	if digest != earlier.SHA256 {
+		return Receipt{}, ErrKeyReused
+	}
+	r, err := u.receiptOf(ctx, earlier)
+	r.Replayed = true
+	return r, err
+}
+
+// receiptOf returns the receipt of a stored batch.
+func (u *Uploader) receiptOf(ctx context.Context, b *store.Batch) (Receipt, error) {
+	r := Receipt{Batch: *b}
+	if err := DecodeAttachment(ctx, u.store, b.ID, ErrorsAttachment, &r.Errors); err != nil {
+		return Receipt{}, err
+	}
+	if err := DecodeAttachment(ctx, u.store, b.ID, WarningsAttachment, &r.Warnings); err != nil {
+		return Receipt{}, err
+	}
+	return r, nil
+}
+
+// DecodeAttachment decodes the JSON of an attachment into a value. It leaves the
+// value as it is if the batch has no such attachment. Errors: store.ErrNotFound,
+// store.ErrChanged.
+func DecodeAttachment(ctx context.Context, st store.Store, id, name string, into any) error {
+	text, err := store.ReadAttachment(ctx, st, id, name)
+	if err != nil {
+		return fmt.Errorf("eventmetrics: read %s of batch %s: %w", name, id, err)
+	}
+	if len(text) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("eventmetrics: decode %s of batch %s: %w", name, id, err)
+	}
+	return nil
+}
+
+// batchOfKey returns the batch that has an idempotency key now, or nil.
+func (u *Uploader) batchOfKey(ctx context.Context, key string) (*store.Batch, error) {
+	found, err := u.store.Batches(ctx, store.BatchQuery{IdempotencyKey: key, Limit: 1})
+	if err != nil {
+		return nil, fmt.Errorf("eventmetrics: look up idempotency key: %w", err)
+	}
+	if len(found) == 0 || !found[0].KeyExpires.After(u.now()) {
+		return nil, nil //nolint:nilnil // no batch is an answer here, not an error
+	}
+	return &found[0], nil
+}
+
+// lockKey reports whether no other upload of this process has the key.
+func (u *Uploader) lockKey(key string) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if _, taken := u.locked[key]; taken {
+		return false
+	}
+	u.locked[key] = struct{}{}
+	return true
+}
+
+func (u *Uploader) unlockKey(key string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.locked, key)
+}
