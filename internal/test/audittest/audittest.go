@@ -1,5 +1,6 @@
-// Package audittest shows that audits raise no false alarm, whatever the store
-// and whatever goes on beside them.
+// Package audittest checks that audits of a store raise no false alarm while
+// the store changes. Call [Beside] in the tests of every store that can be
+// audited.
 package audittest
 
 import (
@@ -17,9 +18,10 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// Beside makes rounds of audits while batches are uploaded, processed, sealed
-// and deleted, and reprocessed, n times on each of some goroutines, and
-// reports whatever the audits find. The store must be a [store.Retainer].
+// Beside audits a store while three goroutines each change it n times: they
+// upload and process batches, purge their events, reprocess and delete them. It
+// reports everything that the audits find. The store must be a
+// [store.Retainer].
 func Beside(t *testing.T, st store.Store, n int) {
 	t.Helper()
 	q := memqueue.New(&memqueue.Options{Retry: queue.Retry{Base: time.Millisecond}})
@@ -53,7 +55,7 @@ func Beside(t *testing.T, st store.Store, n int) {
 	stop()
 }
 
-// rounds makes rounds until over, and one more.
+// rounds audits until over is closed, and once more.
 func rounds(t *testing.T, svc *eventmetrics.Service, over <-chan struct{}) {
 	for last := false; !last; {
 		select {
@@ -76,8 +78,8 @@ func rounds(t *testing.T, svc *eventmetrics.Service, over <-chan struct{}) {
 	}
 }
 
-// change uploads and processes a batch on one of a few days, and then does
-// something else to it.
+// change uploads and processes a batch on a few days, and then purges, keeps,
+// reprocesses or deletes it.
 func change(ctx context.Context, svc *eventmetrics.Service, st store.Store, worker, i int) error {
 	var content strings.Builder
 	content.WriteString("candidate_id,test_id,event_type,timestamp\n")

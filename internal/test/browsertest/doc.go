@@ -1,4 +1,4 @@
-// Package browsertest tests the dashboard in a real browser: every page, wide
-// and narrow, light and dark. It has no code but tests; pictures of the pages
-// are left in build/screenshots.
+// Package browsertest contains only tests. They use the dashboard in a real
+// browser: every page, wide and narrow, light and dark. Screenshots of the pages
+// are written to build/screenshots.
 package browsertest

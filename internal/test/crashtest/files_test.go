@@ -25,8 +25,7 @@ type file struct {
 	counts  counts
 }
 
-// samples are the files of the first seeds, which are asked for again and again;
-// nobody changes them.
+// samples caches the files of the first seeds, which no test changes.
 var samples sync.Map
 
 // sample makes a file of three days and types.

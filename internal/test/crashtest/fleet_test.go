@@ -59,7 +59,7 @@ type fleet struct {
 	members map[string][]*replica // by scenario
 	kills   int
 	files   map[uint64]*file // all that were ever sent
-	counted map[uint64]bool  // those that were completed and not told to go
+	counted map[uint64]bool  // those that are completed and not being deleted
 	gone    map[uint64]bool  // those that were deleted
 }
 
@@ -233,7 +233,7 @@ func (f *fleet) send(ctx context.Context, n uint64) (id string, err error) {
 		switch status = a.Status.text; {
 		case err != nil:
 			return "", err
-		case a.code == http.StatusNotFound: // cleaned up before it was in line
+		case a.code == http.StatusNotFound: // cleaned up before it was queued
 			id = ""
 		case status == string(store.Uploaded) || status == string(store.Failed):
 			if _, err := f.ask(ctx, http.MethodPost, "/batches/"+id+"/process", nil, ""); err != nil {
@@ -411,7 +411,7 @@ func (f *fleet) finishTicks() {
 	}
 }
 
-// checkEnd checks what is there with nobody at work any more.
+// checkEnd checks the data after all processes have ended.
 func (f *fleet) checkEnd() {
 	s := f.at.mustOpen(f.t)
 	defer s.mustClose(f.t)

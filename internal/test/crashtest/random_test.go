@@ -16,15 +16,16 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// randomScenario uploads and processes several files at a time, for ever.
+// randomScenario uploads and processes several files concurrently, until the
+// process is killed.
 const randomScenario = "random"
 
 // files is the number of different files that are sent, each with a key of
 // its own and again and again: each must count once.
 const files = 12
 
-// keepBusy is a server's day: uploads with and without an answer, processing,
-// and cleanup, all at a time.
+// keepBusy does what a server does: uploads with and without an answer,
+// processing and cleanup, concurrently.
 func (o *order) keepBusy(ctx context.Context) error {
 	s, err := o.open(ctx, func(string) {})
 	if err != nil {
@@ -109,7 +110,7 @@ func (s *stack) checkAcknowledged(t *testing.T, acknowledged map[string]string) 
 			t.Errorf("file %s was answered with batch %s: %v", n, id, err)
 		}
 	}
-	s.settle(t)
+	s.waitIdle(t)
 	var counted []*file
 	for _, b := range s.list(t) {
 		var n uint64

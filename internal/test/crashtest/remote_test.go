@@ -118,21 +118,21 @@ type ledger struct {
 	db    *mongo.Database
 }
 
-// check waits until the rollup has all of the ledger, and compares it with one
-// that is made anew.
+// check waits until the rollup has all of the ledger, and compares it with a
+// rebuilt one.
 func (l *ledger) check(t *testing.T) {
 	t.Helper()
 	before := l.daily(t)
-	l.settle(t)
+	l.foldJournal(t)
 	folded := l.daily(t)
 	if err := l.store.Rebuild(t.Context()); err != nil {
 		t.Error(err)
 	}
 	rebuilding := l.daily(t)
-	l.settle(t)
+	l.foldJournal(t)
 	after := l.daily(t)
 	if before != folded || folded != rebuilding || rebuilding != after {
-		t.Errorf("answers of %d bytes, settled %d, while made anew %d, made anew %d differ",
+		t.Errorf("answers of %d bytes, %d when folded, %d during the rebuild and %d after it differ",
 			len(before), len(folded), len(rebuilding), len(after))
 	}
 }
@@ -156,7 +156,7 @@ func (l *ledger) daily(t *testing.T) string {
 
 // settle waits until the journal has no note but of changes that did not come
 // about. Reading makes the store settle.
-func (l *ledger) settle(t *testing.T) {
+func (l *ledger) foldJournal(t *testing.T) {
 	t.Helper()
 	deadline := time.After(time.Minute)
 	for {

@@ -38,7 +38,7 @@ func replicaOptions() *eventmetrics.Options {
 	}
 }
 
-// serveAPI answers requests, for ever. It prints its URL.
+// serveAPI answers requests until the process is killed. It prints its URL.
 func (o *order) serveAPI(ctx context.Context) error {
 	s, err := o.open(ctx, func(string) {})
 	if err != nil {
@@ -58,8 +58,8 @@ func (o *order) serveAPI(ctx context.Context) error {
 	return server.Serve(l)
 }
 
-// workOn does jobs until it is told to end. It prints what it does of the
-// scheduled ones.
+// workOn does jobs until SIGTERM. It prints the starts and results of scheduled
+// jobs.
 func (o *order) workOn(ctx context.Context) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
 	defer stop()
@@ -67,7 +67,7 @@ func (o *order) workOn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.queue = told{s.queue}
+	s.queue = printing{s.queue}
 	s.serve(replicaOptions())
 	fmt.Println("working")
 	if err := s.Run(ctx); err != nil {
@@ -76,10 +76,10 @@ func (o *order) workOn(ctx context.Context) error {
 	return s.close()
 }
 
-// told is a queue of which the scheduled jobs are told.
-type told struct{ queue.Queue }
+// printing is a queue that prints starts and results of scheduled jobs.
+type printing struct{ queue.Queue }
 
-func (q told) Consume(ctx context.Context, h queue.Handler) error {
+func (q printing) Consume(ctx context.Context, h queue.Handler) error {
 	return q.Queue.Consume(ctx, func(ctx context.Context, j queue.Job) error {
 		if j.Kind == "process" {
 			return h(ctx, j)
@@ -103,7 +103,7 @@ type replica struct {
 	killed bool // guarded by the ticks
 }
 
-// ticks are the runs of scheduled jobs that workers told of.
+// ticks are the runs of scheduled jobs that workers printed.
 type ticks struct {
 	mu   sync.Mutex
 	runs map[string][]*tickRun
@@ -118,7 +118,7 @@ type tickRun struct {
 	err   string
 }
 
-// hear takes what a worker tells.
+// hear reads a line of a worker.
 func (k *ticks) hear(by *replica, line string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

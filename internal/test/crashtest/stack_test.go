@@ -70,8 +70,8 @@ func (s *stack) working(ctx context.Context, f func() error) error {
 	return errors.Join(err, <-done)
 }
 
-// settle lets the workers finish whatever a crash left in line.
-func (s *stack) settle(t *testing.T) {
+// waitIdle lets the workers finish the jobs that a crash left queued.
+func (s *stack) waitIdle(t *testing.T) {
 	t.Helper()
 	err := s.working(t.Context(), func() error {
 		for _, b := range s.list(t) {
@@ -105,7 +105,7 @@ func (s *stack) finish(ctx context.Context, id string) (store.Batch, error) {
 	return s.Wait(ctx, id)
 }
 
-// processNow puts a batch in line and waits for it.
+// processNow queues a batch and waits for it.
 func (s *stack) processNow(ctx context.Context, id string) error {
 	return s.working(ctx, func() error {
 		if err := s.Process(ctx, id); err != nil && !errors.Is(err, store.ErrConflict) {

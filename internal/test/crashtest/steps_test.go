@@ -132,7 +132,7 @@ func checkProcess(t *testing.T, s *stack, ids []string, _ bool) {
 	if got := s.measure(t); len(got) > 0 { // all of it or nothing, at any time
 		s.check(t, sum(s.sample(1)))
 	}
-	s.settle(t)
+	s.waitIdle(t)
 	b, err := s.Batch(t.Context(), ids[0])
 	if err != nil {
 		t.Fatal(err)
@@ -177,8 +177,8 @@ func checkDelete(t *testing.T, s *stack, ids []string, done bool) {
 	s.checkEvents(t, ids[1], s.sample(2))
 }
 
-// preparePrune leaves a batch that counts, one in line, and one that nobody
-// asked to process.
+// preparePrune leaves two batches that count, one that is queued, and one that
+// was only uploaded.
 func preparePrune(t *testing.T, s *stack) []string {
 	ids := prepareTwo(t, s)
 	if err := s.Process(t.Context(), s.mustUpload(t, s.sample(3), "")); err != nil {
@@ -200,7 +200,7 @@ func checkPrune(t *testing.T, s *stack, ids []string, done bool) {
 		}
 		s.checkEvents(t, ids[2], s.sample(4)) // whole as long as it can be seen
 	}
-	s.settle(t)
+	s.waitIdle(t)
 	s.check(t, sum(s.sample(1), s.sample(2), s.sample(3)))
 }
 
@@ -268,7 +268,7 @@ func actDiscard(ctx context.Context, s *stack, ids []string) error {
 }
 
 func checkDiscard(t *testing.T, s *stack, ids []string, done bool) {
-	s.settle(t)
+	s.waitIdle(t)
 	if b, err := s.Batch(t.Context(), ids[0]); err != nil || b.Status != store.Failed {
 		t.Errorf("batch is %s, %v; want failed", b.Status, err)
 	}
@@ -291,7 +291,7 @@ func actRetry(ctx context.Context, s *stack, ids []string) error {
 	})
 }
 
-// order tells a child process what to do.
+// order is what a child process does.
 type order struct {
 	place
 
@@ -303,7 +303,7 @@ type order struct {
 
 const orderVariable = "CRASHTEST_ORDER"
 
-// doneMark is what a child prints when it has done what it was told.
+// doneMark is printed by a child that has carried out its order.
 const doneMark = "done"
 
 func TestMain(m *testing.M) {

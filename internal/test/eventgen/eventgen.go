@@ -1,5 +1,6 @@
-// Package eventgen makes CSV files of events for tests and benchmarks, and knows
-// what they add up to.
+// Package eventgen generates CSV files of events for tests and benchmarks, and
+// returns their exact counts. Use it wherever a test needs an expected result
+// that the library has not computed.
 package eventgen
 
 import (
@@ -14,7 +15,7 @@ import (
 // Header is the first line of every file.
 const Header = "candidate_id,test_id,event_type,timestamp\n"
 
-// Options say what a file is like. The zero value means the defaults.
+// Options describe a file. The zero value means the defaults.
 type Options struct {
 	// Seed makes files differ. Equal options make equal files.
 	Seed uint64
@@ -25,7 +26,7 @@ type Options struct {
 	// Days is the number of days that the events are on; default 1.
 	Days int
 	// Types are the event types, without quotes and delimiters; default five
-	// of a test's life.
+	// that describe taking a test.
 	Types []string
 	// Candidates is the number of different candidates, at most a billion;
 	// default a billion.
@@ -60,7 +61,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Oracle is what a file adds up to.
+// Oracle has the exact counts of a file.
 type Oracle struct {
 	// Rows and Broken are the numbers of all rows and of the rejected ones.
 	Rows, Broken int64
@@ -77,8 +78,8 @@ type Cell struct {
 // Accepted returns the number of rows that are not broken.
 func (o *Oracle) Accepted() int64 { return o.Rows - o.Broken }
 
-// Write writes a file to w in pieces of about 64 KiB and returns what it adds
-// up to. Nil options mean the defaults. Its error is that of w.
+// Write writes a file to w in pieces of about 64 KiB and returns its counts.
+// Nil options mean the defaults. Errors are those of w.
 func Write(w io.Writer, opts *Options) (*Oracle, error) {
 	g := newGenerator(opts)
 	buf := append(make([]byte, 0, pieceBytes+maxRow), Header...)
@@ -87,12 +88,12 @@ func Write(w io.Writer, opts *Options) (*Oracle, error) {
 			continue
 		}
 		if _, err := w.Write(buf); err != nil {
-			return nil, fmt.Errorf("gen: write: %w", err)
+			return nil, fmt.Errorf("eventgen: write: %w", err)
 		}
 		buf = buf[:0]
 	}
 	if _, err := w.Write(buf); err != nil {
-		return nil, fmt.Errorf("gen: write: %w", err)
+		return nil, fmt.Errorf("eventgen: write: %w", err)
 	}
 	return g.oracle(), nil
 }

@@ -87,7 +87,7 @@ func send(req *http.Request) (answer, error) {
 	return answer{res.StatusCode, res.Header, text}, err
 }
 
-// check holds an answer against what may be said during an outage.
+// check checks that an answer is allowed during an outage.
 func (s *system) check(what string, a *answer) {
 	switch a.status {
 	case http.StatusOK, http.StatusCreated:
@@ -124,9 +124,9 @@ func (s *system) accept(f *file) (id string) {
 	return id
 }
 
-// process asks for a batch until it is in line or past that.
+// process asks for a batch until it is queued or further.
 func (s *system) process(id string) {
-	s.until("batch "+id+" is in line", func() bool {
+	s.until("batch "+id+" is queued", func() bool {
 		a, ok := s.do(s.t.Context(), "POST", "/batches/"+id+"/process", "", nil)
 		return ok && a.status != http.StatusServiceUnavailable
 	})

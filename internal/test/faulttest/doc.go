@@ -1,8 +1,9 @@
-// Package faulttest has no code: its tests put a network that fails between a
-// server and its MongoDB and Redis (slow, cut, silent, gone), while clients
-// upload, process and query, and recount what is left.
+// Package faulttest contains only tests. They put a faulty network (slow, cut,
+// silent, down) between a server and its MongoDB and Redis while clients upload,
+// process and query, and compare the result with a recount.
 //
-// The laws: nothing that was accepted is lost, nothing counts twice, no
-// request hangs past its deadline, and the server goes on by itself when the
-// network does.
+// The rules: nothing that was accepted is lost, nothing counts twice, no request
+// outlasts its deadline, and the server recovers without a restart.
+//
+// Add a test here for what a backend that fails or hangs must not cause.
 package faulttest

@@ -15,7 +15,7 @@ import (
 // TestMain looks for goroutines when every server is closed: the faults must
 // not have left any behind.
 func TestMain(m *testing.M) {
-	redis.SetLogger(silent{}) // it tells of each connection that tests cut
+	redis.SetLogger(silent{}) // it logs each connection that tests cut
 	code := testenv.Main{M: m}.Run()
 	if code == 0 {
 		if err := goleak.Find(theirs()...); err != nil {

@@ -24,7 +24,7 @@ import (
 // away.
 const patience = 3 * time.Second
 
-// system is a server with its workers, on backends behind networks of its own.
+// system is a server with its workers, with its own network to each backend.
 type system struct {
 	t            *testing.T
 	service      *eventmetrics.Service
@@ -124,7 +124,7 @@ type gated struct {
 	gate atomic.Pointer[gate]
 }
 
-// gate holds whoever comes to it until it is opened.
+// gate holds every job that reaches it until it is opened.
 type gate struct {
 	reached chan string // ids of batches
 	opened  chan struct{}

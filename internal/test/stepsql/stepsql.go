@@ -1,5 +1,6 @@
-// Package stepsql watches every statement that a program sends to a database,
-// so that a test can stop the program between any two of them.
+// Package stepsql calls a function before every statement that a program sends
+// to a database. With it, a test can stop or kill the program between any two
+// statements.
 package stepsql
 
 import (
@@ -10,11 +11,11 @@ import (
 )
 
 // Open is sql.Open with a step function, which is called before each
-// statement and before each begin, commit and rollback, with its text. It must
-// be safe for concurrent use. The driver must know the interfaces of
-// database/sql that take a context.
+// statement and before each begin, commit and rollback, with its text. Step must
+// be safe for concurrent use. The driver must implement the interfaces of
+// database/sql/driver that take a context.
 func Open(driverName, dsn string, step func(statement string)) (*sql.DB, error) {
-	plain, err := sql.Open(driverName, dsn) // opens nothing: for the driver
+	plain, err := sql.Open(driverName, dsn) // connects to nothing; only for its driver
 	if err != nil {
 		return nil, fmt.Errorf("stepsql: find driver: %w", err)
 	}
@@ -45,7 +46,7 @@ func (c *connector) Connect(context.Context) (driver.Conn, error) {
 	return &conn{full, c.step}, nil
 }
 
-// fullConn is a connection with all that this package passes on.
+// fullConn is a connection with all methods that this package passes on.
 type fullConn interface {
 	driver.Conn
 	driver.ConnBeginTx

@@ -1,5 +1,5 @@
-// Package syncbuf has a buffer for tests that read what others still write,
-// such as a log.
+// Package syncbuf provides a buffer for tests that read what other goroutines
+// still write, such as a log.
 package syncbuf
 
 import (

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Chromium returns the path of a Chromium or Chrome. CHROMIUM names another
-// than the first on the PATH.
+// Chromium returns the path of a Chromium or Chrome: that in CHROMIUM, or else
+// the first on the PATH.
 func Chromium(t testing.TB) string {
 	t.Helper()
 	for _, name := range []string{os.Getenv("CHROMIUM"), "chromium", "chromium-browser", "google-chrome", "/Applications/Chromium.app/Contents/MacOS/Chromium"} {

@@ -72,7 +72,7 @@ func TestNoServerOutlivesAKilledTestProcess(t *testing.T) {
 	addrs = addrs[:len(addrs)-1]
 	for _, addr := range addrs {
 		if !listening(addr) {
-			t.Errorf("nobody listens at %s", addr)
+			t.Errorf("no server listens at %s", addr)
 		}
 	}
 	if err := cmd.Process.Kill(); err != nil {

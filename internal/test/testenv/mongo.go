@@ -16,8 +16,8 @@ import (
 
 var sharedMongo = shared{start: func(dir string) (*Server, error) { return OpenMongo(dir) }}
 
-// Mongo returns a URI that names a database which is empty and the test's own,
-// on a server that other tests may be using.
+// Mongo returns the URI of an empty database that only this test uses, on a
+// server that other tests may use.
 func Mongo(t testing.TB) string {
 	t.Helper()
 	name := Name(t)
@@ -34,8 +34,8 @@ func Mongo(t testing.TB) string {
 	return uri
 }
 
-// StartMongo starts a mongotestd of the test's own, with its files in dir. To
-// a client it is a MongoDB whose writes are atomic, one document each. The
+// StartMongo starts a mongotestd that only this test uses, with its files in dir.
+// To clients it is a MongoDB whose writes are atomic for one document each. The
 // arguments are those of mongotestd; -serialize=false makes it faster and its
 // updates unsafe.
 func StartMongo(t testing.TB, dir string, args ...string) *Server {
@@ -50,7 +50,7 @@ func StartMongo(t testing.TB, dir string, args ...string) *Server {
 	return s
 }
 
-// OpenMongo is [StartMongo] without a test: the caller ends the server with
+// OpenMongo is [StartMongo] without a test: the caller stops the server with
 // Kill.
 func OpenMongo(dir string, args ...string) (*Server, error) {
 	program, err := mongotestd()

@@ -17,10 +17,9 @@ import (
 // patience bounds the start of a server on a machine that is very busy.
 const patience = 60 * time.Second
 
-// watch is the shell between us and a server. It waits for the end of its
-// standard input, which comes when we close it or when we die in any way, then
-// kills the server and waits for it, so that nothing of it is left. Signals
-// from the keyboard are for us alone.
+// watch is the shell between this process and a server. Its standard input ends
+// when this process closes it or dies. The shell then kills the server and waits
+// for it, so no server is left running. It ignores signals from the keyboard.
 const watch = `
 trap '' INT HUP QUIT TERM
 exec 3<&0
@@ -33,14 +32,14 @@ wait
 exit 0
 `
 
-// process is a server that runs under watch. There is no goroutine to it.
+// process is a server that runs under watch. It needs no goroutine.
 type process struct {
 	cmd    *exec.Cmd
 	pid    int // of the server
 	stdin  io.Closer
 	stdout *os.File
 	lines  *bufio.Reader
-	log    string // where it complains
+	log    string // path of its log
 }
 
 // spawn starts a program that keeps its log in dir.
@@ -75,8 +74,8 @@ func spawn(dir, program string, args ...string) (_ *process, err error) {
 	return p, nil
 }
 
-// line reads a line of the server's output. It is io.EOF once the server is
-// dead and os.ErrDeadlineExceeded when nothing comes within d.
+// line reads a line of the server's output. The error is io.EOF once the server
+// is dead, and os.ErrDeadlineExceeded if no line arrives within d.
 func (p *process) line(d time.Duration) (string, error) {
 	if err := p.stdout.SetReadDeadline(time.Now().Add(d)); err != nil {
 		return "", err
@@ -85,7 +84,7 @@ func (p *process) line(d time.Duration) (string, error) {
 	return strings.TrimSpace(line), err
 }
 
-// giveUp kills a process that is not what it should be and says why.
+// giveUp kills a process that did not start properly and adds its log to err.
 func (p *process) giveUp(err error) error {
 	err = fmt.Errorf("testenv: start %s: %w", filepath.Base(p.cmd.Args[4]), err)
 	if log, _ := os.ReadFile(p.log); len(log) > 0 {
@@ -99,7 +98,7 @@ func (p *process) kill() error {
 	_ = p.stdin.Close()
 	err := p.cmd.Wait()
 	if err = errors.Join(err, p.stdout.Close()); err != nil {
-		return fmt.Errorf("testenv: end a server: %w", err)
+		return fmt.Errorf("testenv: stop server: %w", err)
 	}
 	return nil
 }

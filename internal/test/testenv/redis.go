@@ -18,9 +18,9 @@ import (
 
 var sharedRedis = shared{start: func(dir string) (*Server, error) { return OpenRedis(dir) }}
 
-// RedisURL returns the URL of a Redis that may be used by other tests, and by
-// other people, at the same time. Keys begin with [Name] or the like, and
-// nothing is done to the server as a whole.
+// RedisURL returns the URL of a Redis that other tests and processes may use at
+// the same time. Start keys with a [Name], and run no command that affects the
+// whole server.
 func RedisURL(t testing.TB) string {
 	t.Helper()
 	if url := os.Getenv("REDIS_TEST_URL"); url != "" {
@@ -29,8 +29,8 @@ func RedisURL(t testing.TB) string {
 	return sharedRedis.use(t).URL
 }
 
-// Redis starts a Redis of the test's own. It keeps nothing over a restart and
-// has no memory limit, unless the arguments of redis-server say otherwise:
+// Redis starts a Redis that only this test uses. It loses its data on a restart
+// and has no memory limit, unless the arguments of redis-server change that:
 //
 //	testenv.Redis(t, "--appendonly", "yes", "--appendfsync", "always")
 //	testenv.Redis(t, "--maxmemory", "8mb")
@@ -47,7 +47,7 @@ func Redis(t testing.TB, args ...string) *Server {
 }
 
 // OpenRedis is [Redis] without a test: the caller chooses the directory, which
-// must exist, and ends the server with Kill.
+// must exist, and stops the server with Kill.
 func OpenRedis(dir string, args ...string) (*Server, error) {
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -72,7 +72,7 @@ func OpenRedis(dir string, args ...string) (*Server, error) {
 	})
 }
 
-// answering returns the process when it is the one that answers at addr.
+// answering returns the process once it answers at addr.
 func (p *process) answering(addr string) (*process, error) {
 	for deadline := time.Now().Add(patience); ; {
 		err := redisReady(addr, p.pid)

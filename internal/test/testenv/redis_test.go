@@ -122,7 +122,7 @@ func TestRedisIsSharedUntilTheLastTestEnds(t *testing.T) {
 }
 
 func TestARedisOfAnotherPlaceIsUsedAsItIs(t *testing.T) {
-	const url = "rediss://somebody:secret@example.org:6380/3"
+	const url = "rediss://user:secret@example.org:6380/3"
 	t.Setenv("REDIS_TEST_URL", url)
 	if got := testenv.RedisURL(t); got != url {
 		t.Errorf("got %s", got)

@@ -10,12 +10,12 @@ import (
 	"sync"
 )
 
-// Server is a server process of ours on 127.0.0.1. Its methods are safe for
-// concurrent use.
+// Server is a server process on 127.0.0.1 that this package started. Its methods
+// are safe for concurrent use.
 type Server struct {
 	// Addr is the host and port, the same after Restart.
 	Addr string
-	// URL names the server in the way its clients expect.
+	// URL is the address in the form that clients of the server expect.
 	URL string
 
 	launch func(addr string) (*process, error)
@@ -28,7 +28,7 @@ var errDown = errors.New("testenv: the server is down")
 // open starts a server on a port that is free.
 func open(scheme string, launch func(addr string) (*process, error)) (*Server, error) {
 	var errs []error
-	for range 5 { // somebody else may be faster
+	for range 5 { // another process may take the port first
 		addr, err := freeAddr()
 		if err != nil {
 			return nil, err
@@ -43,8 +43,8 @@ func open(scheme string, launch func(addr string) (*process, error)) (*Server, e
 	return nil, errors.Join(errs...)
 }
 
-// freeAddr picks a port below those that systems hand out by themselves, so
-// that it is still free when a server comes back to it.
+// freeAddr picks a port below the ephemeral ones, so that it is still free when
+// a server is restarted on it.
 func freeAddr() (string, error) {
 	var err error
 	for range 100 {
@@ -57,8 +57,8 @@ func freeAddr() (string, error) {
 	return "", fmt.Errorf("testenv: find a free port: %w", err)
 }
 
-// Kill ends the server as kill -9 does. What it wrote to its directory stays.
-// A server that is down already is left alone.
+// Kill kills the server as kill -9 does. Its files stay. Kill does nothing if
+// the server is down.
 func (s *Server) Kill() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,8 +90,8 @@ func (s *Server) Restart() error {
 	return nil
 }
 
-// Pause stops the server where it stands: connections are accepted by the
-// system, and nothing is answered until Resume.
+// Pause stops the server with SIGSTOP: the system accepts connections, but the
+// server answers nothing until Resume.
 func (s *Server) Pause() error { return s.signal((*process).pause) }
 
 // Resume ends a pause.

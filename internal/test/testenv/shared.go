@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// shared is a server that the tests of a process use together. It runs from
-// its first use until nobody uses or holds it any more, so that an orderly end
-// of the process finds nothing to clean up.
+// shared is a server that the tests of a process use together. It runs from its
+// first use until no test uses or holds it, so an orderly end of the process
+// leaves nothing to clean up.
 type shared struct {
 	start func(dir string) (*Server, error)
 
@@ -19,7 +19,7 @@ type shared struct {
 	server *Server
 }
 
-// use starts the server if need be and lets go of it at the end of the test.
+// use starts the server if it is down and releases it at the end of the test.
 func (s *shared) use(t testing.TB) *Server {
 	t.Helper()
 	s.hold()

@@ -1,20 +1,22 @@
-// Package testenv starts private servers for tests: MongoDB-wire (mongotestd,
-// which make tools builds) and Redis. They listen on 127.0.0.1 only and die
-// with the process that started them, however that dies.
+// Package testenv starts private servers for tests: Redis, and mongotestd, which
+// speaks the MongoDB wire protocol and is built by make tools. They listen on
+// 127.0.0.1 only and end with the process that started them, even if that is
+// killed.
 //
-// A test that needs a place of its own on some server asks for [Mongo] or
-// [RedisURL]; the server is started by the first such test and stopped after
-// the last one of those that overlap. A test that kills or pauses its server
-// asks for [StartMongo] or [Redis].
+// A test that needs its own database or keys on some server calls [Mongo] or
+// [RedisURL]. The first such test starts the server, and the last of those that
+// overlap stops it. A test that kills or pauses its server calls [StartMongo] or
+// [Redis].
 //
 // These variables change what the tests use:
 //
-//   - MONGO_TEST_URI: this server instead of private ones in [Mongo]. Each
-//     test gets a database of its own there, which is dropped at its end.
-//   - REDIS_TEST_URL: this server instead of private ones in [RedisURL].
-//   - MONGOTESTD: the mongotestd to start.
-//   - CHROMIUM: the browser to start.
-//   - REQUIRE_SERVICES=1: fail where a server is missing, instead of skipping.
+//   - MONGO_TEST_URI: the server that [Mongo] uses instead of a private one.
+//     Each test gets its own database there, which is dropped at its end.
+//   - REDIS_TEST_URL: the server that [RedisURL] uses instead of a private one.
+//   - MONGOTESTD: the path of the mongotestd to start.
+//   - CHROMIUM: the path of the browser to start.
+//   - REQUIRE_SERVICES=1: a test whose server is missing fails instead of being
+//     skipped.
 package testenv
 
 import (
@@ -26,12 +28,12 @@ import (
 	"testing"
 )
 
-// ErrMissing is what the errors of [OpenMongo] and [OpenRedis] wrap when the
-// machine lacks the server.
+// ErrMissing is wrapped by the errors of [OpenMongo] and [OpenRedis] if the
+// server is not installed.
 var ErrMissing = errors.New("make test installs it")
 
-// Main is a testing.M with shared servers that go on until all tests are done.
-// It spares a package of many short tests a start of the server in each:
+// Main is a testing.M whose shared servers run until all tests are done. Use it
+// in a package of many short tests, each of which would start its own server:
 //
 //	func TestMain(m *testing.M) { os.Exit(testenv.Main{M: m}.Run()) }
 type Main struct {
@@ -39,7 +41,7 @@ type Main struct {
 	M interface{ Run() int }
 }
 
-// Run runs the tests and ends the servers.
+// Run runs the tests and stops the servers.
 func (m Main) Run() int {
 	all := []*shared{&sharedMongo, &sharedRedis}
 	for _, s := range all {
@@ -55,9 +57,9 @@ func (m Main) Run() int {
 	return code
 }
 
-// Name returns a name that nothing else has, here or on a server that others
-// use too. It begins like the name of the test, has at most 40 lower-case
-// letters, digits and underscores, and begins with a letter.
+// Name returns a name that is unique, also on a server that other processes use.
+// It begins with em_ and the start of the test's name, and has at most 40
+// lower-case letters, digits and underscores.
 func Name(t testing.TB) string {
 	test := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
@@ -69,7 +71,7 @@ func Name(t testing.TB) string {
 	return "em_" + test[:min(len(test), most)] + "_" + strings.ToLower(rand.Text()[:16])
 }
 
-// started is the server, or the end of the test that cannot have it.
+// started returns the server, and fails or skips the test if there is none.
 func started(t testing.TB, s *Server, err error) *Server {
 	t.Helper()
 	if errors.Is(err, ErrMissing) {
@@ -81,7 +83,7 @@ func started(t testing.TB, s *Server, err error) *Server {
 	return s
 }
 
-// missing ends a test that the machine has not what it needs for.
+// missing ends a test that needs what is not installed.
 func missing(t testing.TB, err error) {
 	t.Helper()
 	if required() {
