@@ -23,12 +23,12 @@ func ExampleService_DryRun() {
 		fmt.Println(c.Day, c.Type, c.Before, "->", c.After)
 	}
 	for _, group := range preview.Errors {
-		fmt.Println(group.Count, group.Code, "first in line", group.First.Line)
+		fmt.Println(group.Count, group.Code, "first on line", group.First.Line)
 	}
 	// Output:
 	// 2 1 <nil>
 	// 2025-11-08 started 0 -> 2
-	// 1 bad_timestamp first in line 4
+	// 1 bad_timestamp first on line 4
 }
 
 func ExampleTolerance() {

@@ -62,11 +62,11 @@ func (e *AmbiguousTimeError) Mixed() bool { return e.DayFirst.Line != e.MonthFir
 func (e *AmbiguousTimeError) Error() string {
 	d, m := &e.DayFirst, &e.MonthFirst
 	if e.Mixed() {
-		return fmt.Sprintf("ingest: %s has the day first in line %d (%q) and the month first in line %d (%q)",
+		return fmt.Sprintf("ingest: %s has the day first on line %d (%q) and the month first on line %d (%q)",
 			e.Column, d.Line, d.Value, m.Line, m.Value)
 	}
 	const date = "2 January 2006"
-	return fmt.Sprintf("ingest: %s %q in line %d may be %s or %s, and no later date settles the order",
+	return fmt.Sprintf("ingest: %s %q on line %d may be %s or %s, and no later date settles the order",
 		e.Column, d.Value, d.Line, d.Time.Format(date), m.Time.Format(date))
 }
 

@@ -63,10 +63,10 @@ func TestDatesThatDoNotTellTheirOrder(t *testing.T) {
 		mixed  bool
 		want   string
 	}{
-		{"all fit both", []string{"2025-01-01", "03/04/2025", "04/04/2025"}, false, `ingest: timestamp "03/04/2025" in line 3 may be 3 April 2025 or 4 March 2025, and no later date settles the order`},
-		{"one fits one order, too far ahead", long, false, `ingest: timestamp "03/04/2025" in line 2 may be 3 April 2025 or 4 March 2025, and no later date settles the order`},
-		{"both orders", []string{"03/04/2025", "13/04/2025", "04/13/2025"}, true, `ingest: timestamp has the day first in line 3 ("13/04/2025") and the month first in line 4 ("04/13/2025")`},
-		{"both orders, the other way", []string{"04/13/2025", "13/04/2025"}, true, `ingest: timestamp has the day first in line 3 ("13/04/2025") and the month first in line 2 ("04/13/2025")`},
+		{"all fit both", []string{"2025-01-01", "03/04/2025", "04/04/2025"}, false, `ingest: timestamp "03/04/2025" on line 3 may be 3 April 2025 or 4 March 2025, and no later date settles the order`},
+		{"one fits one order, too far ahead", long, false, `ingest: timestamp "03/04/2025" on line 2 may be 3 April 2025 or 4 March 2025, and no later date settles the order`},
+		{"both orders", []string{"03/04/2025", "13/04/2025", "04/13/2025"}, true, `ingest: timestamp has the day first on line 3 ("13/04/2025") and the month first on line 4 ("04/13/2025")`},
+		{"both orders, the other way", []string{"04/13/2025", "13/04/2025"}, true, `ingest: timestamp has the day first on line 3 ("13/04/2025") and the month first on line 2 ("04/13/2025")`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var got *ingest.AmbiguousTimeError
