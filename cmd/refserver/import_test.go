@@ -84,7 +84,7 @@ func TestImportedDataIsServed(t *testing.T) {
 					t.Fatal(err)
 				}
 				for _, line := range []string{
-					"1  batches of the original", "1  " + first, "2  events that count", `  "2025-11-08" "started": original 0, recount 2`,
+					"1  batches of the original", "1  " + first, "2  events in completed batches", `  "2025-11-08" "started": original 0, recount 2`,
 				} {
 					if !strings.Contains(out.String(), line+"\n") {
 						t.Errorf("the report lacks %q:\n%s", line, &out)

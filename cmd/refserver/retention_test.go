@@ -45,7 +45,7 @@ func (s *transcript) is(method, path string, status int, want map[string]any) {
 	}
 }
 
-// process uploads the file, has it counted, and returns the id of its batch.
+// process uploads the file, processes it, and returns the id of its batch.
 func (s *transcript) process() string {
 	s.t.Helper()
 	status, body := s.ask(http.MethodPost, "/uploads?process=true&dedupe=occurrence", aged)
@@ -59,7 +59,7 @@ func (s *transcript) process() string {
 	return answer.BatchID
 }
 
-// age waits until retention would seal a batch.
+// age waits until retention would purge a batch.
 func (s *transcript) age() {
 	s.t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -72,7 +72,7 @@ func (s *transcript) age() {
 	s.t.Fatal("no batch grows old")
 }
 
-func TestOldEventsAreSealedOnEveryBackend(t *testing.T) {
+func TestOldEventsArePurgedOnEveryBackend(t *testing.T) {
 	for name, pairs := range backendPairs(t) {
 		t.Run(name, func(t *testing.T) {
 			s := agingServer(t, append(pairs, "RETAIN_EVENTS", brief, "RETAIN_REJECTED", brief, "RETAIN_BATCHES", "0")...)
@@ -104,7 +104,7 @@ func TestOldEventsAreSealedOnEveryBackend(t *testing.T) {
 	}
 }
 
-func TestOldBatchesAreForgottenOnEveryBackend(t *testing.T) {
+func TestOldBatchesAreArchivedOnEveryBackend(t *testing.T) {
 	for name, pairs := range backendPairs(t) {
 		t.Run(name, func(t *testing.T) {
 			s := agingServer(t, append(pairs, "RETAIN_EVENTS", "0", "RETAIN_REJECTED", "0", "RETAIN_BATCHES", brief)...)
@@ -115,7 +115,7 @@ func TestOldBatchesAreForgottenOnEveryBackend(t *testing.T) {
 			s.is(http.MethodPost, "/admin/retention", http.StatusOK, map[string]any{"sealed_count": 1.0, "batch_count": 1.0})
 			s.is(http.MethodGet, "/batches/"+id, http.StatusNotFound, map[string]any{"code": "not_found"})
 			s.is(http.MethodGet, "/batches", http.StatusOK, map[string]any{"count": 0.0})
-			// What counts for ever must not count again.
+			// What counts permanently must not count again.
 			status, again := s.ask(http.MethodPost, "/uploads?process=true", aged)
 			if status != http.StatusOK || !strings.Contains(again, `"duplicate_of":"`+id+`"`) {
 				t.Errorf("the same file again: %d %s", status, again)

@@ -228,7 +228,7 @@ func TestSecondServerIsKeptOffTheData(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "in use by another server") {
 		t.Errorf("second server: %v", err)
 	}
-	_ = first.stop(syscall.SIGKILL) // leaves the lock to nobody
+	_ = first.stop(syscall.SIGKILL) // the lock is released
 	startServer(t, dir)
 }
 
@@ -270,7 +270,7 @@ func TestKillDuringUploadAndProcessing(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	var whole time.Duration // what an upload takes that nobody kills
+	var whole time.Duration // duration of an upload that is not interrupted
 	for round := range rounds {
 		s := startServer(t, dir)
 		if round > 0 {
@@ -329,7 +329,7 @@ func (s *server) waitForBatches() int64 {
 			return int64(len(list.Data))
 		}
 		if time.Now().After(deadline) {
-			s.t.Fatalf("batches are left in line: %+v", list.Data)
+			s.t.Fatalf("batches are still queued: %+v", list.Data)
 		}
 		time.Sleep(20 * time.Millisecond) // between looks at another process
 	}

@@ -1,18 +1,17 @@
-// Package legacy brings the data of the original service, a Node program on
-// MongoDB, into a store of this version: its batches and events. The daily
-// metrics are counted anew, because the original's are wrong where a day had
-// more than one batch; they are only compared.
+// Package legacy imports the batches and events of the original service, a Node
+// program on MongoDB. It counts the events again: the original's daily metrics are
+// wrong for days with more than one batch. They are only compared.
 //
-// The original's collections and what becomes of them:
+// The collections of the original become:
 //
 //	batches       {_id, batch_id, file_name, total_events, status, created_at, updated_at, __v}
-//	              a batch each, with the file name. It gets a new id.
+//	              a batch each, with the file name and a new id.
 //	events        {_id, event_id, batch_id, candidate_id, test_id, event_type, timestamp, processed, created_at, __v}
 //	              an event each, with event_id, candidate_id, test_id, event_type and timestamp,
-//	              in the order of _id. What an upload would reject is rejected.
+//	              in the order of _id. Rows that an upload would reject are rejected.
 //	dailymetrics  {_id, date, metrics: [{_id, event_type, count}], created_at, updated_at, __v}
 //	              nothing; differences from the recount are listed.
 //
-// Events whose batch has no document, because the original died in between,
-// become a batch of their own.
+// Events whose batch has no document, because the original was killed between two
+// writes, become a batch of their own.
 package legacy

@@ -14,17 +14,17 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// Which says which batches are processed, and so count.
+// Which selects the batches to process.
 type Which string
 
 // The choices.
 const (
-	// Tried are the batches that somebody asked the original to process:
-	// queued, processing, completed and failed ones.
+	// Tried selects the batches that the original was asked to process: queued,
+	// processing, completed and failed ones.
 	Tried Which = "tried"
-	// Completed are those that it completed.
+	// Completed selects the batches that the original completed.
 	Completed Which = "completed"
-	// All are all batches, those without a document too.
+	// All selects all batches, also those without a document.
 	All Which = "all"
 )
 
@@ -51,28 +51,27 @@ func (w Which) has(b *batch) bool {
 
 // Options are the options of Import. A zero field has its default.
 type Options struct {
-	// Process says which batches are processed; default Tried.
+	// Process selects the batches to process; the default is Tried.
 	Process Which
-	// Dimensions are those of the servers that work on the data.
+	// Dimensions are the dimensions of the servers that use the target.
 	Dimensions []string
-	// Logger gets one record a batch; nil discards them.
+	// Logger receives one record per batch; nil discards them.
 	Logger *slog.Logger
 }
 
 const (
 	// keyTTL is how long Import may be run again.
 	keyTTL = 10 * 365 * 24 * time.Hour
-	// inLine is the number of batches that may be in line for processing while
-	// others are read.
-	inLine = 64
+	// maxQueued bounds the batches that are queued while others are read.
+	maxQueued = 64
 )
 
-// Import stores all batches of src, processes those that are to count, and
-// compares the counts with the daily metrics of src. Run again, or after it
-// broke off, it stores what is missing, and reports the same. Src must not
-// change meanwhile; other servers may work on st and q.
+// Import stores all batches of src, processes those that the options select, and
+// compares the counts with the daily metrics of src. It is safe to repeat, also
+// after an error: it stores the missing batches and reports the same. Src must not
+// change during the import. Other servers may use st and q.
 //
-// The Report is right as far as it goes if there is an error.
+// If there is an error, the Report covers the part that was done.
 func Import(ctx context.Context, src *Source, st store.Store, q queue.Queue, opts *Options) (*Report, error) {
 	i := &importer{src: src, store: st, report: &Report{}, counts: tally{}}
 	if opts != nil {
@@ -83,7 +82,7 @@ func Import(ctx context.Context, src *Source, st store.Store, q queue.Queue, opt
 	i.service = eventmetrics.New(st, q, &eventmetrics.Options{
 		Dimensions:     i.opts.Dimensions,
 		KeyTTL:         keyTTL,
-		MaxUploadBytes: 1 << 50, // it was taken once
+		MaxUploadBytes: 1 << 50, // the original accepted it
 		CleanupEvery:   -1,
 		ReprocessEvery: -1,
 		AuditEvery:     -1,
@@ -113,17 +112,17 @@ type importer struct {
 	opts    Options
 	report  *Report
 	counts  tally
-	line    []placed
+	queued  []importedBatch
 }
 
-// placed is a batch that has been put in line for processing.
-type placed struct{ from, id string }
+// importedBatch is a batch that has been queued.
+type importedBatch struct{ from, id string }
 
 func (i *importer) run(ctx context.Context) error {
 	if indexed, err := i.src.indexed(ctx); err == nil && !indexed {
 		i.opts.Logger.WarnContext(ctx, "events have no index on batch_id: all of them are read for each batch")
 	}
-	if err := i.takeBatches(ctx); err != nil {
+	if err := i.importBatches(ctx); err != nil {
 		return err
 	}
 	for b, err := range i.src.orphans(ctx) {
@@ -131,17 +130,17 @@ func (i *importer) run(ctx context.Context) error {
 			return err
 		}
 		i.report.Orphans++
-		if err := i.take(ctx, &b); err != nil {
+		if err := i.importBatch(ctx, &b); err != nil {
 			return err
 		}
 	}
-	if err := i.settle(ctx, 0); err != nil {
+	if err := i.waitIdle(ctx, 0); err != nil {
 		return err
 	}
 	return i.compare(ctx)
 }
 
-func (i *importer) takeBatches(ctx context.Context) error {
+func (i *importer) importBatches(ctx context.Context) error {
 	for b, err := range i.src.batches(ctx) {
 		if err != nil {
 			return err
@@ -151,20 +150,20 @@ func (i *importer) takeBatches(ctx context.Context) error {
 			i.report.problem("", "", "a batch without batch_id")
 			continue
 		}
-		if err := i.take(ctx, &b); err != nil {
+		if err := i.importBatch(ctx, &b); err != nil {
 			return err
 		}
 	}
 	if n, err := i.src.count(ctx, "batches"); err != nil {
 		return err
 	} else if n != i.report.Batches {
-		i.report.problem("", "", fmt.Sprintf("%d batches were read, %d are there: some came meanwhile, or have an _id of another type", i.report.Batches, n))
+		i.report.problem("", "", fmt.Sprintf("%d batches were read, but %d exist: some were added during the import, or have an _id of another type", i.report.Batches, n))
 	}
 	return nil
 }
 
-// take stores a batch and puts it in line if it is to count.
-func (i *importer) take(ctx context.Context, b *batch) error {
+// importBatch stores a batch, and queues it if the options select it.
+func (i *importer) importBatch(ctx context.Context, b *batch) error {
 	receipt, err := i.upload(ctx, b)
 	if err != nil {
 		return i.refused(b, err)
@@ -177,11 +176,11 @@ func (i *importer) take(ctx context.Context, b *batch) error {
 		return nil
 	}
 	err = i.service.Process(ctx, to.ID)
-	if err != nil && !errors.Is(err, store.ErrConflict) { // in line or completed already
+	if err != nil && !errors.Is(err, store.ErrConflict) { // already queued or completed
 		return fmt.Errorf("legacy: process batch %s: %w", b.id, err)
 	}
-	i.line = append(i.line, placed{from: b.id, id: to.ID})
-	return i.settle(ctx, inLine)
+	i.queued = append(i.queued, importedBatch{from: b.id, id: to.ID})
+	return i.waitIdle(ctx, maxQueued)
 }
 
 func (i *importer) upload(ctx context.Context, b *batch) (eventmetrics.Receipt, error) {
@@ -191,16 +190,15 @@ func (i *importer) upload(ctx context.Context, b *batch) (eventmetrics.Receipt, 
 	}
 	receipt, err := i.service.Upload(ctx, eventmetrics.File{
 		Name: b.file, Body: events, Format: ingest.NDJSON, IdempotencyKey: b.key(),
-		AllowDuplicate: true, // each counted there, whatever is in it
+		AllowDuplicate: true, // the original counted duplicates too
 	})
 	if closed := events.Close(); err == nil && closed != nil {
-		i.opts.Logger.WarnContext(ctx, "cursor left behind", "err", closed)
+		i.opts.Logger.WarnContext(ctx, "closing cursor failed", "err", closed)
 	}
 	return receipt, err
 }
 
-// refused notes a batch of which nothing can be stored. Other errors are
-// returned.
+// refused reports a batch of which nothing can be stored. It returns other errors.
 func (i *importer) refused(b *batch, err error) error {
 	var rejected *eventmetrics.RejectedError
 	switch {
@@ -210,18 +208,18 @@ func (i *importer) refused(b *batch, err error) error {
 		i.report.Refused++
 		i.report.rejected(b, "", rejected.Rejected, rejected.Errors)
 	case errors.Is(err, eventmetrics.ErrKeyReused):
-		i.report.problem(b.id, "", "its events are not those that were imported before")
+		i.report.problem(b.id, "", "its events differ from those imported before")
 	default:
 		return fmt.Errorf("legacy: import batch %s: %w", b.id, err)
 	}
 	return nil
 }
 
-// settle waits until at most so many batches are in line.
-func (i *importer) settle(ctx context.Context, most int) error {
-	for len(i.line) > most {
-		p := i.line[0]
-		i.line = i.line[1:]
+// waitIdle waits until at so many batches are queued.
+func (i *importer) waitIdle(ctx context.Context, most int) error {
+	for len(i.queued) > most {
+		p := i.queued[0]
+		i.queued = i.queued[1:]
 		done, err := i.service.Wait(ctx, p.id)
 		if err != nil {
 			return fmt.Errorf("legacy: wait for batch %s: %w", p.from, err)

@@ -95,7 +95,7 @@ func (g *target) batches(t *testing.T) []store.Batch {
 	return all
 }
 
-// leave fills a database with what years of service leave behind.
+// leave fills a database with the data of years of service.
 func leave(t *testing.T) *original {
 	t.Helper()
 	o := newOriginal(t)
@@ -112,7 +112,7 @@ func leave(t *testing.T) *original {
 	o.fill(o.batch(6, "uploaded", 5), "started", "2025-11-11", 5)
 	o.batch(7, "uploaded", 0)                                     // all of its rows were wrong
 	o.fill(uuid(1, 8), "started", "2025-11-12", 7)                // its insert died before the batch
-	o.insert("events", o.event("", "started", "2025-11-13", nil), // nobody's
+	o.insert("events", o.event("", "started", "2025-11-13", nil), // without a batch id
 		o.event("", "started", "2025-11-13", bson.M{"batch_id": nil}))
 	o.daily("2025-11-08", "started", int32(2), "$x", int32(1))
 	o.daily("2025-11-09", "a.b", int32(1))

@@ -14,7 +14,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
 )
 
-// original is a database as the original service leaves it behind.
+// original is a database as the original service leaves it.
 type original struct {
 	t      *testing.T
 	uri    string

@@ -11,7 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// batch is a batch of the original, or events that have none.
+// batch is a batch of the original, or events without a batch.
 type batch struct {
 	id     string // batch_id, "" if it has none that is text
 	file   string
@@ -42,8 +42,8 @@ func (s *Source) batches(ctx context.Context) iter.Seq2[batch, error] {
 	}
 }
 
-// documents yields all documents of a collection, page by page, so that no
-// cursor waits for what is done with them.
+// documents yields all documents of a collection. It reads page by page, so that no
+// cursor stays open while a document is processed.
 func (s *Source) documents(ctx context.Context, collection string) iter.Seq2[bson.Raw, error] {
 	return func(yield func(bson.Raw, error) bool) {
 		filter := bson.D{}
@@ -71,7 +71,7 @@ func (s *Source) find(ctx context.Context, collection string, filter any, opts *
 	return all(ctx, collection, cursor, err)
 }
 
-// all takes what a cursor has, which must be bounded.
+// all returns all documents of a cursor.
 func all(ctx context.Context, collection string, cursor *mongo.Cursor, err error) ([]bson.Raw, error) {
 	var docs []bson.Raw
 	if err == nil {
@@ -140,7 +140,7 @@ func (s *Source) batchIDs(ctx context.Context, condition bson.D) ([]string, erro
 	return ids, nil
 }
 
-// withoutDocument returns those of some batch ids that batches does not have.
+// withoutDocument returns those of ids that have no document in batches.
 func (s *Source) withoutDocument(ctx context.Context, ids []string) ([]string, error) {
 	docs, err := s.find(ctx, "batches", bson.D{{Key: "batch_id", Value: bson.D{{Key: "$in", Value: ids}}}},
 		options.Find().SetProjection(bson.D{{Key: "batch_id", Value: 1}}))

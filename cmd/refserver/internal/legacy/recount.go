@@ -13,18 +13,18 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// cell is a place in the daily metrics. The day is text because that of the
-// original need not be a day.
+// cell is a day and event type of the daily metrics. The day is text because the
+// original may have other text there.
 type cell struct{ day, eventType string }
 
 // tally is a number for each cell.
 type tally map[cell]int64
 
-// maxCells bounds what is compared.
+// maxCells bounds the number of compared cells.
 const maxCells = 1 << 20
 
-// recount adds the events of a processed batch as they were stored.
-func (i *importer) recount(ctx context.Context, p placed) error {
+// recount counts the stored events of a processed batch.
+func (i *importer) recount(ctx context.Context, p importedBatch) error {
 	last, day := metrics.Day(0), ""
 	for e, err := range i.store.Events(ctx, p.id) {
 		if errors.Is(err, store.ErrEventsPurged) {
@@ -42,7 +42,7 @@ func (i *importer) recount(ctx context.Context, p placed) error {
 	return nil
 }
 
-// add adds to a cell, and gives up the comparison where there are too many.
+// add adds to a cell. If there are too many cells, nothing is compared.
 func (i *importer) add(to tally, c cell, n int64) {
 	if _, known := to[c]; !known {
 		if len(to) >= maxCells {
@@ -54,7 +54,7 @@ func (i *importer) add(to tally, c cell, n int64) {
 	to[c] += n
 }
 
-// compare lists where the original's daily metrics are not the recount.
+// compare lists where the original's daily metrics differ from the recount.
 func (i *importer) compare(ctx context.Context) error {
 	original := tally{}
 	for doc, err := range i.src.documents(ctx, "dailymetrics") {

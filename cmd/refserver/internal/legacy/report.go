@@ -10,50 +10,50 @@ import (
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
-// Report says what became of the original's data.
+// Report is the result of an import.
 type Report struct {
-	// Batches is the number of batches read, Orphans that of batch ids with
-	// events and without a batch.
+	// Batches is the number of batches read. Orphans is the number of batch ids
+	// that have events but no batch.
 	Batches, Orphans int64
-	// Imported batches were stored now, Again ones by an earlier run.
+	// Imported counts batches stored now, Again those stored by an earlier run.
 	Imported, Again int64
-	// Empty batches have no events; Refused ones have no valid one.
+	// Empty counts batches without events, Refused those without a valid event.
 	Empty, Refused int64
-	// Events were accepted, Rejected ones not, in all of these batches.
+	// Events and Rejected count the accepted and rejected events of these batches.
 	Events, Rejected int64
-	// Completed batches count; Unprocessed ones wait for somebody to process
-	// them, until cleanup removes them.
+	// Completed counts processed batches. Unprocessed batches must be processed
+	// before cleanup prunes them.
 	Completed, Unprocessed int64
 	// Counted is the number of events in the completed batches.
 	Counted int64
-	// Rejections tell of batches with rejected events, Problems of batches
-	// that are not as they should be. Of each the first thousand are listed.
+	// Rejections lists batches with rejected events, Problems batches with other
+	// errors. Each has at most 1,000 entries.
 	Rejections []Rejection
 	Problems   []Problem
 	// Troubled is the number of all problems.
 	Troubled int64
-	// Differences are the defects of the original's daily metrics, ascending
-	// by day and event type.
+	// Differences lists the errors of the original's daily metrics, ascending by
+	// day and event type.
 	Differences []Difference
-	// Uncompared means that they were not looked for, because there were too
-	// many days and event types or the events of some batch were purged.
+	// Uncompared means that the daily metrics were not compared: there were too
+	// many days and event types, or the events of a batch were purged.
 	Uncompared bool
 }
 
-// Rejection tells of the rejected events of a batch.
+// Rejection describes the rejected events of a batch.
 type Rejection struct {
-	// From is the original's batch id. Batch is the new one; its repair file
-	// has all rejected events. It is empty if no event was accepted.
+	// From is the original's batch id. Batch is the new one, whose repair file has
+	// all rejected events; it is empty if no event was accepted.
 	From, Batch string
 	Events      int64
-	// Reasons are the first of them.
+	// Reasons are the reasons of the first rejected events.
 	Reasons []string
 }
 
-// Problem tells of a batch that is not as it should be.
+// Problem describes an error of a batch.
 type Problem struct{ From, Batch, What string }
 
-// Difference is a number of the original that the events do not bear out.
+// Difference is a count of the original that differs from that of the events.
 type Difference struct {
 	Day, EventType    string
 	Original, Recount int64
@@ -107,17 +107,17 @@ func (r *Report) Write(w io.Writer) error {
 		what string
 	}{
 		{r.Batches, "batches of the original"},
-		{r.Orphans, "batches of which only events are left"},
+		{r.Orphans, "batch ids with events but without a batch"},
 		{r.Imported, "imported now"},
 		{r.Again, "imported by an earlier run"},
 		{r.Empty, "skipped: without events"},
 		{r.Refused, "skipped: without a valid event"},
-		{r.Completed, "completed: they count"},
-		{r.Unprocessed, "not processed: cleanup removes them unless somebody does"},
+		{r.Completed, "completed"},
+		{r.Unprocessed, "not processed: process them before cleanup prunes them"},
 		{r.Troubled, "with problems"},
 		{r.Events, "events accepted"},
 		{r.Rejected, "events rejected"},
-		{r.Counted, "events that count"},
+		{r.Counted, "events in completed batches"},
 	} {
 		fmt.Fprintf(&b, "%12d  %s\n", line.n, line.what)
 	}
@@ -137,7 +137,7 @@ func (r *Report) list(b *strings.Builder) {
 		b.WriteString("the original's daily metrics were not compared\n")
 		return
 	}
-	fmt.Fprintf(b, "%d numbers of the original's daily metrics are not what the events say\n", len(r.Differences))
+	fmt.Fprintf(b, "%d counts of the original's daily metrics differ from the events\n", len(r.Differences))
 	for _, d := range r.Differences {
 		fmt.Fprintf(b, "  %q %q: original %d, recount %d\n", d.Day, d.EventType, d.Original, d.Recount)
 	}

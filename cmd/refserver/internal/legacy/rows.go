@@ -8,7 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
-// rows writes documents of events as lines of NDJSON to whoever reads it.
+// rows is a reader of event documents as lines of NDJSON.
 type rows struct {
 	next   func() (bson.Raw, error)
 	close  func() error
@@ -41,7 +41,7 @@ func (r *rows) Read(p []byte) (int, error) {
 // Close implements io.Closer.
 func (r *rows) Close() error { return r.close() }
 
-// appendEvent appends the columns of an event that are worth keeping.
+// appendEvent appends the columns of an event that are imported.
 func appendEvent(b []byte, doc bson.Raw) []byte {
 	begin := byte('{')
 	for _, name := range []string{"event_id", "candidate_id", "test_id", "event_type", "timestamp"} {
@@ -61,8 +61,8 @@ func appendEvent(b []byte, doc bson.Raw) []byte {
 	return append(b, '}', '\n')
 }
 
-// appendValue appends what the original would have shown for a value. What is
-// not one value becomes an object, for which a reader rejects the row.
+// appendValue appends a value in the form in which the original showed it.
+// Documents and arrays become an object, for which the reader rejects the row.
 func appendValue(b []byte, v bson.RawValue) []byte {
 	switch v.Type {
 	case bson.TypeString:
@@ -89,8 +89,8 @@ func appendValue(b []byte, v bson.RawValue) []byte {
 	}
 }
 
-// appendString appends a JSON string of the very bytes of s, whether they are
-// UTF-8 or not: it is for the reader to say what is wrong with them.
+// appendString appends a JSON string with the bytes of s unchanged, even if they are
+// not UTF-8: the reader reports that error.
 func appendString(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')

@@ -16,22 +16,22 @@ import (
 
 // Errors of Open.
 var (
-	// ErrSame means that data was to be read from where it was to go.
+	// ErrSame means that source and target are the same database.
 	ErrSame = errors.New("legacy: source and target are the same database")
-	// ErrNotLegacy means that the database is not one of the original service.
+	// ErrNotLegacy means that the database is not from the original service.
 	ErrNotLegacy = errors.New("legacy: not a database of the original service")
 )
 
-// Source is a database of the original service. It is only read.
+// Source is a database of the original service. This package only reads it.
 type Source struct {
 	client *mongo.Client
 	db     *mongo.Database
-	page   int // documents held at a time
+	page   int // documents in memory at once
 }
 
-// Open connects to the database in the path of a mongodb:// URI. Target is the
-// URI that the data will go to, or empty, and targetDB its database if it
-// names none. The caller must Close the Source. Errors: ErrSame, ErrNotLegacy.
+// Open connects to the database in the path of a mongodb:// URI. Target is the URI of
+// the target, or empty; targetDB is its database if the URI names none. The caller
+// must Close the Source. Errors: ErrSame, ErrNotLegacy.
 func Open(ctx context.Context, uri, target, targetDB string) (*Source, error) {
 	name := databaseOf(uri)
 	if name == "" {
@@ -61,8 +61,8 @@ func Open(ctx context.Context, uri, target, targetDB string) (*Source, error) {
 // Close disconnects.
 func (s *Source) Close() error { return s.client.Disconnect(context.Background()) }
 
-// databaseOf returns the database that a URI names, whose many hosts package
-// net/url would not take.
+// databaseOf returns the database that a URI names. Package net/url does not accept
+// URIs with several hosts.
 func databaseOf(uri string) string {
 	_, rest, _ := strings.Cut(uri, "://")
 	rest, _, _ = strings.Cut(rest, "?")
@@ -73,8 +73,8 @@ func databaseOf(uri string) string {
 	return name
 }
 
-// overlap reports whether two lists of hosts have one in common. The names of
-// this machine are one.
+// overlap reports whether two lists of hosts have one in common. Localhost and
+// 127.0.0.1 are the same.
 func overlap(a, b []string) bool {
 	plain := func(host string) string {
 		host = strings.ToLower(host)
@@ -88,16 +88,16 @@ func overlap(a, b []string) bool {
 	})
 }
 
-// check refuses a database of this version, whose collections have the same
-// names, and one that has none of them.
+// check refuses a database of eventmetrics, whose collections have the same names,
+// and a database without these collections.
 func (s *Source) check(ctx context.Context) error {
 	names, err := s.db.ListCollectionNames(ctx, bson.D{})
 	if err != nil {
 		return fmt.Errorf("legacy: list collections: %w", err)
 	}
 	switch {
-	case slices.Contains(names, "shares"): // the original had none
-		return fmt.Errorf("%w: %q is one of this version", ErrNotLegacy, s.db.Name())
+	case slices.Contains(names, "shares"): // the original has no such collection
+		return fmt.Errorf("%w: %q is a database of eventmetrics", ErrNotLegacy, s.db.Name())
 	case !slices.Contains(names, "events") && !slices.Contains(names, "batches"):
 		return fmt.Errorf("%w: %q has neither events nor batches", ErrNotLegacy, s.db.Name())
 	}
