@@ -271,7 +271,7 @@ func TestHostileDocumentsCostOnlyThemselves(t *testing.T) {
 	add(bson.M{"timestamp": "Invalid Date"})
 	add(bson.M{"timestamp": bson.DateTime(8640000000000000)}) // the last one of JavaScript
 	add(bson.M{"timestamp": int64(1762592400000)})            // Unix time
-	add(bson.M{"timestamp": 1762592400.5})
+	add(bson.M{"timestamp": 1762592400000.5})                 // a double, in the same unit
 	add(bson.M{"timestamp": bson.D{{Key: "date", Value: 1}}})
 	add(bson.M{"timestamp": true})
 	add(bson.M{"event_type": ""})
