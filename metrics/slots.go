@@ -109,16 +109,16 @@ func (s *Slots) Each() iter.Seq2[int, int64] {
 	}
 }
 
-// array returns the counts of all slots. It may write them into scratch.
-func (s *Slots) array(scratch *[SlotsPerDay]int64) *[SlotsPerDay]int64 {
+// Counts returns the count of each slot.
+func (s *Slots) Counts() [SlotsPerDay]int64 {
 	if s.all != nil {
-		return s.all
+		return *s.all
 	}
-	clear(scratch[:])
+	var counts [SlotsPerDay]int64
 	for _, e := range s.few {
-		scratch[e&0xff] = e >> 8
+		counts[e&0xff] = e >> 8
 	}
-	return scratch
+	return counts
 }
 
 // merge adds the counts of other, multiplied by sign.
@@ -150,6 +150,5 @@ func (s *Slots) Equal(other *Slots) bool {
 	if s == nil || other == nil {
 		return s == other
 	}
-	var a, b [SlotsPerDay]int64
-	return *s.array(&a) == *other.array(&b)
+	return s.Counts() == other.Counts()
 }

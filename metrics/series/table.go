@@ -111,24 +111,18 @@ func (t *table) addTo(col int, d *metrics.DayCount) {
 	if d.Slots == nil {
 		return
 	}
-	var in *period // that of the quarter hours that sum adds up
-	var sum int64
-	for slot, n := range d.Slots.Each() {
-		p := t.slots[slot]
-		if p == nil {
-			continue
-		}
-		if t.interval == All {
-			t.noteFirst(slotTime(d.Day, slot))
-		}
-		if p != in && sum != 0 {
-			t.count(in, col, sum, nil)
-			sum = 0
-		}
-		in, sum = p, sum+n
+	if t.interval == All {
+		t.noteFirstSlot(d)
 	}
-	if sum != 0 {
-		t.count(in, col, sum, nil)
+	counts := d.Slots.Counts()
+	for slot := 0; slot < metrics.SlotsPerDay; {
+		p, sum := t.slots[slot], int64(0)
+		for ; slot < metrics.SlotsPerDay && t.slots[slot] == p; slot++ {
+			sum += counts[slot]
+		}
+		if p != nil && sum != 0 {
+			t.count(p, col, sum, nil)
+		}
 	}
 }
 
@@ -203,6 +197,16 @@ func (t *table) start(at time.Time) time.Time {
 		return time.Unix(0, 0).In(t.zone)
 	}
 	return t.from
+}
+
+// noteFirstSlot notes the first quarter hour in the range that has events.
+func (t *table) noteFirstSlot(d *metrics.DayCount) {
+	for slot := range d.Slots.Each() {
+		if t.slots[slot] != nil {
+			t.noteFirst(slotTime(d.Day, slot))
+			return
+		}
+	}
 }
 
 // noteFirst notes a moment at which there are events.
