@@ -83,18 +83,24 @@ func TestFilesThatPeopleSend(t *testing.T) {
 		rejected []string
 		warnings []string
 	}{
-		{file: "compact_numbers.csv", rejected: []string{"2:3 out_of_window timestamp", "3:4 bad_timestamp timestamp"},
+		{
+			file: "compact_numbers.csv", rejected: []string{"2:3 out_of_window timestamp", "3:4 bad_timestamp timestamp"},
 			events:   []string{event(1, "yyyyMMddHHmm", "2025-11-08T09:00:00Z", 1)},
-			warnings: []string{"time_without_zone 1 from line 2"}},
+			warnings: []string{"time_without_zone 1 from line 2"},
+		},
 		{file: "dimension_spaces.csv", events: []string{
 			event(1, "x", day, 1) + ` country="DE"`, event(2, "x", day, 2) + ` country="DE"`,
 			event(3, "x", day, 3) + ` country="DE"`, event(4, "x", day, 4) + ` country="DE"`,
 		}},
 		{file: "nbsp.csv", events: []string{event(1, "start", day, 1), event(2, "start", day, 1)}},
-		{file: "overlap_berlin.csv", opts: ingest.Options{Zone: berlin},
-			events: []string{event(1, "x", "2025-10-26T00:30:00Z", 1)}, warnings: []string{"repeated_time 1 from line 2"}},
-		{file: "overlap_newyork.csv", opts: ingest.Options{Zone: newYork},
-			events: []string{event(1, "x", "2025-11-02T05:30:00Z", 1)}, warnings: []string{"repeated_time 1 from line 2"}},
+		{
+			file: "overlap_berlin.csv", opts: ingest.Options{Zone: berlin},
+			events: []string{event(1, "x", "2025-10-26T00:30:00Z", 1)}, warnings: []string{"repeated_time 1 from line 2"},
+		},
+		{
+			file: "overlap_newyork.csv", opts: ingest.Options{Zone: newYork},
+			events: []string{event(1, "x", "2025-11-02T05:30:00Z", 1)}, warnings: []string{"repeated_time 1 from line 2"},
+		},
 		{file: "excel_single_digit_hour.csv", events: []string{
 			event(1, "started", "2025-11-13T09:00:00Z", 1), event(2, "started", "2025-11-13T10:00:00Z", 2),
 			event(3, "ended", "2025-11-03T08:15:00Z", 3), event(4, "ended", "2025-11-03T18:15:00Z", 4),
@@ -102,8 +108,10 @@ func TestFilesThatPeopleSend(t *testing.T) {
 		{file: "excel_order_by_later_row.csv", events: []string{
 			event(1, "started", "2025-01-02T10:15:00Z", 1), event(2, "started", "2025-01-13T09:05:00Z", 2),
 		}, warnings: []string{"time_without_zone 2 from line 2"}},
-		{file: "order_evidence_in_rejected_row.csv", rejected: []string{"1:2 missing_value candidate_id"},
-			events: []string{event(2, "x", "2025-04-03T00:00:00Z", 1)}},
+		{
+			file: "order_evidence_in_rejected_row.csv", rejected: []string{"1:2 missing_value candidate_id"},
+			events: []string{event(2, "x", "2025-04-03T00:00:00Z", 1)},
+		},
 		{file: "space_before_zone.csv", events: []string{
 			event(1, "bigquery", "2025-11-08T09:00:00Z", 1), event(2, "snowflake", "2025-11-08T17:00:00Z", 2),
 			event(3, "sqlserver", "2025-11-08T09:00:00Z", 3), event(4, "java", "2025-11-08T09:00:00Z", 4),
@@ -222,15 +230,26 @@ func TestHowAFileWasReadIsSaid(t *testing.T) {
 		opts       ingest.Options
 		want       ingest.ReadAs
 	}{
-		{"a plain file", "candidate_id,test_id,event_type,timestamp\nC1,T1,a,2025-11-08T09:00:00Z\n", ingest.Options{},
-			ingest.ReadAs{Format: "csv", Delimiter: ",", Encoding: "utf-8", TimeForms: []string{"iso_zoned"}, HeaderLine: 1}},
-		{"a spreadsheet's", "Report of 8 Nov\n\n# by \"ops\ncandidate_id;test_id;event_type;timestamp\nC1;T1;a;13.11.2025 9:05 PM\nC1;T1;a;2025/11/8\n",
+		{
+			"a plain file", "candidate_id,test_id,event_type,timestamp\nC1,T1,a,2025-11-08T09:00:00Z\n",
+			ingest.Options{},
+			ingest.ReadAs{Format: "csv", Delimiter: ",", Encoding: "utf-8", TimeForms: []string{"iso_zoned"}, HeaderLine: 1},
+		},
+		{
+			"a spreadsheet's", "Report of 8 Nov\n\n# by \"ops\ncandidate_id;test_id;event_type;timestamp\nC1;T1;a;13.11.2025 9:05 PM\nC1;T1;a;2025/11/8\n",
 			ingest.Options{Zone: zoneOf(t, "Europe/Berlin")},
-			ingest.ReadAs{Format: "csv", Delimiter: ";", Encoding: "utf-8", DateOrder: "dmy", TimeZone: "Europe/Berlin", TimeForms: []string{"iso_date", "numeric"}, SkippedLines: 3, HeaderLine: 4}},
-		{"NDJSON", `{"candidate_id":"C1","test_id":1,"event_type":"a","timestamp":1762592400}`, ingest.Options{Format: ingest.NDJSON},
-			ingest.ReadAs{Format: "ndjson", Encoding: "utf-8", TimeForms: []string{"unix_s"}}},
-		{"a header alone", "\ufeffcandidate_id,test_id,event_type,timestamp", ingest.Options{},
-			ingest.ReadAs{Format: "csv", Delimiter: ",", Encoding: "utf-8", HeaderLine: 1}},
+			ingest.ReadAs{Format: "csv", Delimiter: ";", Encoding: "utf-8", DateOrder: "dmy", TimeZone: "Europe/Berlin", TimeForms: []string{"iso_date", "numeric"}, SkippedLines: 3, HeaderLine: 4},
+		},
+		{
+			"NDJSON", `{"candidate_id":"C1","test_id":1,"event_type":"a","timestamp":1762592400}`,
+			ingest.Options{Format: ingest.NDJSON},
+			ingest.ReadAs{Format: "ndjson", Encoding: "utf-8", TimeForms: []string{"unix_s"}},
+		},
+		{
+			"a header alone", "\ufeffcandidate_id,test_id,event_type,timestamp",
+			ingest.Options{},
+			ingest.ReadAs{Format: "csv", Delimiter: ",", Encoding: "utf-8", HeaderLine: 1},
+		},
 	} {
 		if d := gocmp.Diff(tc.want, readAll(t, tc.text, tc.opts).as); d != "" {
 			t.Errorf("%s: %s", tc.name, d)
@@ -272,12 +291,25 @@ func TestWhatIsSuspiciousIsCounted(t *testing.T) {
 
 func TestMoreTimes(t *testing.T) {
 	for _, tc := range []struct{ in, want string }{
-		{"2025/11/8", day}, {"2025.11.08", day}, {"2025-11-8 9:05", "2025-11-08T09:05:00Z"}, {"2025-11-08  09:05:06", "2025-11-08T09:05:06Z"},
-		{"2025-11-08 9:05 am", "2025-11-08T09:05:00Z"}, {"2025-11-08 12:00AM", day}, {"2025-11-08 12:00 PM", "2025-11-08T12:00:00Z"},
-		{"2025-11-08 9:05:06 PM +01:00", "2025-11-08T20:05:06Z"}, {"2025-11-08T10:00:00+01:00[Europe/Berlin]", "2025-11-08T09:00:00Z"},
-		{"2025-11-08 09:00:00 GMT", "2025-11-08T09:00:00Z"}, {"2025-11-08 09:00:00 utc", "2025-11-08T09:00:00Z"}, {"2025-11-08 09:00:00 -0800", "2025-11-08T17:00:00Z"},
-		{"20251108", day}, {"202511080905", "2025-11-08T09:05:00Z"}, {"20251108090506", "2025-11-08T09:05:06Z"}, {"20251108.0", day},
-		{"20251108090506.5", "2025-11-08T09:05:06.5Z"}, {"999999999", "2001-09-09T01:46:39Z"}, {"1762592400000.25", "2025-11-08T09:00:00.00025Z"},
+		{"2025/11/8", day},
+		{"2025.11.08", day},
+		{"2025-11-8 9:05", "2025-11-08T09:05:00Z"},
+		{"2025-11-08  09:05:06", "2025-11-08T09:05:06Z"},
+		{"2025-11-08 9:05 am", "2025-11-08T09:05:00Z"},
+		{"2025-11-08 12:00AM", day},
+		{"2025-11-08 12:00 PM", "2025-11-08T12:00:00Z"},
+		{"2025-11-08 9:05:06 PM +01:00", "2025-11-08T20:05:06Z"},
+		{"2025-11-08T10:00:00+01:00[Europe/Berlin]", "2025-11-08T09:00:00Z"},
+		{"2025-11-08 09:00:00 GMT", "2025-11-08T09:00:00Z"},
+		{"2025-11-08 09:00:00 utc", "2025-11-08T09:00:00Z"},
+		{"2025-11-08 09:00:00 -0800", "2025-11-08T17:00:00Z"},
+		{"20251108", day},
+		{"202511080905", "2025-11-08T09:05:00Z"},
+		{"20251108090506", "2025-11-08T09:05:06Z"},
+		{"20251108.0", day},
+		{"20251108090506.5", "2025-11-08T09:05:06.5Z"},
+		{"999999999", "2001-09-09T01:46:39Z"},
+		{"1762592400000.25", "2025-11-08T09:00:00.00025Z"},
 	} {
 		got, wrong := ingest.ParseTime(tc.in, time.UTC)
 		if wrong != "" || ingest.TimeOf(got).Format(time.RFC3339Nano) != tc.want {
