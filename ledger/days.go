@@ -184,7 +184,7 @@ func (l *Ledger) compareDay(ctx context.Context, day metrics.Day) (*WrongDay, er
 	const looks, tries = 3, 10
 	var last answers
 	for agreed, try := 0, 0; try < tries; try++ {
-		ledger, err := l.dayOf(ctx, day, withAll, endOfTime)
+		ledger, err := l.dayOf(ctx, day, metrics.AllParts(), endOfTime)
 		if err != nil {
 			return nil, err
 		}
@@ -192,7 +192,7 @@ func (l *Ledger) compareDay(ctx context.Context, day metrics.Day) (*WrongDay, er
 		if err != nil || sums.equal(sumsOf(ledger)) {
 			return nil, err
 		}
-		after, err := l.dayOf(ctx, day, withAll, endOfTime)
+		after, err := l.dayOf(ctx, day, metrics.AllParts(), endOfTime)
 		switch {
 		case err != nil:
 			return nil, err
@@ -212,11 +212,8 @@ func (l *Ledger) compareDay(ctx context.Context, day metrics.Day) (*WrongDay, er
 // all else.
 type answers struct{ counts, all metrics.Contribution }
 
-// withAll asks for all that the ledger knows, countsOnly for totals.
-var (
-	countsOnly = metrics.Filter{}
-	withAll    = metrics.Filter{Slots: true, Subjects: true, Groups: true}
-)
+// countsOnly asks for the counts of totals.
+var countsOnly = metrics.Filter{}
 
 // sumsOf returns what the answers should be.
 func sumsOf(ledger metrics.Contribution) answers {
@@ -237,7 +234,7 @@ func (l *Ledger) sumsOf(ctx context.Context, day metrics.Day) (answers, error) {
 	if err != nil {
 		return answers{}, err
 	}
-	all, err := l.dayOf(ctx, day, withAll, time.Time{})
+	all, err := l.dayOf(ctx, day, metrics.AllParts(), time.Time{})
 	return answers{counts, all}, err
 }
 

@@ -151,7 +151,7 @@ func (l *Ledger) Kept(ctx context.Context, id, erasure string) (metrics.Contribu
 	if err != nil || len(text) == 0 {
 		return nil, err
 	}
-	c, err := metrics.DecodeContribution(text, withAll)
+	c, err := metrics.DecodeContribution(text, metrics.AllParts())
 	if err != nil {
 		return nil, fmt.Errorf("decode kept contribution of batch %s: %w", id, err)
 	}

@@ -4,49 +4,47 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 )
 
 // ErrCorrupt means that bytes are not what AppendBinary wrote.
 var ErrCorrupt = errors.New("metrics: corrupt encoding")
 
-// The first byte of an encoded contribution: whether it has totals only.
-const (
-	totalsVersion = 1
-	groupsVersion = 2
-)
+// codecVersion is the first byte of an encoded contribution.
+const codecVersion = 3
 
 // AppendBinary appends a compact encoding of the contribution: a version byte,
-// then each DayCount with its day as a difference, its type, its counts by
-// quarter hour as pairs of gap and count, and its sketch. Where there are
-// groups, they and the types are written as what differs from the one before.
-// Equal contributions encode to equal bytes. Missing Slots or Subjects stay
-// missing.
+// the number of DayCounts, and each DayCount. Its day is written as the difference from the DayCount
+// before, its type and group as the number of bytes that are the same and the
+// rest. Then come its count, its counts by quarter hour as pairs of gap and
+// count, and its sketch. Equal contributions have equal encodings. Missing
+// Slots or Subjects stay missing.
 func (c Contribution) AppendBinary(b []byte) ([]byte, error) {
-	if slices.ContainsFunc(c, func(d DayCount) bool { return d.Group != "" }) {
-		return c.appendGroups(b), nil
-	}
-	b = append(b, totalsVersion)
+	b = append(b, codecVersion)
 	b = binary.AppendUvarint(b, uint64(len(c)))
-	var day Day
+	var last DayCount
 	for i := range c {
-		b = binary.AppendVarint(b, int64(c[i].Day-day))
-		day = c[i].Day
-		b = c[i].appendBody(b)
+		d := &c[i]
+		b = binary.AppendVarint(b, int64(d.Day-last.Day))
+		b = appendChanged(b, last.Type, d.Type)
+		b = appendChanged(b, string(last.Group), string(d.Group))
+		b = binary.AppendVarint(b, d.Count)
+		b = appendSized(b, d.appendSlots)
+		b = appendSized(b, d.appendSubjects)
+		last = *d
 	}
 	return b, nil
 }
 
-func (d *DayCount) appendBody(b []byte) []byte {
-	b = binary.AppendUvarint(b, uint64(len(d.Type)))
-	b = append(b, d.Type...)
-	return d.appendParts(b)
-}
-
-func (d *DayCount) appendParts(b []byte) []byte {
-	b = binary.AppendVarint(b, d.Count)
-	b = appendSized(b, d.appendSlots)
-	return appendSized(b, d.appendSubjects)
+// appendChanged appends a string as the number of bytes that it has in common
+// with the one before, and the rest.
+func appendChanged(b []byte, last, s string) []byte {
+	same := 0
+	for same < min(len(last), len(s)) && last[same] == s[same] {
+		same++
+	}
+	b = binary.AppendUvarint(b, uint64(same))
+	b = binary.AppendUvarint(b, uint64(len(s)-same))
+	return append(b, s[same:]...)
 }
 
 // appendSized puts the length before what f appends, so that a reader can
@@ -83,33 +81,34 @@ func (d *DayCount) appendSubjects(b []byte) []byte {
 	return d.Subjects.appendBinary(b)
 }
 
-// DecodeContribution reads what AppendBinary wrote and keeps the parts that q
-// asks for. Errors: ErrCorrupt.
+// DecodeContribution reads what AppendBinary wrote and returns the part that q
+// selects. Errors: ErrCorrupt.
 func DecodeContribution(b []byte, q Filter) (Contribution, error) {
 	r := decoder{b: b}
-	switch v := r.byte(); v {
-	case totalsVersion:
-	case groupsVersion:
-		return r.groups(q)
-	default:
+	if v := r.byte(); v != codecVersion {
 		return nil, fmt.Errorf("%w: version %d", ErrCorrupt, v)
 	}
 	n := r.uvarint()
-	if n > uint64(len(b)) {
-		return nil, ErrCorrupt
-	}
-	c := make(Contribution, 0, n)
+	c := make(Contribution, 0, min(n, 64))
 	var day Day
+	var eventType, group changing
 	for range n {
 		day += Day(r.varint())
-		if d := r.daily(day, &q); q.Match(day, d.Type) {
-			c = append(c, d)
+		r.changed(&eventType)
+		r.changed(&group)
+		needed := q.Match(day, eventType.string()) && (q.Groups || len(group.now) == 0)
+		d := DayCount{Day: day}
+		if needed {
+			d.Type, d.Group = eventType.string(), Group(group.string())
 		}
-		if r.err != nil {
+		if r.parts(&d, &q, needed); r.err != nil {
 			return nil, r.err
 		}
+		if needed {
+			c = append(c, d)
+		}
 	}
-	if len(r.b) != 0 {
+	if r.err != nil || len(r.b) > 0 {
 		return nil, ErrCorrupt
 	}
 	return c, nil
@@ -156,7 +155,7 @@ func (r *decoder) varint() int64 {
 	return v
 }
 
-// sized returns the bytes behind a length.
+// sized reads a length and returns as many bytes.
 func (r *decoder) sized() []byte {
 	n := r.uvarint()
 	if n > uint64(len(r.b)) {
@@ -166,12 +165,6 @@ func (r *decoder) sized() []byte {
 	p := r.b[:n]
 	r.b = r.b[n:]
 	return p
-}
-
-func (r *decoder) daily(day Day, q *Filter) DayCount {
-	d := DayCount{Day: day, Type: string(r.sized())}
-	r.parts(&d, q, q.Match(day, d.Type))
-	return d
 }
 
 // parts reads the count, and the rest if it is needed.
@@ -213,5 +206,31 @@ func (r *decoder) slots(b []byte) *Slots {
 		}
 		slots.append(int(i), count)
 		pos += n
+	}
+}
+
+// changing is a string that is read as a change of the one before.
+type changing struct {
+	now  []byte
+	text string
+	made bool // text is now
+}
+
+func (c *changing) string() string {
+	if !c.made {
+		c.text, c.made = string(c.now), true
+	}
+	return c.text
+}
+
+func (r *decoder) changed(s *changing) {
+	same := r.uvarint()
+	rest := r.sized()
+	if same > uint64(len(s.now)) {
+		r.fail()
+		return
+	}
+	if same < uint64(len(s.now)) || len(rest) > 0 {
+		s.now, s.made = append(s.now[:same], rest...), false
 	}
 }

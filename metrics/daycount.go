@@ -129,6 +129,19 @@ func (c Contribution) Add(other Contribution) Contribution {
 	return c
 }
 
+// Subtract returns c without the counts of another contribution, and without
+// the DayCounts that count nothing then. Subjects cannot be subtracted and stay
+// as they are. Like Add it uses the memory of c.
+func (c Contribution) Subtract(other Contribution) Contribution {
+	for i := range other {
+		at, found := slices.BinarySearchFunc(c, other[i], func(x, y DayCount) int { return x.Compare(&y) })
+		if found {
+			c[at].Subtract(&other[i])
+		}
+	}
+	return slices.DeleteFunc(c, func(d DayCount) bool { return d.Count == 0 })
+}
+
 func merge2(a, b Contribution) Contribution {
 	out := make(Contribution, 0, max(len(a), len(b)))
 	for len(a) > 0 && len(b) > 0 {

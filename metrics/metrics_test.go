@@ -269,3 +269,33 @@ func BenchmarkAggregator(b *testing.B) {
 		})
 	}
 }
+
+func TestSubtractTakesACountBack(t *testing.T) {
+	a, b := twoTypes(t), twoTypes(t)[1:2]
+	sum := metrics.Merge(a, b)
+	got := sum.Subtract(b)
+	for i := range got { // subjects stay
+		got[i].Subjects = a[i].Subjects
+	}
+	if d := diff(a, got); d != "" {
+		t.Error(d)
+	}
+	if rest := metrics.Merge(a).Subtract(a); len(rest) != 0 {
+		t.Errorf("a contribution without itself is %v", rest)
+	}
+	if rest := metrics.Merge(a).Subtract(metrics.Merge(b, nil)); len(rest) != 2 {
+		t.Errorf("a contribution without one of its three counts is %v", rest)
+	}
+}
+
+func TestTruncatedContributionsAreCorrupt(t *testing.T) {
+	b, err := twoTypes(t).AppendBinary(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range len(b) {
+		if c, err := metrics.DecodeContribution(b[:n], metrics.AllParts()); !errors.Is(err, metrics.ErrCorrupt) {
+			t.Errorf("%d of %d bytes: %v, %v, want ErrCorrupt", n, len(b), c, err)
+		}
+	}
+}

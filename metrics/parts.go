@@ -5,8 +5,23 @@ import (
 	"slices"
 )
 
-// AppendPart appends the encoding of c with no more than the parts that q asks
-// for, for stores that keep them apart. It does not change c.
+// AllParts returns the Filter for contributions with all their parts.
+func AllParts() Filter { return Filter{Slots: true, Subjects: true, Groups: true} }
+
+// SlotsPart returns the Filter for totals with their quarter hours: one of three
+// parts that stores keep apart, because they are read at different times. The
+// others are SubjectsPart and GroupsPart.
+func SlotsPart() Filter { return Filter{Slots: true} }
+
+// SubjectsPart returns the Filter for totals with their subjects.
+func SubjectsPart() Filter { return Filter{Subjects: true} }
+
+// GroupsPart returns the Filter for groups with their quarter hours. Groups have
+// no subjects.
+func GroupsPart() Filter { return Filter{Slots: true, Groups: true} }
+
+// AppendPart appends the encoding of the part of c that q asks for. It does not
+// change c.
 func (c Contribution) AppendPart(b []byte, q Filter) ([]byte, error) {
 	trimmed := make(Contribution, 0, len(c))
 	for _, d := range c {
@@ -18,8 +33,8 @@ func (c Contribution) AppendPart(b []byte, q Filter) ([]byte, error) {
 	return trimmed.AppendBinary(b)
 }
 
-// Groups returns the groups of c without the totals, for stores that keep them
-// apart. It does not change c, and may return a part of it.
+// Groups returns the groups of c without the totals, or nil if there are none.
+// The result shares the memory of c.
 func (c Contribution) Groups() Contribution {
 	isTotal := func(d DayCount) bool { return d.Group == "" }
 	if !slices.ContainsFunc(c, func(d DayCount) bool { return d.Group != "" }) {
@@ -28,8 +43,8 @@ func (c Contribution) Groups() Contribution {
 	return slices.DeleteFunc(slices.Clone(c), isTotal)
 }
 
-// WithGroups returns c with groups put behind their totals; both ascend. The
-// result shares the memory of both.
+// WithGroups returns c with each of groups after its total. Both must ascend.
+// The result shares the memory of both.
 func (c Contribution) WithGroups(groups Contribution) Contribution {
 	if len(groups) == 0 {
 		return c
@@ -44,8 +59,8 @@ func (c Contribution) WithGroups(groups Contribution) Contribution {
 	return append(all, groups...)
 }
 
-// Totals returns the totals of c without the groups. It does not change c, and
-// may return it.
+// Totals returns the totals of c without the groups. The result shares the
+// memory of c.
 func (c Contribution) Totals() Contribution {
 	isGroup := func(d DayCount) bool { return d.Group != "" }
 	if !slices.ContainsFunc(c, isGroup) {
@@ -54,9 +69,9 @@ func (c Contribution) Totals() Contribution {
 	return slices.DeleteFunc(slices.Clone(c), isGroup)
 }
 
-// JoinParts decodes what q asks for of totals of which the subjects are encoded
-// apart from the rest. If q does not ask for subjects, they are not
-// looked at. Errors: ErrCorrupt.
+// JoinParts decodes totals whose subjects are encoded apart from the rest, and
+// returns the part that q selects. If q does not ask for subjects, they are not
+// read. Errors: ErrCorrupt.
 func JoinParts(counts, subjects []byte, q Filter) (Contribution, error) {
 	asked := q.Subjects
 	q.Subjects = false
@@ -79,8 +94,8 @@ func JoinParts(counts, subjects []byte, q Filter) (Contribution, error) {
 	return c, nil
 }
 
-// WithEvents returns c without the DayCounts that count nothing, which are no
-// part of a sum. It does not change c, and may return it.
+// WithEvents returns c without the DayCounts that count nothing. The result
+// shares the memory of c.
 func (c Contribution) WithEvents() Contribution {
 	empty := func(d DayCount) bool { return d.Count == 0 }
 	if !slices.ContainsFunc(c, empty) {

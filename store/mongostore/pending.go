@@ -40,7 +40,7 @@ func (s *Store) pending(ctx context.Context, id string) (metrics.Contribution, e
 	if text == nil {
 		return nil, nil
 	}
-	return metrics.DecodeContribution(text, metrics.Filter{Slots: true, Subjects: true, Groups: true})
+	return metrics.DecodeContribution(text, metrics.AllParts())
 }
 
 // writePending stores the pending contribution of a batch that is about to

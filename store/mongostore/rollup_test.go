@@ -26,7 +26,7 @@ import (
 
 var (
 	start = time.Date(2025, 11, 8, 0, 0, 0, 0, time.UTC)
-	all   = metrics.Filter{Slots: true, Subjects: true, Groups: true}
+	all   = metrics.AllParts()
 )
 
 // database is a database as other tools see it.

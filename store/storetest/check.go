@@ -210,7 +210,7 @@ func (c *check) daily(q metrics.Filter) metrics.Contribution {
 }
 
 // everything asks for all that the ledger knows.
-var everything = metrics.Filter{Slots: true, Subjects: true, Groups: true}
+var everything = metrics.AllParts()
 
 // ledgerIs reports a sum of the ledger that is not the sum of contributions.
 func (c *check) ledgerIs(when string, contributions ...metrics.Contribution) {

@@ -141,7 +141,7 @@ func (l *ledger) check(t *testing.T) {
 func (l *ledger) daily(t *testing.T) string {
 	t.Helper()
 	var all metrics.Contribution
-	for d, err := range l.store.DayCounts(t.Context(), metrics.Filter{Slots: true, Subjects: true, Groups: true}) {
+	for d, err := range l.store.DayCounts(t.Context(), metrics.AllParts()) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -52,11 +52,11 @@ func (d *days) read(ctx context.Context, s *stateDoc, date string) (*dayDoc, met
 	if err != nil || day.Epoch != s.Epoch || day.Generation >= s.Generation {
 		return &day, nil, err
 	}
-	totals, err := d.readDetails(ctx, []dayDoc{day}, withAll)
+	totals, err := d.readDetails(ctx, []dayDoc{day}, metrics.AllParts())
 	if err != nil {
 		return &day, nil, err
 	}
-	groups, err := d.readGroups(ctx, []dayDoc{day}, withAll)
+	groups, err := d.readGroups(ctx, []dayDoc{day}, metrics.AllParts())
 	return &day, totals.WithGroups(groups), err
 }
 

@@ -175,7 +175,7 @@ func (r *Rollup) apply(ctx context.Context, s *stateDoc, day metrics.Day, sum me
 	for _, p := range s.Plan {
 		to[p.BatchID] = p.To
 	}
-	return r.ledger.sumDay(ctx, day, s.Epoch, to, withAll)
+	return r.ledger.sumDay(ctx, day, s.Epoch, to, metrics.AllParts())
 }
 
 // sumDay sums the shares of a day. Of the batches in instead it takes the

@@ -24,8 +24,6 @@ const (
 	groupDocs = 20
 )
 
-var withGroups = metrics.Filter{Slots: true, Groups: true}
-
 // groupsDoc holds up to groupsPerDoc groups of a share.
 type groupsDoc struct {
 	ID     string      `bson:"_id"` // that of the share/part
@@ -61,7 +59,7 @@ func parts(c metrics.Contribution) func(func(metrics.Contribution) bool) {
 func encodeGroups(c metrics.Contribution) ([]bson.Binary, error) {
 	var all []bson.Binary
 	for some := range slices.Chunk(c.Groups(), groupsPerDoc) {
-		text, err := some.AppendPart(nil, withGroups)
+		text, err := some.AppendPart(nil, metrics.GroupsPart())
 		if err != nil {
 			return nil, err
 		}

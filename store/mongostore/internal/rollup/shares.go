@@ -61,19 +61,12 @@ func countsOf(c metrics.Contribution) []countDoc {
 	return list
 }
 
-// The parts of a contribution that are stored apart.
-var (
-	withSlots    = metrics.Filter{Slots: true}
-	withSubjects = metrics.Filter{Subjects: true}
-	withAll      = metrics.Filter{Slots: true, Subjects: true, Groups: true}
-)
-
 // encodeTotals returns the quarter hours and the sketches of totals.
 func encodeTotals(c metrics.Contribution) (slots, subjects bson.Binary, err error) {
-	if slots.Data, err = c.AppendPart(nil, withSlots); err != nil {
+	if slots.Data, err = c.AppendPart(nil, metrics.SlotsPart()); err != nil {
 		return slots, subjects, err
 	}
-	subjects.Data, err = c.AppendPart(nil, withSubjects)
+	subjects.Data, err = c.AppendPart(nil, metrics.SubjectsPart())
 	return slots, subjects, err
 }
 
@@ -141,7 +134,7 @@ func (s *shares) drop(ctx context.Context, id, revision string) error {
 // revision reads the shares of a revision, with their groups, and returns the
 // number of their documents.
 func (s *shares) revision(ctx context.Context, id, revision string) (c metrics.Contribution, n int, err error) {
-	err = s.each(ctx, eq("_id", shareRange(id, revision)), withAll, func(d *shareDoc, share metrics.Contribution) {
+	err = s.each(ctx, eq("_id", shareRange(id, revision)), metrics.AllParts(), func(d *shareDoc, share metrics.Contribution) {
 		c = append(c, share...)
 		n += 1 + d.found
 	})

@@ -83,7 +83,7 @@ func (v *view) sum(ctx context.Context) (metrics.Contribution, error) {
 			}
 			continue
 		}
-		byDay[day] = subtract(metrics.Merge(byDay[day], c.add), c.subtract)
+		byDay[day] = metrics.Merge(byDay[day], c.add).Subtract(c.subtract)
 	}
 	var all metrics.Contribution
 	for _, day := range slices.Sorted(maps.Keys(byDay)) {
@@ -139,23 +139,4 @@ func (v *view) revisions() map[string]string {
 		}
 	}
 	return to
-}
-
-// subtract returns c without other. Sketches stay as they are.
-func subtract(c, other metrics.Contribution) metrics.Contribution {
-	if len(other) == 0 {
-		return c
-	}
-	out := make(metrics.Contribution, 0, len(c))
-	for i := range c {
-		d := c[i]
-		if len(other) > 0 && d.Compare(&other[0]) == 0 {
-			d.Subtract(&other[0])
-			other = other[1:]
-		}
-		if d.Count != 0 {
-			out = append(out, d)
-		}
-	}
-	return out
 }
