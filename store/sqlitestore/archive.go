@@ -8,7 +8,7 @@ import (
 )
 
 // Archive implements [store.Retainer]. The ledger knows the batch by its id, so
-// that nothing there changes; what is still to be known is in forgotten.
+// that nothing there changes; what is still to be known is in archived.
 func (s *Store) Archive(ctx context.Context, id string) error {
 	var gone batchRow
 	err := s.update(ctx, synced, func(tx *sql.Tx) error {
@@ -19,7 +19,7 @@ func (s *Store) Archive(ctx context.Context, id string) error {
 		if b.Status != store.Completed || !b.EventsPurged {
 			return store.ErrConflict
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO forgotten(seq, id, recorded) SELECT seq, id, recorded FROM batches WHERE seq = ?1;
+		_, err = tx.ExecContext(ctx, `INSERT INTO archived(seq, id, recorded) SELECT seq, id, recorded FROM batches WHERE seq = ?1;
 			DELETE FROM batches WHERE seq = ?1`, b.seq)
 		if err != nil {
 			return err
@@ -28,7 +28,7 @@ func (s *Store) Archive(ctx context.Context, id string) error {
 		return s.discardBatch(ctx, tx, &b)
 	})
 	if err != nil {
-		return wrap(ctx, err, "forget batch %q", id)
+		return wrap(ctx, err, "archive batch %q", id)
 	}
 	s.sweepBatch(ctx, &gone)
 	return nil

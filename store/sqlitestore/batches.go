@@ -10,7 +10,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const batchColumns = "id, file_name, sha256, events, failed, duplicates, status, cause, idem_key, key_expires, repairs, created, updated, sealed, erased, erasure"
+const batchColumns = "id, file_name, sha256, accepted, rejected, duplicates, status, last_error, idem_key, key_expires, repair_of, created, updated, purged, erased, erasure"
 
 func scanBatch(scan func(dest ...any) error, more ...any) (store.Batch, error) {
 	var b store.Batch
@@ -96,7 +96,7 @@ func conditions(q *store.BatchQuery) (where string, args []any) {
 		add("idem_key = ?", q.IdempotencyKey)
 	}
 	if q.RepairOf != "" {
-		add("repairs = ?", q.RepairOf)
+		add("repair_of = ?", q.RepairOf)
 	}
 	if !q.UpdatedBefore.IsZero() {
 		add("updated < ?", millisUp(q.UpdatedBefore))

@@ -9,8 +9,8 @@ import (
 )
 
 // Claim implements [store.Deduper], in one transaction.
-func (s *Store) Claim(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
-	sorted, places := fingerprints.Distinct(prints)
+func (s *Store) Claim(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
+	sorted, places := fingerprints.Distinct(fps)
 	var answers []string
 	err := s.update(ctx, unsynced, func(tx *sql.Tx) error {
 		seq, err := s.claiming(ctx, tx, id)
@@ -33,9 +33,9 @@ func (s *Store) Claim(ctx context.Context, id string, prints []store.Fingerprint
 }
 
 // Owners implements [store.Deduper].
-func (s *Store) Owners(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
-	sorted, places := fingerprints.Distinct(prints)
-	answers := make([]string, len(prints))
+func (s *Store) Owners(ctx context.Context, fps []store.Fingerprint) ([]string, error) {
+	sorted, places := fingerprints.Distinct(fps)
+	answers := make([]string, len(fps))
 	err := s.view(ctx, func(tx *sql.Tx) error {
 		l, err := s.openLevels(ctx, tx)
 		if err != nil {
@@ -56,14 +56,14 @@ func (s *Store) Owners(ctx context.Context, prints []store.Fingerprint) ([]strin
 
 // claiming returns the number of the batch of a Writer, and touches it.
 func (s *Store) claiming(ctx context.Context, tx *sql.Tx, id string) (seq int64, err error) {
-	err = tx.QueryRowContext(ctx, "UPDATE remainders SET touched = ? WHERE batch_id = ? RETURNING seq", s.now().UnixMilli(), id).Scan(&seq)
+	err = tx.QueryRowContext(ctx, "UPDATE unfinished SET touched = ? WHERE batch_id = ? RETURNING seq", s.now().UnixMilli(), id).Scan(&seq)
 	if isNoRows(err) {
 		err = store.ErrNotFound
 	}
 	return seq, err
 }
 
-// owners returns for each print, which ascend, the id of the batch that has
+// owners returns for each fingerprint, which ascend, the id of the batch that has
 // it, or "". It asks holder once for each batch that is not in known.
 func (l *levels) owners(ctx context.Context, sorted []store.Fingerprint, known map[int64]string,
 	holder func(context.Context, *levels, int64) (string, error),
@@ -86,7 +86,7 @@ func (l *levels) owners(ctx context.Context, sorted []store.Fingerprint, known m
 	return owners, err
 }
 
-// unowned returns claims of a batch for the prints that no batch has.
+// unowned returns claims of a batch for the fingerprints that no batch has.
 func unowned(sorted []store.Fingerprint, owners []string, seq int64) []claim {
 	var claims []claim
 	for i, id := range owners {
@@ -97,10 +97,10 @@ func unowned(sorted []store.Fingerprint, owners []string, seq int64) []claim {
 	return claims
 }
 
-// visible returns the id of a batch, if it is visible or was forgotten: its rows
+// visible returns the id of a batch, if it is visible or was archived: its rows
 // count then, and for ever.
 func visible(ctx context.Context, l *levels, seq int64) (id string, err error) {
-	err = l.tx.QueryRowContext(ctx, "SELECT id FROM batches WHERE seq = ?1 UNION ALL SELECT id FROM forgotten WHERE seq = ?1", seq).Scan(&id)
+	err = l.tx.QueryRowContext(ctx, "SELECT id FROM batches WHERE seq = ?1 UNION ALL SELECT id FROM archived WHERE seq = ?1", seq).Scan(&id)
 	if isNoRows(err) {
 		err = nil
 	}
@@ -115,7 +115,7 @@ func (s *Store) holder(ctx context.Context, l *levels, seq int64) (string, error
 	if err != nil || id != "" {
 		return id, err
 	}
-	fenced, err := changed(l.tx.ExecContext(ctx, "UPDATE remainders SET batch_id = NULL, attached = 1 WHERE seq = ? AND batch_id IS NOT NULL AND touched < ?",
+	fenced, err := changed(l.tx.ExecContext(ctx, "UPDATE unfinished SET batch_id = NULL, attached = 1 WHERE seq = ? AND batch_id IS NOT NULL AND touched < ?",
 		seq, s.now().Add(-store.ClaimTimeout).UnixMilli()))
 	if fenced {
 		l.freed[seq] = true
@@ -125,7 +125,7 @@ func (s *Store) holder(ctx context.Context, l *levels, seq int64) (string, error
 		return "", err
 	}
 	var alive bool
-	err = l.tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM remainders WHERE seq = ? AND batch_id IS NOT NULL)", seq).Scan(&alive)
+	err = l.tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM unfinished WHERE seq = ? AND batch_id IS NOT NULL)", seq).Scan(&alive)
 	if err == nil && alive {
 		err = store.ErrClaimed
 	}

@@ -17,11 +17,11 @@ import (
 // perClaim is the number of fingerprints of a call, as the Service has them.
 const perClaim = 65_536
 
-// somePrints fills prints with the next random numbers.
-func somePrints(rng *rand.Rand, prints []store.Fingerprint) {
-	for i := range prints {
-		binary.LittleEndian.PutUint64(prints[i][:8], rng.Uint64())
-		binary.LittleEndian.PutUint64(prints[i][8:], rng.Uint64())
+// somePrints fills fingerprints with the next random numbers.
+func somePrints(rng *rand.Rand, fps []store.Fingerprint) {
+	for i := range fps {
+		binary.LittleEndian.PutUint64(fps[i][:8], rng.Uint64())
+		binary.LittleEndian.PutUint64(fps[i][8:], rng.Uint64())
 	}
 }
 
@@ -46,14 +46,14 @@ func BenchmarkClaim(b *testing.B) {
 	known := knownRows(b)
 	path := filepath.Join(b.TempDir(), "events.db")
 	st := opened(b, path)
-	prints := make([]store.Fingerprint, perClaim)
+	fps := make([]store.Fingerprint, perClaim)
 	rng := testRand()
 	start := time.Now()
 	for done := 0; done < known; {
 		claimed(b, st, strconv.Itoa(done), func(claim func([]store.Fingerprint)) {
 			for end := min(known, done+1_000_000); done < end; done += perClaim {
-				somePrints(rng, prints)
-				claim(prints)
+				somePrints(rng, fps)
+				claim(fps)
 			}
 		})
 	}
@@ -63,8 +63,8 @@ func BenchmarkClaim(b *testing.B) {
 		b.Run(fmt.Sprintf("%s/rows=%d", what, known), func(b *testing.B) {
 			claimed(b, st, what+strconv.Itoa(b.N), func(claim func([]store.Fingerprint)) {
 				for b.Loop() {
-					somePrints(seed, prints)
-					claim(prints)
+					somePrints(seed, fps)
+					claim(fps)
 				}
 			})
 			b.ReportMetric(float64(b.N*perClaim)/b.Elapsed().Seconds(), "rows/s")
@@ -80,8 +80,8 @@ func claimed(b *testing.B, st *sqlitestore.Store, id string, use func(claim func
 	if err != nil {
 		b.Fatal(err)
 	}
-	use(func(prints []store.Fingerprint) {
-		if _, err := st.Claim(b.Context(), id, prints); err != nil {
+	use(func(fps []store.Fingerprint) {
+		if _, err := st.Claim(b.Context(), id, fps); err != nil {
 			b.Fatal(err)
 		}
 	})

@@ -29,14 +29,14 @@ func openedAt(t *testing.T, path string, now *time.Time) *sqlitestore.Store {
 	return st
 }
 
-// begun begins a batch that claims prints.
-func begun(t *testing.T, st *sqlitestore.Store, id string, prints ...store.Fingerprint) store.Writer {
+// begun begins a batch that claims fingerprints.
+func begun(t *testing.T, st *sqlitestore.Store, id string, fps ...store.Fingerprint) store.Writer {
 	t.Helper()
 	w, err := st.Begin(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := st.Claim(t.Context(), id, prints); err != nil {
+	if _, err := st.Claim(t.Context(), id, fps); err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -102,14 +102,14 @@ func TestPruneSweepsTheClaimsOfBatchesThatAreGone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.db")
 	st := opened(t, path)
 	st.UseSmallLeaves()
-	prints := make([]store.Fingerprint, 1100)
-	somePrints(testRand(), prints)
-	begun(t, st, "lost", prints[900:1000]...)
-	if err := begun(t, st, "aborted", prints[1000:]...).Abort(t.Context()); err != nil {
+	fps := make([]store.Fingerprint, 1100)
+	somePrints(testRand(), fps)
+	begun(t, st, "lost", fps[900:1000]...)
+	if err := begun(t, st, "aborted", fps[1000:]...).Abort(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 9 {
-		w := begun(t, st, strconv.Itoa(i), prints[100*i:100*i+100]...)
+		w := begun(t, st, strconv.Itoa(i), fps[100*i:100*i+100]...)
 		if _, err := w.Commit(t.Context(), store.Batch{Created: time.Now()}, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -132,11 +132,11 @@ func TestPruneSweepsTheClaimsOfBatchesThatAreGone(t *testing.T) {
 	if n := query[int](t, db, "SELECT count(*) FROM freed"); n != 0 {
 		t.Errorf("%d batches wait to be swept after Prune", n)
 	}
-	want := make([]string, len(prints))
+	want := make([]string, len(fps))
 	for i := range 100 {
 		want[800+i] = "8"
 	}
-	got, err := st.Owners(t.Context(), prints)
+	got, err := st.Owners(t.Context(), fps)
 	if d := cmp.Diff(want, got); d != "" || err != nil {
 		t.Error(d, err)
 	}
@@ -148,7 +148,7 @@ func TestADamagedLeafIsAnError(t *testing.T) {
 		"no batch":                     "x'00'",
 		"batches that end":             "x'0301'",
 		"no print":                     "x'0101'",
-		"more bytes than prints":       "x'010101'",
+		"more bytes than fingerprints": "x'010101'",
 		"a place behind the last":      "CAST(x'02' || x'01' || x'02' || zeroblob(16) || x'02' AS BLOB)",
 		"a number that does not end":   "x'0180'",
 		"a number of batches too high": "x'ffffff7f'",
@@ -157,7 +157,7 @@ func TestADamagedLeafIsAnError(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "events.db")
 			st := opened(t, path)
 			begun(t, st, "a", store.Fingerprint{})
-			execute(t, direct(t, path), "UPDATE prints SET data = "+data)
+			execute(t, direct(t, path), "UPDATE fingerprints SET data = "+data)
 			if _, err := st.Owners(t.Context(), []store.Fingerprint{{}}); err == nil {
 				t.Error("Owners: want an error")
 			}

@@ -72,7 +72,7 @@ func (w *writer) commit(ctx context.Context, tx *sql.Tx, row *batchRow, pending 
 	if err := insertBatch(ctx, tx, row); err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "DELETE FROM remainders WHERE seq = ?", w.seq)
+	_, err = tx.ExecContext(ctx, "DELETE FROM unfinished WHERE seq = ?", w.seq)
 	return err
 }
 
@@ -108,7 +108,7 @@ func (w *writer) Abort(ctx context.Context) error {
 	_ = w.join() // of no more interest
 	w.buffer, w.blocks = nil, nil
 	err := w.st.update(ctx, unsynced, func(tx *sql.Tx) error {
-		mine, err := changed(tx.ExecContext(ctx, "UPDATE remainders SET batch_id = NULL WHERE seq = ? AND batch_id = ?", w.seq, w.id))
+		mine, err := changed(tx.ExecContext(ctx, "UPDATE unfinished SET batch_id = NULL WHERE seq = ? AND batch_id = ?", w.seq, w.id))
 		if err != nil || !mine {
 			return err
 		}

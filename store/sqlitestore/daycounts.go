@@ -3,50 +3,138 @@ package sqlitestore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"iter"
 	"math"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
-	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// dailyHeld is the size of encoded days up to which DayCount reads all of them
+// heldBytes is the size of the days up to which DayCounts reads all of them
 // before it yields the first, so that a slow caller holds no connection.
-const dailyHeld = 8 << 20
+const heldBytes = 8 << 20
 
-// DayCounts implements [store.Store]. All of it comes from one state of the
+// DayCounts implements [store.Store]. All of its answer is of one state of the
 // database.
 func (s *Store) DayCounts(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
-	if !q.AsOf.IsZero() {
-		return s.dailyAsOf(ctx, q)
-	}
 	return func(yield func(metrics.DayCount, error) bool) {
 		r := dayReader{q: q, yield: yield}
-		err := s.view(ctx, func(tx *sql.Tx) error { return r.read(ctx, tx) })
-		if err == nil && !r.stopped {
+		read := r.readSums
+		if !q.AsOf.IsZero() {
+			read = r.readAsOf
+		}
+		err := s.view(ctx, func(tx *sql.Tx) error { return read(ctx, tx) })
+		if err == nil {
 			err = r.flush(ctx)
 		}
-		if err != nil && !r.stopped {
+		if err != nil && !errors.Is(err, errStopped) {
 			yield(metrics.DayCount{}, wrap(ctx, err, "read daily metrics"))
 		}
 	}
 }
 
-// dayReader holds days that are not yielded yet.
+// errStopped means that the caller has left the range.
+var errStopped = errors.New("sqlitestore: the range has ended")
+
+// dayReader holds days that are read and not yielded yet.
 type dayReader struct {
-	q       metrics.Filter
-	yield   func(metrics.DayCount, error) bool
-	days    []encodedDay
-	held    int
-	stopped bool
+	q     metrics.Filter
+	yield func(metrics.DayCount, error) bool
+	days  []heldDay
+	size  int
 }
 
-type encodedDay struct {
-	day              metrics.Day
-	counts, subjects []byte
-	groups           []byte
-	merged           metrics.Contribution // instead of subjects that are out of date
+// heldDay is a day that is decoded when it is yielded.
+type heldDay struct {
+	day                      metrics.Day
+	counts, subjects, groups []byte
+	merged                   metrics.Contribution // replaces subjects that are out of date
+	sum                      metrics.Contribution // replaces all of the above
+}
+
+// hold adds a day, and yields the days if they are many. Errors: errStopped.
+func (r *dayReader) hold(ctx context.Context, d heldDay, size int) error {
+	r.days = append(r.days, d)
+	if r.size += size; r.size < heldBytes {
+		return nil
+	}
+	return r.flush(ctx)
+}
+
+// flush yields the days. Errors: errStopped.
+func (r *dayReader) flush(ctx context.Context) error {
+	for i := range r.days {
+		c, err := r.days[i].decode(r.q)
+		if err != nil {
+			return fmt.Errorf("%v: %w", r.days[i].day, err)
+		}
+		for _, d := range c {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if !r.yield(d, nil) {
+				return errStopped
+			}
+		}
+	}
+	r.days, r.size = r.days[:0], 0
+	return nil
+}
+
+func (d *heldDay) decode(q metrics.Filter) (metrics.Contribution, error) {
+	if d.sum != nil {
+		return d.sum, nil
+	}
+	totals, err := d.totals(q)
+	if err != nil || d.groups == nil {
+		return totals, err
+	}
+	groups, err := metrics.DecodeContribution(d.groups, q)
+	return totals.WithGroups(groups), err
+}
+
+func (d *heldDay) totals(q metrics.Filter) (metrics.Contribution, error) {
+	if d.merged == nil {
+		return metrics.JoinParts(d.counts, d.subjects, q)
+	}
+	q.Subjects = false
+	c, err := metrics.DecodeContribution(d.counts, q)
+	if err != nil {
+		return nil, err
+	}
+	if len(d.merged) != len(c) {
+		return nil, fmt.Errorf("%w: sum and ledger differ", metrics.ErrCorrupt)
+	}
+	for i := range c {
+		c[i].Subjects = d.merged[i].Subjects
+	}
+	return c, nil
+}
+
+// readSums reads the sums that are kept of days.
+func (r *dayReader) readSums(ctx context.Context, tx *sql.Tx) error {
+	from, to := daysOf(&r.q)
+	rows, err := tx.QueryContext(ctx, r.statement(), from, to)
+	if err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // Err tells
+	for rows.Next() {
+		var d heldDay
+		if err := rows.Scan(&d.day, &d.counts, &d.subjects, &d.groups); err != nil {
+			return err
+		}
+		if r.q.Subjects && d.subjects == nil {
+			if d.merged, err = mergeSubjects(ctx, tx, d.day, r.q.Types); err != nil {
+				return err
+			}
+		}
+		if err := r.hold(ctx, d, len(d.counts)+len(d.subjects)+len(d.groups)); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 // statement reads no more than the query asks for.
@@ -75,120 +163,4 @@ func daysOf(q *metrics.Filter) (from, to int64) {
 		to = int64(q.To)
 	}
 	return from, to
-}
-
-func (r *dayReader) read(ctx context.Context, tx *sql.Tx) error {
-	from, to := daysOf(&r.q)
-	rows, err := tx.QueryContext(ctx, r.statement(), from, to)
-	if err != nil {
-		return err
-	}
-	defer rows.Close() //nolint:errcheck // Err tells
-	for rows.Next() {
-		var d encodedDay
-		if err := rows.Scan(&d.day, &d.counts, &d.subjects, &d.groups); err != nil {
-			return err
-		}
-		if r.q.Subjects && d.subjects == nil {
-			if d.merged, err = mergeSubjects(ctx, tx, d.day, r.q.Types); err != nil {
-				return err
-			}
-		}
-		r.days = append(r.days, d)
-		if r.held += len(d.counts) + len(d.subjects) + len(d.groups); r.held > dailyHeld {
-			if err := r.flush(ctx); err != nil || r.stopped {
-				return err
-			}
-		}
-	}
-	return rows.Err()
-}
-
-// flush yields the days that are held.
-func (r *dayReader) flush(ctx context.Context) error {
-	for i := range r.days {
-		c, err := r.days[i].decode(r.q)
-		if err != nil {
-			return fmt.Errorf("%v: %w", r.days[i].day, err)
-		}
-		for _, daily := range c {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if !r.yield(daily, nil) {
-				r.stopped = true
-				return nil
-			}
-		}
-	}
-	r.days, r.held = r.days[:0], 0
-	return nil
-}
-
-func (d *encodedDay) decode(q metrics.Filter) (metrics.Contribution, error) {
-	totals, err := d.totals(q)
-	if err != nil || d.groups == nil {
-		return totals, err
-	}
-	groups, err := metrics.DecodeContribution(d.groups, q)
-	return totals.WithGroups(groups), err
-}
-
-func (d *encodedDay) totals(q metrics.Filter) (metrics.Contribution, error) {
-	if d.merged == nil {
-		return metrics.JoinParts(d.counts, d.subjects, q)
-	}
-	withoutSubjects := q
-	withoutSubjects.Subjects = false
-	c, err := metrics.DecodeContribution(d.counts, withoutSubjects)
-	if err != nil {
-		return nil, err
-	}
-	if len(d.merged) != len(c) {
-		return nil, fmt.Errorf("%w: sum and ledger differ", metrics.ErrCorrupt)
-	}
-	for i := range c {
-		c[i].Subjects = d.merged[i].Subjects
-	}
-	return c, nil
-}
-
-// Explain implements [store.Explainer]. It reads the ledger of one day in the
-// order of its key.
-func (s *Store) Explain(ctx context.Context, day metrics.Day, eventType string) iter.Seq2[store.Share, error] {
-	return func(yield func(store.Share, error) bool) {
-		stopped := false
-		err := s.view(ctx, func(tx *sql.Tx) error {
-			return explain(ctx, tx, day, eventType, func(share store.Share) bool {
-				stopped = !yield(share, nil)
-				return !stopped
-			})
-		})
-		if err != nil && !stopped {
-			yield(store.Share{}, wrap(ctx, err, "explain %v", day))
-		}
-	}
-}
-
-func explain(ctx context.Context, tx *sql.Tx, day metrics.Day, eventType string, yield func(store.Share) bool) error {
-	rows, err := tx.QueryContext(ctx, "SELECT batch_id, counts FROM ledger WHERE day = ? ORDER BY batch_id", day)
-	if err != nil {
-		return err
-	}
-	defer rows.Close() //nolint:errcheck // Err tells
-	for rows.Next() {
-		var id string
-		var counts sql.RawBytes
-		if err := rows.Scan(&id, &counts); err != nil {
-			return err
-		}
-		share, err := metrics.DecodeContribution(counts, metrics.Filter{Types: []string{eventType}})
-		if err != nil {
-			return fmt.Errorf("ledger of batch %q: %w", id, err)
-		}
-		if len(share) > 0 && !yield(store.Share{BatchID: id, Count: share[0].Count}) {
-			return nil
-		}
-	}
-	return rows.Err()
 }

@@ -65,7 +65,7 @@ type copier struct {
 	erased int64
 	first  int64 // block that has such an event
 
-	name    string // of the remainder, while it is one
+	name    string // of the unfinished upload, while it is one
 	source  int64
 	blocks  blocks
 	buffer  *columnar.Buffer
@@ -97,7 +97,7 @@ func (c *copier) search(ctx context.Context) error {
 func (c *copier) copyAll(ctx context.Context) error {
 	c.name = c.from.ID + " " + rand.Text()
 	err := c.s.update(ctx, unsynced, func(tx *sql.Tx) error {
-		r, err := tx.ExecContext(ctx, "INSERT INTO remainders(batch_id, touched, attached) VALUES(?, ?, 0)", c.name, c.s.now().UnixMilli())
+		r, err := tx.ExecContext(ctx, "INSERT INTO unfinished(batch_id, touched, attached) VALUES(?, ?, 0)", c.name, c.s.now().UnixMilli())
 		if err != nil {
 			return err
 		}
@@ -147,7 +147,7 @@ func (c *copier) flush(ctx context.Context) error {
 
 func (c *copier) insert(ctx context.Context, tx *sql.Tx) error {
 	ok, err := changed(tx.ExecContext(ctx,
-		"UPDATE remainders SET touched = ? WHERE seq = ? AND batch_id = ?", c.s.now().UnixMilli(), c.source, c.name))
+		"UPDATE unfinished SET touched = ? WHERE seq = ? AND batch_id = ?", c.s.now().UnixMilli(), c.source, c.name))
 	if err == nil && !ok {
 		err = errors.New("the copy was pruned")
 	}
@@ -177,7 +177,7 @@ func (c *copier) swap(ctx context.Context, tx *sql.Tx) error {
 	if err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, "DELETE FROM remainders WHERE seq = ?", c.source); err != nil {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM unfinished WHERE seq = ?", c.source); err != nil {
 		return err
 	}
 	return c.s.discard(ctx, tx, now.source, false)
@@ -186,7 +186,7 @@ func (c *copier) swap(ctx context.Context, tx *sql.Tx) error {
 // drop removes a copy that was made in vain.
 func (c *copier) drop(ctx context.Context) {
 	err := c.s.update(ctx, unsynced, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE remainders SET batch_id = NULL WHERE seq = ? AND batch_id = ?", c.source, c.name)
+		_, err := tx.ExecContext(ctx, "UPDATE unfinished SET batch_id = NULL WHERE seq = ? AND batch_id = ?", c.source, c.name)
 		return err
 	})
 	if err == nil {

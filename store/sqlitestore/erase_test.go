@@ -32,7 +32,7 @@ func TestNothingIsLeftOfErasuresAndReplacedAttachments(t *testing.T) {
 			t.Fatal(err)
 		}
 		after = e.ID
-		for table, want := range map[string]int{"blocks": blocks, "remainders": 0, "attachments": 1} {
+		for table, want := range map[string]int{"blocks": blocks, "unfinished": 0, "attachments": 1} {
 			if n := query[int](t, db, "SELECT count(*) FROM "+table); n != want {
 				t.Errorf("%s has %d rows after an erasure, want %d", table, n, want)
 			}
@@ -57,7 +57,7 @@ func TestNothingIsLeftOfErasuresAndReplacedAttachments(t *testing.T) {
 	if err := st.DeleteBatch(t.Context(), "b"); err != nil {
 		t.Fatal(err)
 	}
-	for _, table := range []string{"blocks", "remainders", "attachments"} {
+	for _, table := range []string{"blocks", "unfinished", "attachments"} {
 		if n := query[int](t, db, "SELECT count(*) FROM "+table); n != 0 {
 			t.Errorf("%s has %d rows after Forget and DeleteBatch", table, n)
 		}

@@ -168,7 +168,7 @@ func TestSpaceOfDeletedBatchesIsUsedAgain(t *testing.T) {
 		if err := st.DeleteBatch(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
-		for _, table := range []string{"blocks", "remainders", "attachments"} {
+		for _, table := range []string{"blocks", "unfinished", "attachments"} {
 			if n := query[int](t, db, "SELECT count(*) FROM "+table); n != 0 {
 				t.Fatalf("%s has %d rows after DeleteBatch", table, n)
 			}

@@ -69,8 +69,8 @@ func (s *Store) sweepClaims(ctx context.Context) error {
 	})
 }
 
-// sweepLevel looks for void claims behind a print without a lock, and removes
-// those of a few leaves. It returns the print behind which to go on, if there
+// sweepLevel looks for void claims behind a fingerprint without a lock, and removes
+// those of a few leaves. It returns the fingerprint behind which to go on, if there
 // is more.
 func (s *Store) sweepLevel(ctx context.Context, n int, last []byte) (after []byte, more bool, err error) {
 	err = s.view(ctx, func(tx *sql.Tx) error {

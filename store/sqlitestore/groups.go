@@ -8,8 +8,6 @@ import (
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
-var withGroups = metrics.Filter{Slots: true, Groups: true}
-
 // shareGroups is a column of a query of the ledger: the groups of a share.
 const shareGroups = "(SELECT groups FROM ledger_groups g WHERE g.batch_id = ledger.batch_id AND g.day = ledger.day)"
 
@@ -30,7 +28,7 @@ func enterGroups(ctx context.Context, tx *sql.Tx, day metrics.Day, id string, gr
 	if len(groups) == 0 {
 		return nil
 	}
-	text, err := groups.AppendPart(nil, withGroups)
+	text, err := groups.AppendPart(nil, metrics.GroupsPart())
 	if err != nil {
 		return err
 	}
@@ -56,7 +54,7 @@ func withdrawGroups(ctx context.Context, tx *sql.Tx, id string) error {
 		if err != nil {
 			return err
 		}
-		if err := writeGroups(ctx, tx, day, takeShare(sum, share)); err != nil {
+		if err := writeGroups(ctx, tx, day, sum.Subtract(share)); err != nil {
 			return err
 		}
 	}
@@ -78,7 +76,7 @@ func ledgerGroups(ctx context.Context, tx *sql.Tx, id string) (metrics.Contribut
 		if err := rows.Scan(&day, &text); err != nil {
 			return nil, err
 		}
-		share, err := metrics.DecodeContribution(text, withGroups)
+		share, err := metrics.DecodeContribution(text, metrics.GroupsPart())
 		if err != nil {
 			return nil, fmt.Errorf("groups of %v: %w", day, err)
 		}
@@ -96,7 +94,7 @@ func groupsOfDay(ctx context.Context, tx *sql.Tx, day metrics.Day) (metrics.Cont
 	if err != nil {
 		return nil, err
 	}
-	return metrics.DecodeContribution(text, withGroups)
+	return metrics.DecodeContribution(text, metrics.GroupsPart())
 }
 
 func writeGroups(ctx context.Context, tx *sql.Tx, day metrics.Day, sum metrics.Contribution) error {
@@ -104,7 +102,7 @@ func writeGroups(ctx context.Context, tx *sql.Tx, day metrics.Day, sum metrics.C
 		_, err := tx.ExecContext(ctx, "DELETE FROM day_groups WHERE day = ?", day)
 		return err
 	}
-	text, err := sum.AppendPart(nil, withGroups)
+	text, err := sum.AppendPart(nil, metrics.GroupsPart())
 	if err != nil {
 		return err
 	}

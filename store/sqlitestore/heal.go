@@ -82,7 +82,7 @@ func (s *Store) healDay(ctx context.Context, day metrics.Day) (done bool, err er
 		if err != nil {
 			return err
 		}
-		subjects, err = sum.AppendPart(nil, withSubjects)
+		subjects, err = sum.AppendPart(nil, metrics.SubjectsPart())
 		return err
 	})
 	if err != nil || !d.stale {

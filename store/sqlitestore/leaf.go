@@ -10,32 +10,32 @@ import (
 )
 
 // printSize is the size of a fingerprint.
-const printSize = len(store.Fingerprint{})
+const fpSize = len(store.Fingerprint{})
 
 // claim is a fingerprint with the number of the batch that has it, or had it
 // before it was removed.
 type claim struct {
-	print store.Fingerprint
-	seq   int64
+	fp  store.Fingerprint
+	seq int64
 }
 
 // leaf is a number of claims in ascending order, as they are stored: how many
-// batches they are of, the numbers of those, the prints, and for each print
+// batches they are of, the numbers of those, the fingerprints, and for each fingerprint
 // the place of its batch among the numbers, in as few bytes as those need.
 type leaf struct {
 	seqs   []int64
-	prints []byte
+	fps    []byte
 	places []byte
 	width  int // of a place, in bytes
 }
 
-func (l *leaf) len() int { return len(l.prints) / printSize }
+func (l *leaf) len() int { return len(l.fps) / fpSize }
 
-func (l *leaf) print(i int) *store.Fingerprint {
-	return (*store.Fingerprint)(l.prints[i*printSize:])
+func (l *leaf) fp(i int) *store.Fingerprint {
+	return (*store.Fingerprint)(l.fps[i*fpSize:])
 }
 
-// place returns the place of the batch of a print among the numbers.
+// place returns the place of the batch of a fingerprint among the numbers.
 func (l *leaf) place(i int) int {
 	switch l.width {
 	case 0:
@@ -48,11 +48,11 @@ func (l *leaf) place(i int) int {
 
 func (l *leaf) seq(i int) int64 { return l.seqs[l.place(i)] }
 
-// find returns the place of a print at or behind a place, or where it would
+// find returns the place of a fingerprint at or behind a place, or where it would
 // be.
 func (l *leaf) find(from int, p *store.Fingerprint) (int, bool) {
-	i := from + sort.Search(l.len()-from, func(i int) bool { return fingerprints.Compare(l.print(from+i), p) >= 0 })
-	return i, i < l.len() && *l.print(i) == *p
+	i := from + sort.Search(l.len()-from, func(i int) bool { return fingerprints.Compare(l.fp(from+i), p) >= 0 })
+	return i, i < l.len() && *l.fp(i) == *p
 }
 
 // appendLeaf encodes claims, one at least and not more than 16 bits count.
@@ -68,7 +68,7 @@ func appendLeaf(b []byte, claims []claim) []byte {
 	b = binary.AppendUvarint(b, uint64(len(places)))
 	b = append(b, seqs...)
 	for i := range claims {
-		b = append(b, claims[i].print[:]...)
+		b = append(b, claims[i].fp[:]...)
 	}
 	width := placeWidth(len(places))
 	for i := range claims {
@@ -97,26 +97,26 @@ func placeWidth(n int) int {
 func (l *leaf) decode(data []byte) error {
 	n, size := binary.Uvarint(data)
 	if size <= 0 || n == 0 || n > 1<<16 {
-		return fmt.Errorf("a leaf of prints of %d batches", n)
+		return fmt.Errorf("a leaf of fingerprints of %d batches", n)
 	}
 	data = data[size:]
 	l.seqs = l.seqs[:0]
 	for range n {
 		seq, size := binary.Uvarint(data)
 		if size <= 0 {
-			return fmt.Errorf("a leaf of prints ends among its batches")
+			return fmt.Errorf("a leaf of fingerprints ends among its batches")
 		}
 		l.seqs, data = append(l.seqs, int64(seq)), data[size:]
 	}
 	l.width = placeWidth(int(n))
-	all := len(data) / (printSize + l.width)
-	l.prints, l.places = data[:all*printSize], data[all*printSize:]
+	all := len(data) / (fpSize + l.width)
+	l.fps, l.places = data[:all*fpSize], data[all*fpSize:]
 	if all == 0 || len(l.places) != all*l.width {
-		return fmt.Errorf("a leaf of %d prints has %d bytes more", all, len(l.places)-all*l.width)
+		return fmt.Errorf("a leaf of %d fingerprints has %d bytes more", all, len(l.places)-all*l.width)
 	}
 	for i := range all {
 		if l.width > 0 && l.place(i) >= len(l.seqs) {
-			return fmt.Errorf("a print is of batch %d of %d", l.place(i), len(l.seqs))
+			return fmt.Errorf("a fingerprint is of batch %d of %d", l.place(i), len(l.seqs))
 		}
 	}
 	return nil

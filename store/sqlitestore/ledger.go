@@ -9,13 +9,6 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// The parts of a contribution that are kept apart.
-var (
-	totalsOnly   = metrics.Filter{}
-	withSlots    = metrics.Filter{Slots: true}
-	withSubjects = metrics.Filter{Subjects: true}
-)
-
 // Record implements [store.Store].
 func (s *Store) Record(ctx context.Context, id string, c metrics.Contribution) error {
 	err := s.update(ctx, synced, func(tx *sql.Tx) error {
@@ -37,11 +30,11 @@ func (s *Store) Record(ctx context.Context, id string, c metrics.Contribution) e
 // enter adds a contribution to the ledger and to the sums.
 func enter(ctx context.Context, tx *sql.Tx, b *batchRow, c metrics.Contribution) error {
 	for day, share := range c.WithEvents().Days() {
-		counts, err := share.AppendPart(nil, withSlots)
+		counts, err := share.AppendPart(nil, metrics.SlotsPart())
 		if err != nil {
 			return err
 		}
-		subjects, err := share.AppendPart(nil, withSubjects)
+		subjects, err := share.AppendPart(nil, metrics.SubjectsPart())
 		if err != nil {
 			return err
 		}
@@ -59,7 +52,7 @@ func enter(ctx context.Context, tx *sql.Tx, b *batchRow, c metrics.Contribution)
 	if b.EventsPurged {
 		return nil
 	}
-	return countUnsealed(ctx, tx, b.ID, 1)
+	return countUnpurged(ctx, tx, b.ID, 1)
 }
 
 // withdraw takes the contribution of a batch, if there is one, out of the
@@ -67,11 +60,11 @@ func enter(ctx context.Context, tx *sql.Tx, b *batchRow, c metrics.Contribution)
 // afterwards.
 func withdraw(ctx context.Context, tx *sql.Tx, b *batchRow) ([]metrics.Day, error) {
 	if !b.EventsPurged {
-		if err := countUnsealed(ctx, tx, b.ID, -1); err != nil {
+		if err := countUnpurged(ctx, tx, b.ID, -1); err != nil {
 			return nil, err
 		}
 	}
-	shares, err := ledgerOf(ctx, tx, b.ID, withSlots)
+	shares, err := ledgerOf(ctx, tx, b.ID, metrics.SlotsPart())
 	if err != nil {
 		return nil, err
 	}

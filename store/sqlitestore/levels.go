@@ -13,7 +13,7 @@ import (
 )
 
 // Fingerprints have no order that a file could profit from: in a B-tree nearly
-// each of a call's prints is on a page of its own, which is written for its
+// each of a call's fingerprints is on a page of its own, which is written for its
 // sake. So claims are kept in levels, each some times as large as the one
 // above. Within a level they ascend, in leaves. New claims go into an upper
 // level, and what a level cannot hold moves to the next, leaf by leaf: many
@@ -46,11 +46,11 @@ type levels struct {
 	freed  map[int64]bool // batches whose claims are void
 	leaf   leaf           // the one read last
 	id     int64          // its number
-	last   []byte         // its last print
+	last   []byte         // its last fingerprint
 	buffer []byte
 }
 
-// level is how full a level is, and the last print that moved to the next.
+// level is how full a level is, and the last fingerprint that moved to the next.
 type level struct {
 	claims int64
 	moved  []byte
@@ -63,8 +63,8 @@ func (s *Store) openLevels(ctx context.Context, tx *sql.Tx) (*levels, error) {
 		return nil, err
 	}
 	var err error
-	// A print is in the first leaf that does not end before it, or nowhere.
-	l.seek, err = tx.PrepareContext(ctx, "SELECT id, last, data FROM prints WHERE level = ? AND last >= ? ORDER BY last LIMIT 1")
+	// A fingerprint is in the first leaf that does not end before it, or nowhere.
+	l.seek, err = tx.PrepareContext(ctx, "SELECT id, last, data FROM fingerprints WHERE level = ? AND last >= ? ORDER BY last LIMIT 1")
 	return l, err
 }
 
@@ -113,21 +113,21 @@ func (l *levels) load(row *sql.Row) (bool, error) {
 	return true, l.leaf.decode(data)
 }
 
-// find calls use with the place of each print that has been claimed, and the
-// number of the batch, which may have been removed since. The prints ascend.
-func (l *levels) find(ctx context.Context, prints []store.Fingerprint, use func(i int, seq int64) error) error {
+// find calls use with the place of each fingerprint that has been claimed, and the
+// number of the batch, which may have been removed since. The fingerprints ascend.
+func (l *levels) find(ctx context.Context, fps []store.Fingerprint, use func(i int, seq int64) error) error {
 	for _, n := range slices.Sorted(maps.Keys(l.all)) {
-		for i := 0; i < len(prints); {
-			ok, err := l.next(ctx, n, prints[i][:])
+		for i := 0; i < len(fps); {
+			ok, err := l.next(ctx, n, fps[i][:])
 			if err != nil {
 				return err
 			}
 			if !ok {
 				break
 			}
-			for at := 0; i < len(prints) && at < l.leaf.len(); i++ {
+			for at := 0; i < len(fps) && at < l.leaf.len(); i++ {
 				var found bool
-				if at, found = l.leaf.find(at, &prints[i]); found {
+				if at, found = l.leaf.find(at, &fps[i]); found {
 					if err := use(i, l.leaf.seq(at)); err != nil {
 						return err
 					}
@@ -177,11 +177,11 @@ func (l *levels) level(n int) *level {
 // merge puts claims into the leaves of a level.
 func (l *levels) merge(ctx context.Context, n int, claims []claim) error {
 	for len(claims) > 0 {
-		ok, err := l.next(ctx, n, claims[0].print[:])
+		ok, err := l.next(ctx, n, claims[0].fp[:])
 		count := len(claims)
 		if ok {
-			last := l.leaf.print(l.leaf.len() - 1)
-			count = sort.Search(count, func(i int) bool { return fingerprints.Compare(&claims[i].print, last) > 0 })
+			last := l.leaf.fp(l.leaf.len() - 1)
+			count = sort.Search(count, func(i int) bool { return fingerprints.Compare(&claims[i].fp, last) > 0 })
 		} else if err == nil {
 			ok, err = l.end(ctx, n)
 		}
@@ -198,7 +198,7 @@ func (l *levels) merge(ctx context.Context, n int, claims []claim) error {
 
 // end reads the last leaf of a level, if there is one.
 func (l *levels) end(ctx context.Context, n int) (bool, error) {
-	return l.load(l.tx.QueryRowContext(ctx, "SELECT id, last, data FROM prints WHERE level = ? ORDER BY last DESC LIMIT 1", n))
+	return l.load(l.tx.QueryRowContext(ctx, "SELECT id, last, data FROM fingerprints WHERE level = ? ORDER BY last DESC LIMIT 1", n))
 }
 
 // merged returns claims and, if asked, those of the leaf that was read last,
@@ -209,8 +209,8 @@ func (l *levels) merged(claims []claim, withLeaf bool) []claim {
 	}
 	all := make([]claim, 0, len(claims)+l.leaf.len())
 	for i := range l.leaf.len() {
-		c := claim{*l.leaf.print(i), l.leaf.seq(i)}
-		for len(claims) > 0 && fingerprints.Compare(&claims[0].print, &c.print) < 0 {
+		c := claim{*l.leaf.fp(i), l.leaf.seq(i)}
+		for len(claims) > 0 && fingerprints.Compare(&claims[0].fp, &c.fp) < 0 {
 			all, claims = append(all, claims[0]), claims[1:]
 		}
 		if !l.freed[c.seq] {
@@ -234,7 +234,7 @@ func (l *levels) replace(ctx context.Context, n int, was bool, claims []claim) e
 	for i := range leaves {
 		part := claims[i*len(claims)/leaves : (i+1)*len(claims)/leaves]
 		l.buffer = appendLeaf(l.buffer[:0], part)
-		_, err := l.tx.ExecContext(ctx, "INSERT INTO prints(level, last, data) VALUES(?, ?, ?)", n, part[len(part)-1].print[:], l.buffer)
+		_, err := l.tx.ExecContext(ctx, "INSERT INTO fingerprints(level, last, data) VALUES(?, ?, ?)", n, part[len(part)-1].fp[:], l.buffer)
 		if err != nil {
 			return err
 		}
@@ -245,7 +245,7 @@ func (l *levels) replace(ctx context.Context, n int, was bool, claims []claim) e
 // drop deletes the leaf that was read last.
 func (l *levels) drop(ctx context.Context, n int) error {
 	l.level(n).claims -= int64(l.leaf.len())
-	_, err := l.tx.ExecContext(ctx, "DELETE FROM prints WHERE id = ?", l.id)
+	_, err := l.tx.ExecContext(ctx, "DELETE FROM fingerprints WHERE id = ?", l.id)
 	return err
 }
 

@@ -20,7 +20,7 @@ func (s *Store) Pending(ctx context.Context, id string) (metrics.Contribution, e
 	}
 	var c metrics.Contribution
 	if err == nil {
-		c, err = metrics.DecodeContribution(text, metrics.Filter{Slots: true, Subjects: true, Groups: true})
+		c, err = metrics.DecodeContribution(text, metrics.AllParts())
 	}
 	return c, wrap(ctx, err, "read pending contribution of batch %q", id)
 }

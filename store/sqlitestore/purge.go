@@ -22,26 +22,26 @@ func (s *Store) PurgeEvents(ctx context.Context, id string) error {
 		if b.EventsPurged {
 			return nil
 		}
-		if err := countUnsealed(ctx, tx, id, -1); err != nil {
+		if err := countUnpurged(ctx, tx, id, -1); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "UPDATE batches SET sealed = 1, blocks = 0 WHERE seq = ?", b.seq); err != nil {
+		if _, err := tx.ExecContext(ctx, "UPDATE batches SET purged = 1, blocks = 0 WHERE seq = ?", b.seq); err != nil {
 			return err
 		}
 		seq = b.source
 		return s.discard(ctx, tx, seq, false)
 	})
 	if err != nil {
-		return wrap(ctx, err, "seal batch %q", id)
+		return wrap(ctx, err, "purge events of batch %q", id)
 	}
 	s.sweepLater(ctx, seq)
 	return nil
 }
 
-// countUnsealed counts a batch that is not sealed in the days that it has a
+// countUnpurged counts a batch that is not sealed in the days that it has a
 // share in, or takes it back.
-func countUnsealed(ctx context.Context, tx *sql.Tx, id string, n int) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO unsealed(day, batches) SELECT day, ?1 FROM ledger WHERE batch_id = ?2
+func countUnpurged(ctx context.Context, tx *sql.Tx, id string, n int) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO unpurged(day, batches) SELECT day, ?1 FROM ledger WHERE batch_id = ?2
 		ON CONFLICT(day) DO UPDATE SET batches = batches + ?1`, n, id)
 	return err
 }
@@ -49,6 +49,6 @@ func countUnsealed(ctx context.Context, tx *sql.Tx, id string, n int) error {
 // UnpurgedDays implements [store.Retainer].
 func (s *Store) UnpurgedDays(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error) {
 	first, last := daysOf(&metrics.Filter{From: from, To: to})
-	days, err := readDays(ctx, s.reader, "SELECT day FROM unsealed WHERE batches > 0 AND day BETWEEN ? AND ? ORDER BY day", first, last)
-	return days, wrap(ctx, err, "read which days are not sealed")
+	days, err := readDays(ctx, s.reader, "SELECT day FROM unpurged WHERE batches > 0 AND day BETWEEN ? AND ? ORDER BY day", first, last)
+	return days, wrap(ctx, err, "read which days are not purged")
 }

@@ -23,11 +23,11 @@ func (s *Store) Rebuild(ctx context.Context) error {
 		}
 	}
 	err = s.update(ctx, unsynced, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM unsealed; INSERT INTO unsealed(day, batches)
-			SELECT day, count(*) FROM ledger JOIN batches ON id = batch_id WHERE NOT sealed GROUP BY day`)
+		_, err := tx.ExecContext(ctx, `DELETE FROM unpurged; INSERT INTO unpurged(day, batches)
+			SELECT day, count(*) FROM ledger JOIN batches ON id = batch_id WHERE NOT purged GROUP BY day`)
 		return err
 	})
-	return wrap(ctx, err, "count what is not sealed")
+	return wrap(ctx, err, "count what is not purged")
 }
 
 func rebuildDay(ctx context.Context, tx *sql.Tx, day metrics.Day) error {
@@ -46,7 +46,7 @@ func rebuildDay(ctx context.Context, tx *sql.Tx, day metrics.Day) error {
 		if err := rows.Scan(&counts, &subjects, &groups); err != nil {
 			return err
 		}
-		share, err := joinShare(counts, subjects, groups, metrics.Filter{Slots: true, Subjects: true, Groups: true})
+		share, err := joinShare(counts, subjects, groups, metrics.AllParts())
 		if err != nil {
 			return fmt.Errorf("ledger of %v: %w", day, err)
 		}

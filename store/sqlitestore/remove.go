@@ -77,7 +77,7 @@ func (s *Store) sweepBatch(ctx context.Context, b *batchRow) {
 // sweep.
 func (s *Store) discard(ctx context.Context, tx *sql.Tx, seq int64, attached bool) error {
 	_, err := tx.ExecContext(ctx,
-		"INSERT OR REPLACE INTO remainders(seq, batch_id, touched, attached) VALUES(?, NULL, ?, ?)",
+		"INSERT OR REPLACE INTO unfinished(seq, batch_id, touched, attached) VALUES(?, NULL, ?, ?)",
 		seq, s.now().UnixMilli(), attached)
 	return err
 }
@@ -117,11 +117,11 @@ func sweepSome(ctx context.Context, tx *sql.Tx, seq int64) (more bool, err error
 	}
 	more, err = changed(tx.ExecContext(ctx, `DELETE FROM attachments
 		WHERE seq = ?1 AND (name, no) IN (SELECT name, no FROM attachments WHERE seq = ?1 ORDER BY name, no LIMIT ?2)
-		AND (SELECT attached FROM remainders WHERE seq = ?1)`, seq, sweepChunks))
+		AND (SELECT attached FROM unfinished WHERE seq = ?1)`, seq, sweepChunks))
 	if more || err != nil {
 		return more, err
 	}
-	_, err = tx.ExecContext(ctx, "DELETE FROM remainders WHERE seq = ? AND batch_id IS NULL", seq)
+	_, err = tx.ExecContext(ctx, "DELETE FROM unfinished WHERE seq = ? AND batch_id IS NULL", seq)
 	return false, err
 }
 
@@ -137,8 +137,8 @@ func (s *Store) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, er
 	if err := s.pruneBatches(ctx, before, &p); err != nil {
 		return p, wrap(ctx, err, "prune batches")
 	}
-	if err := s.pruneRemainders(ctx, before, &p); err != nil {
-		return p, wrap(ctx, err, "prune remainders")
+	if err := s.pruneUnfinished(ctx, before, &p); err != nil {
+		return p, wrap(ctx, err, "prune unfinished")
 	}
 	if err := s.sweepClaims(ctx); err != nil {
 		return p, wrap(ctx, err, "prune claims")
@@ -148,15 +148,15 @@ func (s *Store) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, er
 
 const (
 	oldBatches    = " FROM batches WHERE status = 'uploaded' AND created < ?"
-	oldRemainders = " FROM remainders WHERE batch_id IS NOT NULL AND touched < ?"
+	oldUnfinished = " FROM unfinished WHERE batch_id IS NOT NULL AND touched < ?"
 )
 
 func countOld(ctx context.Context, tx *sql.Tx, before int64, p *store.Pruned) error {
-	err := tx.QueryRowContext(ctx, "SELECT count(*), coalesce(sum(events), 0)"+oldBatches, before).Scan(&p.Batches, &p.Events)
+	err := tx.QueryRowContext(ctx, "SELECT count(*), coalesce(sum(accepted), 0)"+oldBatches, before).Scan(&p.Batches, &p.Events)
 	if err != nil {
 		return err
 	}
-	return tx.QueryRowContext(ctx, "SELECT count(*)"+oldRemainders, before).Scan(&p.Unfinished)
+	return tx.QueryRowContext(ctx, "SELECT count(*)"+oldUnfinished, before).Scan(&p.Unfinished)
 }
 
 // pruneBatches removes one batch a transaction, which sees for itself that the
@@ -190,15 +190,15 @@ func (s *Store) pruneBatches(ctx context.Context, before int64, p *store.Pruned)
 	}
 }
 
-// pruneRemainders takes old remainders from their writers, and sweeps them and
+// pruneUnfinished takes old unfinished from their writers, and sweeps them and
 // all that was discarded before.
-func (s *Store) pruneRemainders(ctx context.Context, before int64, p *store.Pruned) error {
+func (s *Store) pruneUnfinished(ctx context.Context, before int64, p *store.Pruned) error {
 	err := s.update(ctx, synced, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO freed SELECT seq"+oldRemainders+" AND EXISTS(SELECT 1 FROM levels)", before)
+		_, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO freed SELECT seq"+oldUnfinished+" AND EXISTS(SELECT 1 FROM levels)", before)
 		if err != nil {
 			return err
 		}
-		r, err := tx.ExecContext(ctx, "UPDATE remainders SET batch_id = NULL, attached = 1 WHERE batch_id IS NOT NULL AND touched < ?", before)
+		r, err := tx.ExecContext(ctx, "UPDATE unfinished SET batch_id = NULL, attached = 1 WHERE batch_id IS NOT NULL AND touched < ?", before)
 		if err != nil {
 			return err
 		}
@@ -207,7 +207,7 @@ func (s *Store) pruneRemainders(ctx context.Context, before int64, p *store.Prun
 	})
 	for err == nil {
 		var seq int64
-		err = s.reader.QueryRowContext(ctx, "SELECT seq FROM remainders WHERE batch_id IS NULL LIMIT 1").Scan(&seq)
+		err = s.reader.QueryRowContext(ctx, "SELECT seq FROM unfinished WHERE batch_id IS NULL LIMIT 1").Scan(&seq)
 		if isNoRows(err) {
 			return nil
 		}

@@ -3,7 +3,6 @@ package sqlitestore
 import (
 	"context"
 	"database/sql"
-	"slices"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
@@ -48,20 +47,9 @@ func takeFromDay(ctx context.Context, tx *sql.Tx, day metrics.Day, share metrics
 	if err != nil {
 		return err
 	}
-	d.sum = takeShare(d.sum, share)
+	d.sum = d.sum.Subtract(share)
 	d.stale = true
 	return writeDay(ctx, tx, day, &d)
-}
-
-// takeShare subtracts a share from a sum, whose memory it uses.
-func takeShare(sum, share metrics.Contribution) metrics.Contribution {
-	for i := range share {
-		at, ok := slices.BinarySearchFunc(sum, share[i], func(a, b metrics.DayCount) int { return a.Compare(&b) })
-		if ok {
-			sum[at].Subtract(&share[i])
-		}
-	}
-	return slices.DeleteFunc(sum, func(x metrics.DayCount) bool { return x.Count == 0 })
 }
 
 func writeDay(ctx context.Context, tx *sql.Tx, day metrics.Day, d *daySum) error {
@@ -69,17 +57,17 @@ func writeDay(ctx context.Context, tx *sql.Tx, day metrics.Day, d *daySum) error
 		_, err := tx.ExecContext(ctx, "DELETE FROM days WHERE day = ?1; DELETE FROM details WHERE day = ?1", day)
 		return err
 	}
-	totals, err := d.sum.AppendPart(nil, totalsOnly)
+	totals, err := d.sum.AppendPart(nil, metrics.Filter{})
 	if err != nil {
 		return err
 	}
-	slots, err := d.sum.AppendPart(nil, withSlots)
+	slots, err := d.sum.AppendPart(nil, metrics.SlotsPart())
 	if err != nil {
 		return err
 	}
 	var subjects any
 	if !d.stale {
-		if subjects, err = d.sum.AppendPart(nil, withSubjects); err != nil {
+		if subjects, err = d.sum.AppendPart(nil, metrics.SubjectsPart()); err != nil {
 			return err
 		}
 	}

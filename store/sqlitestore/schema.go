@@ -15,22 +15,30 @@ const (
 	pageSize = 8192
 )
 
-// schema has times as Unix milliseconds. The rows of a batch that is not
-// committed, was removed, or was sealed are found by remainders; batch_id is
-// null there once the writer has lost them. The id of a block is the source of
-// its batch shifted by blockBits, plus its place; the source is the number of
-// the batch until an erasure has given it other blocks. Sums without subjects are in
-// days, which is small and so quick to read; details has the rest. Null
-// subjects in details are out of date: the ledger has the truth. The groups of
-// the ledger and of the sums are in tables of their own, with rows only where
-// there are groups, so that whoever reads totals does not read over them. A
-// batch whose recorded is null has no contribution. UnpurgedDays counts, for each
-// day, the batches that have a share in it and are not sealed. Each row of
-// prints has fingerprints, up to last, and the numbers of their batches; those
-// of a batch that is gone, and not in forgotten, are void. Until they are removed
-// its number is in freed.
+// schema creates the tables. Times are Unix milliseconds.
+//
+//   - unfinished has the batches that are not committed, and those of which
+//     blocks and attachments are to be deleted: batch_id is null when no writer
+//     may use them any more.
+//   - batches.source is the number under which the blocks of a batch are: that
+//     of the batch, until an erasure has given it other blocks. The id of a
+//     block is source shifted by blockBits, plus its place. A batch whose
+//     recorded is null has no contribution in the ledger.
+//   - pending has the contributions that were committed and not recorded.
+//   - days has the counts of the sums of days, so that it is small and quick to
+//     read; details has their quarter hours and subjects. Null subjects in
+//     details are out of date, and are merged from the ledger.
+//   - ledger_groups and day_groups have the groups of the ledger and of the
+//     sums, with rows only where there are groups, so that queries for totals do
+//     not read them.
+//   - unpurged counts, for each day, the batches that contribute to it and whose
+//     events are not purged.
+//   - fingerprints has a leaf of claims in each row: fingerprints, up to last,
+//     and the numbers of their batches. The claims of a batch that is neither in
+//     batches nor in archived are void. Its number is in freed until they are
+//     removed.
 const schema = `
-CREATE TABLE remainders (
+CREATE TABLE unfinished (
 	seq      INTEGER PRIMARY KEY AUTOINCREMENT,
 	batch_id TEXT UNIQUE,
 	touched  INTEGER NOT NULL,
@@ -41,18 +49,18 @@ CREATE TABLE batches (
 	id          TEXT NOT NULL UNIQUE,
 	file_name   TEXT NOT NULL,
 	sha256      TEXT NOT NULL,
-	events      INTEGER NOT NULL,
-	failed      INTEGER NOT NULL,
+	accepted    INTEGER NOT NULL,
+	rejected    INTEGER NOT NULL,
 	duplicates  INTEGER NOT NULL,
 	blocks      INTEGER NOT NULL,
 	status      TEXT NOT NULL,
-	cause       TEXT NOT NULL,
+	last_error  TEXT NOT NULL,
 	idem_key    TEXT,
 	key_expires INTEGER NOT NULL,
-	repairs     TEXT,
+	repair_of   TEXT,
 	created     INTEGER NOT NULL,
 	updated     INTEGER NOT NULL,
-	sealed      INTEGER NOT NULL,
+	purged      INTEGER NOT NULL,
 	recorded    INTEGER,
 	source      INTEGER NOT NULL,
 	erased      INTEGER NOT NULL,
@@ -60,7 +68,7 @@ CREATE TABLE batches (
 );
 CREATE INDEX batches_by_status ON batches(status, id);
 CREATE INDEX batches_by_key ON batches(idem_key, id) WHERE idem_key IS NOT NULL;
-CREATE INDEX batches_by_repaired ON batches(repairs, id) WHERE repairs IS NOT NULL;
+CREATE INDEX batches_by_repaired ON batches(repair_of, id) WHERE repair_of IS NOT NULL;
 CREATE TABLE blocks (
 	id   INTEGER PRIMARY KEY,
 	data BLOB NOT NULL
@@ -94,13 +102,13 @@ CREATE TABLE details (
 	slots    BLOB NOT NULL,
 	subjects BLOB
 );
-CREATE TABLE prints (
+CREATE TABLE fingerprints (
 	id    INTEGER PRIMARY KEY,
 	level INTEGER NOT NULL,
 	last  BLOB NOT NULL,
 	data  BLOB NOT NULL
 );
-CREATE UNIQUE INDEX prints_by_last ON prints(level, last);
+CREATE UNIQUE INDEX fingerprints_by_last ON fingerprints(level, last);
 CREATE TABLE levels (
 	level  INTEGER PRIMARY KEY,
 	claims INTEGER NOT NULL,
@@ -109,12 +117,12 @@ CREATE TABLE levels (
 CREATE TABLE freed (
 	seq INTEGER PRIMARY KEY
 );
-CREATE TABLE forgotten (
+CREATE TABLE archived (
 	seq      INTEGER PRIMARY KEY,
 	id       TEXT NOT NULL UNIQUE,
 	recorded INTEGER
 );
-CREATE TABLE unsealed (
+CREATE TABLE unpurged (
 	day     INTEGER PRIMARY KEY,
 	batches INTEGER NOT NULL
 );

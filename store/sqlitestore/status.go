@@ -8,11 +8,11 @@ import (
 )
 
 // SetStatus implements [store.Store].
-func (s *Store) SetStatus(ctx context.Context, id string, from []store.Status, to store.Status, cause string) error {
-	args := append([]any{string(to), cause, s.now().UnixMilli(), id}, statusArgs(from)...)
+func (s *Store) SetStatus(ctx context.Context, id string, from []store.Status, to store.Status, lastError string) error {
+	args := append([]any{string(to), lastError, s.now().UnixMilli(), id}, statusArgs(from)...)
 	err := s.update(ctx, synced, func(tx *sql.Tx) error {
 		ok, err := changed(tx.ExecContext(ctx,
-			"UPDATE batches SET status = ?, cause = ?, updated = ? WHERE id = ? AND status IN ("+marks(len(from))+")", args...))
+			"UPDATE batches SET status = ?, last_error = ?, updated = ? WHERE id = ? AND status IN ("+marks(len(from))+")", args...))
 		if err != nil || ok {
 			return err
 		}
@@ -36,6 +36,6 @@ func (s *Store) Ping(ctx context.Context) error {
 		return wrap(ctx, err, "ping the writer")
 	}
 	defer tx.Rollback() //nolint:errcheck // that is the plan
-	_, err = tx.ExecContext(ctx, "INSERT INTO remainders(batch_id, touched, attached) VALUES(NULL, 0, 0)")
+	_, err = tx.ExecContext(ctx, "INSERT INTO unfinished(batch_id, touched, attached) VALUES(NULL, 0, 0)")
 	return wrap(ctx, err, "ping the writer")
 }

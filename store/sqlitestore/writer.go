@@ -50,14 +50,14 @@ func (s *Store) Begin(ctx context.Context, id string) (store.Writer, error) {
 	err := s.update(ctx, unsynced, func(tx *sql.Tx) error {
 		var taken bool
 		err := tx.QueryRowContext(ctx,
-			"SELECT EXISTS(SELECT 1 FROM batches WHERE id = ?1) OR EXISTS(SELECT 1 FROM remainders WHERE batch_id = ?1)", id).Scan(&taken)
+			"SELECT EXISTS(SELECT 1 FROM batches WHERE id = ?1) OR EXISTS(SELECT 1 FROM unfinished WHERE batch_id = ?1)", id).Scan(&taken)
 		if err != nil {
 			return err
 		}
 		if taken {
 			return errors.New("the id is not new")
 		}
-		r, err := tx.ExecContext(ctx, "INSERT INTO remainders(batch_id, touched, attached) VALUES(?, ?, 1)", id, w.touched.UnixMilli())
+		r, err := tx.ExecContext(ctx, "INSERT INTO unfinished(batch_id, touched, attached) VALUES(?, ?, 1)", id, w.touched.UnixMilli())
 		if err != nil {
 			return err
 		}
@@ -130,10 +130,10 @@ func (w *writer) touch(ctx context.Context) error {
 	return w.st.update(ctx, unsynced, func(tx *sql.Tx) error { return w.hold(ctx, tx) })
 }
 
-// hold makes sure that the remainder is still the writer's, and touches it.
+// hold makes sure that the unfinished upload is still the writer's, and touches it.
 func (w *writer) hold(ctx context.Context, tx *sql.Tx) error {
 	ok, err := changed(tx.ExecContext(ctx,
-		"UPDATE remainders SET touched = ? WHERE seq = ? AND batch_id = ?", w.st.now().UnixMilli(), w.seq, w.id))
+		"UPDATE unfinished SET touched = ? WHERE seq = ? AND batch_id = ?", w.st.now().UnixMilli(), w.seq, w.id))
 	if err == nil && !ok {
 		err = store.ErrNotFound
 	}

@@ -92,7 +92,7 @@ func TestPruneSweepsWhatALostWriterLeft(t *testing.T) {
 	if d := cmp.Diff(store.Pruned{Unfinished: 1}, got); d != "" {
 		t.Error(d)
 	}
-	for _, table := range []string{"blocks", "remainders", "attachments"} {
+	for _, table := range []string{"blocks", "unfinished", "attachments"} {
 		if n := query[int](t, db, "SELECT count(*) FROM "+table); n != 0 {
 			t.Errorf("%s has %d rows after Prune", table, n)
 		}
@@ -125,7 +125,7 @@ func TestASlowWriterStaysAlive(t *testing.T) {
 	}
 	got, err := st.Prune(t.Context(), store.PruneQuery{Before: now.Add(-time.Minute)})
 	if err != nil || got.Unfinished != 0 {
-		t.Errorf("Prune: %+v, %v, want no remainder", got, err)
+		t.Errorf("Prune: %+v, %v, want no unfinished upload", got, err)
 	}
 	if _, err := w.Commit(t.Context(), store.Batch{}, nil); err != nil {
 		t.Error(err)

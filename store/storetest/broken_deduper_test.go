@@ -16,8 +16,8 @@ func brokenDedupers() []broken {
 
 // editClaims changes the answers of Claim.
 func (p *patched) editClaims(edit func(id string, answers []string)) {
-	p.claim = func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
-		answers, err := p.Store.Claim(ctx, id, prints)
+	p.claim = func(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
+		answers, err := p.Store.Claim(ctx, id, fps)
 		edit(id, answers)
 		return answers, err
 	}
@@ -25,18 +25,18 @@ func (p *patched) editClaims(edit func(id string, answers []string)) {
 
 // coarse calls Claim and Owners with fingerprints that have lost something.
 func (p *patched) coarse(lose func(f *store.Fingerprint)) {
-	all := func(prints []store.Fingerprint) []store.Fingerprint {
-		prints = slices.Clone(prints)
-		for i := range prints {
-			lose(&prints[i])
+	all := func(fps []store.Fingerprint) []store.Fingerprint {
+		fps = slices.Clone(fps)
+		for i := range fps {
+			lose(&fps[i])
 		}
-		return prints
+		return fps
 	}
-	p.claim = func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
-		return p.Store.Claim(ctx, id, all(prints))
+	p.claim = func(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
+		return p.Store.Claim(ctx, id, all(fps))
 	}
-	p.owners = func(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
-		return p.Store.Owners(ctx, all(prints))
+	p.owners = func(ctx context.Context, fps []store.Fingerprint) ([]string, error) {
+		return p.Store.Owners(ctx, all(fps))
 	}
 }
 
@@ -45,16 +45,16 @@ func brokenClaims() []broken {
 		"Deduper: fingerprints that differ in one bit are different", "Deduper: many fingerprints are known as well as few"
 	return []broken{
 		{"claims nothing", answers, "Claim of some that a batch has: answer 0", func(p *patched) {
-			p.claim = func(_ context.Context, _ string, prints []store.Fingerprint) ([]string, error) {
-				return make([]string, len(prints)), nil
+			p.claim = func(_ context.Context, _ string, fps []store.Fingerprint) ([]string, error) {
+				return make([]string, len(fps)), nil
 			}
 		}},
 		{"answers in another order", answers, "Claim out of order: answer", func(p *patched) {
 			p.editClaims(func(_ string, answers []string) { slices.Sort(answers); slices.Reverse(answers) })
 		}},
 		{"answers for the known only", answers, "answers to 100 fingerprints", func(p *patched) {
-			p.claim = func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
-				answers, err := p.Store.Claim(ctx, id, prints)
+			p.claim = func(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
+				answers, err := p.Store.Claim(ctx, id, fps)
 				return slices.DeleteFunc(answers, func(id string) bool { return id == "" }), err
 			}
 		}},
@@ -66,11 +66,11 @@ func brokenClaims() []broken {
 		}},
 		{"forgets what does not fit", many, "Claim of what two batches have: answer", func(p *patched) {
 			claimed := map[string]int{}
-			p.claim = func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
-				if claimed[id] += len(prints); claimed[id] > 90_000 && len(claimed) < 3 {
-					return make([]string, len(prints)), nil
+			p.claim = func(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
+				if claimed[id] += len(fps); claimed[id] > 90_000 && len(claimed) < 3 {
+					return make([]string, len(fps)), nil
 				}
-				return p.Store.Claim(ctx, id, prints)
+				return p.Store.Claim(ctx, id, fps)
 			}
 		}},
 	}
@@ -89,10 +89,10 @@ func brokenAnswersOfClaims() []broken {
 			})
 		}},
 		{"takes what a call before claimed for new", repeats, "Claim of what the batch has: answer 1", func(p *patched) {
-			p.claim = func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
-				answers, err := p.Store.Claim(ctx, id, prints)
+			p.claim = func(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
+				answers, err := p.Store.Claim(ctx, id, fps)
 				seen := map[store.Fingerprint]bool{}
-				for i, f := range prints {
+				for i, f := range fps {
 					if answers[i] == id && !seen[f] {
 						answers[i] = ""
 					}
@@ -102,16 +102,16 @@ func brokenAnswersOfClaims() []broken {
 			}
 		}},
 		{"sorts the fingerprints of the caller", keeps, "Claim changed the fingerprints", func(p *patched) {
-			p.claim = func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
-				slices.SortFunc(prints, func(a, b store.Fingerprint) int { return slices.Compare(a[:], b[:]) })
-				return p.Store.Claim(ctx, id, prints)
+			p.claim = func(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
+				slices.SortFunc(fps, func(a, b store.Fingerprint) int { return slices.Compare(a[:], b[:]) })
+				return p.Store.Claim(ctx, id, fps)
 			}
 		}},
 		{"keeps the fingerprints of the caller", keeps, "Owners after the caller has written over", func(p *patched) {
 			var late func() error
-			p.claim = func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
-				late = func() error { _, err := p.Store.Claim(ctx, id, prints); return err }
-				return make([]string, len(prints)), nil
+			p.claim = func(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
+				late = func() error { _, err := p.Store.Claim(ctx, id, fps); return err }
+				return make([]string, len(fps)), nil
 			}
 			p.writer = func(_ context.Context, _ string, w *patchedWriter) error {
 				commit := w.commit
@@ -126,10 +126,10 @@ func brokenAnswersOfClaims() []broken {
 		}},
 		{"keeps its answer", keeps, "Owners after the caller has written over an answer", func(p *patched) {
 			var kept []string
-			p.owners = func(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
+			p.owners = func(ctx context.Context, fps []store.Fingerprint) ([]string, error) {
 				var err error
 				if kept == nil {
-					kept, err = p.Store.Owners(ctx, prints)
+					kept, err = p.Store.Owners(ctx, fps)
 				}
 				return kept, err
 			}
@@ -143,9 +143,9 @@ func brokenOwners() []broken {
 	return []broken{
 		{"has Owners that see unfinished batches", owners, "Owners beside an unfinished Writer: answer 10", func(p *patched) {
 			claimer := newClaimer(p)
-			p.owners = func(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
-				owners, err := p.Store.Owners(ctx, prints)
-				for i, f := range prints {
+			p.owners = func(ctx context.Context, fps []store.Fingerprint) ([]string, error) {
+				owners, err := p.Store.Owners(ctx, fps)
+				for i, f := range fps {
 					if owners[i] == "" {
 						owners[i] = claimer.who[f]
 					}
@@ -155,48 +155,48 @@ func brokenOwners() []broken {
 		}},
 		{"has Owners that claim", owners, "Claim after Owners: answer 20", func(p *patched) {
 			claimer := newClaimer(p)
-			p.owners = func(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
-				owners, err := p.Store.Owners(ctx, prints)
-				_, _ = p.Store.Claim(ctx, claimer.last, prints)
+			p.owners = func(ctx context.Context, fps []store.Fingerprint) ([]string, error) {
+				owners, err := p.Store.Owners(ctx, fps)
+				_, _ = p.Store.Claim(ctx, claimer.last, fps)
 				return owners, err
 			}
 		}},
 		{"answers with an unfinished batch", unfinished, "Claim of what an unfinished Writer has: got error <nil>", func(p *patched) {
-			p.claim = func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
-				answers, err := p.Store.Claim(ctx, id, prints)
+			p.claim = func(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
+				answers, err := p.Store.Claim(ctx, id, fps)
 				return answers, ignore(store.ErrClaimed, err)
 			}
 		}},
 		{"takes what an unfinished Writer has", unfinished, "Claim of what an unfinished Writer has: got error <nil>", func(p *patched) {
 			claimer := newClaimer(p)
-			p.claim = func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
-				answers, err := claimer.claim(ctx, id, prints)
+			p.claim = func(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
+				answers, err := claimer.claim(ctx, id, fps)
 				if errors.Is(err, store.ErrClaimed) {
-					return make([]string, len(prints)), nil
+					return make([]string, len(fps)), nil
 				}
 				return answers, err
 			}
 		}},
 		{"ends a Writer that is refused", "Deduper: a Writer may go on after ErrClaimed", "Claim after ErrClaimed: store: batch not found", func(p *patched) {
 			ended := map[string]bool{}
-			p.claim = func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
+			p.claim = func(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
 				if ended[id] {
 					return nil, store.ErrNotFound
 				}
-				answers, err := p.Store.Claim(ctx, id, prints)
+				answers, err := p.Store.Claim(ctx, id, fps)
 				ended[id] = errors.Is(err, store.ErrClaimed)
 				return answers, err
 			}
 		}},
 		{"claims for any batch", needs, "that is committed: got error <nil>", func(p *patched) {
-			p.claim = func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
-				answers, err := p.Store.Claim(ctx, id, prints)
+			p.claim = func(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
+				answers, err := p.Store.Claim(ctx, id, fps)
 				return answers, ignore(store.ErrNotFound, err)
 			}
 		}},
 		{"looks without a context", "a method whose context has ended says so and does nothing", "Owners with a cancelled context", func(p *patched) {
-			p.owners = func(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
-				return p.Store.Owners(context.WithoutCancel(ctx), prints)
+			p.owners = func(ctx context.Context, fps []store.Fingerprint) ([]string, error) {
+				return p.Store.Owners(context.WithoutCancel(ctx), fps)
 			}
 		}},
 	}
@@ -216,11 +216,11 @@ func newClaimer(p *patched) *claimer {
 	return c
 }
 
-func (c *claimer) claim(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
+func (c *claimer) claim(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	answers, err := c.st.Claim(ctx, id, prints)
-	for i, f := range prints {
+	answers, err := c.st.Claim(ctx, id, fps)
+	for i, f := range fps {
 		if err == nil && answers[i] == "" {
 			c.who[f] = id
 		}
@@ -232,29 +232,29 @@ func (c *claimer) claim(ctx context.Context, id string, prints []store.Fingerpri
 // remember makes Claim and Owners answer with what a batch had, though it is
 // gone, if that is so.
 func (c *claimer) remember(p *patched, still func(id string) bool) {
-	fill := func(prints []store.Fingerprint, answers []string) {
-		for i, f := range prints {
+	fill := func(fps []store.Fingerprint, answers []string) {
+		for i, f := range fps {
 			if owner := c.who[f]; answers[i] == "" && owner != "" && still(owner) {
 				answers[i] = owner
 			}
 		}
 	}
-	p.claim = func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
-		answers, err := c.st.Claim(ctx, id, prints)
+	p.claim = func(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
+		answers, err := c.st.Claim(ctx, id, fps)
 		if err != nil {
 			return nil, err
 		}
-		fill(prints, answers)
-		for i, f := range prints {
+		fill(fps, answers)
+		for i, f := range fps {
 			if answers[i] == "" {
 				c.who[f] = id
 			}
 		}
 		return answers, nil
 	}
-	p.owners = func(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
-		answers, err := c.st.Owners(ctx, prints)
-		fill(prints, answers)
+	p.owners = func(ctx context.Context, fps []store.Fingerprint) ([]string, error) {
+		answers, err := c.st.Owners(ctx, fps)
+		fill(fps, answers)
 		return answers, err
 	}
 }
@@ -296,8 +296,8 @@ func brokenEnds() []broken {
 			}
 		}},
 		{"frees the claims of a sealed batch", "Deduper: Seal keeps claims", "Owners after Seal: answer 0", func(p *patched) {
-			p.owners = func(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
-				owners, err := p.Store.Owners(ctx, prints)
+			p.owners = func(ctx context.Context, fps []store.Fingerprint) ([]string, error) {
+				owners, err := p.Store.Owners(ctx, fps)
 				for i, id := range owners {
 					if b, _ := p.Store.Batch(ctx, id); b.EventsPurged {
 						owners[i] = ""
@@ -312,8 +312,8 @@ func brokenEnds() []broken {
 				deleted = true
 				return p.Store.DeleteBatch(ctx, id)
 			}
-			p.owners = func(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
-				owners, err := p.Store.Owners(ctx, prints)
+			p.owners = func(ctx context.Context, fps []store.Fingerprint) ([]string, error) {
+				owners, err := p.Store.Owners(ctx, fps)
 				if i := slices.IndexFunc(owners, func(id string) bool { return id != "" }); i >= 0 && deleted {
 					owners[i] = ""
 				}
@@ -322,8 +322,8 @@ func brokenEnds() []broken {
 		}},
 		{"loses claims with the process", "Deduper: claims survive the process", "Owners after the process was lost: answer 0", func(p *patched) {
 			p.reopen = func() store.Store {
-				p.owners = func(_ context.Context, prints []store.Fingerprint) ([]string, error) {
-					return make([]string, len(prints)), nil
+				p.owners = func(_ context.Context, fps []store.Fingerprint) ([]string, error) {
+					return make([]string, len(fps)), nil
 				}
 				return p
 			}
@@ -334,9 +334,9 @@ func brokenEnds() []broken {
 func brokenClaimsBesides() []broken {
 	return []broken{
 		{"gives a fingerprint to two", "Deduper: one of several Writers has a fingerprint", "a fingerprint was given to", func(p *patched) {
-			p.claim = func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
-				_, err := p.Store.Claim(ctx, id, prints)
-				return make([]string, len(prints)), ignore(store.ErrClaimed, err)
+			p.claim = func(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
+				_, err := p.Store.Claim(ctx, id, fps)
+				return make([]string, len(fps)), ignore(store.ErrClaimed, err)
 			}
 		}},
 		{"refuses a Claim while events are written", "Deduper: Claim may be called beside the Writer", "the writer is busy", func(p *patched) {

@@ -16,9 +16,9 @@ import (
 func brokenForgetters() []broken {
 	keeps, unknown := "Retainer: Forget removes a batch and keeps its counts", "Retainer: nothing changes the counts of a forgotten batch"
 	conflict, survives := "Retainer: only a sealed batch is forgotten", "Retainer: counts of a forgotten batch survive a lost process"
-	prints := "Retainer: a forgotten batch keeps its fingerprints"
+	fps := "Retainer: a forgotten batch keeps its fingerprints"
 	return []broken{
-		{"does not say who had a fingerprint", prints, "said to be of", func(p *patched) {
+		{"does not say who had a fingerprint", fps, "said to be of", func(p *patched) {
 			p.owners = func(ctx context.Context, all []store.Fingerprint) ([]string, error) {
 				owners, err := p.Store.Owners(ctx, all)
 				for i, id := range owners {
@@ -29,7 +29,7 @@ func brokenForgetters() []broken {
 				return owners, err
 			}
 		}},
-		{"gives away what a forgotten batch had", prints, "said to be of", func(p *patched) {
+		{"gives away what a forgotten batch had", fps, "said to be of", func(p *patched) {
 			p.claim = func(ctx context.Context, id string, all []store.Fingerprint) ([]string, error) {
 				_, err := p.Store.Claim(ctx, id, all)
 				return make([]string, len(all)), err

@@ -36,11 +36,11 @@ func (m *claimModel) some() []store.Fingerprint {
 	if m.rng.IntN(8) == 0 {
 		n = m.rng.IntN(m.pool)
 	}
-	prints := make([]store.Fingerprint, n)
-	for i := range prints {
-		prints[i] = printOf(m.rng.IntN(m.pool))
+	fps := make([]store.Fingerprint, n)
+	for i := range fps {
+		fps[i] = printOf(m.rng.IntN(m.pool))
 	}
-	return prints
+	return fps
 }
 
 func (m *claimModel) step() {
@@ -65,14 +65,14 @@ func (m *claimModel) upload() {
 	m.c.Helper()
 	w, b := m.c.prepare(filled())
 	for range 1 + m.rng.IntN(3) {
-		prints := m.some()
-		want := make([]string, len(prints))
-		for i, p := range prints {
+		fps := m.some()
+		want := make([]string, len(fps))
+		for i, p := range fps {
 			if want[i] = m.owner[p]; want[i] == "" {
 				m.owner[p] = b.ID
 			}
 		}
-		m.c.claim(fmt.Sprintf("in a random step with seed %d", m.c.seed()), b.ID, prints, want)
+		m.c.claim(fmt.Sprintf("in a random step with seed %d", m.c.seed()), b.ID, fps, want)
 	}
 	if m.rng.IntN(4) == 0 {
 		m.c.must(w.Abort(m.c.Context()), "Abort")
@@ -94,10 +94,10 @@ func (m *claimModel) forget(id string) {
 
 func (m *claimModel) compare(when string) {
 	m.c.Helper()
-	prints := printsOf(0, m.pool)
+	fps := fpsOf(0, m.pool)
 	want := make([]string, m.pool)
-	for i, p := range prints {
+	for i, p := range fps {
 		want[i] = m.owner[p]
 	}
-	m.c.ownersAre(when, prints, want)
+	m.c.ownersAre(when, fps, want)
 }

@@ -10,7 +10,7 @@ import (
 
 func claimsEnd(c *check) {
 	need[store.Deduper](c)
-	all := printsOf(0, 50)
+	all := fpsOf(0, 50)
 	kept := c.holding(all[:10])
 	c.move(kept, store.Queued, "")
 	soon := time.Now().Add(time.Hour)
@@ -46,7 +46,7 @@ func claimsEnd(c *check) {
 func sealKeepsClaims(c *check) {
 	s := need[store.Retainer](c)
 	need[store.Deduper](c)
-	all := printsOf(0, 20)
+	all := fpsOf(0, 20)
 	id := c.holding(all)
 	c.move(id, store.Completed, "")
 	c.must(s.PurgeEvents(c.Context(), id), "Seal")
@@ -66,7 +66,7 @@ func claimBesideWriter(c *check) {
 			return nil
 		}
 		for call := range 20 {
-			if _, err := d.Claim(c.Context(), b.ID, printsOf(100*call, 100)); err != nil {
+			if _, err := d.Claim(c.Context(), b.ID, fpsOf(100*call, 100)); err != nil {
 				return err
 			}
 		}
@@ -78,14 +78,14 @@ func claimBesideWriter(c *check) {
 	if b.AcceptedRows != int64(total) {
 		c.Errorf("Commit: got %d events, want %d", b.AcceptedRows, total)
 	}
-	c.ownersAre("of what was claimed beside Write", printsOf(0, 2000), times(2000, b.ID))
+	c.ownersAre("of what was claimed beside Write", fpsOf(0, 2000), times(2000, b.ID))
 }
 
 func claimRaces(c *check) {
 	d := need[store.Deduper](c)
 	const writers = 5
 	for round := range c.scaled(20) {
-		all := printsOf(1000*round, 200)
+		all := fpsOf(1000*round, 200)
 		answers := make([][]string, writers)
 		ids := make([]string, writers)
 		errs := concurrently(writers, func(i int) error {
@@ -113,9 +113,9 @@ func claimRaces(c *check) {
 }
 
 // given notes in owners what a batch was given, which must be of no other.
-func (c *check) given(prints []store.Fingerprint, answers, owners []string, id string) {
+func (c *check) given(fps []store.Fingerprint, answers, owners []string, id string) {
 	c.Helper()
-	for i := range prints {
+	for i := range fps {
 		if answers[i] != "" {
 			continue
 		}
@@ -131,7 +131,7 @@ func (c *check) given(prints []store.Fingerprint, answers, owners []string, id s
 func claimMany(c *check) {
 	need[store.Deduper](c)
 	total := c.scaled(100_000)
-	all := printsOf(0, 2*total)
+	all := fpsOf(0, 2*total)
 	claimAll := func() string {
 		w, b := c.prepare(filled())
 		for part := range slices.Chunk(all[:total], 30_000) {
@@ -163,7 +163,7 @@ func claimMany(c *check) {
 func reopenClaims(c *check) {
 	need[store.Deduper](c)
 	c.needReopen()
-	all := printsOf(0, 300)
+	all := fpsOf(0, 300)
 	kept := c.holding(all[:100])
 	c.move(kept, store.Queued, "")
 	_, lost := c.prepare(filled())

@@ -65,8 +65,8 @@ func (c *check) optionalMethods(ctx context.Context, id string, all map[string]f
 		all["Amend"] = func() error { return a.Amend(ctx, id, c.someContribution(6)) }
 	}
 	if d, ok := store.As[store.Deduper](c.st); ok {
-		all["Claim"] = func() error { _, err := d.Claim(ctx, id, printsOf(0, 1)); return err }
-		all["Owners"] = func() error { _, err := d.Owners(ctx, printsOf(0, 1)); return err }
+		all["Claim"] = func() error { _, err := d.Claim(ctx, id, fpsOf(0, 1)); return err }
+		all["Owners"] = func() error { _, err := d.Owners(ctx, fpsOf(0, 1)); return err }
 	}
 	if e, ok := store.As[store.Explainer](c.st); ok {
 		r := ranger{"Explain", boxed(e.Explain(ctx, metrics.DayOf(epoch), "left"))}

@@ -8,11 +8,11 @@ import (
 )
 
 const (
-	claims   = "Deduper.Claim gives those of the fingerprints that no batch has, and returns, in the order of prints, the id of the batch that had each, and \"\" for one that was given now."
+	claims   = "Deduper.Claim gives those of the fingerprints that no batch has, and returns, in the order of fingerprints, the id of the batch that had each, and \"\" for one that was given now."
 	freeing  = "Deduper: a fingerprint stays with its batch when that is sealed, and is free again when the batch is deleted or pruned, or its Writer aborted."
 	claimed  = "Deduper.Claim: ErrClaimed when an unfinished Writer of another batch has one of the fingerprints; other batches are only answered with once they are visible."
 	oneBatch = "Deduper: a fingerprint is of one batch at most."
-	ofOwners = "Deduper.Owners returns, in the order of prints, the id of the visible batch that has each, and \"\" for one that none has. It changes nothing."
+	ofOwners = "Deduper.Owners returns, in the order of fingerprints, the id of the visible batch that has each, and \"\" for one that none has. It changes nothing."
 )
 
 func deduperRules() []rule {
@@ -20,7 +20,7 @@ func deduperRules() []rule {
 		{"Deduper: Claim answers with the batch that has each fingerprint", claims, claimAnswers},
 		{"Deduper: fingerprints that differ in one bit are different", oneBatch, claimIsExact},
 		{"Deduper: a repeat has the id of its own batch", claims + " So of two equal ones the later has the id of its own batch.", claimRepeats},
-		{"Deduper: Claim does not change or keep the fingerprints", "Deduper.Claim: the store does not change or keep prints, and the answer belongs to the caller.", claimKeepsNothing},
+		{"Deduper: Claim does not change or keep the fingerprints", "Deduper.Claim: the store does not change or keep fingerprints, and the answer belongs to the caller.", claimKeepsNothing},
 		{"Deduper: Owners sees visible batches and changes nothing", ofOwners, ownersOnlyLook},
 		{"Deduper: what an unfinished Writer has is ErrClaimed", claimed, claimUnfinished},
 		{"Deduper: a Writer may go on after ErrClaimed", "Deduper.Claim: the Writer may go on after ErrClaimed.", claimGoesOn},
@@ -36,12 +36,12 @@ func deduperRules() []rule {
 }
 
 // printsOf returns the fingerprints with the numbers from first to first+n.
-func printsOf(first, n int) []store.Fingerprint {
-	prints := make([]store.Fingerprint, n)
-	for i := range prints {
-		prints[i] = printOf(first + i)
+func fpsOf(first, n int) []store.Fingerprint {
+	fps := make([]store.Fingerprint, n)
+	for i := range fps {
+		fps[i] = printOf(first + i)
 	}
-	return prints
+	return fps
 }
 
 // printOf spreads fingerprints as a digest would.
@@ -58,17 +58,17 @@ func printOf(i int) store.Fingerprint {
 func times(n int, id string) []string { return slices.Repeat([]string{id}, n) }
 
 // claim claims fingerprints and reports an answer that is not the wanted one.
-func (c *check) claim(when, id string, prints []store.Fingerprint, want []string) {
+func (c *check) claim(when, id string, fps []store.Fingerprint, want []string) {
 	c.Helper()
-	got, err := need[store.Deduper](c).Claim(c.Context(), id, prints)
+	got, err := need[store.Deduper](c).Claim(c.Context(), id, fps)
 	c.must(err, "Claim "+when)
 	c.answersAre("Claim "+when, want, got)
 }
 
 // ownersAre reports owners that are not the wanted ones.
-func (c *check) ownersAre(when string, prints []store.Fingerprint, want []string) {
+func (c *check) ownersAre(when string, fps []store.Fingerprint, want []string) {
 	c.Helper()
-	got, err := need[store.Deduper](c).Owners(c.Context(), prints)
+	got, err := need[store.Deduper](c).Owners(c.Context(), fps)
 	c.must(err, "Owners "+when)
 	c.answersAre("Owners "+when, want, got)
 }
@@ -87,17 +87,17 @@ func (c *check) answersAre(call string, want, got []string) {
 }
 
 // refused reports a Claim that had another error than the wanted one.
-func (c *check) refused(when, id string, prints []store.Fingerprint, want error) {
+func (c *check) refused(when, id string, fps []store.Fingerprint, want error) {
 	c.Helper()
-	_, err := need[store.Deduper](c).Claim(c.Context(), id, prints)
+	_, err := need[store.Deduper](c).Claim(c.Context(), id, fps)
 	c.want(err, want, "Claim "+when)
 }
 
 // holding commits a batch that has claimed fingerprints, which nobody had.
-func (c *check) holding(prints []store.Fingerprint) string {
+func (c *check) holding(fps []store.Fingerprint) string {
 	c.Helper()
 	w, b := c.prepare(filled())
-	c.claim("of new fingerprints", b.ID, prints, times(len(prints), ""))
+	c.claim("of new fingerprints", b.ID, fps, times(len(fps), ""))
 	_, err := w.Commit(c.Context(), b, nil)
 	c.must(err, "Commit")
 	return b.ID
@@ -105,7 +105,7 @@ func (c *check) holding(prints []store.Fingerprint) string {
 
 func claimAnswers(c *check) {
 	need[store.Deduper](c)
-	all := printsOf(0, 150)
+	all := fpsOf(0, 150)
 	first := c.holding(all[:100])
 	w, b := c.prepare(filled())
 	c.claim("of nothing", b.ID, nil, nil)
@@ -114,45 +114,45 @@ func claimAnswers(c *check) {
 	c.must(err, "Commit")
 
 	_, third := c.prepare(filled())
-	prints, want := slices.Clone(all), slices.Concat(times(100, first), times(50, b.ID))
-	c.random().Shuffle(len(prints), func(i, j int) {
-		prints[i], prints[j] = prints[j], prints[i]
+	fps, want := slices.Clone(all), slices.Concat(times(100, first), times(50, b.ID))
+	c.random().Shuffle(len(fps), func(i, j int) {
+		fps[i], fps[j] = fps[j], fps[i]
 		want[i], want[j] = want[j], want[i]
 	})
-	c.claim("out of order", third.ID, prints, want)
+	c.claim("out of order", third.ID, fps, want)
 }
 
 func claimIsExact(c *check) {
 	need[store.Deduper](c)
-	var prints []store.Fingerprint
+	var fps []store.Fingerprint
 	for _, base := range []store.Fingerprint{{}, printOf(1)} {
-		prints = append(prints, base)
+		fps = append(fps, base)
 		for bit := range 8 * len(base) {
 			other := base
 			other[bit/8] ^= 1 << (bit % 8)
-			prints = append(prints, other)
+			fps = append(fps, other)
 		}
 	}
 	for i := range 300 { // in the order of numbers, which no digest has
-		prints = append(prints, store.Fingerprint{12: 1, 13: 1, 14: byte(i >> 8), 15: byte(i)})
+		fps = append(fps, store.Fingerprint{12: 1, 13: 1, 14: byte(i >> 8), 15: byte(i)})
 	}
-	ids := make([]string, len(prints))
-	for i := range prints {
+	ids := make([]string, len(fps))
+	for i := range fps {
 		if i < 40 {
-			ids[i] = c.holding(prints[i : i+1])
+			ids[i] = c.holding(fps[i : i+1])
 		}
 	}
-	rest := c.holding(prints[40:])
+	rest := c.holding(fps[40:])
 	for i := range ids[40:] {
 		ids[40+i] = rest
 	}
-	c.ownersAre("of fingerprints that differ in one bit", prints, ids)
+	c.ownersAre("of fingerprints that differ in one bit", fps, ids)
 }
 
 func claimRepeats(c *check) {
 	need[store.Deduper](c)
 	w, b := c.prepare(filled())
-	p := printsOf(0, 4)
+	p := fpsOf(0, 4)
 	c.claim("of repeats", b.ID, []store.Fingerprint{p[0], p[1], p[0], p[2], p[1], p[0]}, []string{"", "", b.ID, "", b.ID, b.ID})
 	c.claim("of what the batch has", b.ID, []store.Fingerprint{p[3], p[2], p[3], p[0]}, []string{"", b.ID, b.ID, b.ID})
 	_, err := w.Commit(c.Context(), b, nil)
@@ -190,7 +190,7 @@ func claimKeepsNothing(c *check) {
 
 func ownersOnlyLook(c *check) {
 	need[store.Deduper](c)
-	all := printsOf(0, 30)
+	all := fpsOf(0, 30)
 	first := c.holding(all[:10])
 	w, b := c.prepare(filled())
 	c.claim("of new fingerprints", b.ID, all[10:20], times(10, ""))
@@ -208,7 +208,7 @@ func ownersOnlyLook(c *check) {
 
 func claimUnfinished(c *check) {
 	need[store.Deduper](c)
-	all := printsOf(0, 30)
+	all := fpsOf(0, 30)
 	w, b := c.prepare(filled())
 	c.claim("of new fingerprints", b.ID, all[:20], times(20, ""))
 	late, lateBatch := c.prepare(filled())
@@ -223,7 +223,7 @@ func claimUnfinished(c *check) {
 
 func claimGoesOn(c *check) {
 	need[store.Deduper](c)
-	p := printsOf(0, 3)
+	p := fpsOf(0, 3)
 	w, b := c.prepare(filled())
 	c.claim("of a new fingerprint", b.ID, p[:1], times(1, ""))
 	late, lateBatch := c.prepare(filled())
@@ -244,7 +244,7 @@ func claimNeedsWriter(c *check) {
 	deleted := c.uploaded()
 	c.must(c.st.DeleteBatch(c.Context(), deleted), "DeleteBatch")
 	for what, id := range map[string]string{"unknown": c.id(), "committed": c.uploaded(), "aborted": aborted.ID, "deleted": deleted} {
-		c.refused("for a batch that is "+what, id, printsOf(0, 3), store.ErrNotFound)
+		c.refused("for a batch that is "+what, id, fpsOf(0, 3), store.ErrNotFound)
 	}
-	c.holding(printsOf(0, 3))
+	c.holding(fpsOf(0, 3))
 }

@@ -34,8 +34,8 @@ func forgottenHasPrints(c *check) {
 	f, d := need[store.Retainer](c), need[store.Deduper](c)
 	id := c.id()
 	w := c.begin(id)
-	prints := []store.Fingerprint{{1}, {2}}
-	_, err := d.Claim(c.Context(), id, prints)
+	fps := []store.Fingerprint{{1}, {2}}
+	_, err := d.Claim(c.Context(), id, fps)
 	c.must(err, "Claim")
 	_, err = w.Commit(c.Context(), store.Batch{ID: id, Created: moment()}, nil)
 	c.must(err, "Commit")
@@ -45,14 +45,14 @@ func forgottenHasPrints(c *check) {
 	c.must(f.Archive(c.Context(), id), "Forget")
 	_, err = c.st.Prune(c.Context(), store.PruneQuery{Before: moment().Add(time.Hour)})
 	c.must(err, "Prune")
-	owners, err := d.Owners(c.Context(), prints)
+	owners, err := d.Owners(c.Context(), fps)
 	c.must(err, "Owners")
 	other := c.id()
 	begun := c.begin(other)
-	claimed, err := d.Claim(c.Context(), other, prints)
+	claimed, err := d.Claim(c.Context(), other, fps)
 	c.must(err, "Claim by another batch")
 	c.must(begun.Abort(c.Context()), "Abort")
-	for i := range prints {
+	for i := range fps {
 		if owners[i] != id || claimed[i] != id {
 			c.Errorf("a fingerprint of %s, which was forgotten, is said to be of %q and %q", id, owners[i], claimed[i])
 		}

@@ -29,8 +29,8 @@ type patched struct {
 	contribution func(ctx context.Context, id string) (metrics.Contribution, error)
 	amend        func(ctx context.Context, id string, c metrics.Contribution) error
 	explain      func(ctx context.Context, day metrics.Day, eventType string) iter.Seq2[store.Share, error]
-	claim        func(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error)
-	owners       func(ctx context.Context, prints []store.Fingerprint) ([]string, error)
+	claim        func(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error)
+	owners       func(ctx context.Context, fps []store.Fingerprint) ([]string, error)
 	seal         func(ctx context.Context, id string) error
 	unsealed     func(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error)
 	rebuild      func(ctx context.Context) error
@@ -127,12 +127,12 @@ func (p *patched) Explain(ctx context.Context, day metrics.Day, eventType string
 	return p.explain(ctx, day, eventType)
 }
 
-func (p *patched) Claim(ctx context.Context, id string, prints []store.Fingerprint) ([]string, error) {
-	return p.claim(ctx, id, prints)
+func (p *patched) Claim(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
+	return p.claim(ctx, id, fps)
 }
 
-func (p *patched) Owners(ctx context.Context, prints []store.Fingerprint) ([]string, error) {
-	return p.owners(ctx, prints)
+func (p *patched) Owners(ctx context.Context, fps []store.Fingerprint) ([]string, error) {
+	return p.owners(ctx, fps)
 }
 
 func (p *patched) PurgeEvents(ctx context.Context, id string) error { return p.seal(ctx, id) }

@@ -40,7 +40,7 @@ type Harness struct {
 	Scale float64
 
 	// Seed starts the randomized checks; 0 means 1. A failure of one of them
-	// prints the seed in use.
+	// fingerprints the seed in use.
 	Seed uint64
 }
 

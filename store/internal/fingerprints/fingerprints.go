@@ -13,17 +13,17 @@ func Compare(a, b *store.Fingerprint) int { return bytes.Compare(a[:], b[:]) }
 
 // Distinct returns fingerprints in ascending order and each once, and the
 // place there of each that was given.
-func Distinct(prints []store.Fingerprint) (sorted []store.Fingerprint, places []int) {
-	order := make([]int, len(prints))
+func Distinct(fps []store.Fingerprint) (sorted []store.Fingerprint, places []int) {
+	order := make([]int, len(fps))
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortFunc(order, func(i, j int) int { return Compare(&prints[i], &prints[j]) })
-	places = make([]int, len(prints))
-	sorted = make([]store.Fingerprint, 0, len(prints))
+	slices.SortFunc(order, func(i, j int) int { return Compare(&fps[i], &fps[j]) })
+	places = make([]int, len(fps))
+	sorted = make([]store.Fingerprint, 0, len(fps))
 	for _, i := range order {
-		if n := len(sorted); n == 0 || sorted[n-1] != prints[i] {
-			sorted = append(sorted, prints[i])
+		if n := len(sorted); n == 0 || sorted[n-1] != fps[i] {
+			sorted = append(sorted, fps[i])
 		}
 		places[i] = len(sorted) - 1
 	}
