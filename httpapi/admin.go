@@ -50,18 +50,19 @@ func (h *Handler) health(w http.ResponseWriter, _ *http.Request) error {
 	return writeJSON(w, http.StatusOK, healthJSON{Status: "ok", Uptime: time.Since(h.started).Seconds()})
 }
 
-// healthz serves GET /healthz: the process runs.
+// healthz serves GET /healthz, which answers while the process runs.
 func (h *Handler) healthz(w http.ResponseWriter, _ *http.Request) error {
 	return writeJSON(w, http.StatusOK, livenessJSON{Status: "ok"})
 }
 
-// readyz serves GET /readyz: the process can do its work.
+// readyz serves GET /readyz, which answers 200 while the store and the queue
+// are available and the handler is not draining.
 func (h *Handler) readyz(w http.ResponseWriter, r *http.Request) error {
 	if h.draining() {
 		return problem{status: http.StatusServiceUnavailable, code: CodeBusy, detail: "shutting down"}
 	}
 	if err := h.svc.Ping(r.Context()); err != nil {
-		return problem{status: http.StatusServiceUnavailable, code: CodeBusy, detail: "the store or the queue is away", cause: err}
+		return problem{status: http.StatusServiceUnavailable, code: CodeBusy, detail: "the store or the queue is unavailable", cause: err}
 	}
 	return writeJSON(w, http.StatusOK, readinessJSON{Status: "ready"})
 }

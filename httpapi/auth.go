@@ -15,7 +15,7 @@ var ErrUnauthenticated = errors.New("httpapi: no bearer token")
 // errWrongToken becomes 403.
 var errWrongToken = errors.New("httpapi: wrong bearer token")
 
-// BearerToken returns an Options.Authorize that wants the header
+// BearerToken returns an Options.Authorize that requires the header
 // "Authorization: Bearer TOKEN". Digests are compared, in constant time, so
 // that neither the length nor the beginning of the token leaks.
 func BearerToken(token string) func(*http.Request) error {
@@ -33,7 +33,7 @@ func BearerToken(token string) func(*http.Request) error {
 	}
 }
 
-// AllowAll is an Options.Authorize that lets every request in.
+// AllowAll is an Options.Authorize that allows every request.
 func AllowAll(*http.Request) error { return nil }
 
 func authProblem(err error) problem {

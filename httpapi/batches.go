@@ -63,7 +63,7 @@ func (h *Handler) batch(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, answer)
 }
 
-// batchOf finds the batch that the path names.
+// batchOf returns the batch with the id in the path.
 func (h *Handler) batchOf(r *http.Request) (store.Batch, error) {
 	id := r.PathValue("id")
 	if !isBatchID(id) {
@@ -150,8 +150,8 @@ func (h *Handler) process(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, answer)
 }
 
-// await returns the batch when it is completed or failed, or as it is when the
-// wait is over.
+// await waits until the batch is completed or failed, for at most wait, and
+// returns it as it is then.
 func (h *Handler) await(r *http.Request, id string, wait time.Duration) (store.Batch, error) {
 	if wait == 0 {
 		return h.svc.Batch(r.Context(), id)
@@ -191,9 +191,9 @@ func (h *Handler) repair(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// cutShort ends an answer in which something went wrong: with a problem if
-// nothing was sent, else by cutting the connection, so that nobody takes a
-// part for the whole.
+// cutShort ends an answer after an error: with a problem if nothing was sent,
+// else by cutting the connection, so that the client does not take a part for
+// the whole.
 func cutShort(sent bool, err error) error {
 	if sent {
 		panic(http.ErrAbortHandler)

@@ -10,11 +10,11 @@ import (
 	"github.com/eventmetrics/eventmetrics"
 )
 
-// maxErasureBody is far more than a subject may have.
+// maxErasureBody is far more than the longest subject.
 const maxErasureBody = 64 << 10
 
-// erase serves POST /admin/erasures. The subject is in the body, where no log
-// of requests sees it.
+// erase serves POST /admin/erasures. The subject is in the body, which is not
+// logged.
 func (h *Handler) erase(w http.ResponseWriter, r *http.Request) error {
 	e, err := parseErasure(w, r)
 	if err != nil {
@@ -77,19 +77,19 @@ func parseErasure(w http.ResponseWriter, r *http.Request) (eventmetrics.Erasure,
 	return e, badRequest("the body: want one JSON object with subject, counts and dry_run") // err may cite the subject
 }
 
-// whatStays lists what an erasure leaves, and why.
+// whatStays lists what an erasure does not remove, and why.
 func whatStays(r *eventmetrics.ErasureReceipt) []staysJSON {
 	stays := []staysJSON{
 		{"sketches", "they hold parts of hashes, no values"},
-		{"fingerprints", "they are hashes of rows, so that what is sent again does not come back"},
-		{"forgotten_batches", "only their counts are left, which name nobody"},
-		{"file_names", "they and idempotency keys are the words of the sender"},
+		{"fingerprints", "they are hashes of rows, which keep rows that are sent again out"},
+		{"forgotten_batches", "only their counts remain, which name no subject"},
+		{"file_names", "they and idempotency keys were chosen by the sender"},
 	}
 	if r.Counts == eventmetrics.KeepCounts {
-		stays = append(stays, staysJSON{"counts", "it was asked for"})
+		stays = append(stays, staysJSON{"counts", "the request asked to keep them"})
 	}
 	if r.Purged > 0 {
-		stays = append(stays, staysJSON{"counts_of_sealed_batches", "their raw events are gone, and nobody can tell whose they were"})
+		stays = append(stays, staysJSON{"counts_of_sealed_batches", "their raw events were purged, so that the subject's share is unknown"})
 	}
 	return stays
 }

@@ -9,35 +9,35 @@ import (
 )
 
 const (
-	// maxStreams is the number of streams of events at a time.
+	// maxStreams is the number of concurrent streams of events.
 	maxStreams = 256
 	// heartbeat is the longest silence in a stream.
 	heartbeat = 15 * time.Second
-	// streamTime is how long a stream goes on before the client has to come
-	// again, and be authorized again.
+	// streamTime is the greatest duration of a stream. The client connects
+	// again, and is authorized again.
 	streamTime = 10 * time.Minute
 )
 
 // events serves GET /batches/events as server-sent events: "batch" for each
-// batch that is new or has changed, "deleted" for one that is gone, and "reset"
-// where the client has to read the list anew. It ends when the client leaves,
-// the handler drains, the store fails, or after streamTime; the client then comes
-// again with Last-Event-ID.
+// batch that is new or has changed, "deleted" for a deleted one, and "reset" when
+// the client has to read the list again. The stream ends when the client leaves,
+// the handler drains or the store fails, and after streamTime. The client then
+// connects again with Last-Event-ID.
 func (h *Handler) events(w http.ResponseWriter, r *http.Request) error {
 	select {
 	case h.streams <- struct{}{}:
 		defer func() { <-h.streams }()
 	default:
 		return problem{
-			status: http.StatusServiceUnavailable, code: CodeBusy, detail: "too many streams at a time; try again",
+			status: http.StatusServiceUnavailable, code: CodeBusy, detail: "too many concurrent streams; try again",
 			header: http.Header{"Retry-After": {"5"}},
 		}
 	}
 	s := stream{h: h, w: w, r: r, control: http.NewResponseController(w), at: parsePlace(r.Header.Get("Last-Event-ID"))}
-	if err := s.send(); err != nil { // before the header, so that it may still be a problem
+	if err := s.send(); err != nil { // before the header is sent, so that an error can be a problem
 		return err
 	}
-	if r.Method == http.MethodHead { // whose answer ends here, or the next on the connection waits for ever
+	if r.Method == http.MethodHead { // has no body; the connection is free for the next request
 		return nil
 	}
 	end := time.After(streamTime)
@@ -69,7 +69,7 @@ type stream struct {
 	spoke   time.Time
 }
 
-// send sends what has changed, or a sign of life when it is time for one.
+// send sends what has changed, or a comment after a silence of heartbeat.
 func (s *stream) send() error {
 	changes, at, whole, err := s.h.watch.catchUp(s.r.Context(), s.at)
 	if err != nil {
@@ -78,7 +78,7 @@ func (s *stream) send() error {
 	var b strings.Builder
 	if s.spoke.IsZero() {
 		s.w.Header().Set("Content-Type", "text/event-stream")
-		s.w.Header().Set("X-Accel-Buffering", "no") // for proxies that would wait for more
+		s.w.Header().Set("X-Accel-Buffering", "no") // for proxies that buffer
 		b.WriteString("retry: 2000\n\n")
 	}
 	if !whole {
@@ -94,7 +94,7 @@ func (s *stream) send() error {
 		return nil
 	}
 	if b.Len() == 0 {
-		b.WriteString(": still here\n\n")
+		b.WriteString(": heartbeat\n\n")
 	}
 	s.spoke = time.Now()
 	if _, err := s.w.Write([]byte(b.String())); err != nil {

@@ -249,7 +249,7 @@ func TestAQuietStreamGivesSignsOfLife(t *testing.T) {
 		defer c.leave()
 		c.take()
 		time.Sleep(31 * time.Second)
-		if n := strings.Count(c.take(), ": still here\n\n"); n != 2 {
+		if n := strings.Count(c.take(), ": heartbeat\n\n"); n != 2 {
 			t.Errorf("%d signs of life in 32 s, want one each 15 s", n)
 		}
 	})

@@ -39,7 +39,7 @@ func (s sick) SetStatus(context.Context, string, []store.Status, store.Status, s
 	return s.err
 }
 func (s sick) Pending(context.Context, string) (metrics.Contribution, error) { return nil, s.err }
-func (s sick) Record(context.Context, string, metrics.Contribution) error { return s.err }
+func (s sick) Record(context.Context, string, metrics.Contribution) error    { return s.err }
 func (s sick) DayCounts(context.Context, metrics.Filter) iter.Seq2[metrics.DayCount, error] {
 	return fails[metrics.DayCount](s.err)
 }

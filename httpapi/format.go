@@ -13,14 +13,14 @@ import (
 	"github.com/eventmetrics/eventmetrics/metrics/series"
 )
 
-// format is a way to write a series. The encoders append by hand: a year of
-// days and types is seven thousand numbers, and reflection would take most of
-// the time that an answer takes.
+// format is a way to encode a result. The encoders append by hand: a year of
+// days and types is seven thousand numbers, and with reflection the encoding
+// would take most of the time of an answer.
 type format struct {
 	name    string
 	content string
-	media   string // what to look for in Accept
-	fill    bool   // needs every bucket
+	media   string // in Accept
+	fill    bool   // needs every period
 	encode  func(*answer) []byte
 }
 
@@ -55,8 +55,8 @@ func readFormat(p *params, r *http.Request) format {
 	return all[0]
 }
 
-// dateText names a bucket: the date of its first day, or for an hour its first
-// moment with the offset, which tells the two hours of a clock set back apart.
+// dateText names a period: the date of its first day, or for an hour its first
+// moment with the offset, which distinguishes the two hours of a clock set back.
 func dateText(a *answer, start time.Time) string {
 	if a.Interval == series.Hour {
 		return start.Format(time.RFC3339)
@@ -65,7 +65,7 @@ func dateText(a *answer, start time.Time) string {
 }
 
 // encodeJSON writes {count, data:[{date, metrics:[{event_type, count}]}]};
-// totals have their count in the place of metrics, unless they are grouped.
+// totals have their count in place of metrics, unless they are grouped.
 func encodeJSON(a *answer) []byte {
 	data := make([]byte, 0, 64+48*len(a.result.Buckets))
 	periods := 0
@@ -118,8 +118,8 @@ func appendPeriod(b []byte, a *answer, period []series.Bucket) []byte {
 	return append(b, "]}"...)
 }
 
-// appendNames writes the event type and the values of dimensions, of those that
-// the answer has, with a comma behind each.
+// appendNames writes the event type and the dimension values of a bucket, each
+// followed by a comma.
 func appendNames(b []byte, a *answer, bucket *series.Bucket) []byte {
 	if !a.Total {
 		b = append(appendString(append(b, `"event_type":`...), bucket.Type), ',')
@@ -149,8 +149,8 @@ func appendNumbers(b []byte, a *answer, bucket *series.Bucket) []byte {
 	return b
 }
 
-// appendString appends a JSON string: as it is where that is right, which is
-// nearly always.
+// appendString appends a JSON string. Most strings need no escapes and are
+// appended as they are.
 func appendString(b []byte, s string) []byte {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' || strings.IndexByte(`"\<>&`, s[i]) >= 0 {
@@ -161,8 +161,8 @@ func appendString(b []byte, s string) []byte {
 	return append(append(append(b, '"'), s...), '"')
 }
 
-// encodeNDJSON writes one {date, event_type, count} a line, with the values of
-// dimensions behind event_type.
+// encodeNDJSON writes one {date, event_type, count} per line, with the dimension
+// values after event_type.
 func encodeNDJSON(a *answer) []byte {
 	var b []byte
 	for i := range a.result.Buckets {
@@ -179,7 +179,7 @@ func encodeNDJSON(a *answer) []byte {
 }
 
 // encodeCSV writes the columns date, event_type, the dimensions, the numbers,
-// finality and as_of, of those that the answer has.
+// finality and as_of, as far as the answer has them.
 func encodeCSV(a *answer) []byte {
 	b := []byte("date")
 	if !a.Total {

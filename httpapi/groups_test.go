@@ -92,8 +92,8 @@ func TestMetricsByDimensionRefused(t *testing.T) {
 		{a, "group_by=", 422, "unknown_dimension", `unknown dimension ""; there are test_id`},
 		{none, "group_by=test_id", 422, "unknown_dimension", `unknown dimension "test_id"; there are none`},
 		{a, "group_by=test_id,test_id", 400, "bad_request", `group_by: "test_id" is given twice`},
-		{a, "group_by=test_id&uniques=true", 422, "no_group_uniques", "uniques: distinct candidates are not known by dimension; leave out uniques, or group_by and where"},
-		{a, "where.test_id=T1&uniques=true", 422, "no_group_uniques", "uniques: distinct candidates are not known by dimension; leave out uniques, or group_by and where"},
+		{a, "group_by=test_id&uniques=true", 422, "no_group_uniques", "uniques: distinct candidates are not counted by dimension; leave out uniques, or group_by and where"},
+		{a, "where.test_id=T1&uniques=true", 422, "no_group_uniques", "uniques: distinct candidates are not counted by dimension; leave out uniques, or group_by and where"},
 	} {
 		res := tc.on.get("/metrics?" + tc.query)
 		body := res.json(t)

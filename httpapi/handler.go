@@ -19,12 +19,12 @@ import (
 
 // Options configure a [Handler]. One of Token and Authorize must be set.
 type Options struct {
-	// Token is the bearer token that every request needs but those for health,
-	// the index and the documentation.
+	// Token is the bearer token that every request needs, except those for
+	// health, the dashboard and the documentation.
 	Token string
-	// Authorize replaces the check of Token. It returns nil to let a request
-	// in, ErrUnauthenticated for 401, and anything else for 403. AllowAll lets
-	// everybody in, for handlers behind a check of their own.
+	// Authorize replaces the check of Token. It returns nil to allow a request,
+	// ErrUnauthenticated for 401, and any other error for 403. AllowAll allows
+	// every request, for handlers that are protected by other means.
 	Authorize func(*http.Request) error
 
 	// Limiter limits uploads by client address; nil means no limit.
@@ -32,15 +32,16 @@ type Options struct {
 	// Source finds the client address; nil trusts no proxy.
 	Source *ratelimit.ClientIP
 
-	// MaxUploads is the number of uploads at a time, above which requests are
-	// told to come back; 0 means twice GOMAXPROCS, at least 4.
+	// MaxUploads is the number of concurrent uploads. Further ones are answered
+	// with 503 and Retry-After; 0 means twice GOMAXPROCS, at least 4.
 	MaxUploads int
 	// MaxBodyBytes bounds the body of an upload as it is sent, compressed or
 	// not; 0 means 1 GiB and 1 MiB. The decompressed file is bounded by the
 	// Service.
 	MaxBodyBytes int64
-	// StallTimeout is the time in which an upload must send 16 KiB more, and
-	// the reader of an answer take what is written, or end; 0 means 30 s.
+	// StallTimeout is the time in which an upload must send 16 KiB more, and in
+	// which the client must read each write of an answer. Otherwise the request
+	// ends; 0 means 30 s.
 	StallTimeout time.Duration
 
 	// QueueName is the name of the queue in paths; "" means event-processing.
@@ -62,7 +63,7 @@ type Handler struct {
 	mux      *http.ServeMux
 	logger   *slog.Logger
 	observed telemetry
-	uploads  chan struct{} // one place for each upload under way
+	uploads  chan struct{} // a slot for each upload under way
 	queries  chan struct{} // for each query being answered
 	streams  chan struct{} // and for each stream of events
 	watch    *watcher
@@ -72,8 +73,8 @@ type Handler struct {
 	drained  chan struct{} // closed by Drain
 }
 
-// New returns a Handler for svc. It returns an error if opts neither has a
-// Token nor Authorize, and that of the Validate of svc's options.
+// New returns a Handler for svc. It returns an error if opts has neither Token
+// nor Authorize, or if the options of svc are invalid.
 func New(svc *eventmetrics.Service, opts *Options) (*Handler, error) {
 	if opts == nil || opts.Token == "" && opts.Authorize == nil {
 		return nil, errors.New("httpapi: neither Token nor Authorize is set")
@@ -127,8 +128,8 @@ func (h *Handler) setDefaults() {
 	}
 }
 
-// maxQueries is the number of queries answered at a time: each may need some
-// ten megabytes, and more of them at a time are no sooner done.
+// maxQueries is the number of concurrent queries. Each may need some ten
+// megabytes, and more of them would not finish sooner.
 const maxQueries = 16
 
 // handlerFunc serves an endpoint. It returns an error instead of writing one;
@@ -187,9 +188,10 @@ func (h *Handler) Patterns() []string {
 	return patterns
 }
 
-// Drain makes /readyz fail, so that load balancers look elsewhere while the
-// server shuts down, and ends the streams of events, which http.Server.Shutdown
-// would wait for. All else goes on. It may be called more than once.
+// Drain makes /readyz fail, so that load balancers stop sending requests while
+// the server shuts down, and ends the streams of events, which
+// http.Server.Shutdown would wait for. Other requests are served. It may be
+// called more than once.
 func (h *Handler) Drain() { h.drain.Do(func() { close(h.drained) }) }
 
 func (h *Handler) draining() bool {
@@ -201,7 +203,7 @@ func (h *Handler) draining() bool {
 	}
 }
 
-// endpoint joins authorization, the handler, and the answer to its error.
+// endpoint authorizes a request, serves it, and answers an error.
 func (h *Handler) endpoint(r route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if !r.open {

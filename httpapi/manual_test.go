@@ -34,20 +34,20 @@ func TestTheAnswersOfTheManualAreGiven(t *testing.T) {
 	}
 	const day8, day9 = "C1,T1,test_started,2025-11-08T09:00:00Z\n", "C1,T1,test_started,2025-11-09T09:00:00Z\n"
 	for _, tc := range []struct {
-		behind string // of the manual
+		after  string // of the manual
 		counts []string
 		ask    func(*api) answer
 	}{
-		{"`readings`, and nothing is stored", nil, upload("/uploads", header+"C1,T1,test_started,03/04/2025\n")},
+		{"with both `readings`", nil, upload("/uploads", header+"C1,T1,test_started,03/04/2025\n")},
 		{"201, with `Location`:", nil, upload("/uploads?file_name=events.csv", string(sample))},
 		{"max_error_ratio=0.05\"\n", nil, upload("/uploads?max_error_ratio=0.05", string(sample))},
-		{"dry_run=true\"\n", []string{day8}, upload("/uploads?dry_run=true", string(sample))},
-		{"| `columns` |", []string{day8}, query("/metrics")},
+		{"### Dry run\n", []string{day8}, upload("/uploads?dry_run=true", string(sample))},
+		{"## GET /metrics\n", []string{day8}, query("/metrics")},
 		{"### compare", []string{strings.Repeat("C1,T1,test_ended,2025-11-08T09:00:00Z\n", 2), strings.Repeat(day9, 3)}, query("/metrics?date=2025-11-09&compare=previous_period")},
 		{"### as_of", []string{day8}, func(a *api) answer {
 			return a.get("/metrics?date=2025-11-08&as_of=" + time.Now().UTC().Format(time.RFC3339Nano))
 		}},
-		{"`repaired_by` has the newest 100", nil, func(a *api) answer { return a.mendTwo(string(sample)) }},
+		{"`repaired_by` has the newest 100", nil, func(a *api) answer { return a.correctTwo(string(sample)) }},
 		{"A dry run of retention", nil, func(a *api) answer {
 			a.csv("/uploads", string(sample))
 			ahead.Store(int64(48 * time.Hour))
@@ -55,7 +55,7 @@ func TestTheAnswersOfTheManualAreGiven(t *testing.T) {
 		}},
 		{"## GET /metrics/explain", []string{day8}, query("/metrics/explain?date=2025-11-08&event_type=test_started")},
 	} {
-		t.Run(strings.Trim(tc.behind, "#\n "), func(t *testing.T) {
+		t.Run(strings.Trim(tc.after, "#\n "), func(t *testing.T) {
 			ahead.Store(0)
 			a := start(t, setup{service: eventmetrics.Options{
 				Retention: eventmetrics.Retention{Rejected: 36 * time.Hour}, RetainEvery: -1,
@@ -64,11 +64,11 @@ func TestTheAnswersOfTheManualAreGiven(t *testing.T) {
 			for _, rows := range tc.counts {
 				a.count(rows)
 			}
-			_, behind, found := strings.Cut(string(text), tc.behind)
+			_, rest, found := strings.Cut(string(text), tc.after)
 			if !found {
 				t.Fatal("the manual has no such place")
 			}
-			shown := block(t, behind, "json")
+			shown := block(t, rest, "json")
 			if !strings.HasPrefix(shown, "{") {
 				shown = "{" + shown + "}"
 			}
@@ -87,13 +87,14 @@ func TestTheAnswersOfTheManualAreGiven(t *testing.T) {
 	}
 }
 
-// mendTwo uploads a file, two of its rejected rows again, and asks for its batch.
-func (a *api) mendTwo(sample string) answer {
+// correctTwo uploads a file and corrects two of its rejected rows. It returns the
+// answer about the first batch.
+func (a *api) correctTwo(sample string) answer {
 	a.t.Helper()
 	first, _ := a.csv("/uploads?process=true", sample, "Prefer", "wait=30").json(a.t)["batch_id"].(string)
 	repair := a.get("/batches/" + first + "/errors").body
-	mended := strings.Replace(strings.Replace(repair, "\n,T1002", "\nC102,T1002", 1), "T1002,,", "T1002,test_abandoned,", 1)
-	a.csv("/uploads?process=true&file_name=mended.csv&repairs="+first, mended, "Prefer", "wait=30")
+	corrected := strings.Replace(strings.Replace(repair, "\n,T1002", "\nC102,T1002", 1), "T1002,,", "T1002,test_abandoned,", 1)
+	a.csv("/uploads?process=true&file_name=corrected.csv&repairs="+first, corrected, "Prefer", "wait=30")
 	return a.get("/batches/" + first)
 }
 

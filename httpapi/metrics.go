@@ -35,8 +35,8 @@ func (h *Handler) metrics(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// series returns the answer to a query, nil if there is nothing, when it is its
-// turn.
+// series returns the encoded answer to a query, or nil if it has no result. It
+// waits while maxQueries others are under way.
 func (h *Handler) series(ctx context.Context, a *answer, format format) (_ []byte, err error) {
 	select {
 	case h.queries <- struct{}{}:
@@ -52,11 +52,11 @@ func (h *Handler) series(ctx context.Context, a *answer, format format) (_ []byt
 	return format.encode(a), nil
 }
 
-// cacheControl says how long an answer may be used without asking again. A
-// deleted batch or a late file may change any answer, so that none is for ever:
-// what is settled is kept for as long as somebody turns pages, and what is
-// sealed, which is changed by hand if at all, for a day. Who has just changed
-// something asks with no-cache, as the dashboard does.
+// cacheControl returns how long an answer may be cached. A deleted batch or a
+// late file can change any answer, so none is cached permanently: a settled one
+// for a minute, which is enough to turn pages, and a sealed one, which rarely
+// changes, for a day. After a change a client asks with no-cache, as the
+// dashboard does.
 func cacheControl(f series.Finality) string {
 	switch f {
 	case series.Sealed:
@@ -67,12 +67,13 @@ func cacheControl(f series.Finality) string {
 	return "private, no-cache"
 }
 
-// noMetrics answers a query without a result as the original did.
+// noMetrics answers a query without a result in the form that older clients
+// expect.
 func noMetrics(w http.ResponseWriter) error {
 	return writeJSON(w, http.StatusNotFound, noMetricsJSON{Message: "No metrics found"})
 }
 
-// sendTagged sends a body with its ETag, or 304 to those who have it.
+// sendTagged sends a body with its ETag, or 304 if the client has it.
 func sendTagged(w http.ResponseWriter, r *http.Request, body []byte) {
 	digest := sha256.Sum256(body)
 	tag := `"` + hex.EncodeToString(digest[:16]) + `"`
@@ -86,7 +87,7 @@ func sendTagged(w http.ResponseWriter, r *http.Request, body []byte) {
 			}
 		}
 	}
-	_, _ = w.Write(body) // a client that left cannot be told
+	_, _ = w.Write(body) // an error means that the client left
 }
 
 // explain serves GET /metrics/explain.
@@ -102,8 +103,8 @@ func (h *Handler) explain(w http.ResponseWriter, r *http.Request) error {
 	return h.streamShares(w, r, day, eventType)
 }
 
-// streamShares writes the answer as it comes: the batches of a day are as many
-// as there are.
+// streamShares writes the answer in pieces: the number of batches of a day has no
+// limit.
 func (h *Handler) streamShares(w http.ResponseWriter, r *http.Request, day metrics.Day, eventType string) error {
 	const flushAt = 32 << 10
 	var b []byte
@@ -136,6 +137,6 @@ func (h *Handler) streamShares(w http.ResponseWriter, r *http.Request, day metri
 	}
 	w.Header().Set("Content-Type", "application/json")
 	b = strconv.AppendInt(append(b, `],"count":`...), sum, 10)
-	_, _ = w.Write(append(b, "}\n"...)) // a client that left cannot be told
+	_, _ = w.Write(append(b, "}\n"...)) // an error means that the client left
 	return nil
 }

@@ -80,5 +80,5 @@ func routeOf(pattern string) string {
 	return strings.TrimSuffix(path, "{$}")
 }
 
-// class is 2xx for 200; an answer that was cut off before its status is 0xx.
+// class returns 2xx for 200, and 0xx for an answer without a status.
 func class(status int) string { return strconv.Itoa(status/100) + "xx" }

@@ -16,7 +16,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// Code says what went wrong, for programs. The list is closed.
+// Code is the kind of a problem, for programs. The list is closed.
 type Code string
 
 // The codes of problem details.
@@ -48,13 +48,13 @@ const (
 	CodeBusy                Code = "busy"
 )
 
-// problem is an error on its way out.
+// problem is an error that becomes the answer.
 type problem struct {
 	status int
 	code   Code
-	// detail says what to do about it.
+	// detail says what is wrong, and what to do.
 	detail string
-	// message is the text of the original service's answer; "" means detail.
+	// message is the member error, which older clients read; "" means detail.
 	message string
 	header  http.Header
 	// members is one of the types of answers.go for problems, or nil.
@@ -111,7 +111,7 @@ func badRequest(detail string) problem {
 	return problem{status: http.StatusBadRequest, code: CodeBadRequest, detail: detail}
 }
 
-// toProblem finds the answer to an error.
+// toProblem returns the problem that answers an error.
 func toProblem(err error) problem {
 	var p problem
 	if errors.As(err, &p) {
@@ -156,7 +156,7 @@ type knownProblem struct {
 	problem problem
 }
 
-// knownProblems are the errors that say all by themselves.
+// knownProblems returns the problems of errors without data.
 func knownProblems() []knownProblem {
 	return []knownProblem{
 		{store.ErrNotFound, problem{status: http.StatusNotFound, code: CodeNotFound, detail: "Batch not found"}},
@@ -164,7 +164,7 @@ func knownProblems() []knownProblem {
 		{queue.ErrBadCursor, problem{
 			status: http.StatusBadRequest, code: CodeBadRequest, detail: "cursor: want the next_cursor of an earlier answer",
 		}},
-		{queue.ErrNotDead, problem{status: http.StatusConflict, code: CodeConflict, detail: "the job is not a dead letter any more"}},
+		{queue.ErrNotDead, problem{status: http.StatusConflict, code: CodeConflict, detail: "the job is no longer a dead letter"}},
 		{eventmetrics.ErrNoRows, problem{
 			status: http.StatusUnprocessableEntity, code: CodeNoRows, detail: "no rows", members: nothingStored(0, nil),
 		}},
@@ -173,32 +173,32 @@ func knownProblems() []knownProblem {
 		}},
 		{eventmetrics.ErrInFlight, problem{
 			status: http.StatusConflict, code: CodeInFlight,
-			detail: "another upload with this Idempotency-Key, content or rows is being worked on; try again",
+			detail: "another upload with this Idempotency-Key, content or rows is under way; try again",
 			header: http.Header{"Retry-After": {"5"}},
 		}},
 		{eventmetrics.ErrKeyReused, problem{
-			status: http.StatusUnprocessableEntity, code: CodeKeyReused, detail: "this Idempotency-Key was used with another content",
+			status: http.StatusUnprocessableEntity, code: CodeKeyReused, detail: "this Idempotency-Key was used with other content",
 		}},
 		{eventmetrics.ErrNoOriginal, problem{status: http.StatusNotFound, code: CodeNotFound, detail: "Batch not found"}},
-		{eventmetrics.ErrRowsPurged, problem{status: http.StatusGone, code: CodeGone, detail: "the rejected rows are older than this server keeps them"}},
-		{store.ErrChanged, problem{status: http.StatusServiceUnavailable, code: CodeBusy, detail: "changed while it was read; try again", header: http.Header{"Retry-After": {"1"}}}},
+		{eventmetrics.ErrRowsPurged, problem{status: http.StatusGone, code: CodeGone, detail: "the rejected rows were purged"}},
+		{store.ErrChanged, problem{status: http.StatusServiceUnavailable, code: CodeBusy, detail: "the batch changed while it was read; try again", header: http.Header{"Retry-After": {"1"}}}},
 		{eventmetrics.ErrUnsupported, problem{
-			status: http.StatusNotImplemented, code: CodeUnsupported, detail: "the store of this server cannot do that",
+			status: http.StatusNotImplemented, code: CodeUnsupported, detail: "the store of this server does not support this",
 		}},
 		{series.ErrNoUniques, problem{
-			status: http.StatusBadRequest, code: CodeBadRequest, detail: "uniques needs an interval of day, week or month, and UTC",
+			status: http.StatusBadRequest, code: CodeBadRequest, detail: "uniques requires an interval of day, week or month, and UTC",
 		}},
 		{series.ErrNoGroupUniques, problem{
 			status: http.StatusUnprocessableEntity, code: CodeNoGroupUniques,
-			detail: "uniques: distinct candidates are not known by dimension; leave out uniques, or group_by and where",
+			detail: "uniques: distinct candidates are not counted by dimension; leave out uniques, or group_by and where",
 		}},
 		{series.ErrBadRange, problem{status: http.StatusBadRequest, code: CodeBadRequest, detail: "from is after to"}},
 		{eventmetrics.ErrFuture, problem{
 			status: http.StatusUnprocessableEntity, code: CodeAsOfInFuture,
-			detail: "as_of: is in the future; nobody knows yet what will be recorded until then",
+			detail: "as_of: is in the future",
 		}},
 		{series.ErrNoPrevious, problem{
-			status: http.StatusBadRequest, code: CodeBadRequest, detail: "compare: needs date, or from and to, and an earlier range after the year 0",
+			status: http.StatusBadRequest, code: CodeBadRequest, detail: "compare: requires date, or from and to, and an earlier range after the year 0",
 		}},
 		{series.ErrTooManyBuckets, problem{
 			status: http.StatusBadRequest, code: CodeBadRequest, detail: "the answer is too long; ask for a shorter range or a longer interval",
@@ -207,14 +207,14 @@ func knownProblems() []knownProblem {
 			status: http.StatusRequestTimeout, code: CodeTimeout, detail: "the upload stalled; nothing of it was kept",
 			header: http.Header{"Connection": {"close"}},
 		}},
-		{store.ErrUnavailable, awayProblem("the store is away; try again")},
-		{queue.ErrUnavailable, awayProblem("the queue is away; try again")},
-		{context.Canceled, problem{status: 499, code: CodeTimeout, detail: "the client went away"}},
-		{context.DeadlineExceeded, problem{status: http.StatusServiceUnavailable, code: CodeBusy, detail: "it took too long"}},
+		{store.ErrUnavailable, unavailable("the store is unavailable; try again")},
+		{queue.ErrUnavailable, unavailable("the queue is unavailable; try again")},
+		{context.Canceled, problem{status: 499, code: CodeTimeout, detail: "the client closed the connection"}},
+		{context.DeadlineExceeded, problem{status: http.StatusServiceUnavailable, code: CodeBusy, detail: "the request timed out"}},
 	}
 }
 
-// dimensionProblem names the dimensions that there are.
+// dimensionProblem lists the known dimensions.
 func dimensionProblem(e *eventmetrics.UnknownDimensionError) problem {
 	return problem{
 		status: http.StatusUnprocessableEntity, code: CodeUnknownDimension,
@@ -223,8 +223,8 @@ func dimensionProblem(e *eventmetrics.UnknownDimensionError) problem {
 	}
 }
 
-// awayProblem tells of a part that cannot be reached just now.
-func awayProblem(detail string) problem {
+// unavailable is the problem of a backend that cannot be reached.
+func unavailable(detail string) problem {
 	return problem{
 		status: http.StatusServiceUnavailable, code: CodeBusy, detail: detail,
 		header: http.Header{"Retry-After": {"5"}},

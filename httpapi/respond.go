@@ -16,12 +16,12 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(append(text, '\n')) // a client that left cannot be told
+	_, _ = w.Write(append(text, '\n')) // an error means that the client left
 	return nil
 }
 
-// prefix returns the path that the handler is mounted under, which is what
-// http.StripPrefix took away.
+// prefix returns the path that the handler is mounted under, which
+// http.StripPrefix has removed.
 func prefix(r *http.Request) string {
 	asked, err := url.ParseRequestURI(r.RequestURI)
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 )
 
 // rowError writes a rejected row as {row, <its columns>, error_reason, line,
-// column, code, value}: the original's members first, in its order.
+// column, code, value}. The first members are in the order that older clients
+// expect.
 type rowError ingest.RowError
 
 // MarshalJSON implements json.Marshaler.
@@ -52,8 +53,8 @@ func (o *orderedObject) add(name string, value any) {
 	o.values[name] = value
 }
 
-// set adds a member or replaces its value: a column of a file must not pass
-// for a member of ours.
+// set adds a member or replaces its value, so that a column of a file cannot take
+// the place of a member.
 func (o *orderedObject) set(name string, value any) {
 	o.add(name, value)
 	o.values[name] = value

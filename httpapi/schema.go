@@ -7,7 +7,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/ingest"
 )
 
-// schema serves GET /schema: what an upload must look like.
+// schema serves GET /schema.
 func (h *Handler) schema(w http.ResponseWriter, r *http.Request) error {
 	p := newParams(r)
 	name := p.text("schema")

@@ -8,8 +8,8 @@ import (
 	"github.com/eventmetrics/eventmetrics"
 )
 
-// bodyGrace is the time that a body has to come that nobody wants, or whose
-// rest nobody wants.
+// bodyGrace is the time in which a body must arrive that the handler does not
+// read, or does not read to its end.
 func (h *Handler) bodyGrace() time.Duration { return min(h.opts.StallTimeout, 10*time.Second) }
 
 // ServeHTTP implements http.Handler.
@@ -21,10 +21,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, observed := h.observed.observe(r, pattern)
 	r = r.WithContext(ctx)
 	rec := &recorder{ResponseWriter: w, control: http.NewResponseController(w), timeout: h.opts.StallTimeout}
-	_ = rec.control.SetWriteDeadline(time.Time{}) // that of the request before on this connection
+	_ = rec.control.SetWriteDeadline(time.Time{}) // clear that of the previous request on this connection
 	if r.ContentLength != 0 {
-		// Whoever does not read the body leaves it to the server, which drains
-		// it before it answers.
+		// A body that the handler does not read is drained by the server before
+		// it answers.
 		_ = rec.control.SetReadDeadline(start.Add(h.bodyGrace()))
 	}
 	setHeaders(rec.Header(), id)
@@ -45,7 +45,7 @@ func (h *Handler) finish(w *recorder, r *http.Request, start time.Time) {
 	}
 	if p != nil {
 		h.logger.ErrorContext(r.Context(), "handler panicked", "request_id", requestIDOf(r), "panic", p)
-		if w.status != 0 { // too late to say so: cut the connection
+		if w.status != 0 { // the status is sent: cut the connection
 			panic(http.ErrAbortHandler)
 		}
 		h.fail(w, r, problem{status: http.StatusInternalServerError, code: CodeInternal, detail: "internal error"})
@@ -54,8 +54,8 @@ func (h *Handler) finish(w *recorder, r *http.Request, start time.Time) {
 		"path", short(r.URL.Path), "status", w.status, "bytes", w.bytes, "seconds", time.Since(start).Seconds())
 }
 
-// unrouted answers what no pattern matches with what http.ServeMux found, 404
-// or 405 with Allow, in our form.
+// unrouted answers a request that no pattern matches: with 404, or with 405 and
+// the Allow header of http.ServeMux.
 func (h *Handler) unrouted(w http.ResponseWriter, r *http.Request) {
 	found := &discard{header: http.Header{}}
 	h.mux.ServeHTTP(found, r)
@@ -67,7 +67,7 @@ func (h *Handler) unrouted(w http.ResponseWriter, r *http.Request) {
 	h.fail(w, r, p)
 }
 
-// contentPolicy lets browsers load nothing and run nothing.
+// contentPolicy forbids browsers to load or run anything.
 const contentPolicy = "default-src 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
 // setHeaders sets the headers of every answer.
@@ -79,8 +79,8 @@ func setHeaders(header http.Header, requestID string) {
 	header.Set("Cache-Control", "no-store")
 }
 
-// requestID takes the request id of whoever mounted the handler, or of the
-// caller if it has a harmless form.
+// requestID returns the request id of the context, which the embedding program
+// may have set, or that of the header if it is printable, or a new one.
 func requestID(r *http.Request) string {
 	if id := requestIDOf(r); id != "" {
 		return id
@@ -93,8 +93,8 @@ func requestID(r *http.Request) string {
 
 func requestIDOf(r *http.Request) string { return eventmetrics.RequestID(r.Context()) }
 
-// recorder notes what was answered, and ends answers that nobody reads: they
-// may hold a database cursor.
+// recorder notes the status and the size of an answer. It sets a deadline for
+// each write, so that a client that does not read cannot hold a database cursor.
 type recorder struct {
 	http.ResponseWriter
 	control *http.ResponseController
@@ -103,8 +103,8 @@ type recorder struct {
 	bytes   int64
 }
 
-// extend gives the next write its time. A server that cannot set deadlines has
-// its own way to end requests.
+// extend sets the deadline of the next write. Servers that do not support
+// deadlines are left to end requests themselves.
 func (w *recorder) extend() { _ = w.control.SetWriteDeadline(time.Now().Add(w.timeout)) }
 
 func (w *recorder) WriteHeader(status int) {
@@ -128,7 +128,7 @@ func (w *recorder) Write(p []byte) (int, error) {
 // Unwrap serves http.ResponseController.
 func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// discard takes an answer that is not sent.
+// discard is a ResponseWriter that sends nothing.
 type discard struct {
 	header http.Header
 	status int
@@ -138,7 +138,7 @@ func (d *discard) Header() http.Header         { return d.header }
 func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
 func (d *discard) WriteHeader(status int)      { d.status = status }
 
-// short keeps log values short; slog's handlers escape them.
+// short cuts a value for the log, where slog's handlers escape it.
 func short(s string) string {
 	const limit = 200
 	if len(s) <= limit {

@@ -99,8 +99,8 @@ func TestAMendedRepairFileMakesGood(t *testing.T) {
 		t.Errorf("before: %v", b)
 	}
 	repair := a.get("/batches/" + first + "/errors").body
-	mended := strings.Replace(repair, "never", "2025-11-08", 1)
-	res := a.csv("/uploads?file_name=mended.csv&repairs="+first, mended)
+	corrected := strings.Replace(repair, "never", "2025-11-08", 1)
+	res := a.csv("/uploads?file_name=corrected.csv&repairs="+first, corrected)
 	id, _ := res.json(t)["batch_id"].(string)
 	b := look()
 	if b["open_error_count"] != 2.0 || b["repaired_by_truncated"] != false {
@@ -109,7 +109,7 @@ func TestAMendedRepairFileMakesGood(t *testing.T) {
 	by := b["repaired_by"].([]any)[0].(map[string]any)
 	delete(by, "created_at")
 	want := map[string]any{
-		"batch_id": id, "file_name": "mended.csv", "status": "uploaded", "inserted_count": 1.0, "failed_count": 2.0,
+		"batch_id": id, "file_name": "corrected.csv", "status": "uploaded", "inserted_count": 1.0, "failed_count": 2.0,
 		"url": "/deep/batches/" + id,
 	}
 	if d := cmp.Diff(want, by); d != "" {

@@ -36,7 +36,7 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
 	if err := h.checkRepairs(r, file.RepairOf); err != nil {
 		return err
 	}
-	if err := h.limit(w, r); err != nil { // last: what is no upload costs none
+	if err := h.limit(w, r); err != nil { // last: a refused request does not count
 		return err
 	}
 	if want.dryRun {
@@ -46,7 +46,7 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
 	if errors.Is(err, store.ErrNotFound) {
 		return problem{
 			status: http.StatusServiceUnavailable, code: CodeTimeout, cause: err,
-			detail: "the upload took so long that it was cleaned up; nothing of it was kept",
+			detail: "the upload took so long that cleanup removed it; nothing of it was kept",
 		}
 	}
 	if err != nil {
@@ -164,7 +164,7 @@ const slotWait = 2 * time.Second
 // A batch that is completed or queued already, because it is an earlier one,
 // stays as it is.
 func (h *Handler) processUploaded(r *http.Request, b store.Batch, wait time.Duration) (store.Batch, error) {
-	if b.Status == store.Completed { // it may even be forgotten
+	if b.Status == store.Completed { // it may even be archived
 		return b, nil
 	}
 	err := h.svc.Process(r.Context(), b.ID)
@@ -205,7 +205,7 @@ func (h *Handler) limit(w http.ResponseWriter, r *http.Request) error {
 	decision, err := h.opts.Limiter.Allow(r.Context(), h.opts.Source.Key(r))
 	if err != nil {
 		return problem{
-			status: http.StatusServiceUnavailable, code: CodeBusy, detail: "the rate limiter is away; try again",
+			status: http.StatusServiceUnavailable, code: CodeBusy, detail: "the rate limiter is unavailable; try again",
 			header: http.Header{"Retry-After": {"1"}}, cause: err,
 		}
 	}

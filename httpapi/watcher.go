@@ -16,25 +16,25 @@ import (
 )
 
 const (
-	// watchedBatches is the number of newest batches whose changes are seen;
-	// beside them are all that are in line, up to store.MaxLimit.
+	// watchedBatches is the number of newest batches that are watched, beside
+	// the queued and processing ones, of which there are up to store.MaxLimit.
 	watchedBatches = 200
-	// keptChanges is the number of changes that a client can have missed and
-	// still learn one by one.
+	// keptChanges is the number of changes that are kept for clients that
+	// connect again.
 	keptChanges = 1024
-	// lookEvery is the time between two looks at the store.
+	// lookEvery is the least time between two reads of the store.
 	lookEvery = 500 * time.Millisecond
 )
 
-// watcher finds the changes of batches by comparing what the store has now and
-// had before: the store may be changed by other processes too. It has no
-// goroutine; whoever wants to know calls catchUp, and one look serves all that
-// call within lookEvery.
+// watcher finds the changes of batches. It compares what the store has with what
+// it had before, since other processes change the store too. It has no
+// goroutine: callers of catchUp read the store, and one read serves all calls
+// within lookEvery.
 type watcher struct {
 	list  func(context.Context, store.BatchQuery) ([]store.Batch, error)
 	batch func(context.Context, string) (store.Batch, error)
 
-	look chan struct{} // held by who looks
+	look chan struct{} // held while the store is read
 
 	mu      sync.Mutex
 	looked  time.Time
@@ -58,7 +58,7 @@ func newWatcher(
 	return &watcher{list: list, batch: batch, look: make(chan struct{}, 1), epoch: rand.Text()}
 }
 
-// place is a place in the stream of changes: behind the change of this number.
+// place is a position in the stream of changes: after the change of this number.
 type place struct {
 	epoch  string
 	number int64
@@ -66,7 +66,7 @@ type place struct {
 
 func (p place) String() string { return p.epoch + "-" + strconv.FormatInt(p.number, 10) }
 
-// parsePlace reads what String has written; what it has not is no place.
+// parsePlace reads what String has written. Any other text is the zero place.
 func parsePlace(s string) place {
 	epoch, text, _ := strings.Cut(s, "-")
 	number, err := strconv.ParseInt(text, 10, 64)
@@ -76,10 +76,10 @@ func parsePlace(s string) place {
 	return place{epoch, number}
 }
 
-// catchUp looks at the store if nobody has lately, and returns the changes
-// behind a place and the place behind them. Whole is false if some of the
-// changes are not known any more, or the place is of another process; then the
-// caller has to read all anew.
+// catchUp reads the store unless a recent call has, and returns the changes after
+// a place and the place after them. Whole is false if some of the changes are no
+// longer known, or the place is of another process. Then the caller has to read
+// the list again.
 func (w *watcher) catchUp(ctx context.Context, from place) (_ []change, _ place, whole bool, err error) {
 	if err := w.refresh(ctx); err != nil {
 		return nil, from, true, err
@@ -131,9 +131,9 @@ func (w *watcher) refresh(ctx context.Context) error {
 	return nil
 }
 
-// sight is what one look has found.
+// sight is what one read of the store has found.
 type sight struct {
-	batches map[string]store.Batch // the newest and those in line, by id
+	batches map[string]store.Batch // the newest, the queued and the processing, by id
 	newest  []store.Batch
 }
 
@@ -157,13 +157,13 @@ func (s *sight) gap(known map[string]store.Batch) bool {
 
 // see looks at the batches to watch.
 func (w *watcher) see(ctx context.Context) (*sight, error) {
-	// Those in line first: one that leaves the line meanwhile is seen as it is
-	// afterwards.
+	// The waiting ones first: if one of the newest batches completes meanwhile,
+	// its later state replaces the earlier one.
 	waiting, err := w.list(ctx, store.BatchQuery{
 		Statuses: []store.Status{store.Queued, store.Processing}, Limit: store.MaxLimit,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("httpapi: list batches in line: %w", err)
+		return nil, fmt.Errorf("httpapi: list waiting batches: %w", err)
 	}
 	newest, err := w.list(ctx, store.BatchQuery{Limit: watchedBatches})
 	if err != nil {
@@ -201,10 +201,10 @@ func (w *watcher) compare(ctx context.Context, known map[string]store.Batch, now
 	return found, nil
 }
 
-// lost finds out what became of a batch that is not among the watched any more.
+// lost finds the change of a batch that is no longer watched.
 func (w *watcher) lost(ctx context.Context, before store.Batch, oldest string) (change, error) {
-	inLine := before.Status == store.Queued || before.Status == store.Processing
-	if !inLine && before.ID < oldest { // newer ones took its place
+	waiting := before.Status == store.Queued || before.Status == store.Processing
+	if !waiting && before.ID < oldest { // newer ones are watched instead
 		return change{batch: before}, nil
 	}
 	now, err := w.batch(ctx, before.ID)
