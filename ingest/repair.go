@@ -17,24 +17,24 @@ func isRepair(names []string) bool {
 
 func isRepairName(name string) bool { return indexFold(repairNames(), name) >= 0 }
 
-// RepairWriter writes rejected rows as CSV, for people to mend and send again:
-// their columns, then _row, _line, _column, _code and _message. A [Reader]
-// leaves those five out again.
+// RepairWriter writes rejected rows as CSV, to be corrected and uploaded again:
+// their columns, then _row, _line, _column, _code and _message. A [Reader] skips
+// these five columns.
 //
-// No spreadsheet takes a value for a formula: a value that begins with one of
-// = + - @ tab CR, or with apostrophes and one of these, gets an apostrophe in
-// front, which the Reader takes away. So a row that nobody touched is read
-// again as it was, but for the length of what was too long: bytes that are not
-// UTF-8 are written as they are.
+// A value is protected against formulas of spreadsheets: if it begins with one of
+// = + - @ tab CR, or with apostrophes and one of these, it gets an apostrophe in
+// front, which the Reader removes. So a row that was not changed is read again
+// as it was, except that values that were too long are shortened. Bytes that are
+// not UTF-8 are written as they are.
 //
-// A RepairWriter does not change and is safe for concurrent use.
+// A RepairWriter is immutable and safe for concurrent use.
 type RepairWriter struct {
 	columns []string
 }
 
 // NewRepairWriter returns a RepairWriter for rows with these columns: those of
 // [Reader.Columns], or of [Schema.Columns] for NDJSON. Columns with one of
-// the five names above are left out.
+// the five names above are skipped.
 func NewRepairWriter(columns []string) *RepairWriter {
 	return &RepairWriter{slices.DeleteFunc(slices.Clone(columns), isRepairName)}
 }
@@ -47,8 +47,8 @@ func (w *RepairWriter) AppendHeader(b []byte) []byte {
 	return append(append(b, strings.Join(repairNames(), ",")...), '\n')
 }
 
-// AppendRow appends the line of a rejected row to b. Members of its Record
-// that are no column of the writer are left out.
+// AppendRow appends the line of a rejected row to b. Members of its Record that
+// are no column of the writer are skipped.
 func (w *RepairWriter) AppendRow(b []byte, e *RowError) []byte {
 	for i, name := range w.columns {
 		b = append(AppendCell(b, e.recorded(i, name)), ',')
@@ -79,7 +79,7 @@ func isFormula(s string) bool {
 	return s != "" && strings.IndexByte("=+-@\t\r", s[0]) >= 0
 }
 
-// unprotect takes away the apostrophe of AppendCell.
+// unprotect removes the apostrophe of AppendCell.
 func unprotect(s string) string {
 	if s != "" && s[0] == '\'' && isFormula(s) {
 		return s[1:]
@@ -87,8 +87,8 @@ func unprotect(s string) string {
 	return s
 }
 
-// AppendCell appends a value of a CSV line in quotes where they are needed, and
-// with an apostrophe in front where a spreadsheet might take it for a formula.
+// AppendCell appends a value of a CSV line, in quotes if they are needed, and with
+// an apostrophe in front if a spreadsheet might calculate it.
 func AppendCell(b []byte, s string) []byte {
 	formula := isFormula(s)
 	quoted := strings.ContainsAny(s, ",;\t|\"\r\n") || s != trim(s)

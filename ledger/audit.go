@@ -14,28 +14,28 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// What a round does at most. A batch is counted to its end. Half may be spent
-// on what was wrong before.
+// The limits of a round. The last batch is counted to its end. At most half of a
+// round goes to earlier findings.
 const (
 	roundBatches = 100
 	roundEvents  = 1_000_000
 	roundDays    = 10
 )
 
-// walk goes around a circle of keys, from a random place on.
+// walk goes through all keys in a circle, from a random key.
 type walk[K cmp.Ordered] struct {
 	Pass
 	start, at K
 	wrapped   bool
 }
 
-// begin starts a pass at a place.
+// begin starts a pass at a key.
 func (w *walk[K]) begin(now time.Time, at K) {
 	w.Began, w.Seen = now, 0
 	w.start, w.at, w.wrapped = at, at, false
 }
 
-// complete ends a pass and starts the next at the same place.
+// complete ends a pass and starts the next one at the same key.
 func (w *walk[K]) complete(now time.Time) {
 	w.Complete++
 	w.Ended, w.Saw = now, w.Seen
@@ -58,7 +58,7 @@ func (r *Round) isFull(part int64) bool {
 	return r.Batches >= roundBatches/part || r.Events >= roundEvents/part
 }
 
-// auditKnown looks again at batches that something was wrong with.
+// recheckBatches audits batches with findings again.
 func (l *Ledger) recheckBatches(ctx context.Context, ledger store.Auditor, r *Round) error {
 	l.audit.mu.Lock()
 	known := append(l.audit.drifts.some(roundBatches/4), l.audit.unreadable.some(roundBatches/4)...)
@@ -82,8 +82,8 @@ func (l *Ledger) recheckBatches(ctx context.Context, ledger store.Auditor, r *Ro
 	return nil
 }
 
-// auditNext looks at the batches that come next, from the newer to the older,
-// and then at the newest again.
+// auditBatches audits the next batches, from newer to older ones, and continues
+// with the newest.
 func (l *Ledger) auditBatches(ctx context.Context, ledger store.Auditor, r *Round) error {
 	w := &l.audit.batches
 	if w.Began.IsZero() {
@@ -123,15 +123,14 @@ func (l *Ledger) auditBatches(ctx context.Context, ledger store.Auditor, r *Roun
 	return nil
 }
 
-// randomID returns an id of a random age of up to a year, most often a small
-// one, so that processes begin at different places.
+// randomID returns an id of a random age of up to a year, mostly recent, so that
+// processes start at different batches.
 func randomID(now time.Time) string {
 	const year = 365 * 24 * time.Hour
 	return store.NewID(now.Add(-time.Duration(math.Pow(float64(year), rand.Float64()))))
 }
 
-// auditBatch looks at one batch. What is wrong with it is no error, unless the
-// store is away.
+// auditBatch audits one batch. A finding is no error; an unavailable store is.
 func (l *Ledger) auditBatch(ctx context.Context, ledger store.Auditor, b *store.Batch, r *Round) error {
 	r.Batches++
 	drift, err := l.driftOf(ctx, ledger, b, r)
@@ -150,7 +149,7 @@ func (l *Ledger) auditBatch(ctx context.Context, ledger store.Auditor, b *store.
 	default:
 		l.audit.locked(func() {
 			if l.audit.unreadable.put(b.ID, Unreadable{b.ID, clip.Text(err.Error(), 500)}) {
-				l.logger.ErrorContext(ctx, "batch not audited", "batch", b.ID, "err", err)
+				l.logger.ErrorContext(ctx, "auditing batch failed", "batch", b.ID, "err", err)
 			}
 		})
 	}
@@ -163,7 +162,7 @@ func (a *audit) locked(f func()) {
 	f()
 }
 
-// acquit forgets what was wrong with a batch.
+// clear removes the findings about a batch.
 func (a *audit) clear(id string) {
 	a.locked(func() {
 		a.drifts.drop(id)
@@ -171,34 +170,35 @@ func (a *audit) clear(id string) {
 	})
 }
 
-// driftOf compares the entry of a batch with its events, or with their number
-// if they are gone. The batch may be sealed, amended or deleted meanwhile: it
-// has only drifted if it does so twice, and is still there as it was.
+// driftOf compares the contribution of a batch with its events, or with their
+// number if they were purged. The batch may be purged, amended or deleted
+// meanwhile, so a drift is only reported if a second comparison confirms it and
+// the batch has not changed.
 func (l *Ledger) driftOf(ctx context.Context, ledger store.Auditor, b *store.Batch, r *Round) (*Drift, error) {
 	var want metrics.Contribution
 	var err error
-	sealed := b.EventsPurged
-	if !sealed {
+	purged := b.EventsPurged
+	if !purged {
 		want, _, err = l.Recount(ctx, b.ID)
 	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil, nil //nolint:nilnil // deleted: nothing is wrong
 	case errors.Is(err, store.ErrEventsPurged):
-		sealed = true
+		purged = true
 	case err != nil:
 		return nil, err
 	}
-	if sealed {
+	if purged {
 		r.Purged++
 	}
 	r.Events += want.Events()
-	for look := 1; ; look++ {
+	for try := 1; ; try++ {
 		var drift *Drift
-		if sealed {
+		if purged {
 			drift, err = comparePurged(ctx, ledger, b)
 		} else {
-			var found comparison // what lacks dimensions is no drift
+			var found comparison // missing dimensions are no drift
 			found, err = l.compare(ctx, ledger, b.ID, want)
 			drift = found.drift
 		}
@@ -206,17 +206,17 @@ func (l *Ledger) driftOf(ctx context.Context, ledger store.Auditor, b *store.Bat
 			return nil, err
 		}
 		now, err := l.store.Batch(ctx, b.ID)
-		if errors.Is(err, store.ErrNotFound) || err == nil && now.EventsPurged != sealed {
-			return nil, nil //nolint:nilnil // another pass will look at it as it is now
+		if errors.Is(err, store.ErrNotFound) || err == nil && now.EventsPurged != purged {
+			return nil, nil //nolint:nilnil // the next pass audits it as it is now
 		}
-		if look == 2 || err != nil {
+		if try == 2 || err != nil {
 			return drift, err
 		}
 	}
 }
 
-// compareSealed returns the difference between what the ledger has for a
-// batch and the number of its events, or nil if there is none.
+// comparePurged compares the contribution of a batch with the number of its
+// events, which are purged; nil means that they agree.
 func comparePurged(ctx context.Context, ledger store.Auditor, b *store.Batch) (*Drift, error) {
 	have, err := ledger.Contribution(ctx, b.ID)
 	switch {

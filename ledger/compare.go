@@ -15,11 +15,10 @@ import (
 // Drift is a difference between a batch's events and the ledger.
 type Drift struct {
 	BatchID string
-	// Ledger is the number of events that the ledger had, Events the number
-	// that the batch has.
+	// Ledger is the number of events in the ledger, Events the number of events
+	// of the batch.
 	Ledger, Events int64
-	// Cause is the first in [DriftCauses] that a day and event type of the
-	// batch has.
+	// Cause is the first of [DriftCauses] that applies to any of its cells.
 	Cause DriftCause
 	// Cells are the first 20 days and event types that differ. Truncated means
 	// that there are more.
@@ -38,12 +37,16 @@ type CellDrift struct {
 // DriftCause says in what the ledger and the events differ.
 type DriftCause string
 
-// DriftCauses returns the causes: missing_in_ledger and extra_in_ledger (a day
-// and event type that only the events have, or only the ledger), and where
-// both have it different_count, different_times (in other quarter hours),
-// subjects_only (the count and its times agree, the sketch of the subjects does
-// not), and different_groups (only the breakdown by the same dimensions
-// differs). That a batch is not broken down by Options.Dimensions is no drift:
+// DriftCauses returns the causes, the gravest first:
+//
+//	missing_in_ledger  only the events have this day and event type
+//	extra_in_ledger    only the ledger has it
+//	different_count    the counts differ
+//	different_times    the counts of quarter hours differ
+//	subjects_only      only the sketches of subjects differ
+//	different_groups   only the breakdown by the same dimensions differs
+//
+// A batch that lacks the breakdown by the configured dimensions has no drift:
 // see Report.Filled.
 func DriftCauses() []DriftCause {
 	return []DriftCause{missingInLedger, extraInLedger, differentCount, differentTimes, subjectsOnly, differentGroups}
@@ -60,20 +63,21 @@ const (
 
 const maxCells = 20
 
-// comparison is what a batch's ledger is beside the sum of its events.
+// comparison is the result of comparing a contribution with the sum of events.
 type comparison struct {
 	drift   *Drift // nil if there is none
-	missing bool   // it is not broken down by the dimensions
+	missing bool   // it lacks the breakdown by dimensions
 }
 
-// compare compares what the ledger has for a batch with the sum of its events.
+// compare compares the contribution of a batch in the ledger with the sum of its
+// events.
 func (l *Ledger) compare(ctx context.Context, ledger store.Auditor, id string, want metrics.Contribution) (comparison, error) {
 	have, err := ledger.Contribution(ctx, id)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return comparison{}, fmt.Errorf("eventmetrics: read contribution of batch %s: %w", id, err)
 	}
 	missing := err == nil && lacksDimensions(have, want)
-	if missing || len(l.opts.Sums.Dimensions) == 0 { // a breakdown that is not asked for may stay
+	if missing || len(l.opts.Sums.Dimensions) == 0 { // without dimensions, an existing breakdown is left alone
 		have, want = have.Totals(), want.Totals()
 	}
 	if err == nil && equal(have, want) {
@@ -149,8 +153,8 @@ func causeOf(ledger, events *metrics.DayCount) DriftCause {
 	return ""
 }
 
-// pairs yields the DayCounts of two contributions in their order, with nil
-// for the one that has none.
+// pairs yields the DayCounts of two contributions side by side, in their order,
+// with nil where one has none.
 func pairs(a, b metrics.Contribution) iter.Seq2[*metrics.DayCount, *metrics.DayCount] {
 	return func(yield func(x, y *metrics.DayCount) bool) {
 		for len(a)+len(b) > 0 {

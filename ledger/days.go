@@ -14,12 +14,12 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// endOfTime is a moment as of which a query sums the ledger itself, and all of
-// it.
+// endOfTime as the AsOf of a query selects all contributions, and makes the
+// store sum them instead of reading its daily sums.
 var endOfTime = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
-// repairSums compares the sums of all days with the ledger, and has the store
-// make them anew if some are wrong.
+// compareDays compares the daily sums of all days with the ledger, and has the
+// store rebuild them if some are wrong.
 func (l *Ledger) compareDays(ctx context.Context, r *Report) error {
 	for at := metrics.Day(0); ; {
 		day, err := l.nextDay(ctx, at)
@@ -43,22 +43,22 @@ func (l *Ledger) compareDays(ctx context.Context, r *Report) error {
 		return nil
 	}
 	err := sums.Rebuild(ctx)
-	if isPermanent(ctx, err) { // the ledger itself: trying again would not help
-		l.logger.ErrorContext(ctx, "sums not made anew", "err", err)
+	if isPermanent(ctx, err) { // it is the ledger that is damaged, so another try would not help
+		l.logger.ErrorContext(ctx, "rebuilding daily sums failed", "err", err)
 		return nil
 	}
 	r.Rebuilt = err == nil
 	return err
 }
 
-// damaged reports whether an error is there to stay: it is not that of a store
-// that is away, or of a caller that is.
+// isPermanent reports whether an error would occur again: neither is the store
+// unavailable, nor has ctx ended.
 func isPermanent(ctx context.Context, err error) bool {
 	return err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrUnavailable)
 }
 
-// auditSums compares the sums of days with the ledger: of those that were
-// wrong before, and of those that come next, and then of the first again.
+// auditDays compares the daily sums with the ledger: those of days with findings,
+// then those of the next days, and continues with the first.
 func (l *Ledger) auditDays(ctx context.Context, r *Round) error {
 	l.audit.mu.Lock()
 	known := l.audit.wrongDays.some(roundDays / 2)
@@ -96,9 +96,9 @@ func (l *Ledger) auditDays(ctx context.Context, r *Round) error {
 	return nil
 }
 
-// nextDay returns the first day from one on that the sums have, or the ledger,
-// or 0. It asks for a month first, which is quicker. A day that cannot be read
-// is somewhere in the month whose first day it returns then.
+// nextDay returns the first day, from a day on, with daily sums or an entry in
+// the ledger, or 0. It asks month by month, which is faster. If a day of a month
+// cannot be read, it returns the first day of that month.
 func (l *Ledger) nextDay(ctx context.Context, from metrics.Day) (metrics.Day, error) {
 	const month = 31
 	for last := metrics.DayOf(l.now()) + 366; ; from += month {
@@ -116,8 +116,8 @@ func (l *Ledger) nextDay(ctx context.Context, from metrics.Day) (metrics.Day, er
 	}
 }
 
-// nextIn returns the first day of some that the sums have, or the ledger, or 0.
-// Of the ledger it reads no more than what the sums do not have.
+// nextIn returns the first day of a range with daily sums or an entry in the
+// ledger, or 0. It reads the ledger only before the first day with sums.
 func (l *Ledger) nextIn(ctx context.Context, from, to metrics.Day) (metrics.Day, error) {
 	day, err := l.firstDay(ctx, metrics.Filter{From: from, To: to})
 	if err != nil {
@@ -147,7 +147,7 @@ func (l *Ledger) firstDay(ctx context.Context, q metrics.Filter) (metrics.Day, e
 	return 0, nil
 }
 
-// auditDay looks at one day. That it is wrong is no error.
+// auditDay audits one day. A finding is no error.
 func (l *Ledger) auditDay(ctx context.Context, day metrics.Day, r *Round) error {
 	r.Days++
 	wrong, err := l.wrongDay(ctx, day)
@@ -158,14 +158,13 @@ func (l *Ledger) auditDay(ctx context.Context, day metrics.Day, r *Round) error 
 		if wrong == nil {
 			l.audit.wrongDays.drop(day)
 		} else if l.audit.wrongDays.put(day, *wrong) {
-			l.logger.ErrorContext(ctx, "sum of a day is not that of the ledger", "day", day, "ledger", wrong.Ledger, "sum", wrong.Sum, "err", wrong.Err)
+			l.logger.ErrorContext(ctx, "daily sum differs from ledger", "day", day, "ledger", wrong.Ledger, "sum", wrong.Sum, "err", wrong.Err)
 		}
 	})
 	return nil
 }
 
-// wrongDay compares the sums of a day with the ledger; nil means that nothing
-// is wrong.
+// wrongDay compares the sums of a day with the ledger; nil means that they agree.
 func (l *Ledger) wrongDay(ctx context.Context, day metrics.Day) (*WrongDay, error) {
 	wrong, err := l.compareDay(ctx, day)
 	if isPermanent(ctx, err) {
@@ -177,19 +176,20 @@ func (l *Ledger) wrongDay(ctx context.Context, day metrics.Day) (*WrongDay, erro
 	return wrong, nil
 }
 
-// compareDay does it. Both may be changed meanwhile: the sums are only wrong if
-// they are so in three looks, the same each time, while the ledger is the same
-// before and after. A day that never holds still is left to the next round.
+// compareDay compares the sums of a day with the ledger. Both may change
+// meanwhile. So the sums are only wrong if they differ three times in the same
+// way while the ledger stays the same. A day that keeps changing is left to the
+// next round.
 func (l *Ledger) compareDay(ctx context.Context, day metrics.Day) (*WrongDay, error) {
-	const looks, tries = 3, 10
+	const needed, tries = 3, 10
 	var last answers
 	for agreed, try := 0, 0; try < tries; try++ {
 		ledger, err := l.dayOf(ctx, day, metrics.AllParts(), endOfTime)
 		if err != nil {
 			return nil, err
 		}
-		sums, err := l.sumsOf(ctx, day)
-		if err != nil || sums.equal(sumsOf(ledger)) {
+		sums, err := l.readAnswers(ctx, day)
+		if err != nil || sums.equal(answersOf(ledger)) {
 			return nil, err
 		}
 		after, err := l.dayOf(ctx, day, metrics.AllParts(), endOfTime)
@@ -201,22 +201,22 @@ func (l *Ledger) compareDay(ctx context.Context, day metrics.Day) (*WrongDay, er
 			continue
 		}
 		last = sums
-		if agreed++; agreed == looks {
-			return describe(day, sumsOf(ledger), sums), nil
+		if agreed++; agreed == needed {
+			return describe(day, answersOf(ledger), sums), nil
 		}
 	}
-	return nil, nil //nolint:nilnil // nothing that could be said
+	return nil, nil //nolint:nilnil // undecided
 }
 
-// daySums are the answers about a day: stores may keep the counts apart from
-// all else.
+// answers are the answers to queries about a day. Stores may keep counts and
+// details apart, so both are compared.
 type answers struct{ counts, all metrics.Contribution }
 
-// countsOnly asks for the counts of totals.
+// countsOnly selects the counts of totals.
 var countsOnly = metrics.Filter{}
 
-// sumsOf returns what the answers should be.
-func sumsOf(ledger metrics.Contribution) answers {
+// answersOf returns the answers that follow from the ledger.
+func answersOf(ledger metrics.Contribution) answers {
 	counts := slices.Clone(ledger.Totals())
 	for i := range counts {
 		countsOnly.Trim(&counts[i])
@@ -228,8 +228,8 @@ func (d answers) equal(other answers) bool {
 	return equal(d.counts, other.counts) && equal(d.all, other.all)
 }
 
-// sumsOf reads what the answers are.
-func (l *Ledger) sumsOf(ctx context.Context, day metrics.Day) (answers, error) {
+// readAnswers reads the answers of the store.
+func (l *Ledger) readAnswers(ctx context.Context, day metrics.Day) (answers, error) {
 	counts, err := l.dayOf(ctx, day, countsOnly, time.Time{})
 	if err != nil {
 		return answers{}, err
@@ -238,8 +238,7 @@ func (l *Ledger) sumsOf(ctx context.Context, day metrics.Day) (answers, error) {
 	return answers{counts, all}, err
 }
 
-// dayOf reads a day; with a moment from the ledger, else as queries are
-// answered.
+// dayOf reads a day: with asOf from the ledger, otherwise from the daily sums.
 func (l *Ledger) dayOf(ctx context.Context, day metrics.Day, q metrics.Filter, asOf time.Time) (metrics.Contribution, error) {
 	q.From, q.To, q.AsOf = day, day, asOf
 	return collect(l.store.DayCounts(ctx, q))
@@ -256,7 +255,7 @@ func collect(dailies iter.Seq2[metrics.DayCount, error]) (metrics.Contribution, 
 	return all, nil
 }
 
-// describe says in what the sums of a day differ from the ledger.
+// describe returns how the sums of a day differ from the ledger.
 func describe(day metrics.Day, ledger, sums answers) *WrongDay {
 	want, got := ledger.all, sums.all
 	if equal(want, got) {

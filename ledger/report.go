@@ -12,54 +12,57 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// Integrity is what the audits of one Service have found. Those of other
-// processes look at the same store by themselves, from other places on.
+// Integrity has the findings of the audits of one Ledger. Other processes audit
+// the same store independently, and start elsewhere.
 type Integrity struct {
-	// OK means that nothing is known to be wrong. Every round looks first at
-	// what was wrong before, so that OK is true again soon after a repair.
+	// OK means that there are no findings. Every round checks earlier findings
+	// first, so OK is true again soon after a correction.
 	OK bool
-	// LedgerChecked says whether entries are compared with events, for which
-	// the store must be a [store.Auditor].
+	// LedgerChecked says whether contributions are compared with events, for
+	// which the store must be a [store.Auditor].
 	LedgerChecked bool
-	// Rounds is the number of rounds, Last what the last of them did, and Total
-	// what all of them did since the first.
+	// Rounds is the number of rounds. Last describes the last one, Total all of
+	// them together.
 	Rounds      int64
 	Last, Total Round
-	// Batches and Days say how far the rounds have come.
+	// Batches and Days are the progress of the rounds.
 	Batches, Days Pass
-	// Drifts are the batches whose entry differs from their events, by id.
+	// Drifts are the batches whose contribution differs from their events, by
+	// id.
 	Drifts []Drift
-	// Unreadable are the batches that could not be looked at, by id.
+	// Unreadable are the batches that could not be audited, by id.
 	Unreadable []Unreadable
 	// WrongDays are the days whose sum is not that of the ledger, ascending.
 	WrongDays []WrongDay
-	// Truncated means that there were more than 100 of one of them.
+	// Truncated means that one of the lists has reached its limit of 100.
 	Truncated bool
 }
 
-// Round is what a round of an audit did.
+// Round describes one round of an audit.
 type Round struct {
 	Started time.Time
 	Took    time.Duration
-	// Batches were looked at, and of those that are not sealed all Events.
+	// Batches is the number of batches that were audited, Purged the number of
+	// those whose events were purged, Events the number of events of the rest.
 	Batches, Purged, Events int64
-	// Days were compared with the ledger.
+	// Days is the number of days that were compared with the ledger.
 	Days int64
 }
 
-// Pass is a walk around the whole store.
+// Pass is the progress of the audit through the whole store.
 type Pass struct {
-	// Began is when the present pass did; Seen is what it has looked at.
+	// Began is when the current pass began, Seen the number of batches or days
+	// that it has audited.
 	Began time.Time
 	Seen  int64
-	// Complete is the number of passes that came around, Ended when the last
-	// of them did, and Saw what it looked at.
+	// Complete is the number of complete passes, Ended when the last of them
+	// ended, Saw the number of batches or days that it audited.
 	Complete int64
 	Ended    time.Time
 	Saw      int64
 }
 
-// Unreadable is a batch that could not be looked at.
+// Unreadable is a batch that could not be audited.
 type Unreadable struct {
 	BatchID string
 	// Err is the reason, cut to 500 bytes.
@@ -69,25 +72,25 @@ type Unreadable struct {
 // WrongDay is a day whose sum is not that of the ledger.
 type WrongDay struct {
 	Day metrics.Day
-	// Ledger is the number of events that the shares of the day have, Sum the
-	// number that queries are answered with.
+	// Ledger is the number of events of the day in the ledger, Sum the number in
+	// the answers to queries.
 	Ledger, Sum int64
 	// Types are the first 20 event types that differ, perhaps only in their
 	// times or subjects. Truncated means that there are more.
 	Types     []string
 	Truncated bool
-	// Err is not empty if the day cannot be read, and nothing else is known of
-	// it. It is cut to 500 bytes.
+	// Err is the reason if the day cannot be read, cut to 500 bytes; the other
+	// fields are zero then.
 	Err string
 }
 
-// findings are what is wrong, by what it is about.
+// findings are up to maxDrifts findings by batch or day.
 type findings[K cmp.Ordered, V any] struct {
 	found map[K]V
 	more  bool
 }
 
-// put notes a finding and reports whether it is a new one.
+// put adds a finding and reports whether it is new.
 func (f *findings[K, V]) put(key K, v V) bool {
 	_, known := f.found[key]
 	switch {
@@ -107,7 +110,7 @@ func (f *findings[K, V]) drop(key K) {
 	}
 }
 
-// some returns up to n keys, others each time.
+// some returns up to n keys, different ones each time.
 func (f *findings[K, V]) some(n int) []K {
 	var keys []K
 	for key := range f.found {
@@ -127,9 +130,9 @@ func (f *findings[K, V]) list() []V {
 	return all
 }
 
-// audit is the state of the audits of a Service.
+// audit is the state of the audits of a Ledger.
 type audit struct {
-	turn chan struct{} // has an element while a round is under way
+	turn chan struct{} // has an element during a round
 
 	mu         sync.Mutex
 	state      Integrity // but for the lists
@@ -142,8 +145,7 @@ type audit struct {
 
 func newAudit() *audit { return &audit{turn: make(chan struct{}, 1)} }
 
-// Integrity returns what the audits have found so far. It is quick: it looks
-// at nothing.
+// Integrity returns the findings of the audits so far. It reads no store.
 func (l *Ledger) Integrity() Integrity {
 	a := l.audit
 	a.mu.Lock()
@@ -157,13 +159,16 @@ func (l *Ledger) Integrity() Integrity {
 	return all
 }
 
-// Audit makes a round now and returns what is known then. A round looks at up
-// to 100 completed batches, until it has counted a million events: whether the
-// entry of the ledger is the sum of the events, and of a sealed batch whether
-// it is there and of the right number. Then it compares the sums of up to 10 days with the ledger.
-// It begins where the round before ended, the first one at a random place, and
-// so comes around. It changes nothing: [Service.Reprocess] puts entries right. One round is
-// made at a time; others wait. A batch that cannot be looked at is no error.
+// Audit runs one round and returns all findings. A round audits up to 100
+// completed batches and a million events: it compares the contribution of a
+// batch with its events, or with their number if they were purged. Then it
+// compares the daily sums of up to 10 days with the ledger. A round starts where
+// the one before ended, the first one at random, so that rounds cover the whole
+// store in time.
+//
+// Audit changes nothing; [Ledger.Reprocess] corrects. It is safe to repeat.
+// Concurrent calls run one after the other. A batch that cannot be audited is a
+// finding and no error. Errors: store.ErrUnavailable, that of ctx.
 func (l *Ledger) Audit(ctx context.Context) (Integrity, error) {
 	select {
 	case l.audit.turn <- struct{}{}:
@@ -184,7 +189,7 @@ func (l *Ledger) Audit(ctx context.Context) (Integrity, error) {
 	return all, err
 }
 
-// end notes a round that has come to its end.
+// record adds a complete round.
 func (a *audit) record(r *Round) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -12,38 +12,43 @@ import (
 
 // Report is the result of a reprocess.
 type Report struct {
-	// Batches and Events were read again.
+	// Batches and Events are the numbers of batches and events that were
+	// recounted.
 	Batches, Events int64
-	// Sealed batches were left alone, because their raw events are gone.
+	// Purged is the number of batches that were skipped because their raw events
+	// were purged.
 	Purged int64
-	// Unreadable batches could not be counted again; the log says why.
+	// Unreadable is the number of batches that could not be recounted; the log
+	// says why.
 	Unreadable int64
 	// Drifted is the number of batches whose events did not sum to what the
 	// ledger had.
 	Drifted int64
-	// Amended is the number of drifted batches that the ledger has right now.
+	// Amended is the number of drifted batches whose contribution was corrected.
 	Amended int64
-	// Filled is the number of batches that were not broken down by
-	// Options.Dimensions and are now. That is no drift.
+	// Filled is the number of batches that were broken down by the configured
+	// dimensions for the first time. That is no drift.
 	Filled int64
-	// Unfilled is the number of sealed batches that are not, and cannot be.
+	// Unfilled is the number of batches that lack the breakdown permanently,
+	// because their events were purged.
 	Unfilled int64
-	// Drifts are the first 100 of them.
+	// Drifts are the first 100 drifts.
 	Drifts []Drift
 	// WrongDays are the first 100 days whose sum was not that of the ledger.
 	WrongDays []WrongDay
-	// Rebuilt means that the store has made its sums anew, because there were
-	// some.
+	// Rebuilt means that the store has rebuilt its daily sums because of
+	// WrongDays.
 	Rebuilt bool
 }
 
 const maxDrifts = 100
 
-// Reprocess reads the events of every completed batch again, compares their
-// sum with the ledger, and puts the ledger right where the store is a
-// [store.Auditor]. Then it compares the sums of all days with the ledger, and
-// has them made anew if some are wrong and the store is a [store.Auditor]. It is safe to repeat and to run beside everything else.
-// Errors: store.ErrUnsupported if the store cannot show its ledger.
+// Reprocess recounts every completed batch and corrects its contribution if it
+// drifted. Then it compares the daily sums of all days with the ledger, and has
+// the store rebuild them if some are wrong. It is safe to repeat and to run
+// concurrently with everything else. A batch that cannot be recounted is
+// reported and no error. Errors: store.ErrUnsupported if the store is no
+// [store.Auditor]; store.ErrUnavailable; that of ctx.
 func (l *Ledger) Reprocess(ctx context.Context) (Report, error) {
 	ledger, ok := store.As[store.Auditor](l.store)
 	if !ok {
@@ -73,7 +78,7 @@ func (l *Ledger) reprocessAll(ctx context.Context, ledger store.Auditor, r *Repo
 		}
 		if err != nil { // must not keep the others from being counted
 			r.Unreadable++
-			l.logger.ErrorContext(ctx, "batch not recounted", "batch", b.ID, "err", err)
+			l.logger.ErrorContext(ctx, "recounting batch failed", "batch", b.ID, "err", err)
 		}
 	}
 	return nil
@@ -85,10 +90,10 @@ func (l *Ledger) reportDrift(ctx context.Context, r *Report) {
 		"filled", r.Filled, "unfilled", r.Unfilled, "wrong_days", len(r.WrongDays), "rebuilt", r.Rebuilt,
 	}
 	if r.Drifted > 0 || r.Unreadable > 0 || len(r.WrongDays) > 0 {
-		l.logger.ErrorContext(ctx, "ledger drifted or unread, or sums wrong", attrs...)
+		l.logger.ErrorContext(ctx, "reprocess finished, drift found", attrs...)
 		return
 	}
-	l.logger.InfoContext(ctx, "ledger agrees", attrs...)
+	l.logger.InfoContext(ctx, "reprocess finished, no drift", attrs...)
 }
 
 func (l *Ledger) reprocess(ctx context.Context, ledger store.Auditor, b *store.Batch, r *Report) error {
@@ -103,7 +108,7 @@ func (l *Ledger) reprocess(ctx context.Context, ledger store.Auditor, b *store.B
 	if err := l.amend(ctx, ledger, b.ID, want, r); err != nil || r.Amended+r.Filled == changed {
 		return err
 	}
-	// Where events were erased meanwhile, what was put into the ledger is old.
+	// If events were erased meanwhile, the contribution is outdated.
 	err = l.ReplaceEntry(ctx, ledger, b.ID, want, erasure)
 	if errors.Is(err, store.ErrNotFound) { // deleted meanwhile
 		return nil
@@ -111,8 +116,9 @@ func (l *Ledger) reprocess(ctx context.Context, ledger store.Auditor, b *store.B
 	return err
 }
 
-// countAgain counts a batch again for a report, unless its events are gone. It
-// also returns the Batch.Erasure of which the sum is.
+// recountBatch recounts a batch for a report. Open is false if its events were
+// purged or it was deleted. Erasure is the Batch.Erasure to which the sum
+// belongs.
 func (l *Ledger) recountBatch(ctx context.Context, b *store.Batch, r *Report) (sum metrics.Contribution, erasure string, open bool, _ error) {
 	if b.EventsPurged {
 		r.Purged++
@@ -158,8 +164,8 @@ func (l *Ledger) amend(ctx context.Context, ledger store.Auditor, id string, wan
 	return nil
 }
 
-// noteUnfilled counts a batch whose events are gone, if it is not broken down
-// by the dimensions.
+// noteUnfilled counts a batch whose events were purged, if it lacks the breakdown
+// by dimensions.
 func (l *Ledger) noteUnfilled(ctx context.Context, ledger store.Auditor, id string, r *Report) error {
 	if len(l.opts.Sums.Dimensions) == 0 {
 		return nil

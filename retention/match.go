@@ -7,14 +7,14 @@ import (
 	"unicode/utf8"
 )
 
-// cut is what stands at the end of a text that was shortened.
+// cut is the end of a text that was shortened.
 const cut = "…"
 
-// minCut is the length from which the beginning of a value is taken for it.
+// minCut is the length from which the beginning of a value identifies it.
 const minCut = 8
 
-// is reports whether a value of a rejected row is the subject, or the beginning
-// of it if it was shortened.
+// matches reports whether a value of a rejected row is the subject, or its
+// beginning if the value was shortened.
 func matches(value, subject string) bool {
 	value = strings.TrimSpace(value)
 	for _, s := range spellings(subject) {
@@ -28,8 +28,8 @@ func matches(value, subject string) bool {
 	return false
 }
 
-// names reports whether a text has the subject in it as a word of its own, or
-// the beginning of it where it was shortened.
+// mentions reports whether a text contains the subject as a whole word, or its
+// beginning where the text was shortened.
 func mentions(text, subject string) bool {
 	for _, s := range spellings(subject) {
 		for at := 0; ; {
@@ -49,7 +49,7 @@ func mentions(text, subject string) bool {
 	return false
 }
 
-// spellings are the ways in which the ingest package may write a value.
+// spellings returns the ways in which package ingest may write a value.
 func spellings(subject string) []string {
 	quoted := strconv.Quote(subject)
 	if quoted = quoted[1 : len(quoted)-1]; quoted != subject {
@@ -58,7 +58,8 @@ func spellings(subject string) []string {
 	return []string{subject}
 }
 
-// begins reports whether what stands before a cut is the beginning of s.
+// endsWithPrefix reports whether the text before a cut ends with a beginning of
+// s.
 func endsWithPrefix(text, s string) bool {
 	for before, rest, found := strings.Cut(text, cut); found; before, rest, found = strings.Cut(rest, cut) {
 		for n := min(len(s), len(before)); n >= minCut; n-- {
@@ -70,7 +71,8 @@ func endsWithPrefix(text, s string) bool {
 	return false
 }
 
-// edge reports whether a word may begin after one text and end before another.
+// isBoundary reports whether a word may begin after one text and end before
+// another.
 func isBoundary(before, after string) bool {
 	last, _ := utf8.DecodeLastRuneInString(before)
 	next, _ := utf8.DecodeRuneInString(after)

@@ -1,7 +1,6 @@
 package retention
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,7 +15,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/upload"
 )
 
-// rows removes the rejected rows of the subject from a batch and returns their
+// rows erases the rejected rows of the subject from a batch and returns their
 // number.
 func (x *eraser) rows(ctx context.Context, b *store.Batch) (int64, error) {
 	if b.RejectedRows == 0 {
@@ -35,13 +34,13 @@ func (x *eraser) rowsOnce(ctx context.Context, id string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	lines, err := x.count(x.repairLines(ctx, id))
+	lines, err := x.countErased(ctx, id)
 	if err != nil || lines == 0 || x.r.DryRun {
 		return max(n, lines), err
 	}
 	err = x.store.ReplaceAttachment(ctx, id, upload.RepairAttachment, func(yield func([]byte, error) bool) {
 		for line, err := range x.repairLines(ctx, id) {
-			if !line.gone && !yield(line.text, err) {
+			if !x.isErased(&line) && !yield(line.Text, err) {
 				return
 			}
 		}
@@ -49,8 +48,7 @@ func (x *eraser) rowsOnce(ctx context.Context, id string) (int64, error) {
 	return max(n, lines), err
 }
 
-// rowErrors removes the rows of the subject from those that the upload was
-// answered with.
+// rowErrors erases the rows of the subject from the errors of the receipt.
 func (x *eraser) rowErrors(ctx context.Context, id string) (int64, error) {
 	var all []ingest.RowError
 	if err := upload.DecodeAttachment(ctx, x.enforcer.store, id, upload.ErrorsAttachment, &all); err != nil {
@@ -71,7 +69,7 @@ func (x *eraser) rowErrors(ctx context.Context, id string) (int64, error) {
 	return n, x.store.ReplaceAttachment(ctx, id, upload.ErrorsAttachment, one(text))
 }
 
-// isOf reports whether a rejected row is the subject's.
+// isOf reports whether a rejected row belongs to the subject.
 func (x *eraser) isOf(e ingest.RowError) bool {
 	known := false
 	for _, f := range e.Record {
@@ -87,8 +85,8 @@ func (x *eraser) isOf(e ingest.RowError) bool {
 	return matches(e.Value, x.subject) && (!known || sameColumn(e.Column, x.enforcer.opts.Sums.Subject)) || x.mentions(e.Message)
 }
 
-// torn reports whether a row could not be split into its columns, so that a
-// value may be in any, with others.
+// torn reports whether a row could not be split into columns, so that a value
+// may be part of any of them.
 func torn(code ingest.Code) bool {
 	return code == ingest.BadQuotes || code == ingest.TooManyFields || code == ingest.RowTooLong || code == ingest.BadJSON
 }
@@ -97,137 +95,23 @@ func sameColumn(a, b string) bool {
 	return strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b))
 }
 
-// repairLine is a line of a repair file with its line end.
-type repairLine struct {
-	text []byte
-	gone bool // it is the subject's
+// repairLines returns the lines of the repair file of a batch.
+func (x *eraser) repairLines(ctx context.Context, id string) iter.Seq2[ingest.RepairLine, error] {
+	return ingest.RepairLines(x.enforcer.store.Attachment(ctx, id, upload.RepairAttachment))
 }
 
-// count counts the lines that go.
-func (x *eraser) count(lines iter.Seq2[repairLine, error]) (n int64, _ error) {
-	for line, err := range lines {
+// isErased reports whether a line is a row of the subject.
+func (x *eraser) isErased(line *ingest.RepairLine) bool { return !line.Header && x.isOf(line.Row) }
+
+// countErased returns the number of rows of the subject in a repair file.
+func (x *eraser) countErased(ctx context.Context, id string) (n int64, _ error) {
+	for line, err := range x.repairLines(ctx, id) {
 		if err != nil {
 			return n, err
 		}
-		if line.gone {
+		if x.isErased(&line) {
 			n++
 		}
 	}
 	return n, nil
-}
-
-// repairLines yields the lines of a batch's repair file. A line is valid until
-// the next; no more than one is in memory.
-func (x *eraser) repairLines(ctx context.Context, id string) iter.Seq2[repairLine, error] {
-	return func(yield func(repairLine, error) bool) {
-		var header []string
-		for text, err := range lines(x.enforcer.store.Attachment(ctx, id, upload.RepairAttachment)) {
-			if err != nil {
-				yield(repairLine{}, err)
-				return
-			}
-			cells := splitCells(text)
-			if header == nil {
-				header = cells
-				if !yield(repairLine{text: text}, nil) {
-					return
-				}
-				continue
-			}
-			if !yield(repairLine{text, x.isOf(rejected(header, cells))}, nil) {
-				return
-			}
-		}
-	}
-}
-
-// lines splits a CSV file that [ingest.RepairWriter] wrote into its lines. A
-// line end within quotes is none.
-func lines(chunks iter.Seq2[[]byte, error]) iter.Seq2[[]byte, error] {
-	return func(yield func([]byte, error) bool) {
-		var line []byte
-		quoted := false
-		for chunk, err := range chunks {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			for len(chunk) > 0 {
-				end := bytes.IndexByte(chunk, '\n') + 1
-				whole := end > 0
-				if !whole {
-					end = len(chunk)
-				}
-				quoted = quoted != (bytes.Count(chunk[:end], []byte{'"'})%2 == 1)
-				line, chunk = append(line, chunk[:end]...), chunk[end:]
-				if !whole || quoted {
-					continue
-				}
-				if !yield(line, nil) {
-					return
-				}
-				line = line[:0]
-			}
-		}
-		if len(line) > 0 {
-			yield(line, nil)
-		}
-	}
-}
-
-// splitCells splits a line into its values, without what protects formulas.
-func splitCells(line []byte) []string {
-	rest := strings.TrimSuffix(string(line), "\n")
-	var cells []string
-	for {
-		var cell string
-		if cell, rest = cutCell(rest); strings.HasPrefix(cell, "'") {
-			if plain := strings.TrimLeft(cell, "'"); plain != "" && strings.ContainsRune("=+-@\t\r", rune(plain[0])) {
-				cell = cell[1:]
-			}
-		}
-		cells = append(cells, cell)
-		if rest == "" {
-			return cells
-		}
-		rest = rest[1:] // the comma
-	}
-}
-
-// cutCell takes the first value off a line; the comma stays.
-func cutCell(line string) (cell, rest string) {
-	if !strings.HasPrefix(line, `"`) {
-		if i := strings.IndexByte(line, ','); i >= 0 {
-			return line[:i], line[i:]
-		}
-		return line, ""
-	}
-	var b strings.Builder
-	for line = line[1:]; ; {
-		before, after, closed := strings.Cut(line, `"`)
-		b.WriteString(before)
-		if !closed || !strings.HasPrefix(after, `"`) {
-			return b.String(), after
-		}
-		b.WriteByte('"')
-		line = after[1:]
-	}
-}
-
-// rejected is the row that a line of a repair file tells of.
-func rejected(header, cells []string) ingest.RowError {
-	var e ingest.RowError
-	for i, name := range header[:min(len(header), len(cells))] {
-		switch {
-		case i < len(header)-5:
-			e.Record = append(e.Record, metrics.Field{Name: name, Value: cells[i]})
-		case name == "_column":
-			e.Column = cells[i]
-		case name == "_code":
-			e.Code = ingest.Code(cells[i])
-		case name == "_message":
-			e.Message = cells[i]
-		}
-	}
-	return e
 }
