@@ -293,7 +293,7 @@ func TestTruncatedContributionsAreCorrupt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for n := range len(b) {
+	for n := range b {
 		if c, err := metrics.DecodeContribution(b[:n], metrics.AllParts()); !errors.Is(err, metrics.ErrCorrupt) {
 			t.Errorf("%d of %d bytes: %v, %v, want ErrCorrupt", n, len(b), c, err)
 		}

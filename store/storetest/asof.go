@@ -9,15 +9,15 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const asOf = "Query.AsOf keeps the contributions that were recorded at that moment, to the millisecond, or before it, as they are now."
+const asOf = "Filter.AsOf selects the contributions that were recorded up to that time, to the millisecond, as they are now."
 
 func asOfRules() []rule {
 	return []rule{
 		{"AsOf is the sum of what was recorded until then", asOf, asOfSums},
 		{"AsOf keeps what else the query asks for", asOf, asOfFilters},
-		{"AsOf does not bring a deleted batch back", asOf + " A batch that was deleted is in no sum.", asOfForgets},
-		{"AsOf counts forgotten batches", asOf + " That a batch was forgotten changes no sum.", asOfForgotten},
-		{"Auditor: Amend keeps the moment of a contribution", "Store.Record: the store notes the moment of its own clock, which Amend keeps.", asOfCorrects},
+		{"AsOf does not bring a deleted batch back", asOf + " A deleted batch is in no sum.", asOfDeleted},
+		{"AsOf counts archived batches", asOf + " Archiving a batch changes no sum.", asOfArchived},
+		{"Auditor: Amend keeps the time of recording", "Store.Record: the store notes the time of its own clock; Amend does not change that time.", asOfCorrects},
 	}
 }
 
@@ -37,7 +37,7 @@ func (c *check) asOfIs(when string, at time.Time, contributions ...metrics.Contr
 	c.Helper()
 	for _, q := range []metrics.Filter{{}, everything} {
 		q.AsOf = at
-		c.dailyIs(when, q, contributions...)
+		c.dayCountsAre(when, q, contributions...)
 	}
 }
 
@@ -56,7 +56,7 @@ func asOfSums(c *check) {
 		moments = append(moments, moment())
 	}
 	for i := 0; i < len(moments); i += max(1, len(moments)/20) {
-		when := fmt.Sprintf("as of behind %d of %d contributions, with seed %d", i, len(all), c.seed())
+		when := fmt.Sprintf("as of after %d of %d contributions, with seed %d", i, len(all), c.seed())
 		c.asOfIs(when, moments[i], all[:i]...)
 	}
 	c.asOfIs("as of an hour to come", time.Now().Add(time.Hour), all...)
@@ -78,24 +78,24 @@ func asOfFilters(c *check) {
 		{To: day + 5, Types: []string{"a"}, Groups: true, Slots: true, Subjects: true},
 	} {
 		q.AsOf = at
-		c.dailyIs(fmt.Sprintf("with %+v", q), q, all...)
+		c.dayCountsAre(fmt.Sprintf("with %+v", q), q, all...)
 	}
 }
 
-func asOfForgotten(c *check) {
+func asOfArchived(c *check) {
 	f := need[store.Retainer](c)
 	early, late := c.someContribution(20), c.someContribution(30)
-	ids := []string{c.sealed(early)}
+	ids := []string{c.purged(early)}
 	at := moment()
-	ids = append(ids, c.sealed(late))
+	ids = append(ids, c.purged(late))
 	for _, id := range ids {
-		c.must(f.Archive(c.Context(), id), "Forget")
+		c.must(f.Archive(c.Context(), id), "Archive")
 	}
-	c.asOfIs("as of between two batches that were forgotten since", at, early)
+	c.asOfIs("as of between two batches that were archived since", at, early)
 	c.asOfIs("as of now", moment(), early, late)
 }
 
-func asOfForgets(c *check) {
+func asOfDeleted(c *check) {
 	kept := c.someContribution(20)
 	c.recorded(kept)
 	id := c.recorded(c.someContribution(30))

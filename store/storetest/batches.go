@@ -14,10 +14,10 @@ func batchesRules() []rule {
 	return []rule{
 		{"Batches lists the newest first", newestFirst, batchesNewestFirst},
 		{"Batches has a default and a greatest Limit", "BatchQuery.Limit: 0 means DefaultLimit, more than MaxLimit means MaxLimit.", batchesLimit},
-		{"pages neither repeat nor lose a batch", "BatchQuery.After is the keyset cursor: only batches with a smaller id follow, whatever is added or deleted meanwhile.", batchesPages},
-		{"Batches filters as BatchQuery.Match does", newestFirst + " BatchQuery.Match says which those are.", batchesFilter},
-		{"repairs are found by what they repair", "BatchQuery.Repairs keeps the batches that repair this one.", repairsFound},
-		{"a repair outlives what it repairs", "Batch.Repairs stays when the batch that it names is deleted.", repairsStay},
+		{"pages neither repeat nor lose a batch", "BatchQuery.After is the keyset cursor: it selects batches with a smaller id, whatever is added or deleted meanwhile.", batchesPages},
+		{"Batches filters as BatchQuery.Match does", newestFirst + " They are the ones that BatchQuery.Match selects.", batchesFilter},
+		{"repairs are found by what they repair", "BatchQuery.RepairOf selects the batches that repair this one.", repairsFound},
+		{"a repair outlives what it repairs", "Batch.RepairOf stays when the batch that it names is deleted.", repairsStay},
 		{"the slice that Batches returns belongs to the caller", "Store.Batches: the slice belongs to the caller.", batchesBelong},
 	}
 }

@@ -17,19 +17,19 @@ func brokenIterators() []broken {
 }
 
 func brokenRanges() []broken {
-	anew, open := "an iterator queries anew each time it is ranged over", "the store works while an iterator is open"
+	again, open := "each range over an iterator runs the query again", "the store works while an iterator is open"
 	return []broken{
-		{"reads the events before the range", anew, "batch not found", func(p *patched) {
+		{"reads the events before the range", again, "batch not found", func(p *patched) {
 			p.events = func(ctx context.Context, id string) iter.Seq2[metrics.Event, error] {
 				return readAhead(p.Store.Events(ctx, id))
 			}
 		}},
-		{"sums the ledger before the range", anew, "Daily, made before", func(p *patched) {
-			p.daily = func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+		{"sums the ledger before the range", again, "DayCounts, made before", func(p *patched) {
+			p.dayCounts = func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
 				return readAhead(p.Store.DayCounts(ctx, q))
 			}
 		}},
-		{"ranges over the events once", anew, "Events, made before", func(p *patched) {
+		{"ranges over the events once", again, "Events, made before", func(p *patched) {
 			p.events = func(ctx context.Context, id string) iter.Seq2[metrics.Event, error] {
 				used := false
 				return func(yield func(metrics.Event, error) bool) {
@@ -44,7 +44,7 @@ func brokenRanges() []broken {
 				}
 			}
 		}},
-		{"goes on after an error", anew, "the iterator went on after its error", func(p *patched) {
+		{"goes on after an error", again, "the iterator went on after its error", func(p *patched) {
 			p.events = func(ctx context.Context, id string) iter.Seq2[metrics.Event, error] {
 				return func(yield func(metrics.Event, error) bool) {
 					for e, err := range p.Store.Events(ctx, id) {
@@ -81,7 +81,7 @@ func readAhead[T any](seq iter.Seq2[T, error]) iter.Seq2[T, error] {
 
 func keepConnections(p *patched) {
 	left := 100
-	p.daily = func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+	p.dayCounts = func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
 		return func(yield func(metrics.DayCount, error) bool) {
 			if left--; left < 0 {
 				yield(metrics.DayCount{}, errors.New("no connection left"))
@@ -115,14 +115,14 @@ func lockWhileReading(p *patched) {
 }
 
 func brokenContexts() []broken {
-	ended, writer := "a method whose context has ended says so and does nothing", "a Writer whose context has ended says so"
+	ended, writer := "a method whose context has ended fails and does nothing", "a call of a Writer whose context has ended fails"
 	forever := context.WithoutCancel
 	return []broken{
 		{"reads a batch whatever the context", ended, "Batch with a cancelled context", func(p *patched) {
 			p.batch = func(ctx context.Context, id string) (store.Batch, error) { return p.Store.Batch(forever(ctx), id) }
 		}},
-		{"sums whatever the context", ended, "Daily with a cancelled context", func(p *patched) {
-			p.daily = func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+		{"sums whatever the context", ended, "DayCounts with a cancelled context", func(p *patched) {
+			p.dayCounts = func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
 				return p.Store.DayCounts(forever(ctx), q)
 			}
 		}},
@@ -139,7 +139,7 @@ func brokenContexts() []broken {
 				return errors.Join(p.Store.SetStatus(forever(ctx), id, from, to, cause), ctx.Err())
 			}
 		}},
-		{"amends and says that it was cancelled", ended, "Daily after methods whose context had ended", func(p *patched) {
+		{"amends and says that it was cancelled", ended, "DayCounts after methods whose context had ended", func(p *patched) {
 			p.amend = func(ctx context.Context, id string, c metrics.Contribution) error {
 				return errors.Join(p.Store.Amend(forever(ctx), id, c), ctx.Err())
 			}
@@ -220,17 +220,17 @@ func brokenReopens() []broken {
 				return p
 			}
 		}},
-		{"finds the remainder after the process", "what was not committed is invisible after the process and can be pruned", "after the process was lost", commitOnReopen},
-		{"never prunes what a lost process began", "what was not committed is invisible after the process and can be pruned", "want 1 or 2 remainders", func(p *patched) {
+		{"finds the unfinished upload after the process", "what was not committed is invisible after a lost process and can be pruned", "after the process was lost", commitOnReopen},
+		{"never prunes what a lost process began", "what was not committed is invisible after a lost process and can be pruned", "want 1 or 2 unfinished uploads", func(p *patched) {
 			p.editPrune(func(*store.PruneQuery) {}, func(r *store.Pruned) { r.Unfinished = 0 })
 		}},
-		{"forgets which batches were recorded", ledger, "after Record again", func(p *patched) {
+		{"loses which batches were recorded", ledger, "after Record again", func(p *patched) {
 			p.reopen = func() store.Store {
 				p.record = recordAgain(p, func(a, b metrics.Contribution) metrics.Contribution { return metrics.Merge(a, b) })
 				return p
 			}
 		}},
-		{"forgets which batches were deleted", ledger, "Record deleted before", func(p *patched) {
+		{"loses which batches were deleted", ledger, "Record deleted before", func(p *patched) {
 			p.reopen = func() store.Store {
 				p.record = func(ctx context.Context, id string, c metrics.Contribution) error {
 					return ignore(store.ErrNotFound, p.Store.Record(ctx, id, c))

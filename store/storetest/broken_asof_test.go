@@ -12,19 +12,19 @@ import (
 )
 
 func brokenAsOfs() []broken {
-	const sums, corrects = "AsOf is the sum of what was recorded until then", "Auditor: Amend keeps the moment of a contribution"
+	const sums, corrects = "AsOf is the sum of what was recorded until then", "Auditor: Amend keeps the time of recording"
 	return []broken{
-		{"answers as of now", sums, "as of behind", func(p *patched) {
+		{"answers as of now", sums, "as of after", func(p *patched) {
 			p.askDaily(func(q *metrics.Filter) { q.AsOf = time.Time{} })
 		}},
-		{"sums subjects as of now", sums, "as of behind", func(p *patched) {
+		{"sums subjects as of now", sums, "as of after", func(p *patched) {
 			p.askDaily(func(q *metrics.Filter) {
 				if q.Subjects {
 					q.AsOf = time.Time{}
 				}
 			})
 		}},
-		{"moves a contribution that is recorded again", sums, "as of behind", func(p *patched) {
+		{"moves a contribution that is recorded again", sums, "as of after", func(p *patched) {
 			again := map[string]time.Time{}
 			p.record = func(ctx context.Context, id string, c metrics.Contribution) error {
 				again[id] = time.Now()
@@ -32,7 +32,7 @@ func brokenAsOfs() []broken {
 			}
 			p.hideUntil(again)
 		}},
-		{"forgets the range as of a moment", "AsOf keeps what else the query asks for", "with {From:", func(p *patched) {
+		{"loses the range as of a moment", "AsOf keeps what else the query asks for", "with {From:", func(p *patched) {
 			p.askDaily(func(q *metrics.Filter) {
 				if !q.AsOf.IsZero() {
 					q.From, q.To = 0, 0
@@ -49,7 +49,7 @@ func brokenAsOfs() []broken {
 				}
 				return p.Store.DeleteBatch(ctx, id)
 			}
-			p.editDaily(func(q metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
+			p.editDayCounts(func(q metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
 				if q.AsOf.IsZero() || !q.Slots {
 					return all
 				}
@@ -69,7 +69,7 @@ func brokenAsOfs() []broken {
 
 // hideUntil keeps batches out of the sums as of a moment before those given.
 func (p *patched) hideUntil(moments map[string]time.Time) {
-	p.daily = func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+	p.dayCounts = func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
 		if q.AsOf.IsZero() {
 			return p.Store.DayCounts(ctx, q)
 		}
@@ -88,7 +88,7 @@ func (p *patched) hideUntil(moments map[string]time.Time) {
 	}
 }
 
-func brokenRebuilders() []broken {
+func brokenRebuilds() []broken {
 	const rebuild = "Auditor: Rebuild changes no answer that is right"
 	return []broken{
 		{"rebuilds from a part of the ledger", rebuild, "after Rebuild", func(p *patched) {
@@ -101,7 +101,7 @@ func brokenRebuilders() []broken {
 				return ignore(store.ErrNotFound, err)
 			}
 		}},
-		{"shows half a day while it rebuilds", rebuild, "beside random steps and a reader", func(p *patched) {
+		{"shows half a day while it rebuilds", rebuild, "concurrent with random steps and a reader", func(p *patched) {
 			var rebuilding atomic.Int64
 			p.rebuild = func(context.Context) error {
 				rebuilding.Add(1)
@@ -109,7 +109,7 @@ func brokenRebuilders() []broken {
 				rebuilding.Add(-1)
 				return nil
 			}
-			p.editDaily(func(_ metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
+			p.editDayCounts(func(_ metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
 				if rebuilding.Load() > 0 {
 					return all[:max(len(all)-1, 0)]
 				}
@@ -119,11 +119,11 @@ func brokenRebuilders() []broken {
 	}
 }
 
-func brokenSealReaders() []broken {
-	const misses, forgets = "Retainer: Unsealed misses no day", "Retainer: Unsealed forgets the days of what was sealed"
+func brokenUnpurgedDays() []broken {
+	const misses, archives = "Retainer: UnpurgedDays misses no day", "Retainer: UnpurgedDays drops the days of purged batches"
 	edit := func(change func(from metrics.Day, days []metrics.Day) []metrics.Day) func(p *patched) {
 		return func(p *patched) {
-			p.unsealed = func(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error) {
+			p.unpurged = func(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error) {
 				days, err := p.Store.UnpurgedDays(ctx, from, to)
 				return change(from, days), err
 			}
@@ -134,7 +134,7 @@ func brokenSealReaders() []broken {
 		{"takes the first day for excluded", misses, "misses", edit(func(from metrics.Day, days []metrics.Day) []metrics.Day {
 			return slices.DeleteFunc(days, func(d metrics.Day) bool { return from != 0 && d <= from+10 })
 		})},
-		{"lists sealed days", forgets, "for ever", edit(func(_ metrics.Day, days []metrics.Day) []metrics.Day {
+		{"lists purged days", archives, "forever", edit(func(_ metrics.Day, days []metrics.Day) []metrics.Day {
 			return append(days, days[len(days)-1]+1)
 		})},
 	}

@@ -32,7 +32,7 @@ func (p *patched) editCommit(asked, answer func(b *store.Batch)) {
 func unchanged(*store.Batch) {}
 
 func brokenCommits() []broken {
-	keeps, rest, times := "Commit keeps what it takes", "Commit decides the rest itself", "times of a batch are UTC to the millisecond"
+	keeps, rest, times := "Commit keeps what it takes", "Commit sets the other fields itself", "times of a batch are UTC to the millisecond"
 	return []broken{
 		{"loses the digest", keeps, "SHA256: want", func(p *patched) {
 			p.editCommit(func(b *store.Batch) { b.SHA256 = "" }, unchanged)

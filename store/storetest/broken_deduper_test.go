@@ -64,7 +64,7 @@ func brokenClaims() []broken {
 		{"loses one bit", exact, "Claim of new fingerprints: answer 0", func(p *patched) {
 			p.coarse(func(f *store.Fingerprint) { f[0] &= 0x7f })
 		}},
-		{"forgets what does not fit", many, "Claim of what two batches have: answer", func(p *patched) {
+		{"loses what does not fit", many, "Claim of what two batches have: answer", func(p *patched) {
 			claimed := map[string]int{}
 			p.claim = func(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
 				if claimed[id] += len(fps); claimed[id] > 90_000 && len(claimed) < 3 {
@@ -138,10 +138,10 @@ func brokenAnswersOfClaims() []broken {
 }
 
 func brokenOwners() []broken {
-	owners, unfinished, needs := "Deduper: Owners sees visible batches and changes nothing",
-		"Deduper: what an unfinished Writer has is ErrClaimed", "Deduper: Claim needs a Writer"
+	owners, unfinished, needs := "Deduper: Owners returns visible batches and changes nothing",
+		"Deduper: a fingerprint of an open Writer is ErrClaimed", "Deduper: Claim needs an open Writer"
 	return []broken{
-		{"has Owners that see unfinished batches", owners, "Owners beside an unfinished Writer: answer 10", func(p *patched) {
+		{"has Owners that see unfinished batches", owners, "Owners concurrent with an open Writer: answer 10", func(p *patched) {
 			claimer := newClaimer(p)
 			p.owners = func(ctx context.Context, fps []store.Fingerprint) ([]string, error) {
 				owners, err := p.Store.Owners(ctx, fps)
@@ -177,7 +177,7 @@ func brokenOwners() []broken {
 				return answers, err
 			}
 		}},
-		{"ends a Writer that is refused", "Deduper: a Writer may go on after ErrClaimed", "Claim after ErrClaimed: store: batch not found", func(p *patched) {
+		{"ends a Writer that is refused", "Deduper: a Writer can be used after ErrClaimed", "Claim after ErrClaimed: store: batch not found", func(p *patched) {
 			ended := map[string]bool{}
 			p.claim = func(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
 				if ended[id] {
@@ -194,7 +194,7 @@ func brokenOwners() []broken {
 				return answers, ignore(store.ErrNotFound, err)
 			}
 		}},
-		{"looks without a context", "a method whose context has ended says so and does nothing", "Owners with a cancelled context", func(p *patched) {
+		{"looks without a context", "a method whose context has ended fails and does nothing", "Owners with a cancelled context", func(p *patched) {
 			p.owners = func(ctx context.Context, fps []store.Fingerprint) ([]string, error) {
 				return p.Store.Owners(context.WithoutCancel(ctx), fps)
 			}
@@ -295,7 +295,7 @@ func brokenEnds() []broken {
 				return p.Store.Prune(ctx, q)
 			}
 		}},
-		{"frees the claims of a sealed batch", "Deduper: Seal keeps claims", "Owners after Seal: answer 0", func(p *patched) {
+		{"frees the claims of a purged batch", "Deduper: PurgeEvents keeps claims", "Owners after PurgeEvents: answer 0", func(p *patched) {
 			p.owners = func(ctx context.Context, fps []store.Fingerprint) ([]string, error) {
 				owners, err := p.Store.Owners(ctx, fps)
 				for i, id := range owners {
@@ -306,7 +306,7 @@ func brokenEnds() []broken {
 				return owners, err
 			}
 		}},
-		{"confuses claims once a batch was deleted", "Deduper: claims are those of a map", "after 10 random steps", func(p *patched) {
+		{"confuses claims once a batch was deleted", "Deduper: claims are like those in a map", "after 10 random steps", func(p *patched) {
 			deleted := false
 			p.deleteBatch = func(ctx context.Context, id string) error {
 				deleted = true
@@ -333,18 +333,18 @@ func brokenEnds() []broken {
 
 func brokenClaimsBesides() []broken {
 	return []broken{
-		{"gives a fingerprint to two", "Deduper: one of several Writers has a fingerprint", "a fingerprint was given to", func(p *patched) {
+		{"gives a fingerprint to two", "Deduper: one of several Writers gets a fingerprint", "a fingerprint was given to", func(p *patched) {
 			p.claim = func(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
 				_, err := p.Store.Claim(ctx, id, fps)
 				return make([]string, len(fps)), ignore(store.ErrClaimed, err)
 			}
 		}},
-		{"refuses a Claim while events are written", "Deduper: Claim may be called beside the Writer", "the writer is busy", func(p *patched) {
+		{"refuses a Claim while events are written", "Deduper: Claim may run concurrently with the Writer", "the writer is busy", func(p *patched) {
 			p.claim = func(context.Context, string, []store.Fingerprint) ([]string, error) {
 				return nil, errors.New("the writer is busy")
 			}
 		}},
-		{"loses events that are written beside a Claim", "Deduper: Claim may be called beside the Writer", "Commit: got ", func(p *patched) {
+		{"loses events that are written concurrent with a Claim", "Deduper: Claim may run concurrently with the Writer", "Commit: got ", func(p *patched) {
 			p.writer = func(_ context.Context, _ string, w *patchedWriter) error {
 				write, skipped := w.write, false
 				w.write = func(ctx context.Context, events []metrics.Event) error {

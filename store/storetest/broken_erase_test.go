@@ -11,8 +11,8 @@ import (
 )
 
 func brokenErasers() []broken {
-	removes, literal, statuses := "Retainer: Erase removes the events that are selected", "Retainer: fields and values are taken literally", "Retainer: a batch of any status can be erased from"
-	reader, told, race, stays := "Retainer: a reader sees all events or ErrChanged", "Retainer: what cannot be erased is told", "Retainer: of several at a time one succeeds", "Retainer: erased events stay away"
+	removes, literal, statuses := "Retainer: Erase removes the selected events", "Retainer: Erase takes fields and values literally", "Retainer: Erase works in every status"
+	reader, told, race, stays := "Retainer: a reader of events gets all of them or ErrChanged", "Retainer: Erase names the reason why it cannot erase", "Retainer: one of several concurrent erasures succeeds", "Retainer: erased events do not come back"
 	return []broken{
 		{"takes erased events from the number of events", removes, "AcceptedRows: want", func(p *patched) {
 			p.editBatch(func(b *store.Batch) { b.AcceptedRows -= b.Erased })
@@ -23,7 +23,7 @@ func brokenErasers() []broken {
 				return n + 1, err
 			}
 		}},
-		{"erases from the ledger", removes, "Daily after Erase", func(p *patched) {
+		{"erases from the ledger", removes, "DayCounts after Erase", func(p *patched) {
 			p.erase = func(ctx context.Context, id string, e store.Erasure) (int64, error) {
 				n, err := p.Store.Erase(ctx, id, e)
 				_ = p.Store.Amend(ctx, id, nil)
@@ -67,20 +67,20 @@ func brokenErasers() []broken {
 				}
 			}
 		}},
-		{"erases whoever asks", told, "who has not seen the last", func(p *patched) {
+		{"erases without comparing the last erasure", told, "who has not seen the last", func(p *patched) {
 			p.erase = func(ctx context.Context, id string, e store.Erasure) (int64, error) {
 				b, _ := p.Store.Batch(ctx, id)
 				e.After = b.Erasure
 				return p.Store.Erase(ctx, id, e)
 			}
 		}},
-		{"finds nothing to erase in a sealed batch", told, "sealed batch: got error <nil>", func(p *patched) {
+		{"finds nothing to erase in a purged batch", told, "purged batch: got error <nil>", func(p *patched) {
 			p.erase = func(ctx context.Context, id string, e store.Erasure) (int64, error) {
 				n, err := p.Store.Erase(ctx, id, e)
 				return n, ignore(store.ErrEventsPurged, err)
 			}
 		}},
-		{"lets two erase at a time", race, "of 4 Erase at a time succeeded", func(p *patched) {
+		{"lets two erasures succeed", race, "of 4 concurrent Erase succeeded", func(p *patched) {
 			var mu sync.Mutex
 			p.erase = func(ctx context.Context, id string, e store.Erasure) (int64, error) {
 				mu.Lock()
@@ -90,7 +90,7 @@ func brokenErasers() []broken {
 				return p.Store.Erase(ctx, id, e)
 			}
 		}},
-		{"forgets erasures with the process", stays, "loss of the process", func(p *patched) {
+		{"loses erasures with the process", stays, "loss of the process", func(p *patched) {
 			uploads := map[string][]metrics.Event{}
 			p.writer = func(_ context.Context, id string, w *patchedWriter) error {
 				write := w.write

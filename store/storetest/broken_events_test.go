@@ -11,7 +11,7 @@ import (
 func brokenEvents() []broken {
 	values, times := "events keep rows, ids, types and fields exactly", "events keep times to the nanosecond"
 	return []broken{
-		{"numbers the rows anew", values, "Row: want 1000, got 3", func(p *patched) {
+		{"numbers the rows again", values, "Row: want 1000, got 3", func(p *patched) {
 			p.editEvents(func(events []metrics.Event) []metrics.Event {
 				for i := range events {
 					events[i].Row = int64(i + 1)

@@ -12,7 +12,7 @@ import (
 )
 
 func brokenStatuses() []broken {
-	moves := "SetStatus moves a batch and sets its Cause"
+	moves := "SetStatus moves a batch and sets its LastError"
 	return []broken{
 		{"loses the Cause", moves, "LastError: want", func(p *patched) {
 			p.setStatus = func(ctx context.Context, id string, from []store.Status, to store.Status, _ string) error {
@@ -91,7 +91,7 @@ func brokenRecords() []broken {
 				return p.Store.Record(ctx, id, c)
 			}
 		}},
-		{"forgets an empty contribution", "an empty contribution is a contribution", "after Record of another contribution", func(p *patched) {
+		{"loses an empty contribution", "an empty contribution is a contribution", "after Record of another contribution", func(p *patched) {
 			p.record = recordAgain(p, func(a, b metrics.Contribution) metrics.Contribution {
 				if len(a) == 0 {
 					return b
@@ -133,7 +133,7 @@ func brokenEffects() []broken {
 				kept = append(kept, c)
 				return nil
 			}
-			p.daily = func(context.Context, metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+			p.dayCounts = func(context.Context, metrics.Filter) iter.Seq2[metrics.DayCount, error] {
 				return yieldAll[metrics.DayCount](metrics.Merge(kept...))
 			}
 		}},
@@ -218,7 +218,7 @@ type ghosts struct {
 
 func haunt(p *patched) *ghosts {
 	g := &ghosts{all: map[string]metrics.Contribution{}}
-	p.editDaily(func(q metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
+	p.editDayCounts(func(q metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		sum := metrics.Contribution(all)

@@ -19,7 +19,7 @@ func brokenRemovals() []broken { return slices.Concat(brokenDeletes(), brokenGho
 func brokenDeletes() []broken {
 	removes := "DeleteBatch removes all of a batch and nothing else"
 	return []broken{
-		{"leaves the contribution", removes, "Daily after DeleteBatch", func(p *patched) {
+		{"leaves the contribution", removes, "DayCounts after DeleteBatch", func(p *patched) {
 			editDeletes(p, func(g *ghosts, id string, c metrics.Contribution) { g.add(id, c) })
 		}},
 		{"leaves the attachments", removes, "Attachment after DeleteBatch", func(p *patched) {
@@ -49,7 +49,7 @@ func brokenDeletes() []broken {
 				return append(page, deleted...), err
 			}
 		}},
-		{"deletes the batch behind, too", removes, "batch not found", func(p *patched) {
+		{"deletes the next batch, too", removes, "batch not found", func(p *patched) {
 			p.deleteBatch = func(ctx context.Context, id string) error {
 				page, _ := p.Store.Batches(ctx, store.BatchQuery{After: id, Limit: 1})
 				next, _ := p.Store.Batches(ctx, store.BatchQuery{Limit: 1})
@@ -81,7 +81,7 @@ func brokenGhosts() []broken {
 				return err
 			}
 		}},
-		{"records a batch that is deleted meanwhile", race, "beside Record", func(p *patched) {
+		{"records a batch that is deleted meanwhile", race, "concurrent with Record", func(p *patched) {
 			g := haunt(p)
 			p.record = func(ctx context.Context, id string, c metrics.Contribution) error {
 				if _, err := p.Store.Batch(ctx, id); err != nil {
@@ -99,7 +99,7 @@ func brokenGhosts() []broken {
 
 func brokenPrunes() []broken {
 	old, dry := "Prune removes old uploaded batches and no others", "Prune counts without removing in a dry run"
-	left, live := "Prune removes old remainders", "Prune leaves a Writer that wrote lately"
+	left, live := "Prune removes old unfinished uploads", "Prune keeps the upload of a Writer that wrote recently"
 	return []broken{
 		{"prunes queued batches", old, "queued", pruneStatus(store.Queued)},
 		{"prunes processing batches", old, "processing", pruneStatus(store.Processing)},
@@ -117,7 +117,7 @@ func brokenPrunes() []broken {
 		{"removes in a dry run", dry, "got {Batches:0", func(p *patched) {
 			p.editPrune(func(q *store.PruneQuery) { q.DryRun = false }, func(*store.Pruned) {})
 		}},
-		{"removes remainders in a dry run", dry, "Commit after a dry run", func(p *patched) {
+		{"removes unfinished uploads in a dry run", dry, "Commit after a dry run", func(p *patched) {
 			p.prune = func(ctx context.Context, q store.PruneQuery) (store.Pruned, error) {
 				counted, err := p.Store.Prune(ctx, q)
 				if q.DryRun && counted.Unfinished > 0 {
@@ -126,7 +126,7 @@ func brokenPrunes() []broken {
 				return counted, err
 			}
 		}},
-		{"does not count remainders", left, "want {Batches:0 Events:0 Unfinished:1}, got {Batches:0 Events:0 Unfinished:0}", func(p *patched) {
+		{"does not count unfinished uploads", left, "want {Batches:0 Events:0 Unfinished:1}, got {Batches:0 Events:0 Unfinished:0}", func(p *patched) {
 			p.editPrune(func(*store.PruneQuery) {}, func(r *store.Pruned) { r.Unfinished = 0 })
 		}},
 		{"commits what was pruned", left, "Commit after Prune: got error <nil>", func(p *patched) {
@@ -149,7 +149,7 @@ func brokenPrunes() []broken {
 		{"prunes what was written lately", live, "Unfinished:1", func(p *patched) {
 			p.editPrune(func(q *store.PruneQuery) { q.Before = time.Now().Add(time.Hour) }, func(*store.Pruned) {})
 		}},
-		{"removes the events of a remainder that is committed meanwhile", "Prune takes a remainder whole or not at all", "Events of a batch that was committed beside Prune", pruneEventsLate},
+		{"removes the events of an unfinished upload that is committed meanwhile", "Prune takes an unfinished upload whole or not at all", "Events of a batch that was committed concurrent with Prune", pruneEventsLate},
 		{"looks for uploaded batches first and removes then", "Prune never removes a batch that was queued meanwhile", "Batch: ", pruneWithoutLock},
 	}
 }
@@ -200,7 +200,7 @@ func pruneWithoutLock(p *patched) {
 	}
 }
 
-// pruneEventsLate removes the events of what was a remainder when it looked.
+// pruneEventsLate removes the events of what was an unfinished upload when it looked.
 func pruneEventsLate(p *patched) {
 	var mu sync.Mutex
 	begun, pruned, committed := map[string]bool{}, map[string]bool{}, 0

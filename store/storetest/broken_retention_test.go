@@ -13,10 +13,10 @@ import (
 	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
-func brokenForgetters() []broken {
-	keeps, unknown := "Retainer: Forget removes a batch and keeps its counts", "Retainer: nothing changes the counts of a forgotten batch"
-	conflict, survives := "Retainer: only a sealed batch is forgotten", "Retainer: counts of a forgotten batch survive a lost process"
-	fps := "Retainer: a forgotten batch keeps its fingerprints"
+func brokenArchives() []broken {
+	keeps, unknown := "Retainer: Archive removes a batch and keeps its counts", "Retainer: nothing changes the counts of an archived batch"
+	conflict, survives := "Retainer: only a purged batch is archived", "Retainer: counts of an archived batch survive a lost process"
+	fps := "Retainer: an archived batch keeps its fingerprints"
 	return []broken{
 		{"does not say who had a fingerprint", fps, "said to be of", func(p *patched) {
 			p.owners = func(ctx context.Context, all []store.Fingerprint) ([]string, error) {
@@ -29,25 +29,25 @@ func brokenForgetters() []broken {
 				return owners, err
 			}
 		}},
-		{"gives away what a forgotten batch had", fps, "said to be of", func(p *patched) {
+		{"gives away what an archived batch had", fps, "said to be of", func(p *patched) {
 			p.claim = func(ctx context.Context, id string, all []store.Fingerprint) ([]string, error) {
 				_, err := p.Store.Claim(ctx, id, all)
 				return make([]string, len(all)), err
 			}
 		}},
-		{"has no past of forgotten batches", "AsOf counts forgotten batches", "as of between", func(p *patched) {
-			p.daily = func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+		{"has no past of archived batches", "AsOf counts archived batches", "as of between", func(p *patched) {
+			p.dayCounts = func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
 				if !q.AsOf.IsZero() {
 					q.From = metrics.DayOf(q.AsOf) + 1000
 				}
 				return p.Store.DayCounts(ctx, q)
 			}
 		}},
-		{"forgets the counts too", keeps, "Daily after Forget", func(p *patched) { p.forget = p.Store.DeleteBatch }},
-		{"forgets nothing", keeps, "after Forget", func(p *patched) {
-			p.forget = func(context.Context, string) error { return nil }
+		{"removes the counts too", keeps, "DayCounts after Archive", func(p *patched) { p.archive = p.Store.DeleteBatch }},
+		{"archives nothing", keeps, "after Archive", func(p *patched) {
+			p.archive = func(context.Context, string) error { return nil }
 		}},
-		{"explains without the forgotten batch", keeps, "Explain after Forget", func(p *patched) {
+		{"explains without the archived batch", keeps, "Explain after Archive", func(p *patched) {
 			p.explain = func(ctx context.Context, day metrics.Day, eventType string) iter.Seq2[store.Share, error] {
 				return func(yield func(store.Share, error) bool) {
 					for s, err := range p.Store.Explain(ctx, day, eventType) {
@@ -58,38 +58,38 @@ func brokenForgetters() []broken {
 				}
 			}
 		}},
-		{"records a forgotten batch again", unknown, "Record of a forgotten batch", func(p *patched) {
+		{"records an archived batch again", unknown, "Record of an archived batch", func(p *patched) {
 			p.record = func(ctx context.Context, id string, c metrics.Contribution) error {
 				return ignore(store.ErrNotFound, p.Store.Record(ctx, id, c))
 			}
 		}},
-		{"forgets what is not sealed", conflict, "Forget of an unsealed batch", func(p *patched) {
-			p.forget = func(ctx context.Context, id string) error {
+		{"archives what is not purged", conflict, "Archive of an unpurged batch", func(p *patched) {
+			p.archive = func(ctx context.Context, id string) error {
 				return errors.Join(ignore(store.ErrConflict, p.Store.PurgeEvents(ctx, id)), ignore(store.ErrConflict, p.Store.Archive(ctx, id)))
 			}
 		}},
-		{"loses the counts of forgotten batches with the process", survives, "loss of the process", func(p *patched) {
+		{"loses the counts of archived batches with the process", survives, "loss of the process", func(p *patched) {
 			p.reopen = func() store.Store { return memstore.New() }
 		}},
 	}
 }
 
-func brokenReattachers() []broken {
-	replaces, fails := "Retainer: Reattach replaces one attachment", "Retainer: a failure of the content changes nothing"
-	reader, race, unknown := "Retainer: a reader sees one content or ErrChanged", "Retainer: of several at a time one is last", "Retainer: no batch is ErrNotFound"
+func brokenReplacements() []broken {
+	replaces, fails := "Retainer: ReplaceAttachment replaces one attachment", "Retainer: an error of the content changes nothing"
+	reader, race, unknown := "Retainer: a reader of an attachment gets one content or ErrChanged", "Retainer: the last of several concurrent replacements wins", "Retainer: ReplaceAttachment without a batch is ErrNotFound"
 	return []broken{
-		{"appends to an attachment", replaces, "Attachment after Reattach", func(p *patched) {
-			p.reattach = func(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
+		{"appends to an attachment", replaces, "Attachment after ReplaceAttachment", func(p *patched) {
+			p.replace = func(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
 				return p.Store.ReplaceAttachment(ctx, id, name, joined(p.Store.Attachment(ctx, id, name), content))
 			}
 		}},
 		{"removes the other attachments", replaces, "that was not replaced", func(p *patched) {
-			p.reattach = func(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
+			p.replace = func(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
 				return errors.Join(p.Store.ReplaceAttachment(ctx, id, "errors", nothing), p.Store.ReplaceAttachment(ctx, id, name, content))
 			}
 		}},
 		{"keeps what there was before the failure", fails, "Attachment after a failure", func(p *patched) {
-			p.reattach = func(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
+			p.replace = func(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
 				var failed error
 				err := p.Store.ReplaceAttachment(ctx, id, name, func(yield func([]byte, error) bool) {
 					for chunk, err := range content {
@@ -123,7 +123,7 @@ func brokenReattachers() []broken {
 		{"appends where two replace", race, "of more than one", func(p *patched) {
 			var mu sync.Mutex
 			running := 0
-			p.reattach = func(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
+			p.replace = func(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
 				mu.Lock()
 				defer mu.Unlock()
 				if running++; running%3 == 0 {
@@ -132,8 +132,8 @@ func brokenReattachers() []broken {
 				return p.Store.ReplaceAttachment(ctx, id, name, content)
 			}
 		}},
-		{"attaches to nothing", unknown, "Reattach to a batch that is", func(p *patched) {
-			p.reattach = func(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
+		{"attaches to nothing", unknown, "ReplaceAttachment to a batch that is", func(p *patched) {
+			p.replace = func(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
 				return ignore(store.ErrNotFound, p.Store.ReplaceAttachment(ctx, id, name, content))
 			}
 		}},

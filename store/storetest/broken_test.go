@@ -38,7 +38,7 @@ func harness(patch func(p *patched)) storetest.Harness {
 
 func brokenStores() []broken {
 	return slices.Concat(brokenWriters(), brokenEvents(), brokenTexts(), brokenBatches(), brokenKeys(), brokenStatuses(),
-		brokenRecords(), brokenPendings(), brokenEffects(), brokenDailies(), brokenAnswers(), brokenLaws(), brokenRemovals(), brokenIterators(), brokenOptionals(), brokenDedupers(), brokenAsOfs(), brokenSealReaders(), brokenRebuilders())
+		brokenRecords(), brokenPendings(), brokenEffects(), brokenDayCounts(), brokenAnswers(), brokenLaws(), brokenRemovals(), brokenIterators(), brokenOptionals(), brokenDedupers(), brokenAsOfs(), brokenUnpurgedDays(), brokenRebuilds())
 }
 
 func TestEachBrokenStoreFailsTheCheckOfItsRule(t *testing.T) {
@@ -83,7 +83,7 @@ func TestFailuresQuoteTheRule(t *testing.T) {
 	}
 }
 
-func TestOptionalRulesAreSkippedWithoutTheCapability(t *testing.T) {
+func TestOptionalRulesAreSkippedWithoutTheInterface(t *testing.T) {
 	bare := storetest.Harness{Open: func(*testing.T) store.Store {
 		return struct{ store.Store }{newPatched()}
 	}}

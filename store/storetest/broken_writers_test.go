@@ -46,7 +46,7 @@ func brokenVisibility() []broken {
 				return nil
 			}
 		}},
-		{"leaves the remainder on Abort", "an aborted batch leaves nothing", "want an error", func(p *patched) {
+		{"leaves the unfinished upload on Abort", "an aborted batch leaves nothing", "want an error", func(p *patched) {
 			p.writer = func(_ context.Context, _ string, w *patchedWriter) error {
 				w.abort = func(context.Context) error { return nil }
 				return nil
@@ -71,7 +71,7 @@ func brokenVisibility() []broken {
 			}
 		}},
 		{"keeps its lock when Abort has no time", "Abort ends the Writer even with a cancelled context", "database is locked", lockUntilAbort},
-		{"has one buffer for all Writers", "Writers that work side by side do not mix", "Events of writer", oneBuffer},
+		{"has one buffer for all Writers", "concurrent Writers do not mix", "Events of writer", oneBuffer},
 	}
 }
 

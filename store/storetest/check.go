@@ -201,11 +201,11 @@ func (c *check) readAttachment(id, name string) (string, error) {
 }
 
 // daily reads daily metrics.
-func (c *check) daily(q metrics.Filter) metrics.Contribution {
+func (c *check) dayCounts(q metrics.Filter) metrics.Contribution {
 	c.Helper()
 	var all metrics.Contribution
-	err := drain(c, "Daily", c.st.DayCounts(c.Context(), q), func(d metrics.DayCount) { all = append(all, d) })
-	c.must(err, "Daily")
+	err := drain(c, "DayCounts", c.st.DayCounts(c.Context(), q), func(d metrics.DayCount) { all = append(all, d) })
+	c.must(err, "DayCounts")
 	return all
 }
 
@@ -215,13 +215,13 @@ var everything = metrics.AllParts()
 // ledgerIs reports a sum of the ledger that is not the sum of contributions.
 func (c *check) ledgerIs(when string, contributions ...metrics.Contribution) {
 	c.Helper()
-	c.dailyIs(when, everything, contributions...)
+	c.dayCountsAre(when, everything, contributions...)
 }
 
-func (c *check) dailyIs(when string, q metrics.Filter, contributions ...metrics.Contribution) {
+func (c *check) dayCountsAre(when string, q metrics.Filter, contributions ...metrics.Contribution) {
 	c.Helper()
-	if d := diffDailies(selected(q, contributions...), c.daily(q)); d != "" {
-		c.Errorf("Daily %s: %s", when, d)
+	if d := diffDayCounts(selected(q, contributions...), c.dayCounts(q)); d != "" {
+		c.Errorf("DayCounts %s: %s", when, d)
 	}
 }
 

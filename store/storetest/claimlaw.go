@@ -53,7 +53,7 @@ func (m *claimModel) step() {
 		id := m.visible[i]
 		m.visible = slices.Delete(m.visible, i, i+1)
 		m.c.must(m.c.st.DeleteBatch(m.c.Context(), id), "DeleteBatch")
-		m.forget(id)
+		m.drop(id)
 	default:
 		_, err := m.c.st.Prune(m.c.Context(), store.PruneQuery{Before: epoch.Add(-time.Hour)})
 		m.c.must(err, "Prune")
@@ -76,7 +76,7 @@ func (m *claimModel) upload() {
 	}
 	if m.rng.IntN(4) == 0 {
 		m.c.must(w.Abort(m.c.Context()), "Abort")
-		m.forget(b.ID)
+		m.drop(b.ID)
 		return
 	}
 	_, err := w.Commit(m.c.Context(), b, nil)
@@ -84,7 +84,7 @@ func (m *claimModel) upload() {
 	m.visible = append(m.visible, b.ID)
 }
 
-func (m *claimModel) forget(id string) {
+func (m *claimModel) drop(id string) {
 	for p, owner := range m.owner {
 		if owner == id {
 			delete(m.owner, p)

@@ -27,7 +27,7 @@ func claimsEnd(c *check) {
 			c.holding(all[10:])
 			c.prune(store.PruneQuery{Before: soon}, store.Pruned{Batches: 1, Events: 10})
 		},
-		"Prune of the remainder": func() {
+		"Prune of the unfinished upload": func() {
 			_, b := c.prepare(filled())
 			c.claim("of free fingerprints", b.ID, all[10:], times(40, ""))
 			c.prune(store.PruneQuery{Before: soon}, store.Pruned{Unfinished: 1})
@@ -43,17 +43,17 @@ func claimsEnd(c *check) {
 	}
 }
 
-func sealKeepsClaims(c *check) {
+func purgeKeepsClaims(c *check) {
 	s := need[store.Retainer](c)
 	need[store.Deduper](c)
 	all := fpsOf(0, 20)
 	id := c.holding(all)
 	c.move(id, store.Completed, "")
-	c.must(s.PurgeEvents(c.Context(), id), "Seal")
+	c.must(s.PurgeEvents(c.Context(), id), "PurgeEvents")
 	c.prune(store.PruneQuery{Before: time.Now().Add(time.Hour)}, store.Pruned{})
-	c.ownersAre("after Seal", all, times(20, id))
+	c.ownersAre("after PurgeEvents", all, times(20, id))
 	_, b := c.prepare(filled())
-	c.claim("after Seal", b.ID, all, times(20, id))
+	c.claim("after PurgeEvents", b.ID, all, times(20, id))
 }
 
 func claimBesideWriter(c *check) {
@@ -72,13 +72,13 @@ func claimBesideWriter(c *check) {
 		}
 		return nil
 	})
-	c.must(errors.Join(errs...), "Claim beside Write")
+	c.must(errors.Join(errs...), "Claim concurrent with Write")
 	b, err := w.Commit(c.Context(), b, nil)
 	c.must(err, "Commit")
 	if b.AcceptedRows != int64(total) {
 		c.Errorf("Commit: got %d events, want %d", b.AcceptedRows, total)
 	}
-	c.ownersAre("of what was claimed beside Write", fpsOf(0, 2000), times(2000, b.ID))
+	c.ownersAre("of what was claimed concurrent with Write", fpsOf(0, 2000), times(2000, b.ID))
 }
 
 func claimRaces(c *check) {
@@ -102,12 +102,12 @@ func claimRaces(c *check) {
 			if errors.Is(err, store.ErrClaimed) {
 				continue
 			}
-			c.must(err, "Claim beside others")
+			c.must(err, "Claim concurrent with others")
 			c.given(all[20*i:], answers[i], want[20*i:], ids[i])
 		}
-		c.ownersAre("after Claim beside others", all, want)
+		c.ownersAre("after Claim concurrent with others", all, want)
 		w, b := c.prepare(filled())
-		c.claim("after Claim beside others", b.ID, all, want)
+		c.claim("after Claim concurrent with others", b.ID, all, want)
 		c.must(w.Abort(c.Context()), "Abort")
 	}
 }
@@ -120,7 +120,7 @@ func (c *check) given(fps []store.Fingerprint, answers, owners []string, id stri
 			continue
 		}
 		if owners[i] != "" {
-			c.Fatalf("Claim beside others: a fingerprint was given to %s and to %s", owners[i], id)
+			c.Fatalf("Claim concurrent with others: a fingerprint was given to %s and to %s", owners[i], id)
 		}
 		owners[i] = id
 	}

@@ -6,12 +6,12 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const commitTakes = "Writer.Commit takes FileName, SHA256, Failed, Duplicates, IdempotencyKey, KeyExpires, Repairs and Created from b; the rest of the returned Batch is the store's."
+const commitTakes = "Writer.Commit takes FileName, SHA256, RejectedRows, DuplicateRows, IdempotencyKey, KeyExpires, RepairOf and Created from b; the store sets the other fields of the Batch that it returns."
 
 func commitRules() []rule {
 	return []rule{
 		{"Commit keeps what it takes", commitTakes, commitKeeps},
-		{"Commit decides the rest itself", commitTakes, commitDecides},
+		{"Commit sets the other fields itself", commitTakes, commitDecides},
 		{"times of a batch are UTC to the millisecond", "Batch: times are UTC, kept to the millisecond, cut and not rounded; a zero time stays zero.", batchTimes},
 	}
 }

@@ -71,10 +71,10 @@ func diffEvents(want, got []metrics.Event) string {
 	return ""
 }
 
-// diffDailies says where two lists of dailies differ first.
-func diffDailies(want, got metrics.Contribution) string {
+// diffDayCounts says where two lists of dailies differ first.
+func diffDayCounts(want, got metrics.Contribution) string {
 	for i := range min(len(want), len(got)) {
-		if d := diffDaily(&want[i], &got[i]); d != "" {
+		if d := diffDayCount(&want[i], &got[i]); d != "" {
 			return fmt.Sprintf("entry %d of %d: %s", i, len(want), d)
 		}
 	}
@@ -84,7 +84,7 @@ func diffDailies(want, got metrics.Contribution) string {
 	return ""
 }
 
-func diffDaily(want, got *metrics.DayCount) string {
+func diffDayCount(want, got *metrics.DayCount) string {
 	switch {
 	case want.Compare(got) != 0:
 		return fmt.Sprintf("want %s, got %s", name(want), name(got))

@@ -8,13 +8,13 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const cancelled = "Store: a method whose ctx has ended returns an error that is ctx.Err() by errors.Is, and so does an iterator between two elements."
+const cancelled = "Store: after its ctx has ended, a method or iterator returns an error for which errors.Is(err, ctx.Err()) holds, also between two elements."
 
 func contextRules() []rule {
 	return []rule{
-		{"a method whose context has ended says so and does nothing", cancelled, contextEnded},
-		{"a Writer whose context has ended says so", cancelled, contextEndedWriter},
-		{"a Writer goes on when the context of an earlier call has ended", "Writer: a context is for the call that it was given to; a server may end it as soon as the call has returned.", writerOutlivesContexts},
+		{"a method whose context has ended fails and does nothing", cancelled, contextEnded},
+		{"a call of a Writer whose context has ended fails", cancelled, contextEndedWriter},
+		{"a Writer goes on when the context of an earlier call has ended", "Writer: the context of a call may end as soon as the call has returned.", writerOutlivesContexts},
 		{"an iterator whose context ends stops", cancelled, contextEndsIterator},
 	}
 }
@@ -53,7 +53,7 @@ func (c *check) allMethods(ctx context.Context, id string) map[string]func() err
 		},
 		"Events":     ranged(ranger{"Events", boxed(c.st.Events(ctx, id))}),
 		"Attachment": ranged(ranger{"Attachment", boxed(c.st.Attachment(ctx, id, "rejected"))}),
-		"Daily":      ranged(ranger{"Daily", boxed(c.st.DayCounts(ctx, everything))}),
+		"DayCounts":  ranged(ranger{"DayCounts", boxed(c.st.DayCounts(ctx, everything))}),
 	}
 	c.optionalMethods(ctx, id, all)
 	return all
@@ -73,7 +73,7 @@ func (c *check) optionalMethods(ctx context.Context, id string, all map[string]f
 		all["Explain"] = func() error { _, err := c.count(r); return err }
 	}
 	if s, ok := store.As[store.Retainer](c.st); ok {
-		all["Seal"] = func() error { return s.PurgeEvents(ctx, id) }
+		all["PurgeEvents"] = func() error { return s.PurgeEvents(ctx, id) }
 	}
 }
 
@@ -139,7 +139,7 @@ func (c *check) committedOrNot(w store.Writer, b store.Batch) {
 }
 
 func contextEndsIterator(c *check) {
-	w, b := c.remainder()
+	w, b := c.unfinished()
 	b, err := w.Commit(c.Context(), b, nil)
 	c.must(err, "Commit")
 	ctx, cancel := context.WithCancel(c.Context())

@@ -8,30 +8,30 @@ import (
 )
 
 const (
-	claims   = "Deduper.Claim gives those of the fingerprints that no batch has, and returns, in the order of fingerprints, the id of the batch that had each, and \"\" for one that was given now."
-	freeing  = "Deduper: a fingerprint stays with its batch when that is sealed, and is free again when the batch is deleted or pruned, or its Writer aborted."
-	claimed  = "Deduper.Claim: ErrClaimed when an unfinished Writer of another batch has one of the fingerprints; other batches are only answered with once they are visible."
-	oneBatch = "Deduper: a fingerprint is of one batch at most."
-	ofOwners = "Deduper.Owners returns, in the order of fingerprints, the id of the visible batch that has each, and \"\" for one that none has. It changes nothing."
+	claims   = "Deduper.Claim gives the batch those of the fingerprints that no batch has. For each one, in the order of fps, it returns the id of the batch that had it, or \"\" if the batch has got it now."
+	freeing  = "Deduper: a batch keeps its fingerprints when its events are purged. They are free again when the batch is deleted or pruned, or when its Writer is aborted."
+	claimed  = "Deduper.Claim: ErrClaimed when the open Writer of another batch has one of the fingerprints; the other ids in the answer are those of visible batches."
+	oneBatch = "Deduper: at most one batch has a fingerprint."
+	ofOwners = "Deduper.Owners returns the id of the visible batch that has each fingerprint, in the order of fps, and \"\" where no batch has it. It changes nothing."
 )
 
 func deduperRules() []rule {
 	return []rule{
 		{"Deduper: Claim answers with the batch that has each fingerprint", claims, claimAnswers},
 		{"Deduper: fingerprints that differ in one bit are different", oneBatch, claimIsExact},
-		{"Deduper: a repeat has the id of its own batch", claims + " So of two equal ones the later has the id of its own batch.", claimRepeats},
-		{"Deduper: Claim does not change or keep the fingerprints", "Deduper.Claim: the store does not change or keep fingerprints, and the answer belongs to the caller.", claimKeepsNothing},
-		{"Deduper: Owners sees visible batches and changes nothing", ofOwners, ownersOnlyLook},
-		{"Deduper: what an unfinished Writer has is ErrClaimed", claimed, claimUnfinished},
-		{"Deduper: a Writer may go on after ErrClaimed", "Deduper.Claim: the Writer may go on after ErrClaimed.", claimGoesOn},
-		{"Deduper: Claim needs a Writer", "Deduper.Claim: ErrNotFound when the batch of id is not that of a Writer.", claimNeedsWriter},
+		{"Deduper: a repeat has the id of its own batch", claims + " If fps has one twice, the answer for the second is the id of the batch itself.", claimRepeats},
+		{"Deduper: Claim does not change or keep the fingerprints", "Deduper.Claim: the store does not change or keep fps, and the answer belongs to the caller.", claimKeepsNothing},
+		{"Deduper: Owners returns visible batches and changes nothing", ofOwners, ownersOnlyLook},
+		{"Deduper: a fingerprint of an open Writer is ErrClaimed", claimed, claimUnfinished},
+		{"Deduper: a Writer can be used after ErrClaimed", "Deduper.Claim: the Writer can be used after ErrClaimed.", claimGoesOn},
+		{"Deduper: Claim needs an open Writer", "Deduper.Claim: ErrNotFound when id is not the batch of an open Writer.", claimNeedsWriter},
 		{"Deduper: claims end with their batch", freeing, claimsEnd},
-		{"Deduper: Seal keeps claims", freeing, sealKeepsClaims},
-		{"Deduper: Claim may be called beside the Writer", "Deduper.Claim may be called beside the methods of the Writer.", claimBesideWriter},
-		{"Deduper: one of several Writers has a fingerprint", oneBatch, claimRaces},
+		{"Deduper: PurgeEvents keeps claims", freeing, purgeKeepsClaims},
+		{"Deduper: Claim may run concurrently with the Writer", "Deduper.Claim may run concurrently with the methods of the Writer.", claimBesideWriter},
+		{"Deduper: one of several Writers gets a fingerprint", oneBatch, claimRaces},
 		{"Deduper: many fingerprints are known as well as few", claims, claimMany},
 		{"Deduper: claims survive the process", durable + " " + claimed, reopenClaims},
-		{"Deduper: claims are those of a map", claims + " " + freeing, claimLaw},
+		{"Deduper: claims are like those in a map", claims + " " + freeing, claimLaw},
 	}
 }
 
@@ -93,7 +93,7 @@ func (c *check) refused(when, id string, fps []store.Fingerprint, want error) {
 	c.want(err, want, "Claim "+when)
 }
 
-// holding commits a batch that has claimed fingerprints, which nobody had.
+// holding commits a batch that has claimed fingerprints, that no batch had.
 func (c *check) holding(fps []store.Fingerprint) string {
 	c.Helper()
 	w, b := c.prepare(filled())
@@ -196,7 +196,7 @@ func ownersOnlyLook(c *check) {
 	c.claim("of new fingerprints", b.ID, all[10:20], times(10, ""))
 	want := slices.Concat(times(10, first), times(20, ""))
 	for range 2 {
-		c.ownersAre("beside an unfinished Writer", all, want)
+		c.ownersAre("concurrent with an open Writer", all, want)
 	}
 	c.ownersAre("of nothing", nil, nil)
 	c.ownersAre("of repeats", []store.Fingerprint{all[3], all[29], all[3], all[29]}, []string{first, "", first, ""})

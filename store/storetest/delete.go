@@ -7,12 +7,12 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const asIfNever = "Store.DeleteBatch removes a batch, its events, its attachments and its contribution. Afterwards Daily is as if the batch had never been."
+const asIfNever = "Store.DeleteBatch removes a batch, its events, its attachments and its contribution. DayCounts is then as if the batch had never existed."
 
 func deleteRules() []rule {
 	return []rule{
 		{"DeleteBatch removes all of a batch and nothing else", asIfNever, deleteRemoves},
-		{"DeleteBatch of an unknown batch is ErrNotFound", "Store.DeleteBatch: ErrNotFound; a repeated call may return nil or ErrNotFound.", deleteUnknown},
+		{"DeleteBatch of an unknown batch is ErrNotFound", "Store.DeleteBatch: ErrNotFound. A repeated call returns nil or ErrNotFound.", deleteUnknown},
 		{"nothing remains when DeleteBatch races Record", asIfNever, deleteRacesRecord},
 	}
 }
@@ -68,8 +68,8 @@ func deleteRacesRecord(c *check) {
 		for j, call := range []string{"Record", "SetStatus", "Record"} {
 			c.nilOrNotFound(errs[j], call)
 		}
-		c.gone(id, "after DeleteBatch beside Record")
-		c.ledgerIs("after DeleteBatch beside Record", kept)
+		c.gone(id, "after DeleteBatch concurrent with Record")
+		c.ledgerIs("after DeleteBatch concurrent with Record", kept)
 	}
 }
 
@@ -77,7 +77,7 @@ func deleteRacesRecord(c *check) {
 func (c *check) nilOrNotFound(err error, call string) {
 	c.Helper()
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		c.Errorf("%s beside DeleteBatch: got error %v, want nil or %v", call, err, store.ErrNotFound)
+		c.Errorf("%s concurrent with DeleteBatch: got error %v, want nil or %v", call, err, store.ErrNotFound)
 	}
 }
 

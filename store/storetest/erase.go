@@ -11,17 +11,17 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const erases = "Retainer.Erase removes the events that e selects, in one step, adds their number to Batch.Erased and sets Batch.Erasure. Batch.Events, the ledger and the attachments stay as they are."
+const erases = "Retainer.Erase removes the events that e selects in one atomic step, adds their number to Batch.Erased and sets Batch.Erasure. AcceptedRows, the ledger and the attachments stay as they are."
 
-func eraserRules() []rule {
+func eraseRules() []rule {
 	return []rule{
-		{"Retainer: Erase removes the events that are selected", erases, eraseRemoves},
-		{"Retainer: fields and values are taken literally", "Retainer.Erase removes the events for which Event.Field(Field) is Value.", eraseLiterally},
-		{"Retainer: a batch of any status can be erased from", "Eraser can remove single events of a visible batch, whatever its status.", eraseStatuses},
-		{"Retainer: a reader sees all events or ErrChanged", "Retainer.Erase: a range over the events meanwhile yields all that were there before, or ends with ErrChanged.", eraseWhileRead},
-		{"Retainer: what cannot be erased is told", "Retainer.Erase: ErrNotFound; ErrPurged when the batch is sealed; ErrConflict when Batch.Erasure is neither e.After nor e.ID.", eraseConflict},
-		{"Retainer: of several at a time one succeeds", "Retainer.Erase: in one step; ErrConflict when Batch.Erasure is neither e.After nor e.ID.", eraseRace},
-		{"Retainer: erased events stay away", erases, eraseStays},
+		{"Retainer: Erase removes the selected events", erases, eraseRemoves},
+		{"Retainer: Erase takes fields and values literally", "Retainer.Erase removes the events for which Event.Field(Field) is Value.", eraseLiterally},
+		{"Retainer: Erase works in every status", "Retainer.Erase removes events whatever the status of the batch.", eraseStatuses},
+		{"Retainer: a reader of events gets all of them or ErrChanged", "Retainer.Erase: a range over the events that has begun yields all that were there before, or ends with ErrChanged.", eraseWhileRead},
+		{"Retainer: Erase names the reason why it cannot erase", "Retainer.Erase: ErrNotFound; ErrEventsPurged; ErrConflict when Batch.Erasure is neither e.After nor e.ID.", eraseConflict},
+		{"Retainer: one of several concurrent erasures succeeds", "Retainer.Erase: one atomic step; ErrConflict when Batch.Erasure is neither e.After nor e.ID.", eraseRace},
+		{"Retainer: erased events do not come back", erases, eraseStays},
 	}
 }
 
@@ -174,10 +174,10 @@ func eraseConflict(c *check) {
 		return
 	}
 	c.move(id, store.Completed, "")
-	c.must(s.PurgeEvents(c.Context(), id), "Seal")
+	c.must(s.PurgeEvents(c.Context(), id), "PurgeEvents")
 	late.After = "one"
 	_, err = er.Erase(c.Context(), id, late)
-	c.want(err, store.ErrEventsPurged, "Erase from a sealed batch")
+	c.want(err, store.ErrEventsPurged, "Erase from a purged batch")
 }
 
 func eraseRace(c *check) {
@@ -195,7 +195,7 @@ func eraseRace(c *check) {
 		succeeded := 0
 		for i, err := range errs {
 			if err != nil && !errors.Is(err, store.ErrConflict) {
-				c.Errorf("Erase beside others: %v", err)
+				c.Errorf("Erase concurrent with others: %v", err)
 			}
 			if err != nil {
 				continue
@@ -205,11 +205,11 @@ func eraseRace(c *check) {
 				c.Errorf("Erase returned %d and nil, and the batch has %d of %q", ns[i], b.Erased, b.Erasure)
 			}
 			if d := diffEvents(without(someEvents(10), "test_id", fmt.Sprintf("t-%d", i)), c.events(id)); d != "" {
-				c.Errorf("Events after Erase beside others: %s", d)
+				c.Errorf("Events after Erase concurrent with others: %s", d)
 			}
 		}
 		if succeeded != 1 {
-			c.Errorf("%d of 4 Erase at a time succeeded, want 1", succeeded)
+			c.Errorf("%d of 4 concurrent Erase succeeded, want 1", succeeded)
 		}
 	}
 }

@@ -17,16 +17,16 @@ const exactly = "Store.Events returns the events of a batch, ascending by row, e
 func eventRules() []rule {
 	return []rule{
 		{"events keep rows, ids, types and fields exactly", exactly, eventsKeepValues},
-		{"events keep times to the nanosecond", exactly + " Times are of the years 1970 to 9999.", eventsKeepTimes},
-		{"events keep awkward strings", exactly + " No string is special, be it a name, a value, an id or a type.", eventsKeepStrings},
+		{"events keep times to the nanosecond", exactly + " Times are in the years 1970 to 9999.", eventsKeepTimes},
+		{"events keep awkward strings", exactly + " No name, value, id or type is special.", eventsKeepStrings},
 		{"a long batch comes back in order, however it was written", exactly, longBatch},
-		{"a batch may have no events", "Writer.Commit: a batch without events is a batch; a Write of no events is allowed.", emptyBatch},
+		{"a batch may have no events", "Writer: a batch may have no events, and Write may be given none.", emptyBatch},
 		{
 			"Write keeps no slice",
-			"Writer.Write: the store keeps neither the slice nor the Fields slices after Write has returned; the caller fills them anew.",
+			"Writer.Write: after it has returned, the store keeps neither the slice nor the Fields slices; the caller fills them again.",
 			writeKeepsNoSlice,
 		},
-		{"Events of an unknown batch is ErrNotFound", "Store.Events: ErrNotFound for a batch that is unknown.", eventsUnknown},
+		{"Events of an unknown batch is ErrNotFound", "Store.Events: ErrNotFound when the batch is unknown.", eventsUnknown},
 	}
 }
 

@@ -7,13 +7,13 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const iterators = "Store: iterators do nothing before they are ranged over, yield at most one error and that last, release their resources on break, and query anew each time they are ranged over."
+const iterators = "Store: an iterator does nothing before it is ranged over, yields at most one error, which is then the last element, and releases its resources on break. Each range runs the query again."
 
 func iteratorRules() []rule {
 	return []rule{
-		{"an iterator queries anew each time it is ranged over", iterators, iteratorsQueryAnew},
+		{"each range over an iterator runs the query again", iterators, iteratorsQueryAgain},
 		{"an iterator releases its resources on break", iterators, iteratorsBreak},
-		{"the store works while an iterator is open", "Store: all methods are safe for concurrent use, which includes the body of a range loop.", iteratorsOpen},
+		{"the store works while an iterator is open", "Store: a method may be called inside a range over an iterator of the same Store.", iteratorsOpen},
 	}
 }
 
@@ -39,7 +39,7 @@ func (c *check) rangers(id string) []ranger {
 	all := []ranger{
 		{"Events", boxed(c.st.Events(ctx, id))},
 		{"Attachment", boxed(c.st.Attachment(ctx, id, "rejected"))},
-		{"Daily", boxed(c.st.DayCounts(ctx, everything))},
+		{"DayCounts", boxed(c.st.DayCounts(ctx, everything))},
 	}
 	if e, ok := store.As[store.Explainer](c.st); ok {
 		all = append(all, ranger{"Explain", boxed(e.Explain(ctx, metrics.DayOf(epoch), "left"))})
@@ -55,7 +55,7 @@ func (c *check) count(r ranger) (int, error) {
 	return n, err
 }
 
-func iteratorsQueryAnew(c *check) {
+func iteratorsQueryAgain(c *check) {
 	w, b := c.prepare(filled())
 	open := c.rangers(b.ID)
 	c.must(c.countAll(open, false), "range before Commit")
@@ -79,7 +79,7 @@ func (c *check) countAll(open []ranger, there bool) error {
 		case there && err != nil:
 			return err
 		case there != (n > 0):
-			c.Errorf("%s, made before the batch was committed, ranged over anew: got %d elements; the batch is there: %t", r.call, n, there)
+			c.Errorf("%s, made before the batch was committed, ranged over again: got %d elements; the batch is there: %t", r.call, n, there)
 		}
 	}
 	return nil

@@ -8,12 +8,12 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const keyTaken = "Writer.Commit: ErrKeyTaken when a batch with the same IdempotencyKey exists whose KeyExpires is after b.Created."
+const keyTaken = "Writer.Commit: ErrKeyTaken when another batch has the same IdempotencyKey and its KeyExpires is after b.Created."
 
 func keyRules() []rule {
 	return []rule{
 		{"an idempotency key is taken until it expires", keyTaken, keyIsTaken},
-		{"an expired idempotency key is free", keyTaken + " Batches with that key then lists the new batch first.", keyExpires},
+		{"an expired idempotency key is free", keyTaken + " Batches by key then returns the new batch first.", keyExpires},
 		{"the idempotency key of a removed batch is free", keyTaken, keyOfRemoved},
 		{"no idempotency key is no key", keyTaken + " An empty key is none.", noKey},
 		{"one of many concurrent commits gets the idempotency key", keyTaken, keyRace},
@@ -101,7 +101,7 @@ func keyRace(c *check) {
 			if err == nil {
 				winners = append(winners, batches[i].ID)
 			} else if !errors.Is(err, store.ErrKeyTaken) {
-				c.Errorf("Commit beside others: got error %v, want %v", err, store.ErrKeyTaken)
+				c.Errorf("Commit concurrent with others: got error %v, want %v", err, store.ErrKeyTaken)
 			}
 			c.must(writers[i].Abort(c.Context()), "Abort")
 		}

@@ -12,16 +12,16 @@ import (
 )
 
 const (
-	sumLaw = "Package store: the daily metrics are by definition the sum of the ledger, whatever was recorded, deleted and amended before, in whatever order."
-	whole  = "Store.Daily: no day shows a part of a batch's day."
+	sumLaw = "Package store: the daily metrics are by definition the sum of the ledger, whatever was recorded, deleted and amended before, in any order."
+	whole  = "Store.DayCounts: the DayCounts of one day include all of a batch or nothing of it."
 )
 
 func lawRules() []rule {
 	return []rule{
 		{"the daily metrics are the sum of the ledger", sumLaw, lawHolds},
 		{"the daily metrics are the sum of the ledger after concurrent changes", sumLaw, lawHoldsConcurrently},
-		{"sketches forget the subjects of a deleted batch", sumLaw + " A sketch cannot be subtracted: it must be merged anew from the batches that remain.", sketchesForget},
-		{"readers never see a part of a batch's day", whole, readersSeeWhole},
+		{"sketches drop the subjects of a deleted batch", sumLaw + " A sketch cannot be subtracted: it must be merged again from the batches that remain.", sketchesDrop},
+		{"readers never see a part of a batch", whole, readersSeeWhole},
 	}
 }
 
@@ -123,7 +123,7 @@ func lawHoldsConcurrently(c *check) {
 		}
 		return nil
 	}) {
-		c.must(err, "a random step beside others")
+		c.must(err, "a random step concurrent with others")
 	}
 	var all []metrics.Contribution
 	for _, l := range models {
@@ -132,7 +132,7 @@ func lawHoldsConcurrently(c *check) {
 	c.ledgerIs(fmt.Sprintf("after concurrent random steps with seed %d", c.seed()), all...)
 }
 
-func sketchesForget(c *check) {
+func sketchesDrop(c *check) {
 	rng := rand.New(rand.NewPCG(3, 3))
 	var all []metrics.Contribution
 	var ids []string
@@ -170,7 +170,7 @@ func readersSeeWhole(c *check) {
 	})
 	for _, err := range errs {
 		if err != nil {
-			c.Fatalf("a reader beside a writer, with seed %d: %v", c.seed(), err)
+			c.Fatalf("a reader concurrent with a writer, with seed %d: %v", c.seed(), err)
 		}
 	}
 }
@@ -204,7 +204,7 @@ func wholeDay(day metrics.Day, types metrics.Contribution) error {
 	}
 	for i := range left {
 		left[i].Type = right[i].Type
-		if d := diffDaily(&left[i], &right[i]); d != "" {
+		if d := diffDayCount(&left[i], &right[i]); d != "" {
 			return fmt.Errorf("left and right of %s are of different moments: %s", day, d)
 		}
 	}

@@ -23,7 +23,7 @@ type patched struct {
 	setStatus    func(ctx context.Context, id string, from []store.Status, to store.Status, cause string) error
 	pending      func(ctx context.Context, id string) (metrics.Contribution, error)
 	record       func(ctx context.Context, id string, c metrics.Contribution) error
-	daily        func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error]
+	dayCounts    func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error]
 	deleteBatch  func(ctx context.Context, id string) error
 	prune        func(ctx context.Context, q store.PruneQuery) (store.Pruned, error)
 	contribution func(ctx context.Context, id string) (metrics.Contribution, error)
@@ -31,11 +31,11 @@ type patched struct {
 	explain      func(ctx context.Context, day metrics.Day, eventType string) iter.Seq2[store.Share, error]
 	claim        func(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error)
 	owners       func(ctx context.Context, fps []store.Fingerprint) ([]string, error)
-	seal         func(ctx context.Context, id string) error
-	unsealed     func(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error)
+	purge        func(ctx context.Context, id string) error
+	unpurged     func(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error)
 	rebuild      func(ctx context.Context) error
-	forget       func(ctx context.Context, id string) error
-	reattach     func(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error
+	archive      func(ctx context.Context, id string) error
+	replace      func(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error
 	erase        func(ctx context.Context, id string, e store.Erasure) (int64, error)
 	ping         func(ctx context.Context) error
 	reopen       func() store.Store
@@ -52,7 +52,7 @@ func newPatched() *patched {
 		setStatus:    st.SetStatus,
 		pending:      st.Pending,
 		record:       st.Record,
-		daily:        st.DayCounts,
+		dayCounts:    st.DayCounts,
 		deleteBatch:  st.DeleteBatch,
 		prune:        st.Prune,
 		contribution: st.Contribution,
@@ -60,11 +60,11 @@ func newPatched() *patched {
 		explain:      st.Explain,
 		claim:        st.Claim,
 		owners:       st.Owners,
-		seal:         st.PurgeEvents,
-		unsealed:     st.UnpurgedDays,
+		purge:        st.PurgeEvents,
+		unpurged:     st.UnpurgedDays,
 		rebuild:      func(ctx context.Context) error { return ctx.Err() },
-		forget:       st.Archive,
-		reattach:     st.ReplaceAttachment,
+		archive:      st.Archive,
+		replace:      st.ReplaceAttachment,
 		erase:        st.Erase,
 		ping:         func(ctx context.Context) error { return ctx.Err() },
 	}
@@ -106,7 +106,7 @@ func (p *patched) Record(ctx context.Context, id string, c metrics.Contribution)
 }
 
 func (p *patched) DayCounts(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
-	return p.daily(ctx, q)
+	return p.dayCounts(ctx, q)
 }
 
 func (p *patched) DeleteBatch(ctx context.Context, id string) error { return p.deleteBatch(ctx, id) }
@@ -135,18 +135,18 @@ func (p *patched) Owners(ctx context.Context, fps []store.Fingerprint) ([]string
 	return p.owners(ctx, fps)
 }
 
-func (p *patched) PurgeEvents(ctx context.Context, id string) error { return p.seal(ctx, id) }
+func (p *patched) PurgeEvents(ctx context.Context, id string) error { return p.purge(ctx, id) }
 
 func (p *patched) UnpurgedDays(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error) {
-	return p.unsealed(ctx, from, to)
+	return p.unpurged(ctx, from, to)
 }
 
 func (p *patched) Rebuild(ctx context.Context) error { return p.rebuild(ctx) }
 
-func (p *patched) Archive(ctx context.Context, id string) error { return p.forget(ctx, id) }
+func (p *patched) Archive(ctx context.Context, id string) error { return p.archive(ctx, id) }
 
 func (p *patched) ReplaceAttachment(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
-	return p.reattach(ctx, id, name, content)
+	return p.replace(ctx, id, name, content)
 }
 
 func (p *patched) Erase(ctx context.Context, id string, e store.Erasure) (int64, error) {
@@ -206,10 +206,10 @@ func (p *patched) editEvent(edit func(e *metrics.Event)) {
 	})
 }
 
-// editDaily changes the answers of DayCounts; q is what is asked of the sound
+// editDayCounts changes the answers of DayCounts; q is what is asked of the sound
 // store.
-func (p *patched) editDaily(edit func(q metrics.Filter, all []metrics.DayCount) []metrics.DayCount) {
-	p.daily = func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+func (p *patched) editDayCounts(edit func(q metrics.Filter, all []metrics.DayCount) []metrics.DayCount) {
+	p.dayCounts = func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
 		return edited(p.Store.DayCounts(ctx, q), func(d metrics.DayCount) metrics.DayCount { return d },
 			func(all []metrics.DayCount) []metrics.DayCount { return edit(q, all) })
 	}
@@ -240,14 +240,14 @@ func edited[T any](seq iter.Seq2[T, error], clone func(T) T, edit func([]T) []T)
 	}
 }
 
-// spin lets other goroutines run until done, but not for ever.
+// spin lets other goroutines run until done, with a limit.
 func spin(done func() bool) {
 	for i := 0; i < 100_000 && !done(); i++ {
 		runtime.Gosched()
 	}
 }
 
-// deletedSoon waits for a batch to be deleted, but not for ever.
+// deletedSoon waits for a batch to be deleted, with a limit.
 func (p *patched) deletedSoon(ctx context.Context, id string) bool {
 	deleted := false
 	spin(func() bool {

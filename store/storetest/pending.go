@@ -34,7 +34,7 @@ func (c *check) pendingOf(id string) metrics.Contribution {
 func (c *check) pendingIs(when, id string, want metrics.Contribution) {
 	c.Helper()
 	got := c.pendingOf(id)
-	if d := diffDailies(want, got); d != "" {
+	if d := diffDayCounts(want, got); d != "" {
 		c.Errorf("Pending %s: %s", when, d)
 	}
 	scribble(got)
@@ -73,7 +73,7 @@ func pendingKeepsNothing(c *check) {
 	mine := c.someContribution(10)
 	want := clone(mine)
 	id := c.upload(upload{pending: mine}).ID
-	if d := diffDailies(want, mine); d != "" {
+	if d := diffDayCounts(want, mine); d != "" {
 		c.Errorf("Commit changed the contribution that it was given: %s", d)
 	}
 	scribble(mine)

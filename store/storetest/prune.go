@@ -9,18 +9,18 @@ import (
 )
 
 const (
-	pruneRemoves = "Store.Prune removes the uploaded (never queued) batches created before q.Before. It never touches a batch of another status."
-	remainders   = "Store.Prune removes the remainders of Writers that were neither committed nor aborted and last wrote before q.Before. A live Writer whose remainder was pruned fails on Commit."
+	pruneRemoves      = "Store.Prune removes batches that were uploaded before q.Before and never queued. A batch in another status is not touched."
+	unfinishedUploads = "Store.Prune removes unfinished uploads: what a Writer has written that was neither committed nor aborted, and made its last call before q.Before. The Commit of a Writer whose upload was pruned fails."
 )
 
 func pruneRules() []rule {
 	return []rule{
 		{"Prune removes old uploaded batches and no others", pruneRemoves, pruneOld},
 		{"Prune counts without removing in a dry run", "PruneQuery.DryRun counts without removing.", pruneDry},
-		{"Prune removes old remainders", remainders, pruneRemainders},
-		{"Prune leaves a Writer that wrote lately", remainders, pruneLeavesLive},
+		{"Prune removes old unfinished uploads", unfinishedUploads, pruneUnfinished},
+		{"Prune keeps the upload of a Writer that wrote recently", unfinishedUploads, pruneLeavesLive},
 		{"Prune never removes a batch that was queued meanwhile", pruneRemoves, pruneRacesQueue},
-		{"Prune takes a remainder whole or not at all", remainders, pruneRacesCommit},
+		{"Prune takes an unfinished upload whole or not at all", unfinishedUploads, pruneRacesCommit},
 	}
 }
 
@@ -95,39 +95,39 @@ func pruneDry(c *check) {
 		}
 	}
 	c.untouched(a)
-	w, b := c.remainder()
+	w, b := c.unfinished()
 	soon := time.Now().Add(time.Hour)
 	c.prune(store.PruneQuery{Before: soon, DryRun: true}, store.Pruned{Batches: 4, Events: 20, Unfinished: 1})
 	_, err := w.Commit(c.Context(), b, nil)
 	c.must(err, "Commit after a dry run")
 }
 
-// remainder begins a batch that is too long to be kept back in memory.
-func (c *check) remainder() (store.Writer, store.Batch) {
+// unfinished upload begins a batch that is too long to be kept back in memory.
+func (c *check) unfinished() (store.Writer, store.Batch) {
 	c.Helper()
 	w, b := c.prepare(upload{attach: map[string]string{"rejected": "row 3"}})
 	c.writeOddly(w, c.scaled(50_000))
 	return w, b
 }
 
-func pruneRemainders(c *check) {
+func pruneUnfinished(c *check) {
 	kept := c.uploaded()
 	c.move(kept, store.Queued, "")
 	soon := time.Now().Add(time.Hour)
-	w, b := c.remainder()
+	w, b := c.unfinished()
 	c.prune(store.PruneQuery{Before: soon}, store.Pruned{Unfinished: 1})
 	c.prune(store.PruneQuery{Before: soon}, store.Pruned{})
 	_, err := w.Commit(c.Context(), b, nil)
 	c.want(err, store.ErrNotFound, "Commit after Prune")
 	c.must(w.Abort(c.Context()), "Abort after Prune")
-	c.invisible(b.ID, "after Prune of its remainder")
+	c.invisible(b.ID, "after Prune of its unfinished upload")
 	if n := len(c.events(kept)); n != 1 {
 		c.Errorf("Events of the batch that stays: got %d, want 1", n)
 	}
 }
 
 func pruneLeavesLive(c *check) {
-	w, b := c.remainder()
+	w, b := c.unfinished()
 	c.prune(store.PruneQuery{Before: time.Now().Add(-time.Hour)}, store.Pruned{})
 	got, err := w.Commit(c.Context(), b, nil)
 	c.must(err, "Commit after Prune of what is older")
@@ -163,16 +163,16 @@ func (c *check) queuedOrGone(id string, err error) {
 		c.gone(id, "after Prune")
 		return
 	}
-	c.must(err, "SetStatus beside Prune")
+	c.must(err, "SetStatus concurrent with Prune")
 	if b := c.batch(id); b.Status != store.Queued {
-		c.Errorf("Batch that was queued beside Prune is %s", b.Status)
+		c.Errorf("Batch that was queued concurrent with Prune is %s", b.Status)
 	}
 	if n := len(c.events(id)); n != 10 {
-		c.Errorf("Events of a batch that was queued beside Prune: got %d, want 10", n)
+		c.Errorf("Events of a batch that was queued concurrent with Prune: got %d, want 10", n)
 	}
 }
 
-// pruneRacesCommit lets Prune take remainders that are being committed. The
+// pruneRacesCommit lets Prune take unfinished uploads that are being committed. The
 // batches are created after its limit, so that they stay once committed.
 func pruneRacesCommit(c *check) {
 	soon := time.Now().Add(time.Hour)
@@ -199,14 +199,14 @@ func pruneRacesCommit(c *check) {
 func (c *check) wholeOrGone(id string, err error) {
 	c.Helper()
 	if errors.Is(err, store.ErrNotFound) {
-		c.gone(id, "after Prune beside Commit")
+		c.gone(id, "after Prune concurrent with Commit")
 		return
 	}
-	c.must(err, "Commit beside Prune")
+	c.must(err, "Commit concurrent with Prune")
 	if d := diffEvents(someEvents(10), c.events(id)); d != "" {
-		c.Errorf("Events of a batch that was committed beside Prune: %s", d)
+		c.Errorf("Events of a batch that was committed concurrent with Prune: %s", d)
 	}
 	if got := c.attachment(id, "rejected"); got != "row 3" {
-		c.Errorf("Attachment of a batch that was committed beside Prune: got %q", got)
+		c.Errorf("Attachment of a batch that was committed concurrent with Prune: got %q", got)
 	}
 }

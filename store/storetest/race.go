@@ -45,7 +45,7 @@ func (c *check) race(round int, id string, rival func() error, calls ...func() e
 func (c *check) deletedRace(round int, id string, calls ...func() error) []error {
 	c.Helper()
 	errs, err := c.race(round, id, func() error { return c.st.DeleteBatch(c.Context(), id) }, calls...)
-	c.must(err, "DeleteBatch beside other calls")
+	c.must(err, "DeleteBatch concurrent with other calls")
 	return errs
 }
 
@@ -54,6 +54,6 @@ func (c *check) prunedRace(round int, id string, q store.PruneQuery, calls ...fu
 	c.Helper()
 	prune := func() error { _, err := c.st.Prune(c.Context(), q); return err }
 	errs, err := c.race(round, id, prune, calls...)
-	c.must(err, "Prune beside other calls")
+	c.must(err, "Prune concurrent with other calls")
 	return errs
 }

@@ -5,14 +5,14 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const once = "Store.Record enters the contribution of a batch into the ledger, once: it returns nil and changes nothing if the ledger has one for this batch already."
+const once = "Store.Record enters the contribution of a batch into the ledger, once: if the ledger has one for this batch already, it returns nil and changes nothing."
 
 func recordRules() []rule {
 	return []rule{
-		{"Record shows the whole contribution", "Store.Record: Daily shows all of the contribution afterwards.", recordShows},
+		{"Record shows the whole contribution", "Store.Record: DayCounts then includes all of the contribution.", recordShows},
 		{"Record counts once", once, recordOnce},
 		{"an empty contribution is a contribution", once + " A batch without events has an empty one.", recordEmpty},
-		{"the first of many concurrent Records wins whole", once + " Daily shows either nothing of a contribution or all of it.", recordRace},
+		{"the first of many concurrent Records wins whole", once + " DayCounts includes either nothing of the contribution or all of it.", recordRace},
 		{"Record does not change the status", "Store.Record does not change the status.", recordKeepsStatus},
 		{"Record of an unknown batch is ErrNotFound", "Store.Record: ErrNotFound when the batch is unknown.", recordUnknown},
 		{
@@ -61,8 +61,8 @@ func recordEmpty(c *check) {
 
 func recordRace(c *check) {
 	const rivals = 16
-	beside := c.someContribution(99)
-	c.recorded(beside)
+	others := c.someContribution(99)
+	c.recorded(others)
 	for round := range 3 {
 		id := c.uploaded()
 		var all []metrics.Contribution
@@ -70,24 +70,24 @@ func recordRace(c *check) {
 			all = append(all, c.someContribution(round*rivals+i+1))
 		}
 		for _, err := range concurrently(rivals, func(i int) error { return c.st.Record(c.Context(), id, all[i]) }) {
-			c.must(err, "Record beside others")
+			c.must(err, "Record concurrent with others")
 		}
-		c.oneWon(beside, all)
+		c.oneWon(others, all)
 		c.must(c.st.DeleteBatch(c.Context(), id), "DeleteBatch")
 	}
 }
 
-// oneWon reports a ledger that is not the sum of beside and one of the rivals.
-func (c *check) oneWon(beside metrics.Contribution, rivals []metrics.Contribution) {
+// oneWon reports a ledger that is not the sum of other and one of the rivals.
+func (c *check) oneWon(others metrics.Contribution, rivals []metrics.Contribution) {
 	c.Helper()
-	got := c.daily(everything)
+	got := c.dayCounts(everything)
 	for _, rival := range rivals {
-		if diffDailies(metrics.Merge(beside, rival), got) == "" {
+		if diffDayCounts(metrics.Merge(others, rival), got) == "" {
 			return
 		}
 	}
-	c.Errorf("after %d concurrent Records of one batch Daily has %d events in it, which is none of the contributions as a whole",
-		len(rivals), got.Events()-beside.Events())
+	c.Errorf("after %d concurrent Records of one batch DayCounts has %d events in it, which is none of the contributions as a whole",
+		len(rivals), got.Events()-others.Events())
 }
 
 func recordKeepsStatus(c *check) {
@@ -129,7 +129,7 @@ func recordKeepsNothing(c *check) {
 		mine := c.someContribution(10 * (i + 1))
 		all = append(all, clone(mine))
 		c.recorded(mine)
-		if d := diffDailies(all[i], mine); d != "" {
+		if d := diffDayCounts(all[i], mine); d != "" {
 			c.Errorf("Record changed the contribution that it was given: %s", d)
 		}
 		scribble(mine)

@@ -7,12 +7,12 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const durable = "Store: methods return when what they say is durable, so that it survives the loss of the process right after."
+const durable = "Store: a method returns when its effect is durable, so that it survives the loss of the process right after."
 
 func reopenRules() []rule {
 	return []rule{
 		{"what was committed survives the process", durable, reopenKeeps},
-		{"what was not committed is invisible after the process and can be pruned", durable + " " + remainders, reopenForgets},
+		{"what was not committed is invisible after a lost process and can be pruned", durable + " " + unfinishedUploads, reopenUncommitted},
 		{"the ledger survives the process", durable, reopenLedger},
 	}
 }
@@ -34,7 +34,7 @@ func (c *check) reopen() {
 func reopenKeeps(c *check) {
 	c.needReopen()
 	long := c.scaled(50_000)
-	w, b := c.remainder()
+	w, b := c.unfinished()
 	want, err := w.Commit(c.Context(), b, nil)
 	c.must(err, "Commit")
 	short := c.upload(keyed("k", epoch)).ID
@@ -66,10 +66,10 @@ func reopenKeeps(c *check) {
 	c.want(err, store.ErrKeyTaken, "Commit with the key of a batch from before")
 }
 
-func reopenForgets(c *check) {
+func reopenUncommitted(c *check) {
 	c.needReopen()
 	kept := c.uploaded()
-	_, b := c.remainder()
+	_, b := c.unfinished()
 	_, small := c.prepare(filled())
 	c.reopen()
 	c.invisible(b.ID, "after the process was lost")
@@ -80,7 +80,7 @@ func reopenForgets(c *check) {
 	c.must(err, "Prune")
 	// The short one may have been in memory only.
 	if p.Unfinished < 1 || p.Unfinished > 2 || p.Batches != 0 {
-		c.Errorf("Prune: got %+v, want 1 or 2 remainders", p)
+		c.Errorf("Prune: got %+v, want 1 or 2 unfinished uploads", p)
 	}
 	c.prune(store.PruneQuery{Before: time.Now().Add(time.Hour)}, store.Pruned{})
 	c.invisible(b.ID, "after Prune")

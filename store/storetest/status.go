@@ -8,11 +8,11 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const compareAndSet = "Store.SetStatus moves a batch from one of the statuses in from to status to and sets its Cause, in one atomic compare-and-set."
+const compareAndSet = "Store.SetStatus moves a batch from one of the statuses in from to the status to, and sets LastError and Updated, in one atomic compare-and-set."
 
 func statusRules() []rule {
 	return []rule{
-		{"SetStatus moves a batch and sets its Cause", compareAndSet, statusMoves},
+		{"SetStatus moves a batch and sets its LastError", compareAndSet, statusMoves},
 		{"SetStatus compares before it sets", compareAndSet + " ErrConflict when the batch's status is not in from.", statusConflict},
 		{"SetStatus of an unknown batch is ErrNotFound", "Store.SetStatus: ErrNotFound.", statusUnknown},
 		{"one of many concurrent SetStatus wins", compareAndSet, statusRace},
@@ -99,7 +99,7 @@ func statusRace(c *check) {
 			if err == nil {
 				won++
 			} else if !errors.Is(err, store.ErrConflict) {
-				c.Errorf("SetStatus beside others: got error %v, want %v", err, store.ErrConflict)
+				c.Errorf("SetStatus concurrent with others: got error %v, want %v", err, store.ErrConflict)
 			}
 		}
 		if won != 1 {

@@ -1,17 +1,17 @@
-// Package storetest has the conformance suite for authors of stores.
+// Package storetest is the conformance suite for implementations of package
+// store.
 //
-// A store's test calls [Run] with a [Harness] that opens it. Each subtest
-// checks one rule of package store and says in its failure which rule that
-// is. The rules of optional capabilities are checked when [store.As] finds
-// them, and skipped otherwise.
+// The test of a store calls [Run] with a [Harness] that opens it. Each subtest
+// checks one rule of package store, and quotes the rule when it fails. The
+// rules of an optional interface are skipped if [store.As] does not find it.
 //
-//	func TestStoreKeepsEveryPromise(t *testing.T) {
+//	func TestStoreKeepsTheRules(t *testing.T) {
 //		storetest.Run(t, storetest.Harness{
 //			Open: func(t *testing.T) store.Store { return open(t, t.TempDir()) },
 //		})
 //	}
 //
-// A store in memory that passes is in examples/memstore.
+// Package memstore is the model of a store that passes.
 package storetest
 
 import (
@@ -21,22 +21,22 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// Harness says how to test a store. Only Open is required.
+// Harness opens the store under test. Only Open is required.
 type Harness struct {
-	// Open returns a new, empty store, which t.Cleanup closes. It is called
-	// once or more a subtest.
+	// Open returns a new, empty store, and closes it in t.Cleanup. A subtest
+	// calls it one or more times.
 	Open func(t *testing.T) store.Store
 
-	// Reopen pretends that the process was lost: it drops the handle st
-	// without a clean close where that is possible, opens the same data again
-	// and returns the new handle, which t.Cleanup closes. Nil, as for a store
-	// in memory, skips the rules about it.
+	// Reopen simulates the loss of the process. It drops the handle st, without
+	// closing it cleanly where that is possible, opens the same data again and
+	// returns the new handle, which it closes in t.Cleanup. Nil, as for a store
+	// in memory, skips the rules about lost processes.
 	Reopen func(t *testing.T, st store.Store) store.Store
 
-	// Scale multiplies the number of rows, batches and steps of the big
+	// Scale multiplies the number of rows, batches and steps of the large
 	// checks; 0 means 1, which is 50,000 rows in a batch. A slow database may
-	// want 0.1; that the rows exceed the store's blocks and caches is the
-	// author's care.
+	// need 0.1. Choose it so that the rows are more than the blocks and caches
+	// of the store hold.
 	Scale float64
 
 	// Seed starts the randomized checks; 0 means 1. A failure of one of them
@@ -44,8 +44,7 @@ type Harness struct {
 	Seed uint64
 }
 
-// Run checks that the store keeps every rule of package store, one subtest a
-// rule.
+// Run checks every rule of package store in a subtest of its own.
 func Run(t *testing.T, h Harness) {
 	for _, r := range rules() {
 		t.Run(r.name, func(t *testing.T) {
@@ -58,8 +57,8 @@ func Run(t *testing.T, h Harness) {
 type rule struct {
 	// name is the promise as a short sentence.
 	name string
-	// why says where the promise stands and what it is good for. It goes into
-	// each failure.
+	// why quotes the documentation of package store. It is part of each
+	// failure.
 	why   string
 	check func(c *check)
 }
@@ -68,23 +67,24 @@ func rules() []rule {
 	var all []rule
 	for _, some := range [][]rule{
 		visibilityRules(), eventRules(), attachmentRules(), commitRules(), keyRules(),
-		statusRules(), recordRules(), pendingRules(), dailyRules(), lawRules(), deleteRules(),
-		pruneRules(), batchesRules(), iteratorRules(), contextRules(), reopenRules(),
-		amenderRules(), deduperRules(), explainerRules(), sealerRules(), sealReaderRules(), pingRules(), asOfRules(), rebuilderRules(), forgetterRules(), reattacherRules(), eraserRules(),
+		statusRules(), recordRules(), pendingRules(), dayCountRules(), lawRules(), deleteRules(),
+		pruneRules(), batchesRules(), iteratorRules(), contextRules(), reopenRules(), pingRules(),
+		auditorRules(), rebuildRules(), explainerRules(), deduperRules(), asOfRules(),
+		purgeRules(), unpurgedRules(), archiveRules(), replaceRules(), eraseRules(),
 	} {
 		all = append(all, some...)
 	}
 	return all
 }
 
-// need returns the optional capability T or skips the rule.
+// need returns the optional interface T, or skips the rule.
 func need[T any](c *check) T {
 	c.Helper()
-	capability, ok := store.As[T](c.st)
+	optional, ok := store.As[T](c.st)
 	if !ok {
 		c.Skipf("%T is no %T", c.st, (*T)(nil))
 	}
-	return capability
+	return optional
 }
 
 // scaled applies the Scale of the harness to a number.

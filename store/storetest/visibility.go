@@ -13,26 +13,26 @@ func visibilityRules() []rule {
 	return []rule{
 		{
 			"a batch is invisible before Commit",
-			"Store.Begin: the batch stays invisible to every other method but Prune until the Writer has committed.",
+			"Store.Begin: until the Writer has committed, the batch is invisible to all other methods but Prune.",
 			invisibleBeforeCommit,
 		},
 		{
 			"an aborted batch leaves nothing",
-			"Writer.Abort removes what was written; nobody else has ever seen it.",
+			"Writer.Abort removes what was written.",
 			abortLeavesNothing,
 		},
 		{
 			"Abort after Commit does nothing",
-			"Writer.Abort does nothing after a Commit that returned nil, so that a deferred Abort is always right.",
+			"Writer.Abort does nothing after a Commit that has returned nil, so that it is safe to defer.",
 			abortAfterCommit,
 		},
 		{
 			"Abort ends the Writer even with a cancelled context",
-			"Writer.Abort ends the Writer in every case: a deferred Abort often runs with a context that has ended, and must not leave a lock or a transaction behind.",
+			"Writer.Abort ends the Writer in every case. The context of a deferred Abort has often ended; no lock or transaction may remain.",
 			abortWithCancelledContext,
 		},
 		{
-			"Writers that work side by side do not mix",
+			"concurrent Writers do not mix",
 			"Store: all methods are safe for concurrent use; each Writer fills its own batch.",
 			writersSideBySide,
 		},
@@ -57,7 +57,7 @@ func (c *check) invisible(id, when string) {
 	c.want(c.st.Record(ctx, id, c.someContribution(3)), store.ErrNotFound, "Record "+when)
 	c.want(c.st.DeleteBatch(ctx, id), store.ErrNotFound, "DeleteBatch "+when)
 	if d, ok := store.As[store.Retainer](c.st); ok {
-		c.want(d.PurgeEvents(ctx, id), store.ErrNotFound, "Seal "+when)
+		c.want(d.PurgeEvents(ctx, id), store.ErrNotFound, "PurgeEvents "+when)
 	}
 	if a, ok := store.As[store.Auditor](c.st); ok {
 		_, err := a.Contribution(ctx, id)
@@ -137,7 +137,7 @@ func writersSideBySide(c *check) {
 	}
 	errs := concurrently(writers, func(i int) error { return c.writeSlowly(ids[i], own(i)) })
 	for i, id := range ids {
-		c.must(errs[i], "fill a batch beside others")
+		c.must(errs[i], "fill a batch concurrent with others")
 		if d := diffEvents(own(i), c.events(id)); d != "" {
 			c.Errorf("Events of writer %d: %s", i, d)
 		}

@@ -7,23 +7,23 @@ import (
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
-const sumOfLedger = "Store.Daily returns the sum of the ledger that q selects: one Daily for each day and event type that has events, and one for each of its groups if q asks for them, ascending by day, then type, then group."
+const sumOfLedger = "Store.DayCounts returns the part of the sum of the ledger that q selects, ascending by day, type and group: one DayCount for each day and event type that has events and, if q asks for groups, one for each group."
 
-func dailyRules() []rule {
+func dayCountRules() []rule {
 	return []rule{
-		{"Daily of an empty ledger yields nothing", sumOfLedger, dailyEmpty},
-		{"Daily sums and orders by day and type", sumOfLedger + " Types and groups are in byte order; a total is before its groups.", dailyOrder},
-		{"Daily keeps the days and types asked for", "metrics.Query: From and To are both included, zero means no limit; no Types means all.", dailyFilters},
-		{"Daily has Slots and Subjects when asked and else nil", "metrics.Daily: Slots and Subjects are nil in the answer to a Query that did not ask for them; an answer that has them has them in each Daily.", dailyParts},
-		{"Daily has groups when asked and else none", "metrics.Query: Groups asks for the groups beside the totals.", dailyGroups},
-		{"Dailies belong to the caller", "Store.Daily: the Dailies belong to the caller, who may keep and change them.", dailyBelongs},
+		{"DayCounts of an empty ledger yields nothing", sumOfLedger, dayCountsEmpty},
+		{"DayCounts sums and orders by day and type", sumOfLedger + " Types and groups are in byte order; a total is before its groups.", dayCountsOrder},
+		{"DayCounts selects the days and types asked for", "metrics.Filter: From and To are both included, zero means no limit; no Types means all.", dayCountsFilters},
+		{"DayCounts has Slots and Subjects only when asked", "metrics.DayCount: Slots and Subjects are nil in the answer to a Filter that does not ask for them, and not nil otherwise.", dayCountsParts},
+		{"DayCounts has groups only when asked", "metrics.Filter: Groups asks for the groups in addition to the totals.", dayCountsGroups},
+		{"DayCounts belong to the caller", "Store.DayCounts: the DayCounts belong to the caller, who may keep and change them.", dayCountsBelongs},
 	}
 }
 
-func dailyEmpty(c *check) {
+func dayCountsEmpty(c *check) {
 	for _, q := range []metrics.Filter{{}, everything, {Types: []string{"a"}}} {
-		if got := c.daily(q); len(got) != 0 {
-			c.Errorf("Daily of an empty store: got %s", names(got))
+		if got := c.dayCounts(q); len(got) != 0 {
+			c.Errorf("DayCounts of an empty store: got %s", names(got))
 		}
 	}
 }
@@ -49,20 +49,20 @@ func (c *check) wide() []metrics.Contribution {
 	return all
 }
 
-func dailyOrder(c *check) {
+func dayCountsOrder(c *check) {
 	all := c.wide()
-	got := c.daily(everything)
+	got := c.dayCounts(everything)
 	for i := 1; i < len(got); i++ {
 		if got[i-1].Compare(&got[i]) >= 0 {
-			c.Fatalf("Daily: %s comes before %s", name(&got[i-1]), name(&got[i]))
+			c.Fatalf("DayCounts: %s comes before %s", name(&got[i-1]), name(&got[i]))
 		}
 	}
-	if d := diffDailies(metrics.Merge(all...), got); d != "" {
-		c.Errorf("Daily: %s", d)
+	if d := diffDayCounts(metrics.Merge(all...), got); d != "" {
+		c.Errorf("DayCounts: %s", d)
 	}
 }
 
-func dailyFilters(c *check) {
+func dayCountsFilters(c *check) {
 	all := c.wide()
 	first := metrics.DayOf(epoch)
 	for _, q := range []metrics.Filter{
@@ -83,23 +83,23 @@ func dailyFilters(c *check) {
 	} {
 		for _, q.Slots = range []bool{false, true} {
 			for _, q.Groups = range []bool{false, true} {
-				c.dailyIs("with a filter", q, all...)
+				c.dayCountsAre("with a filter", q, all...)
 			}
 		}
 	}
 }
 
-func dailyParts(c *check) {
+func dayCountsParts(c *check) {
 	all := c.wide()
 	noSubjects := c.contributionOf([]metrics.Event{{Type: "no subject", Time: epoch}})
 	c.recorded(noSubjects)
 	all = append(all, noSubjects)
 	for _, q := range []metrics.Filter{{}, {Slots: true}, {Subjects: true}, {Slots: true, Subjects: true}} {
-		c.dailyIs("by parts", q, all...)
+		c.dayCountsAre("by parts", q, all...)
 	}
 }
 
-func dailyGroups(c *check) {
+func dayCountsGroups(c *check) {
 	all := c.wide()
 	without := c.contributionBy(nil, someEvents(500))
 	other := c.contributionBy([]string{"note", "candidate_id", "test_id"}, someEvents(c.scaled(2500)))
@@ -108,17 +108,17 @@ func dailyGroups(c *check) {
 	all = append(all, without, other)
 	for _, q := range []metrics.Filter{{}, {Slots: true}, {Subjects: true}, {Slots: true, Subjects: true}} {
 		for _, q.Groups = range []bool{false, true} {
-			c.dailyIs(fmt.Sprintf("with Groups %t", q.Groups), q, all...)
+			c.dayCountsAre(fmt.Sprintf("with Groups %t", q.Groups), q, all...)
 		}
 	}
 }
 
-func dailyBelongs(c *check) {
+func dayCountsBelongs(c *check) {
 	all := c.wide()
 	for range 2 {
-		got := c.daily(everything)
-		if d := diffDailies(metrics.Merge(all...), got); d != "" {
-			c.Fatalf("Dailies kept until the range has ended: %s", d)
+		got := c.dayCounts(everything)
+		if d := diffDayCounts(metrics.Merge(all...), got); d != "" {
+			c.Fatalf("DayCounts kept until the range has ended: %s", d)
 		}
 		scribble(got)
 		c.ledgerIs("after the caller has written over an earlier answer", all...)

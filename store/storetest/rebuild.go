@@ -7,10 +7,10 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-func rebuilderRules() []rule {
+func rebuildRules() []rule {
 	return []rule{{
 		"Auditor: Rebuild changes no answer that is right",
-		"Auditor.Rebuild changes no answer that is the sum of the ledger, and may be called beside everything else.",
+		"Auditor.Rebuild changes no answer that is the sum of the ledger, and may run concurrently with all other methods.",
 		rebuilds,
 	}}
 }
@@ -54,7 +54,7 @@ func rebuilds(c *check) {
 		}
 		return nil
 	}) {
-		c.must(err, "Rebuild beside random steps and a reader")
+		c.must(err, "Rebuild concurrent with random steps and a reader")
 	}
-	c.ledgerIs(fmt.Sprintf("after Rebuild beside random steps, with seed %d", c.seed()), l.sum()...)
+	c.ledgerIs(fmt.Sprintf("after Rebuild concurrent with random steps, with seed %d", c.seed()), l.sum()...)
 }

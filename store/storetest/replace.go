@@ -10,15 +10,15 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const reattaches = "Retainer.Reattach puts content in the place of what an attachment had, in one step; without chunks, the attachment is removed."
+const replaces = "Retainer.ReplaceAttachment replaces the content of an attachment in one atomic step. Content without chunks removes the attachment."
 
-func reattacherRules() []rule {
+func replaceRules() []rule {
 	return []rule{
-		{"Retainer: Reattach replaces one attachment", reattaches, reattachReplaces},
-		{"Retainer: a failure of the content changes nothing", "Retainer.Reattach: the error of content is returned, and nothing is changed then.", reattachFails},
-		{"Retainer: a reader sees one content or ErrChanged", "Retainer.Reattach: a range over the attachment meanwhile yields all that was there before, or ends with ErrChanged.", reattachWhileRead},
-		{"Retainer: of several at a time one is last", "Retainer.Reattach: of several at a time one is last.", reattachRace},
-		{"Retainer: no batch is ErrNotFound", "Retainer.Reattach: ErrNotFound.", reattachUnknown},
+		{"Retainer: ReplaceAttachment replaces one attachment", replaces, replaceOne},
+		{"Retainer: an error of the content changes nothing", "Retainer.ReplaceAttachment: if content yields an error, that error is returned and nothing changes.", replaceFails},
+		{"Retainer: a reader of an attachment gets one content or ErrChanged", "Retainer.ReplaceAttachment: a range over the attachment that has begun yields all of the old content, or ends with ErrChanged.", replaceWhileRead},
+		{"Retainer: the last of several concurrent replacements wins", "Retainer.ReplaceAttachment: the last of several concurrent calls wins.", replaceRace},
+		{"Retainer: ReplaceAttachment without a batch is ErrNotFound", "Retainer.ReplaceAttachment: ErrNotFound.", replaceUnknown},
 	}
 }
 
@@ -35,15 +35,15 @@ func pieces(content []byte, size int) iter.Seq2[[]byte, error] {
 	}
 }
 
-func reattachReplaces(c *check) {
+func replaceOne(c *check) {
 	r := need[store.Retainer](c)
 	id := c.upload(upload{attach: map[string]string{"rejected": "one", "errors": "two", "a/b": "three"}}).ID
 	other := c.upload(upload{attach: map[string]string{"rejected": "four"}}).ID
 	want := c.batch(id)
 	for _, content := range [][]byte{binary(3<<20 + 5), []byte("short"), nil, nil, binary(200_000), []byte("last")} {
-		c.must(r.ReplaceAttachment(c.Context(), id, "rejected", pieces(content, 70_001)), "Reattach")
+		c.must(r.ReplaceAttachment(c.Context(), id, "rejected", pieces(content, 70_001)), "ReplaceAttachment")
 		if got := c.attachment(id, "rejected"); got != string(content) {
-			c.Errorf("Attachment after Reattach of %d bytes: got %d bytes, or other ones", len(content), len(got))
+			c.Errorf("Attachment after ReplaceAttachment of %d bytes: got %d bytes, or other ones", len(content), len(got))
 		}
 	}
 	for _, kept := range []struct{ id, name, want string }{{id, "errors", "two"}, {id, "a/b", "three"}, {other, "rejected", "four"}} {
@@ -52,13 +52,13 @@ func reattachReplaces(c *check) {
 		}
 	}
 	if d := diffBatch(want, c.batch(id)); d != "" {
-		c.Errorf("Batch after Reattach:%s", d)
+		c.Errorf("Batch after ReplaceAttachment:%s", d)
 	}
 	c.must(c.st.DeleteBatch(c.Context(), id), "DeleteBatch")
-	c.gone(id, "after Reattach and DeleteBatch")
+	c.gone(id, "after ReplaceAttachment and DeleteBatch")
 }
 
-func reattachFails(c *check) {
+func replaceFails(c *check) {
 	r := need[store.Retainer](c)
 	id := c.upload(upload{attach: map[string]string{"rejected": "before"}}).ID
 	broken := errors.New("the content broke")
@@ -67,15 +67,15 @@ func reattachFails(c *check) {
 			yield(nil, broken)
 		}
 	})
-	c.want(err, broken, "Reattach of what breaks")
+	c.want(err, broken, "ReplaceAttachment of what breaks")
 	if got := c.attachment(id, "rejected"); got != "before" {
 		c.Errorf("Attachment after a failure: got %d bytes", len(got))
 	}
 }
 
-// reattachWhileRead replaces, in the middle of a range, by content that is
+// replaceWhileRead replaces, in the middle of a range, by content that is
 // shorter, longer, or none.
-func reattachWhileRead(c *check) {
+func replaceWhileRead(c *check) {
 	r := need[store.Retainer](c)
 	before := binary(5 << 20)
 	for _, size := range []int{0, 10, 3 << 20, 9 << 20} {
@@ -88,7 +88,7 @@ func reattachWhileRead(c *check) {
 				break
 			}
 			if got == nil {
-				c.must(r.ReplaceAttachment(c.Context(), id, "rejected", pieces(after, 1<<20)), "Reattach")
+				c.must(r.ReplaceAttachment(c.Context(), id, "rejected", pieces(after, 1<<20)), "ReplaceAttachment")
 			}
 			got = append(got, chunk...)
 		}
@@ -100,7 +100,7 @@ func reattachWhileRead(c *check) {
 	}
 }
 
-func reattachRace(c *check) {
+func replaceRace(c *check) {
 	r := need[store.Retainer](c)
 	id := c.upload(upload{attach: map[string]string{"rejected": "before"}}).ID
 	for range c.scaled(10) {
@@ -109,25 +109,25 @@ func reattachRace(c *check) {
 			all.Go(func() {
 				err := r.ReplaceAttachment(c.Context(), id, "rejected", pieces(bytes.Repeat([]byte(fill), 200_000), 50_000))
 				if err != nil {
-					c.Errorf("Reattach beside others: %v", err)
+					c.Errorf("ReplaceAttachment concurrent with others: %v", err)
 				}
 			})
 		}
 		all.Wait()
 		got := c.attachment(id, "rejected")
 		if len(got) != 200_000 || bytes.Count([]byte(got), []byte(got[:1])) != len(got) {
-			c.Errorf("Attachment after several Reattach at a time: %d bytes of more than one", len(got))
+			c.Errorf("Attachment after concurrent ReplaceAttachment: %d bytes of more than one", len(got))
 		}
 	}
 }
 
-func reattachUnknown(c *check) {
+func replaceUnknown(c *check) {
 	r := need[store.Retainer](c)
 	deleted := c.uploaded()
 	c.must(c.st.DeleteBatch(c.Context(), deleted), "DeleteBatch")
 	for what, id := range map[string]string{"unknown": c.id(), "deleted": deleted} {
 		err := r.ReplaceAttachment(c.Context(), id, "rejected", pieces(binary(300_000), 100_000))
-		c.want(err, store.ErrNotFound, "Reattach to a batch that is "+what)
-		c.gone(id, "after Reattach")
+		c.want(err, store.ErrNotFound, "ReplaceAttachment to a batch that is "+what)
+		c.gone(id, "after ReplaceAttachment")
 	}
 }

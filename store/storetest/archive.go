@@ -8,29 +8,29 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const forgets = "Retainer.Forget removes a completed and sealed batch with its attachments, all but its contribution; to every other method it is unknown from then on, and nothing can take its counts back."
+const archives = "Retainer.Archive removes a completed and purged batch and its attachments, and keeps its contribution. For all other methods the batch is unknown from then on, so that its counts are permanent."
 
-func forgetterRules() []rule {
+func archiveRules() []rule {
 	return []rule{
-		{"Retainer: Forget removes a batch and keeps its counts", forgets, forgetKeepsCounts},
-		{"Retainer: nothing changes the counts of a forgotten batch", forgets, forgottenIsUnknown},
-		{"Retainer: a forgotten batch keeps its fingerprints", "Retainer.Forget: the batch keeps its fingerprints, so that rows that count for ever do not count again.", forgottenHasPrints},
-		{"Retainer: only a sealed batch is forgotten", "Retainer.Forget: ErrNotFound; ErrConflict when the batch is not completed or not sealed.", forgetConflict},
-		{"Retainer: counts of a forgotten batch survive a lost process", forgets, forgottenSurvives},
+		{"Retainer: Archive removes a batch and keeps its counts", archives, archiveKeepsCounts},
+		{"Retainer: nothing changes the counts of an archived batch", archives, archivedIsUnknown},
+		{"Retainer: an archived batch keeps its fingerprints", "Retainer.Archive: the batch keeps its fingerprints, so that its rows cannot count again.", archivedHasFingerprints},
+		{"Retainer: only a purged batch is archived", "Retainer.Archive: ErrNotFound; ErrConflict when the batch is not completed or not purged.", archiveConflict},
+		{"Retainer: counts of an archived batch survive a lost process", archives, archivedSurvives},
 	}
 }
 
-// sealed commits a batch of ten events, records a contribution and seals it.
-func (c *check) sealed(contribution metrics.Contribution) string {
+// purged commits a batch of ten events, records a contribution and purges it.
+func (c *check) purged(contribution metrics.Contribution) string {
 	c.Helper()
 	id := c.upload(filled()).ID
 	c.must(c.st.Record(c.Context(), id, contribution), "Record")
 	c.move(id, store.Completed, "")
-	c.must(need[store.Retainer](c).PurgeEvents(c.Context(), id), "Seal")
+	c.must(need[store.Retainer](c).PurgeEvents(c.Context(), id), "PurgeEvents")
 	return id
 }
 
-func forgottenHasPrints(c *check) {
+func archivedHasFingerprints(c *check) {
 	f, d := need[store.Retainer](c), need[store.Deduper](c)
 	id := c.id()
 	w := c.begin(id)
@@ -41,8 +41,8 @@ func forgottenHasPrints(c *check) {
 	c.must(err, "Commit")
 	c.must(c.st.Record(c.Context(), id, c.someContribution(3)), "Record")
 	c.move(id, store.Completed, "")
-	c.must(need[store.Retainer](c).PurgeEvents(c.Context(), id), "Seal")
-	c.must(f.Archive(c.Context(), id), "Forget")
+	c.must(need[store.Retainer](c).PurgeEvents(c.Context(), id), "PurgeEvents")
+	c.must(f.Archive(c.Context(), id), "Archive")
 	_, err = c.st.Prune(c.Context(), store.PruneQuery{Before: moment().Add(time.Hour)})
 	c.must(err, "Prune")
 	owners, err := d.Owners(c.Context(), fps)
@@ -54,20 +54,20 @@ func forgottenHasPrints(c *check) {
 	c.must(begun.Abort(c.Context()), "Abort")
 	for i := range fps {
 		if owners[i] != id || claimed[i] != id {
-			c.Errorf("a fingerprint of %s, which was forgotten, is said to be of %q and %q", id, owners[i], claimed[i])
+			c.Errorf("a fingerprint of %s, which was archived, is said to be of %q and %q", id, owners[i], claimed[i])
 		}
 	}
 }
 
-func forgetKeepsCounts(c *check) {
+func archiveKeepsCounts(c *check) {
 	f := need[store.Retainer](c)
 	mine, other := c.someContribution(30), c.someContribution(40)
-	kept := c.sealed(other)
-	id := c.sealed(mine)
-	c.must(f.Archive(c.Context(), id), "Forget")
-	c.gone(id, "after Forget")
-	c.idsAre("after Forget", []string{kept}, c.list(store.BatchQuery{}))
-	c.ledgerIs("after Forget", mine, other)
+	kept := c.purged(other)
+	id := c.purged(mine)
+	c.must(f.Archive(c.Context(), id), "Archive")
+	c.gone(id, "after Archive")
+	c.idsAre("after Archive", []string{kept}, c.list(store.BatchQuery{}))
+	c.ledgerIs("after Archive", mine, other)
 	if e, ok := store.As[store.Explainer](c.st); ok {
 		d := mine[0]
 		var shares int64
@@ -78,21 +78,21 @@ func forgetKeepsCounts(c *check) {
 		})
 		c.must(err, "Explain")
 		if shares != d.Count {
-			c.Errorf("Explain after Forget: the batch has %d, want %d", shares, d.Count)
+			c.Errorf("Explain after Archive: the batch has %d, want %d", shares, d.Count)
 		}
 	}
 	if got := c.attachment(kept, "rejected"); got != "row 3" {
-		c.Errorf("Attachment of the batch that was not forgotten: got %q", got)
+		c.Errorf("Attachment of the batch that was not archived: got %q", got)
 	}
 	c.must(c.st.DeleteBatch(c.Context(), kept), "DeleteBatch")
-	c.ledgerIs("after Forget and DeleteBatch of another batch", mine)
+	c.ledgerIs("after Archive and DeleteBatch of another batch", mine)
 }
 
-func forgottenIsUnknown(c *check) {
+func archivedIsUnknown(c *check) {
 	f := need[store.Retainer](c)
 	mine, late := c.someContribution(30), c.someContribution(40)
-	id := c.sealed(mine)
-	c.must(f.Archive(c.Context(), id), "Forget")
+	id := c.purged(mine)
+	c.must(f.Archive(c.Context(), id), "Archive")
 	for what, try := range map[string]func() error{
 		"Record":      func() error { return c.st.Record(c.Context(), id, late) },
 		"DeleteBatch": func() error { return c.st.DeleteBatch(c.Context(), id) },
@@ -107,40 +107,40 @@ func forgottenIsUnknown(c *check) {
 			return a.Amend(c.Context(), id, late)
 		},
 	} {
-		c.want(try(), store.ErrNotFound, what+" of a forgotten batch")
-		c.ledgerIs("after "+what+" of a forgotten batch", mine)
+		c.want(try(), store.ErrNotFound, what+" of an archived batch")
+		c.ledgerIs("after "+what+" of an archived batch", mine)
 	}
 	if err := f.Archive(c.Context(), id); err != nil && !errors.Is(err, store.ErrNotFound) {
-		c.Errorf("Forget again: got error %v, want nil or %v", err, store.ErrNotFound)
+		c.Errorf("Archive again: got error %v, want nil or %v", err, store.ErrNotFound)
 	}
 	_, err := c.st.Prune(c.Context(), store.PruneQuery{Before: epoch.AddDate(1000, 0, 0)})
 	c.must(err, "Prune")
-	c.ledgerIs("after Forget and Prune", mine)
+	c.ledgerIs("after Archive and Prune", mine)
 }
 
-func forgetConflict(c *check) {
+func archiveConflict(c *check) {
 	f := need[store.Retainer](c)
-	c.want(f.Archive(c.Context(), c.id()), store.ErrNotFound, "Forget of an unknown batch")
+	c.want(f.Archive(c.Context(), c.id()), store.ErrNotFound, "Archive of an unknown batch")
 	for _, status := range store.Statuses() {
 		id := c.upload(filled()).ID
 		c.move(id, status, "")
 		want := c.batch(id)
-		c.want(f.Archive(c.Context(), id), store.ErrConflict, "Forget of an unsealed batch that is "+string(status))
+		c.want(f.Archive(c.Context(), id), store.ErrConflict, "Archive of an unpurged batch that is "+string(status))
 		if d := diffBatch(want, c.batch(id)); d != "" {
 			c.Errorf("Batch after ErrConflict:%s", d)
 		}
 	}
 }
 
-func forgottenSurvives(c *check) {
+func archivedSurvives(c *check) {
 	f := need[store.Retainer](c)
 	if c.h.Reopen == nil {
 		c.Skipf("there is no Reopen")
 	}
 	mine := c.someContribution(30)
-	id := c.sealed(mine)
-	c.must(f.Archive(c.Context(), id), "Forget")
+	id := c.purged(mine)
+	c.must(f.Archive(c.Context(), id), "Archive")
 	c.st = c.h.Reopen(c.t, c.st)
-	c.gone(id, "after Forget and the loss of the process")
-	c.ledgerIs("after Forget and the loss of the process", mine)
+	c.gone(id, "after Archive and the loss of the process")
+	c.ledgerIs("after Archive and the loss of the process", mine)
 }

@@ -11,10 +11,10 @@ import (
 )
 
 func brokenOptionals() []broken {
-	return slices.Concat(brokenAmenders(), brokenAmends(), brokenForgetters(), brokenReattachers(), brokenErasers(), brokenOthers())
+	return slices.Concat(brokenContributions(), brokenAmends(), brokenArchives(), brokenReplacements(), brokenErasers(), brokenOthers())
 }
 
-func brokenAmenders() []broken {
+func brokenContributions() []broken {
 	returns, replaces := "Auditor: Contribution returns what was recorded", "Auditor: Amend replaces a contribution"
 	return []broken{
 		{"returns a contribution without slots", returns, "want Slots true", func(p *patched) {
@@ -36,7 +36,7 @@ func brokenAmenders() []broken {
 				return kept[id], err
 			}
 		}},
-		{"adds to a contribution", replaces, "Daily after Amend", func(p *patched) {
+		{"adds to a contribution", replaces, "DayCounts after Amend", func(p *patched) {
 			p.amend = func(ctx context.Context, id string, c metrics.Contribution) error {
 				before, err := p.Store.Contribution(ctx, id)
 				return errors.Join(err, p.Store.Amend(ctx, id, metrics.Merge(before, c)))
@@ -73,7 +73,7 @@ func brokenAmends() []broken {
 				kept = c
 				return nil
 			}
-			p.daily = func(context.Context, metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+			p.dayCounts = func(context.Context, metrics.Filter) iter.Seq2[metrics.DayCount, error] {
 				return yieldAll[metrics.DayCount](metrics.Merge(kept))
 			}
 		}},
@@ -84,7 +84,7 @@ func brokenAmends() []broken {
 				return err
 			}
 		}},
-		{"amends a batch that is deleted meanwhile", "Auditor: nothing remains when DeleteBatch races Amend", "beside Amend", func(p *patched) {
+		{"amends a batch that is deleted meanwhile", "Auditor: nothing remains when DeleteBatch races Amend", "concurrent with Amend", func(p *patched) {
 			g := haunt(p)
 			p.amend = func(ctx context.Context, id string, c metrics.Contribution) error {
 				if p.deletedSoon(ctx, id) {
@@ -98,8 +98,8 @@ func brokenAmends() []broken {
 }
 
 func brokenOthers() []broken {
-	explain, seal, conflict := "Explainer: Explain returns the share of each batch",
-		"Retainer: Seal purges the events and keeps the rest", "Retainer: only a completed batch is sealed"
+	explain, purge, conflict := "Explainer: Explain returns the share of each batch",
+		"Retainer: PurgeEvents removes the events and keeps the rest", "Retainer: only a completed batch is purged"
 	return []broken{
 		{"explains the newest batch first", explain, "comes after", func(p *patched) {
 			editShares(p, func(all []store.Share) []store.Share {
@@ -113,7 +113,7 @@ func brokenOthers() []broken {
 		{"explains the greatest shares only", explain, "want map[", func(p *patched) {
 			editShares(p, func(all []store.Share) []store.Share { return all[:min(3, len(all))] })
 		}},
-		{"keeps the events of a sealed batch", seal, "Events after Seal", func(p *patched) {
+		{"keeps the events of a purged batch", purge, "Events after PurgeEvents", func(p *patched) {
 			p.events = func(ctx context.Context, id string) iter.Seq2[metrics.Event, error] {
 				if b, _ := p.Store.Batch(ctx, id); b.EventsPurged {
 					return func(func(metrics.Event, error) bool) {}
@@ -121,28 +121,28 @@ func brokenOthers() []broken {
 				return p.Store.Events(ctx, id)
 			}
 		}},
-		{"seals the contribution away", seal, "Daily after Seal", func(p *patched) {
-			p.seal = func(ctx context.Context, id string) error {
+		{"purges the contribution away", purge, "DayCounts after PurgeEvents", func(p *patched) {
+			p.purge = func(ctx context.Context, id string) error {
 				return errors.Join(p.Store.PurgeEvents(ctx, id), p.Store.Amend(ctx, id, nil))
 			}
 		}},
-		{"forgets how many events it purged", seal, "AcceptedRows: want 10, got 0", func(p *patched) {
+		{"loses how many events it purged", purge, "AcceptedRows: want 10, got 0", func(p *patched) {
 			p.editBatch(func(b *store.Batch) {
 				if b.EventsPurged {
 					b.AcceptedRows = 0
 				}
 			})
 		}},
-		{"cannot seal twice", seal, "Seal: ", func(p *patched) {
-			p.seal = func(ctx context.Context, id string) error {
+		{"cannot purge twice", purge, "PurgeEvents: ", func(p *patched) {
+			p.purge = func(ctx context.Context, id string) error {
 				if b, _ := p.Store.Batch(ctx, id); b.EventsPurged {
 					return store.ErrEventsPurged
 				}
 				return p.Store.PurgeEvents(ctx, id)
 			}
 		}},
-		{"seals a failed batch", conflict, "Seal of a batch that is failed: got error <nil>", func(p *patched) {
-			p.seal = func(ctx context.Context, id string) error {
+		{"purges a failed batch", conflict, "PurgeEvents of a batch that is failed: got error <nil>", func(p *patched) {
+			p.purge = func(ctx context.Context, id string) error {
 				if b, _ := p.Store.Batch(ctx, id); b.Status == store.Failed {
 					return nil
 				}

@@ -13,11 +13,11 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-func brokenDailies() []broken {
-	order, filters := "Daily sums and orders by day and type", "Daily keeps the days and types asked for"
+func brokenDayCounts() []broken {
+	order, filters := "DayCounts sums and orders by day and type", "DayCounts selects the days and types asked for"
 	return []broken{
-		{"yields a zero for an empty ledger", "Daily of an empty ledger yields nothing", "Daily of an empty store", func(p *patched) {
-			p.editDaily(func(_ metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
+		{"yields a zero for an empty ledger", "DayCounts of an empty ledger yields nothing", "DayCounts of an empty store", func(p *patched) {
+			p.editDayCounts(func(_ metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
 				if len(all) == 0 {
 					return []metrics.DayCount{{}}
 				}
@@ -25,13 +25,13 @@ func brokenDailies() []broken {
 			})
 		}},
 		{"orders by type first", order, "comes before", func(p *patched) {
-			p.editDaily(func(_ metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
+			p.editDayCounts(func(_ metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
 				slices.SortStableFunc(all, func(a, b metrics.DayCount) int { return strings.Compare(a.Type, b.Type) })
 				return all
 			})
 		}},
 		{"orders types without regard to case", order, "comes before", func(p *patched) {
-			p.editDaily(func(_ metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
+			p.editDayCounts(func(_ metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
 				slices.SortStableFunc(all, func(a, b metrics.DayCount) int {
 					if a.Day != b.Day {
 						return int(a.Day - b.Day)
@@ -73,8 +73,8 @@ func brokenDailies() []broken {
 }
 
 func brokenAnswers() []broken {
-	parts, belong := "Daily has Slots and Subjects when asked and else nil", "Dailies belong to the caller"
-	groups := "Daily has groups when asked and else none"
+	parts, belong := "DayCounts has Slots and Subjects only when asked", "DayCounts belong to the caller"
+	groups := "DayCounts has groups only when asked"
 	return []broken{
 		{"returns Slots unasked", parts, "want Slots false, got Slots true", func(p *patched) {
 			p.askDaily(func(q *metrics.Filter) { q.Slots = true })
@@ -86,7 +86,7 @@ func brokenAnswers() []broken {
 			p.askDaily(func(q *metrics.Filter) { q.Slots = false })
 		}},
 		{"has no sketch where no subject was", parts, "want Subjects true, got Subjects false", func(p *patched) {
-			p.editDaily(func(_ metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
+			p.editDayCounts(func(_ metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
 				for i := range all {
 					if all[i].Type == "no subject" {
 						all[i].Subjects = nil
@@ -102,13 +102,13 @@ func brokenAnswers() []broken {
 			p.askDaily(func(q *metrics.Filter) { q.Groups = false })
 		}},
 		{"returns groups without their totals", groups, "of group", func(p *patched) {
-			p.editDaily(func(q metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
+			p.editDayCounts(func(q metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
 				return slices.DeleteFunc(all, func(d metrics.DayCount) bool { return q.Groups && d.Group == "" })
 			})
 		}},
-		{"has one buffer for the slots of all Dailies", belong, "want slots", func(p *patched) {
+		{"has one buffer for the slots of all DayCounts", belong, "want slots", func(p *patched) {
 			var buffer metrics.Slots
-			p.daily = func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+			p.dayCounts = func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
 				return func(yield func(metrics.DayCount, error) bool) {
 					for d, err := range p.Store.DayCounts(ctx, q) {
 						buffer = *d.Slots.Clone()
@@ -121,7 +121,7 @@ func brokenAnswers() []broken {
 		}},
 		{"hands out its own sum", belong, "written over an earlier answer", func(p *patched) {
 			var cached []metrics.DayCount
-			p.editDaily(func(_ metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
+			p.editDayCounts(func(_ metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
 				if cached == nil {
 					cached = all
 				}
@@ -133,14 +133,14 @@ func brokenAnswers() []broken {
 
 // askDaily changes what DayCounts is asked.
 func (p *patched) askDaily(edit func(q *metrics.Filter)) {
-	p.daily = func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+	p.dayCounts = func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
 		edit(&q)
 		return p.Store.DayCounts(ctx, q)
 	}
 }
 
 func listByBatch(p *patched) {
-	p.daily = func(ctx context.Context, _ metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+	p.dayCounts = func(ctx context.Context, _ metrics.Filter) iter.Seq2[metrics.DayCount, error] {
 		return func(yield func(metrics.DayCount, error) bool) {
 			page, err := p.Store.Batches(ctx, store.BatchQuery{})
 			for _, b := range page {
@@ -157,7 +157,7 @@ func listByBatch(p *patched) {
 
 func brokenLaws() []broken {
 	law, concurrent := "the daily metrics are the sum of the ledger", "the daily metrics are the sum of the ledger after concurrent changes"
-	forget, whole := "sketches forget the subjects of a deleted batch", "readers never see a part of a batch's day"
+	archive, whole := "sketches drop the subjects of a deleted batch", "readers never see a part of a batch"
 	return []broken{
 		{"leaves a zero where the last event was deleted", law, "with seed 1", func(p *patched) {
 			editDeletes(p, func(g *ghosts, id string, c metrics.Contribution) { g.add(id, zeros(c)) })
@@ -188,7 +188,7 @@ func brokenLaws() []broken {
 				return p.Store.Record(ctx, id, c)
 			}
 		}},
-		{"subtracts counts and leaves sketches", forget, "the sketch is of other subjects", func(p *patched) {
+		{"subtracts counts and leaves sketches", archive, "the sketch is of other subjects", func(p *patched) {
 			editDeletes(p, func(g *ghosts, id string, c metrics.Contribution) {
 				for i := range c {
 					c[i].Count, c[i].Slots = 0, &metrics.Slots{}
@@ -196,13 +196,13 @@ func brokenLaws() []broken {
 				g.add(id, c)
 			})
 		}},
-		{"drops the sketch of a day with a deleted batch", forget, "the sketch is of other subjects", func(p *patched) {
+		{"drops the sketch of a day with a deleted batch", archive, "the sketch is of other subjects", func(p *patched) {
 			var deleted atomic.Bool
 			p.deleteBatch = func(ctx context.Context, id string) error {
 				deleted.Store(true)
 				return p.Store.DeleteBatch(ctx, id)
 			}
-			p.editDaily(func(_ metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
+			p.editDayCounts(func(_ metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
 				for i := range all {
 					if deleted.Load() {
 						all[i].Subjects = &metrics.Sketch{}
@@ -211,12 +211,12 @@ func brokenLaws() []broken {
 				return all
 			})
 		}},
-		{"records type by type", whole, "a reader beside a writer", recordByType},
-		{"reads type by type", whole, "a reader beside a writer", readByType},
+		{"records type by type", whole, "a reader concurrent with a writer", recordByType},
+		{"reads type by type", whole, "a reader concurrent with a writer", readByType},
 	}
 }
 
-// editDeletes tells done what was in the ledger of a batch that was deleted.
+// editDeletes reports to done what was in the ledger of a batch that was deleted.
 func editDeletes(p *patched, done func(g *ghosts, id string, c metrics.Contribution)) {
 	g := haunt(p)
 	p.deleteBatch = func(ctx context.Context, id string) error {
@@ -240,7 +240,7 @@ func zeros(c metrics.Contribution) metrics.Contribution {
 // reads counts the answers of DayCounts, so that a change can wait for one.
 func countReads(p *patched) *atomic.Int64 {
 	var reads atomic.Int64
-	p.editDaily(func(_ metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
+	p.editDayCounts(func(_ metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
 		reads.Add(1)
 		return all
 	})
@@ -275,7 +275,7 @@ func readByType(p *patched) {
 		defer mu.Unlock()
 		return changes
 	}
-	p.daily = func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+	p.dayCounts = func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
 		return func(yield func(metrics.DayCount, error) bool) {
 			var both []metrics.DayCount
 			for _, side := range []string{"left", "right"} {
