@@ -80,8 +80,33 @@ type receiptJSON struct {
 	FailedCount     int64         `json:"failed_count"`
 	InsertedCount   int64         `json:"inserted_count"`
 	ProcessError    string        `json:"process_error,omitzero"`
+	ReadAs          *readAsJSON   `json:"read_as"`
 	Status          store.Status  `json:"status"`
 	Warnings        []warningJSON `json:"warnings"`
+}
+
+// readAsJSON says how a file was understood.
+type readAsJSON struct {
+	DateOrder    string   `json:"date_order"`
+	Delimiter    string   `json:"delimiter"`
+	Encoding     string   `json:"encoding"`
+	EncodingHint string   `json:"encoding_hint,omitzero"`
+	Format       string   `json:"format"`
+	HeaderLine   int64    `json:"header_line"`
+	SkippedLines int64    `json:"skipped_lines"`
+	TimeForms    []string `json:"time_forms"`
+	TimeZone     string   `json:"time_zone"`
+}
+
+// newReadAs returns nil for a batch that was archived.
+func newReadAs(a *ingest.ReadAs) *readAsJSON {
+	if a.Format == "" {
+		return nil
+	}
+	return &readAsJSON{
+		DateOrder: a.DateOrder, Delimiter: a.Delimiter, Encoding: a.Encoding, EncodingHint: a.EncodingHint, Format: a.Format,
+		HeaderLine: a.HeaderLine, SkippedLines: a.SkippedLines, TimeForms: nonNil(a.TimeForms), TimeZone: a.TimeZone,
+	}
 }
 
 type warningJSON struct {
@@ -103,6 +128,8 @@ type dryRunJSON struct {
 	ErrorGroupsTruncated bool             `json:"error_groups_truncated"`
 	FailedCount          int64            `json:"failed_count"`
 	InsertedCount        int64            `json:"inserted_count"`
+	ReadAs               readAsJSON       `json:"read_as"`
+	Warnings             []warningJSON    `json:"warnings"`
 }
 
 type errorGroupJSON struct {
@@ -384,6 +411,23 @@ type missingColumnProblemJSON struct {
 	MissingColumns []string          `json:"missing_columns"`
 }
 
+type readOtherwiseProblemJSON struct {
+	BatchID     string                  `json:"batch_id"`
+	Differences []readingDifferenceJSON `json:"differences"`
+}
+
+type readingDifferenceJSON struct {
+	Earlier string `json:"earlier"`
+	Now     string `json:"now"`
+	Option  string `json:"option"`
+}
+
+type otherFormatProblemJSON struct {
+	noRowsProblemJSON
+
+	Format string `json:"format"`
+}
+
 type ambiguousTimeProblemJSON struct {
 	noRowsProblemJSON
 
@@ -401,17 +445,19 @@ type readingJSON struct {
 type noValidRowProblemJSON struct {
 	noRowsProblemJSON
 
-	ErrorsTruncated bool `json:"errors_truncated"`
+	ErrorsTruncated bool       `json:"errors_truncated"`
+	ReadAs          readAsJSON `json:"read_as"`
 }
 
 type tooManyErrorsProblemJSON struct {
 	noRowsProblemJSON
 
-	ErrorsTruncated bool    `json:"errors_truncated"`
-	Limit           string  `json:"limit"`
-	LimitValue      float64 `json:"limit_value"`
-	RowCount        int64   `json:"row_count"`
-	Stopped         bool    `json:"stopped"`
+	ErrorsTruncated bool       `json:"errors_truncated"`
+	Limit           string     `json:"limit"`
+	LimitValue      float64    `json:"limit_value"`
+	ReadAs          readAsJSON `json:"read_as"`
+	RowCount        int64      `json:"row_count"`
+	Stopped         bool       `json:"stopped"`
 }
 
 type tooManyDistinctRowsProblemJSON struct {

@@ -7,41 +7,48 @@ import (
 	"fmt"
 	"io"
 	"mime"
-	"mime/multipart"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/ingest"
 )
 
-// openFile finds the file in a request and sets the Name, Format and Body of
-// file: the first file part of a multipart form, or the body itself. The
-// returned function releases the decompressor.
-func openFile(r *http.Request, body io.Reader, file *eventmetrics.File) (release func(), _ error) {
+// incoming is the file of a request before its options are known.
+type incoming struct {
+	name    string
+	format  ingest.Format
+	charset string // of the content type
+	body    io.Reader
+	options url.Values // form fields before the file
+	close   func()     // releases decompressors
+}
+
+// openFile finds the file in a request: the one file part of a multipart form,
+// or the body itself. The caller must call close.
+func openFile(r *http.Request, body io.Reader) (*incoming, error) {
 	content, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil && r.ContentLength == 0 {
 		return nil, missingFile()
 	}
-	file.Body = body
+	in := &incoming{body: body, charset: params["charset"], close: func() {}}
 	encoding := r.Header.Get("Content-Encoding")
-	closeForm := func() {}
 	switch {
 	case content == "multipart/form-data":
 		form, err := decompress(body, encoding)
 		if err != nil {
 			return nil, err
 		}
-		closeForm, encoding = form.close, "" // what is inside is not encoded twice
-		if err = firstFile(form, params["boundary"], file); err != nil {
-			closeForm()
+		in.close, encoding = form.close, "" // what is inside is not encoded twice
+		if err = in.readForm(form, params["boundary"]); err != nil {
+			in.close()
 			return nil, err
 		}
 	case content == "text/csv":
 	case isNDJSON(content):
-		file.Format = ingest.NDJSON
+		in.format = ingest.NDJSON
 	default:
 		return nil, problem{
 			status: http.StatusUnsupportedMediaType, code: CodeUnsupportedMedia,
@@ -49,45 +56,20 @@ func openFile(r *http.Request, body io.Reader, file *eventmetrics.File) (release
 			header: http.Header{"Accept": {"multipart/form-data, text/csv, application/x-ndjson"}},
 		}
 	}
-	plain, err := decompress(file.Body, encoding)
+	plain, err := decompress(in.body, encoding)
 	if err != nil {
-		closeForm()
+		in.close()
 		return nil, err
 	}
-	file.Name, file.Body = fileName(file.Name), plain
-	return func() { plain.close(); closeForm() }, nil
+	closeForm := in.close
+	in.body, in.close = plain, func() { plain.close(); closeForm() }
+	return in, nil
 }
 
 func missingFile() problem {
 	return problem{
 		status: http.StatusBadRequest, code: CodeBadRequest, message: "CSV file required",
 		detail: "send a CSV file, as a file of a multipart form or as a text/csv body",
-	}
-}
-
-// firstFile finds the first part of a form that is a file.
-func firstFile(body io.Reader, boundary string, file *eventmetrics.File) error {
-	if boundary == "" {
-		return badRequest("Content-Type: multipart/form-data lacks its boundary")
-	}
-	parts := multipart.NewReader(body, boundary)
-	for {
-		part, err := parts.NextRawPart()
-		if errors.Is(err, io.EOF) {
-			return missingFile()
-		}
-		if err != nil {
-			return bodyProblem(err)
-		}
-		if part.FileName() == "" {
-			continue
-		}
-		file.Name, file.Body = part.FileName(), part
-		content, _, _ := mime.ParseMediaType(part.Header.Get("Content-Type"))
-		if isNDJSON(content) || namesNDJSON(part.FileName()) {
-			file.Format = ingest.NDJSON
-		}
-		return nil
 	}
 }
 
@@ -134,7 +116,7 @@ func (p *plainReader) Read(b []byte) (int, error) {
 // them is bounded by the Service.
 func decompress(r io.Reader, encoding string) (*plainReader, error) {
 	buffered := bufio.NewReaderSize(r, 64<<10)
-	declared := strings.ToLower(strings.TrimSpace(encoding))
+	declared := strings.TrimPrefix(strings.ToLower(strings.TrimSpace(encoding)), "x-")
 	head, err := buffered.Peek(4)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, bodyProblem(err)
@@ -158,19 +140,66 @@ func decompress(r io.Reader, encoding string) (*plainReader, error) {
 	return &plainReader{buffered, func() {}}, nil
 }
 
-func gunzip(r io.Reader) (*plainReader, error) {
-	z, err := gzip.NewReader(r)
-	if err != nil {
-		return nil, bodyProblem(err)
-	}
-	return &plainReader{z, func() { _ = z.Close() }}, nil
-}
+// maxZstdWindow bounds the memory of a zstd stream: zstd --long=27 needs as
+// much, and a stream that needs more is refused.
+const maxZstdWindow = 128 << 20
 
 func unzstd(r io.Reader) (*plainReader, error) {
 	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxWindow(8<<20))
+		zstd.WithDecoderMaxWindow(maxZstdWindow))
 	if err != nil {
 		return nil, fmt.Errorf("httpapi: make zstd reader: %w", err)
 	}
 	return &plainReader{z, z.Close}, nil
+}
+
+func gunzip(r *bufio.Reader) (*plainReader, error) {
+	z, err := gzip.NewReader(r)
+	if err != nil {
+		return nil, bodyProblem(err)
+	}
+	z.Multistream(false)
+	return &plainReader{&gzipMembers{in: r, z: z}, func() { _ = z.Close() }}, nil
+}
+
+// gzipMembers reads the members of a gzip file, and ignores zeros after the
+// last one, with which tapes and some tools fill a block.
+type gzipMembers struct {
+	in *bufio.Reader
+	z  *gzip.Reader
+}
+
+// Read implements io.Reader.
+func (g *gzipMembers) Read(p []byte) (int, error) {
+	for {
+		n, err := g.z.Read(p)
+		if n > 0 || !errors.Is(err, io.EOF) {
+			if errors.Is(err, io.EOF) {
+				err = nil // the next Read meets it again
+			}
+			return n, err
+		}
+		if err := g.next(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// next begins the next member; io.EOF if there is none.
+func (g *gzipMembers) next() error {
+	for {
+		c, err := g.in.ReadByte()
+		if err != nil {
+			return err
+		}
+		if c != 0 {
+			break
+		}
+	}
+	_ = g.in.UnreadByte()
+	if err := g.z.Reset(g.in); err != nil {
+		return err
+	}
+	g.z.Multistream(false)
+	return nil
 }

@@ -18,6 +18,8 @@ func (h *Handler) dryRun(w http.ResponseWriter, r *http.Request, file eventmetri
 		FailedCount:          p.RejectedRows,
 		DuplicateCount:       p.DuplicateRows,
 		DuplicateOf:          orNull(p.DuplicateOf),
+		ReadAs:               *newReadAs(&p.ReadAs),
+		Warnings:             newWarnings(p.Warnings),
 		ErrorGroups:          make([]errorGroupJSON, len(p.Errors)),
 		ErrorGroupsTruncated: p.MoreErrors,
 		ChangeCount:          p.ChangeCount,

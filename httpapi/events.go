@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -79,6 +80,12 @@ func (s *stream) send() error {
 	if s.spoke.IsZero() {
 		s.w.Header().Set("Content-Type", "text/event-stream")
 		s.w.Header().Set("X-Accel-Buffering", "no") // for proxies that buffer
+		if err := s.control.Flush(); errors.Is(err, http.ErrNotSupported) {
+			return problem{
+				status: http.StatusNotImplemented, code: CodeUnsupported, cause: err,
+				detail: "this server cannot send a stream: its http.ResponseWriter cannot flush",
+			}
+		}
 		b.WriteString("retry: 2000\n\n")
 	}
 	if !whole {

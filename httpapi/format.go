@@ -2,12 +2,13 @@ package httpapi
 
 import (
 	"encoding/json"
-	"mime"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/elnormous/contenttype"
 
 	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/metrics/series"
@@ -33,26 +34,23 @@ func formats() []format {
 	}
 }
 
-// readFormat finds the format: the parameter, else the first known media type
-// of Accept, else JSON.
+// readFormat finds the format: the parameter, else the media type that Accept
+// prefers, else JSON.
 func readFormat(p *params, r *http.Request) format {
 	all := formats()
 	var names []string
+	var media []contenttype.MediaType
 	for _, f := range all {
-		names = append(names, f.name)
+		names, media = append(names, f.name), append(media, contenttype.NewMediaType(f.media))
 	}
 	if name := p.oneOf("format", names...); name != "" {
 		return all[slices.Index(names, name)]
 	}
-	for part := range strings.SplitSeq(r.Header.Get("Accept"), ",") {
-		media, _, _ := mime.ParseMediaType(part)
-		for _, f := range all {
-			if f.media == media {
-				return f
-			}
-		}
+	best, _, err := contenttype.GetAcceptableMediaType(r, media)
+	if err != nil { // none of them, or a header that makes no sense
+		return all[0]
 	}
-	return all[0]
+	return all[slices.IndexFunc(media, best.Equal)]
 }
 
 // dateText names a period: the date of its first day, or for an hour its first

@@ -149,7 +149,7 @@ func form(t *testing.T, field, name, content string) (io.Reader, string) {
 	t.Helper()
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)
-	_ = w.WriteField("note", "a field that is no file comes first")
+	_ = w.WriteField("timestamp_zone", "UTC") // an option
 	part, err := w.CreateFormFile(field, name)
 	if err != nil {
 		t.Fatal(err)
@@ -191,7 +191,12 @@ func TestTheJourneyOfAFile(t *testing.T) {
 	receipt := up.json(t)
 	id := receipt["batch_id"].(string)
 	want := map[string]any{
-		"batch_id": id, "inserted_count": 3.0, "failed_count": 1.0, "duplicate_count": 0.0, "duplicate_of": nil, "status": "uploaded", "errors_truncated": false, "warnings": []any{},
+		"batch_id": id, "inserted_count": 3.0, "failed_count": 1.0, "duplicate_count": 0.0, "duplicate_of": nil, "status": "uploaded", "errors_truncated": false,
+		"read_as": map[string]any{
+			"format": "csv", "delimiter": ",", "encoding": "utf-8", "date_order": "", "time_zone": "",
+			"time_forms": []any{"iso_zoned"}, "skipped_lines": 0.0, "header_line": 1.0,
+		},
+		"warnings":   []any{map[string]any{"code": "many_rejected", "column": "", "message": "1 of 4 rows were rejected", "count": 1.0, "line": 5.0}},
 		"errors_url": "/batches/" + id + "/errors",
 		"errors": []any{map[string]any{
 			"row": 4.0, "line": 5.0, "candidate_id": "", "test_id": "T1", "event_type": "x", "timestamp": "2025-11-08",

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/ingest"
+	"github.com/eventmetrics/eventmetrics/ingest/charset"
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
@@ -196,14 +197,27 @@ func (p *params) limit() int { return p.number("limit", 1, 1000) }
 
 // zone returns a time zone, UTC if the parameter is absent.
 func (p *params) zone(name string) *time.Location {
-	zone := parsed(p, name, func(text string) (*time.Location, error) {
+	return cmp.Or(p.zoneOrNil(name), time.UTC)
+}
+
+// zoneOrNil returns a time zone, or nil if the parameter is absent.
+func (p *params) zoneOrNil(name string) *time.Location {
+	return parsed(p, name, func(text string) (*time.Location, error) {
 		zone, err := time.LoadLocation(text)
 		if err != nil || text == "Local" {
 			return nil, fmt.Errorf("unknown time zone %.40q; want a name such as Europe/Berlin", text)
 		}
 		return zone, nil
 	})
-	return cmp.Or(zone, time.UTC)
+}
+
+// encoding returns the encoding of a name.
+func (p *params) encoding(name string) ingest.Encoding {
+	e, err := charset.Lookup(name)
+	if err != nil {
+		p.fail("encoding: %s", strings.TrimPrefix(err.Error(), "charset: "))
+	}
+	return e
 }
 
 // moment returns a time, cut to the millisecond, or the zero time if the

@@ -14,6 +14,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/metrics/series"
 	"github.com/eventmetrics/eventmetrics/queue"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/upload"
 )
 
 // Code is the kind of a problem, for programs. The list is closed.
@@ -30,14 +31,20 @@ const (
 	CodeConflict            Code = "conflict"
 	CodeGone                Code = "gone"
 	CodeInFlight            Code = "in_flight"
+	CodeReadOtherwise       Code = "read_otherwise"
 	CodeTooLarge            Code = "too_large"
 	CodeTooManyDistinctRows Code = "too_many_distinct_rows"
 	CodeUnsupportedMedia    Code = "unsupported_media_type"
+	CodeOtherFormat         Code = "other_format"
+	CodeSeveralFiles        Code = "several_files"
 	CodeMissingColumn       Code = "missing_column"
+	CodeDuplicateColumn     Code = "duplicate_column"
+	CodeBadHeader           Code = "bad_header"
 	CodeAmbiguousTime       Code = "ambiguous_time"
 	CodeNoRows              Code = "no_rows"
 	CodeNoValidRow          Code = "no_valid_row"
 	CodeTooManyErrors       Code = "too_many_errors"
+	CodeTooManyRepairs      Code = "too_many_repairs"
 	CodeKeyReused           Code = "idempotency_key_reused"
 	CodeUnknownDimension    Code = "unknown_dimension"
 	CodeNoGroupUniques      Code = "no_group_uniques"
@@ -120,6 +127,9 @@ func toProblem(err error) problem {
 	if header, ok := errors.AsType[*ingest.HeaderError](err); ok {
 		return headerProblem(header)
 	}
+	if other, ok := errors.AsType[*ingest.FormatError](err); ok {
+		return formatProblem(other)
+	}
 	if ambiguous, ok := errors.AsType[*ingest.AmbiguousTimeError](err); ok {
 		return ambiguousProblem(ambiguous)
 	}
@@ -134,6 +144,15 @@ func toProblem(err error) problem {
 	}
 	if tolerance, ok := errors.AsType[*eventmetrics.ToleranceError](err); ok {
 		return toleranceProblem(tolerance)
+	}
+	if reading, ok := errors.AsType[*upload.ReadingError](err); ok {
+		return readingProblem(reading)
+	}
+	if repair, ok := errors.AsType[*upload.RepairError](err); ok {
+		return problem{
+			status: http.StatusUnprocessableEntity, code: CodeTooManyRepairs,
+			detail: strings.TrimPrefix(repair.Error(), "eventmetrics: "), members: nothingStored(0, nil),
+		}
 	}
 	if limit, ok := errors.AsType[*eventmetrics.DedupeLimitError](err); ok {
 		return dedupeLimitProblem(limit)

@@ -1,19 +1,28 @@
 package httpapi
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/ingest"
+	"github.com/eventmetrics/eventmetrics/upload"
 )
 
 // The problems of files that are refused.
 
 func headerProblem(e *ingest.HeaderError) problem {
+	code := CodeBadHeader
+	switch {
+	case len(e.Missing) > 0:
+		code = CodeMissingColumn
+	case len(e.Duplicate) > 0:
+		code = CodeDuplicateColumn
+	}
 	return problem{
-		status: http.StatusUnprocessableEntity, code: CodeMissingColumn,
+		status: http.StatusUnprocessableEntity, code: code,
 		detail: strings.TrimPrefix(e.Error(), "ingest: "),
 		members: missingColumnProblemJSON{
 			noRowsProblemJSON: nothingStored(0, nil),
@@ -21,6 +30,26 @@ func headerProblem(e *ingest.HeaderError) problem {
 			FoundColumns:      nonNil(e.Found),
 			DidYouMean:        e.Guess,
 		},
+	}
+}
+
+// formatProblem names the format that a file has.
+func formatProblem(e *ingest.FormatError) problem {
+	return problem{
+		status: http.StatusUnprocessableEntity, code: CodeOtherFormat, detail: e.Hint,
+		members: otherFormatProblemJSON{noRowsProblemJSON: nothingStored(0, nil), Format: e.Format},
+	}
+}
+
+// readingProblem names the options that differ from those of the earlier batch.
+func readingProblem(e *upload.ReadingError) problem {
+	members := readOtherwiseProblemJSON{BatchID: e.Batch}
+	for _, d := range e.Differences {
+		members.Differences = append(members.Differences, readingDifferenceJSON{Option: d.Option, Earlier: d.Earlier, Now: d.Now})
+	}
+	return problem{
+		status: http.StatusConflict, code: CodeReadOtherwise,
+		detail: strings.TrimPrefix(e.Error(), "eventmetrics: "), members: members,
 	}
 }
 
@@ -43,10 +72,11 @@ func ambiguousProblem(e *ingest.AmbiguousTimeError) problem {
 
 func rejectedProblem(e *eventmetrics.RejectedError) problem {
 	return problem{
-		status: http.StatusUnprocessableEntity, code: CodeNoValidRow, detail: "no valid row; nothing was stored",
+		status: http.StatusUnprocessableEntity, code: CodeNoValidRow, detail: "no valid row; nothing was stored" + hint(&e.ReadAs),
 		members: noValidRowProblemJSON{
 			noRowsProblemJSON: nothingStored(e.Rejected, e.Errors),
 			ErrorsTruncated:   int64(len(e.Errors)) < e.Rejected,
+			ReadAs:            *newReadAs(&e.ReadAs),
 		},
 	}
 }
@@ -54,7 +84,7 @@ func rejectedProblem(e *eventmetrics.RejectedError) problem {
 func toleranceProblem(e *eventmetrics.ToleranceError) problem {
 	return problem{
 		status: http.StatusUnprocessableEntity, code: CodeTooManyErrors,
-		detail: strings.TrimPrefix(e.Error(), "eventmetrics: ") + "; nothing was stored",
+		detail: strings.TrimPrefix(e.Error(), "eventmetrics: ") + "; nothing was stored" + hint(&e.ReadAs),
 		members: tooManyErrorsProblemJSON{
 			noRowsProblemJSON: nothingStored(e.Rejected, e.Errors),
 			ErrorsTruncated:   int64(len(e.Errors)) < e.Rejected,
@@ -62,6 +92,7 @@ func toleranceProblem(e *eventmetrics.ToleranceError) problem {
 			Stopped:           e.Stopped,
 			Limit:             e.Limit,
 			LimitValue:        e.Value,
+			ReadAs:            *newReadAs(&e.ReadAs),
 		},
 	}
 }
@@ -72,6 +103,14 @@ func dedupeLimitProblem(e *eventmetrics.DedupeLimitError) problem {
 		detail:  strings.TrimPrefix(e.Error(), "eventmetrics: ") + "; nothing was stored",
 		members: tooManyDistinctRowsProblemJSON{LimitValue: e.Limit},
 	}
+}
+
+// hint returns what to do about values that are not UTF-8, or "".
+func hint(a *ingest.ReadAs) string {
+	if a.EncodingHint == "" {
+		return ""
+	}
+	return fmt.Sprintf(". The file seems to be %s: upload it with encoding=%s, or save it as UTF-8", a.EncodingHint, a.EncodingHint)
 }
 
 // nothingStored returns the members of a receipt that every refused file has.

@@ -47,7 +47,7 @@ func TestSchemasAreChosenByName(t *testing.T) {
 	file := "kind,at,score,country\na,2025-11-08,3,DE\na,2025-11-08,11,XX\na,2025-11-08,,XX\n"
 	for range 2 { // the second is a replay
 		body := a.csv("/uploads?schema=visits", file, "Idempotency-Key", "k").json(t)
-		want := []any{map[string]any{"code": "unknown_country", "column": "country", "message": "country is new", "count": 1.0, "line": 4.0}}
+		want := []any{map[string]any{"code": "unknown_country", "column": "country", "message": "country is new", "count": 1.0, "line": 4.0}, map[string]any{"code": "many_rejected", "column": "", "message": "1 of 3 rows were rejected", "count": 1.0, "line": 3.0}}
 		if d := cmp.Diff(want, body["warnings"]); d != "" || body["inserted_count"] != 2.0 {
 			t.Errorf("%s %v", d, body)
 		}

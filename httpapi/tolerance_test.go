@@ -81,6 +81,11 @@ func TestADryRunStoresNothingAndCountsForTheLimit(t *testing.T) {
 			map[string]any{"date": "2025-11-09", "event_type": "other", "before": 0.0, "after": 1.0, "difference": 1.0},
 		},
 		"changes_truncated": false,
+		"read_as": map[string]any{
+			"format": "csv", "delimiter": ",", "encoding": "utf-8", "date_order": "", "time_zone": "UTC",
+			"time_forms": []any{"iso_zoned", "iso_date"}, "skipped_lines": 0.0, "header_line": 1.0,
+		},
+		"warnings": []any{map[string]any{"code": "many_rejected", "column": "", "message": "3 of 7 rows were rejected", "count": 3.0, "line": 5.0}},
 	}
 	if d := cmp.Diff(want, got); d != "" || res.status != http.StatusOK || res.header.Get("RateLimit") == "" {
 		t.Errorf("%d %v %s", res.status, res.header, d)

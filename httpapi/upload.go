@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/eventmetrics/eventmetrics"
@@ -14,11 +15,7 @@ import (
 
 // upload serves POST /uploads.
 func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
-	want, file, err := readUpload(r)
-	if err != nil {
-		return err
-	}
-	if _, err := h.svc.Schema(file.Schema); err != nil {
+	if _, _, err := h.readUpload(r, nil); err != nil { // before the body is read
 		return err
 	}
 	leave, err := h.uploadSlot(r.Context())
@@ -28,11 +25,15 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
 	defer leave()
 	body, done := h.guard(w, r)
 	defer done()
-	closeFile, err := openFile(r, body, &file)
+	in, err := openFile(r, body)
 	if err != nil {
 		return err
 	}
-	defer closeFile()
+	defer in.close()
+	want, file, err := h.readUpload(r, in)
+	if err != nil {
+		return err
+	}
 	if err := h.checkRepairs(r, file.RepairOf); err != nil {
 		return err
 	}
@@ -62,9 +63,15 @@ type uploadRequest struct {
 	wait    time.Duration
 }
 
-// readUpload reads the parameters and headers of an upload.
-func readUpload(r *http.Request) (uploadRequest, eventmetrics.File, error) {
+// readUpload reads the parameters and headers of an upload. The options of in,
+// which may be nil, come from a form.
+func (h *Handler) readUpload(r *http.Request, in *incoming) (uploadRequest, eventmetrics.File, error) {
 	p := newParams(r)
+	if in != nil {
+		for name, values := range in.options {
+			p.query[name] = append(p.query[name], values...)
+		}
+	}
 	want := uploadRequest{
 		process: p.boolean("process"),
 		dryRun:  p.boolean("dry_run"),
@@ -72,7 +79,7 @@ func readUpload(r *http.Request) (uploadRequest, eventmetrics.File, error) {
 	}
 	file := eventmetrics.File{
 		Name:           p.text("file_name"),
-		Zone:           p.zone("timestamp_zone"),
+		Zone:           p.zoneOrNil("timestamp_zone"),
 		DateOrder:      p.dateOrder("timestamp_layout"),
 		Schema:         p.text("schema"),
 		Tolerance:      readTolerance(p),
@@ -81,7 +88,26 @@ func readUpload(r *http.Request) (uploadRequest, eventmetrics.File, error) {
 		AllowDuplicate: p.oneOf("on_duplicate", "answer", "allow") == "allow",
 		IdempotencyKey: readKey(p, r),
 	}
-	return want, file, p.err()
+	encoding := p.text("encoding")
+	if in != nil {
+		file.Name, file.Format, file.Body = fileName(cmp.Or(in.name, file.Name)), in.format, in.body
+		encoding = readCharset(p, encoding, in.charset)
+	}
+	file.Encoding = p.encoding(encoding)
+	if err := p.err(); err != nil {
+		return want, file, err
+	}
+	_, err := h.svc.Schema(file.Schema)
+	return want, file, err
+}
+
+// readCharset returns the encoding of a file, which the option and the content
+// type may both name.
+func readCharset(p *params, option, charset string) string {
+	if option != "" && charset != "" && !strings.EqualFold(option, charset) {
+		p.fail("encoding: is %.40q, but the content type says %.40q", option, charset)
+	}
+	return cmp.Or(option, charset)
 }
 
 // readTolerance reads how many rejected rows are too many.
@@ -188,6 +214,7 @@ func newReceipt(r *http.Request, receipt *eventmetrics.Receipt) receiptJSON {
 		DuplicateOf:     orNull(receipt.DuplicateOf),
 		Errors:          rowErrors(receipt.Errors),
 		ErrorsTruncated: int64(len(receipt.Errors)) < b.RejectedRows,
+		ReadAs:          newReadAs(&receipt.ReadAs),
 		Warnings:        newWarnings(receipt.Warnings),
 		Status:          b.Status,
 	}

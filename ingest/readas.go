@@ -21,6 +21,9 @@ type ReadAs struct {
 	// SkippedLines is the number of lines before the header, HeaderLine the
 	// 1-based number of its line. Both are 0 for NDJSON.
 	SkippedLines, HeaderLine int64
+	// EncodingHint is the encoding that rejected values seem to have, or "": see
+	// Reader.EncodingHint.
+	EncodingHint string
 }
 
 // ReadAs returns how what was read so far was understood. It is the zero value
@@ -37,6 +40,7 @@ func (r *Reader) ReadAs() ReadAs {
 	if r.forms&numericForm != 0 && r.order != FindOrder {
 		a.DateOrder = r.order.String()
 	}
+	a.EncodingHint = r.EncodingHint()
 	if r.local {
 		a.TimeZone = r.zone.location.String()
 	}

@@ -92,6 +92,10 @@ func (r *Reader) Columns() ([]string, error) {
 // Rows returns the number of data rows read so far, rejected ones included.
 func (r *Reader) Rows() int64 { return r.rows }
 
+// Line returns the 1-based line on which the row begins that Options.Accept is
+// called for.
+func (r *Reader) Line() int64 { return r.line }
+
 // Rejected returns the number of rows rejected so far.
 func (r *Reader) Rejected() int64 { return r.rejected }
 

@@ -38,6 +38,17 @@ func isInvisible(c rune) bool {
 	return unicode.IsSpace(c)
 }
 
+// Fold returns a key that is the same for values that look alike: that differ
+// only in case, in spaces, or in characters that cannot be seen.
+func Fold(s string) string {
+	return strings.Map(func(c rune) rune {
+		if isInvisible(c) {
+			return -1
+		}
+		return c
+	}, strings.ToLower(s))
+}
+
 // null is how databases export a value that is missing.
 const null = `\N`
 

@@ -120,6 +120,9 @@ func (a *Aggregator) Add(e *Event) error {
 	return nil
 }
 
+// Cells returns the number of combinations of day and event type so far.
+func (a *Aggregator) Cells() int { return a.cells }
+
 // typeOf finds a type, nearly always in the cache. The index there is made of
 // the length and the last byte, in which similar names differ most.
 func (a *Aggregator) typeOf(name string) *typeCells {

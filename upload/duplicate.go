@@ -44,15 +44,16 @@ func (u *Uploader) claimFile(ctx context.Context, d store.Deduper, id string, f 
 	return owners[0], nil
 }
 
-// answerEarlier answers a file whose content an earlier batch has.
-func (u *Uploader) answerEarlier(ctx context.Context, d store.Deduper, f *File, id, digest string) (Receipt, error) {
+// answerEarlier answers a file whose content an earlier batch has. Errors:
+// *ReadingError.
+func (u *Uploader) answerEarlier(ctx context.Context, d store.Deduper, f *File, sum *summary, id, digest string) (Receipt, error) {
 	if f.IdempotencyKey != "" { // the earlier batch may be that of another process with this key
 		b, err := u.batchOfKey(ctx, f.IdempotencyKey)
 		if err != nil {
 			return Receipt{}, err
 		}
 		if b != nil {
-			return u.replay(ctx, b, digest)
+			return u.replay(ctx, f, b, digest)
 		}
 	}
 	b, err := u.store.Batch(ctx, id)
@@ -63,8 +64,14 @@ func (u *Uploader) answerEarlier(ctx context.Context, d store.Deduper, f *File, 
 		return Receipt{}, fmt.Errorf("eventmetrics: read batch %s: %w", id, err)
 	}
 	r, err := u.receiptOf(ctx, &b)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if err := compareReadings(&r, sum.readAs); err != nil {
+		return Receipt{}, err
+	}
 	r.DuplicateOf = id
-	return r, err
+	return r, nil
 }
 
 // answerArchived answers a file whose earlier batch is not found: either it is
@@ -103,8 +110,8 @@ func (u *Uploader) previewClaims(d store.Deduper, mode Dedupe) claim {
 }
 
 // previewFile returns the id of the batch that Upload would return, or "" if it
-// would store the file.
-func (u *Uploader) previewFile(ctx context.Context, d store.Deduper, f *File, digest string) (string, error) {
+// would store the file. Errors: *ReadingError.
+func (u *Uploader) previewFile(ctx context.Context, d store.Deduper, f *File, sum *summary, digest string) (string, error) {
 	if d == nil || f.AllowDuplicate {
 		return "", nil
 	}
@@ -112,5 +119,9 @@ func (u *Uploader) previewFile(ctx context.Context, d store.Deduper, f *File, di
 	if err != nil {
 		return "", fmt.Errorf("eventmetrics: look for content: %w", err)
 	}
-	return owners[0], nil
+	if owners[0] == "" {
+		return "", nil
+	}
+	r, err := u.answerEarlier(ctx, d, &File{Schema: f.Schema}, sum, owners[0], digest)
+	return r.DuplicateOf, err
 }

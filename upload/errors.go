@@ -47,6 +47,8 @@ type RejectedError struct {
 	Rejected int64
 	// Errors are the first of them.
 	Errors []ingest.RowError
+	// ReadAs says how the file was understood.
+	ReadAs ingest.ReadAs
 }
 
 // Error counts the rows and cites the first.

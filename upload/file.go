@@ -16,7 +16,11 @@ type File struct {
 	Body io.Reader
 	// Format is the format of Body: ingest.CSV or ingest.NDJSON.
 	Format ingest.Format
-	// Zone is the zone of timestamps that name none; nil means UTC.
+	// Encoding is how the text of Body is encoded; the zero value detects UTF-8
+	// and UTF-16. Package charset has others.
+	Encoding ingest.Encoding
+	// Zone is the zone of timestamps that name none; nil means UTC, with a
+	// warning for times of day.
 	Zone *time.Location
 	// DateOrder says whether the day or the month comes first in dates such as
 	// 03/04/2025; by default it is detected.
@@ -49,7 +53,11 @@ type Receipt struct {
 	// Errors are the first rejected rows, at most Options.MaxErrors, with
 	// their values shortened.
 	Errors []ingest.RowError
-	// Warnings are the rules with Warn that accepted rows have broken.
+	// ReadAs says how the file was understood. It is the zero value for a batch
+	// that was archived.
+	ReadAs ingest.ReadAs
+	// Warnings are what is legal but suspicious: see ingest.WarningCodes and
+	// WarningCodes, and the rules with Warn that accepted rows have broken.
 	Warnings []ingest.Warning
 	// Replayed means that the batch is that of an earlier Upload with the same
 	// idempotency key.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/ingest"
@@ -15,19 +16,20 @@ import (
 
 // parser reads a file into chunks.
 type parser struct {
-	body      *body
-	reader    *ingest.Reader
-	filter    *dedupeFilter // nil accepts duplicates
-	sum       *metrics.Aggregator
-	repair    *ingest.RepairWriter
-	schema    ingest.Schema
-	maxErrors int
-	accepted  int64
-	errors    []ingest.RowError
-	codes     map[ingest.Code]int64 // rejected rows
-	reasons   reasons
-	tolerance Tolerance
-	stopped   bool // before the end of the file, which is refused
+	body       *body
+	reader     *ingest.Reader
+	filter     *dedupeFilter // nil accepts duplicates
+	sum        *metrics.Aggregator
+	repair     *ingest.RepairWriter
+	schema     ingest.Schema
+	maxErrors  int
+	accepted   int64
+	errors     []ingest.RowError
+	firstLines map[string]int64      // of each event type
+	codes      map[ingest.Code]int64 // rejected rows
+	reasons    reasons
+	tolerance  Tolerance
+	stopped    bool // before the end of the file, which is refused
 
 	repairLeft int64 // bytes that the repair file may still take
 
@@ -44,6 +46,7 @@ func (u *Uploader) newParser(ctx context.Context, f File, schema ingest.Schema, 
 		sum:        metrics.NewAggregator(&u.opts.Sums),
 		schema:     schema,
 		maxErrors:  u.opts.MaxErrors,
+		firstLines: map[string]int64{},
 		codes:      map[ingest.Code]int64{},
 		reasons:    reasons{limit: u.opts.MaxErrors, places: map[reason]int{}},
 		tolerance:  f.Tolerance,
@@ -55,14 +58,15 @@ func (u *Uploader) newParser(ctx context.Context, f File, schema ingest.Schema, 
 		p.free <- &chunk{}
 	}
 	p.reader = ingest.NewReader(body, &ingest.Options{
-		Format: f.Format,
-		Schema: schema,
-		Zone:   f.Zone,
+		Format:   f.Format,
+		Schema:   schema,
+		Encoding: f.Encoding,
+		Zone:     f.Zone,
 
 		DateOrder: f.DateOrder,
 		Latest:    u.now().AddDate(0, 0, 1),
 		Limits:    u.opts.Limits,
-		Accept:    u.accept(ctx, p.sum),
+		Accept:    u.accept(ctx, p),
 		Reject:    func(e *ingest.RowError) error { return p.reject(ctx, e) },
 	})
 	return p
@@ -222,15 +226,27 @@ func (p *parser) store(ctx context.Context, w store.Writer) error {
 
 // accept returns the last check of a row: Options.BeforeAccept, if it is set,
 // and the sum.
-func (u *Uploader) accept(ctx context.Context, sum *metrics.Aggregator) func(*metrics.Event) error {
+func (u *Uploader) accept(ctx context.Context, p *parser) func(*metrics.Event) error {
 	before := u.opts.BeforeAccept
 	if before == nil {
-		return sum.Add
+		return p.count
 	}
 	return func(e *metrics.Event) error {
 		if err := before(ctx, e); err != nil {
 			return errors.New(clip.Text(err.Error(), 500)) // without its type, so that the code is rejected
 		}
-		return sum.Add(e)
+		return p.count(e)
 	}
+}
+
+// count adds an event to the sum, and notes the line of each new event type.
+func (p *parser) count(e *metrics.Event) error {
+	cells := p.sum.Cells()
+	err := p.sum.Add(e)
+	if p.sum.Cells() != cells {
+		if _, known := p.firstLines[e.Type]; !known {
+			p.firstLines[strings.Clone(e.Type)] = p.reader.Line()
+		}
+	}
+	return err
 }

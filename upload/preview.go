@@ -23,6 +23,9 @@ type Preview struct {
 	// DuplicateOf is the id of the batch with the same content that Upload would
 	// return instead of storing the file; else "".
 	DuplicateOf string
+	// ReadAs says how the file was understood, Warnings what is suspicious.
+	ReadAs   ingest.ReadAs
+	Warnings []ingest.Warning
 	// Errors are the reasons for rejections, the most frequent first, at most
 	// Options.MaxErrors. MoreErrors means that there are others.
 	Errors     []ErrorGroup
@@ -64,7 +67,7 @@ func (u *Uploader) DryRun(ctx context.Context, f File) (Preview, error) {
 }
 
 func (u *Uploader) preview(ctx context.Context, f File) (Preview, error) {
-	if err := u.checkRepairOf(ctx, f.RepairOf); err != nil {
+	if _, err := u.original(ctx, f.RepairOf); err != nil {
 		return Preview{}, err
 	}
 	deduper, err := u.deduper(&f)
@@ -79,10 +82,13 @@ func (u *Uploader) preview(ctx context.Context, f File) (Preview, error) {
 	}
 	p := Preview{
 		AcceptedRows: sum.accepted, RejectedRows: sum.rejected, DuplicateRows: sum.duplicates,
-		Errors: sum.reasons.sorted(), MoreErrors: sum.reasons.more,
+		ReadAs: sum.readAs, Warnings: sum.warnings, Errors: sum.reasons.sorted(), MoreErrors: sum.reasons.more,
 	}
-	if p.DuplicateOf, err = u.previewFile(ctx, deduper, &f, body.digest()); err != nil || p.DuplicateOf != "" {
+	if p.DuplicateOf, err = u.previewFile(ctx, deduper, &f, sum, body.digest()); err != nil || p.DuplicateOf != "" {
 		return p, err
+	}
+	if err := u.checkRepairs(ctx, f.RepairOf, sum.accepted); err != nil {
+		return Preview{}, err
 	}
 	totals := sum.contribution.Totals()
 	p.ChangeCount = len(totals)

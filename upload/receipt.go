@@ -12,31 +12,38 @@ import (
 const (
 	ErrorsAttachment   = "errors"   // Receipt.Errors as JSON
 	WarningsAttachment = "warnings" // Receipt.Warnings as JSON
+	ReadAsAttachment   = "read_as"  // Receipt.ReadAs as JSON
 	RepairAttachment   = "repair"   // the repair file
 	TraceAttachment    = "trace"    // the traceparent of the upload
 )
 
 // replayTaken answers an upload whose key another process has taken meanwhile.
-func (u *Uploader) replayTaken(ctx context.Context, key, digest string) (Receipt, error) {
-	earlier, err := u.batchOfKey(ctx, key)
+func (u *Uploader) replayTaken(ctx context.Context, f *File, digest string) (Receipt, error) {
+	earlier, err := u.batchOfKey(ctx, f.IdempotencyKey)
 	if err != nil {
 		return Receipt{}, err
 	}
 	if earlier == nil { // deleted meanwhile
 		return Receipt{}, ErrInFlight
 	}
-	return u.replay(ctx, earlier, digest)
+	return u.replay(ctx, f, earlier, digest)
 }
 
 // replay answers an upload with the receipt of the batch that has its key.
-// Errors: ErrKeyReused.
-func (u *Uploader) replay(ctx context.Context, earlier *store.Batch, digest string) (Receipt, error) {
+// Errors: ErrKeyReused, *ReadingError.
+func (u *Uploader) replay(ctx context.Context, f *File, earlier *store.Batch, digest string) (Receipt, error) {
 	if digest != earlier.SHA256 {
 		return Receipt{}, ErrKeyReused
 	}
 	r, err := u.receiptOf(ctx, earlier)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if err := compareReadings(&r, f.wouldRead(r.ReadAs)); err != nil {
+		return Receipt{}, err
+	}
 	r.Replayed = true
-	return r, err
+	return r, nil
 }
 
 // receiptOf returns the receipt of a stored batch.
@@ -46,6 +53,9 @@ func (u *Uploader) receiptOf(ctx context.Context, b *store.Batch) (Receipt, erro
 		return Receipt{}, err
 	}
 	if err := DecodeAttachment(ctx, u.store, b.ID, WarningsAttachment, &r.Warnings); err != nil {
+		return Receipt{}, err
+	}
+	if err := DecodeAttachment(ctx, u.store, b.ID, ReadAsAttachment, &r.ReadAs); err != nil {
 		return Receipt{}, err
 	}
 	return r, nil

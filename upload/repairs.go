@@ -43,19 +43,55 @@ func (u *Uploader) RepairStatus(ctx context.Context, id string) (RepairStatus, e
 	return r, nil
 }
 
-// checkRepairOf returns ErrNoOriginal if the batch to be repaired is unknown.
-func (u *Uploader) checkRepairOf(ctx context.Context, id string) error {
+// original returns the batch to be repaired, or nil if id is "". Errors:
+// ErrNoOriginal.
+func (u *Uploader) original(ctx context.Context, id string) (*store.Batch, error) {
 	if id == "" {
-		return nil
+		return nil, nil //nolint:nilnil // no batch is an answer here, not an error
 	}
-	_, err := u.store.Batch(ctx, id)
+	b, err := u.store.Batch(ctx, id)
 	if errors.Is(err, store.ErrNotFound) { // not wrapped: it would be taken for the new batch
-		return fmt.Errorf("%w: %.40q", ErrNoOriginal, id)
+		return nil, fmt.Errorf("%w: %.40q", ErrNoOriginal, id)
 	}
 	if err != nil {
-		return fmt.Errorf("eventmetrics: look for the batch to be repaired: %w", err)
+		return nil, fmt.Errorf("eventmetrics: look for the batch to be repaired: %w", err)
+	}
+	return &b, nil
+}
+
+// checkRepairs returns an error if a repair has more valid rows than its
+// original has rejected rows that no other repair has replaced. Errors:
+// ErrNoOriginal, *RepairError.
+func (u *Uploader) checkRepairs(ctx context.Context, id string, accepted int64) error {
+	original, err := u.original(ctx, id)
+	if err != nil || original == nil {
+		return err
+	}
+	repairs, err := u.RepairStatus(ctx, id)
+	if err != nil {
+		return err
+	}
+	if open := repairs.Open(original.RejectedRows); accepted > open {
+		return &RepairError{id, accepted, open}
 	}
 	return nil
+}
+
+// RepairError means that a repair has more valid rows than its original has
+// rejected rows left: the good rows of the file would count twice. Nothing was
+// stored.
+type RepairError struct {
+	// Batch is the id of the original.
+	Batch string
+	// Accepted is the number of valid rows of the repair, Open that of the
+	// rejected rows that no repair has replaced yet.
+	Accepted, Open int64
+}
+
+// Error counts the rows and says what to do.
+func (e *RepairError) Error() string {
+	return fmt.Sprintf("eventmetrics: the file has %d valid rows, but batch %s has %d rejected rows left to repair; "+
+		"upload only those rows, or use dedupe to skip the rows that are there", e.Accepted, e.Batch, e.Open)
 }
 
 // RepairFile returns the repair file of a batch in chunks: a CSV file of the

@@ -59,17 +59,21 @@ type summary struct {
 
 	errors       []ingest.RowError
 	reasons      *reasons
+	readAs       ingest.ReadAs
 	warnings     []ingest.Warning
 	contribution metrics.Contribution
 }
 
-// attach stores the errors and warnings with the batch.
+// attach stores the errors, the warnings and the reading with the batch.
 func (s *summary) attach(ctx context.Context, w store.Writer) (err error) {
 	if len(s.errors) > 0 {
 		err = attachJSON(ctx, w, ErrorsAttachment, s.errors)
 	}
 	if len(s.warnings) > 0 && err == nil {
 		err = attachJSON(ctx, w, WarningsAttachment, s.warnings)
+	}
+	if err == nil {
+		err = attachJSON(ctx, w, ReadAsAttachment, s.readAs)
 	}
 	return err
 }
@@ -89,25 +93,27 @@ func attachJSON(ctx context.Context, w store.Writer, name string, v any) error {
 // ErrNoRows, *ToleranceError, *RejectedError.
 func (p *parser) summary() (*summary, error) {
 	s := &summary{
-		accepted: p.accepted, rejected: p.reader.Rejected(), errors: p.errors, reasons: &p.reasons, warnings: p.reader.Warnings(),
+		accepted: p.accepted, rejected: p.reader.Rejected(), errors: p.errors, reasons: &p.reasons, readAs: p.reader.ReadAs(),
 	}
 	if s.accepted == 0 && s.rejected == 0 {
 		return nil, ErrNoRows
 	}
 	rows := s.accepted + s.rejected
 	if limit, value := p.tolerance.crossed(rows, s.rejected); limit != "" {
-		return nil, &ToleranceError{limit, value, rows, s.rejected, p.stopped, s.errors}
+		return nil, &ToleranceError{limit, value, rows, s.rejected, p.stopped, s.errors, s.readAs}
 	}
 	if s.accepted == 0 {
-		return nil, &RejectedError{Rejected: s.rejected, Errors: s.errors}
+		return nil, &RejectedError{Rejected: s.rejected, Errors: s.errors, ReadAs: s.readAs}
 	}
 	if p.filter == nil {
 		s.contribution = p.sum.Contribution()
+		s.warnings = p.warnings(s)
 		return s, nil
 	}
 	s.accepted -= p.filter.dropped
 	s.duplicates = p.filter.dropped
 	s.contribution = p.filter.sum.Contribution()
+	s.warnings = p.warnings(s)
 	return s, nil
 }
 

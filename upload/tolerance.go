@@ -37,6 +37,8 @@ type ToleranceError struct {
 	Stopped bool
 	// Errors are the first rejected rows, at most Options.MaxErrors.
 	Errors []ingest.RowError
+	// ReadAs says how the file was understood.
+	ReadAs ingest.ReadAs
 }
 
 // Error counts the rows and names the limit.

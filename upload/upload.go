@@ -28,9 +28,10 @@ import (
 // Errors before File.Body is read: *UnknownSchemaError, ErrNoOriginal,
 // store.ErrUnsupported for a Dedupe. Errors that concern the file: ErrNoRows,
 // ErrTooLarge, *DedupeLimitError, *ToleranceError if too many rows are rejected,
-// *RejectedError if no row is valid, *ingest.HeaderError,
-// *ingest.AmbiguousTimeError, *ingest.RuleError. Other errors: ErrInFlight,
-// ErrKeyReused, and those of File.Body, ctx and the store.
+// *RejectedError if no row is valid, *RepairError, *ReadingError,
+// *ingest.FormatError, *ingest.HeaderError, *ingest.AmbiguousTimeError,
+// *ingest.RuleError. Other errors: ErrInFlight, ErrKeyReused, and those of
+// File.Body, ctx and the store.
 func (u *Uploader) Upload(ctx context.Context, f File) (Receipt, error) {
 	ctx, done := u.tel.observe(ctx)
 	r, err := u.uploadOnce(ctx, f)
@@ -62,12 +63,12 @@ func (u *Uploader) uploadOnce(ctx context.Context, f File) (Receipt, error) {
 	if _, err := io.Copy(io.Discard, body); err != nil {
 		return Receipt{}, &bodyError{err}
 	}
-	return u.replay(ctx, earlier, body.digest())
+	return u.replay(ctx, &f, earlier, body.digest())
 }
 
 // upload reads a file whose idempotency key, if any, is free.
 func (u *Uploader) upload(ctx context.Context, f File) (Receipt, error) {
-	if err := u.checkRepairOf(ctx, f.RepairOf); err != nil {
+	if _, err := u.original(ctx, f.RepairOf); err != nil {
 		return Receipt{}, err
 	}
 	deduper, err := u.deduper(&f)
@@ -102,17 +103,20 @@ func (u *Uploader) upload(ctx context.Context, f File) (Receipt, error) {
 		return Receipt{}, err
 	}
 	if earlier != "" {
-		return u.answerEarlier(ctx, deduper, &f, earlier, b.SHA256)
+		return u.answerEarlier(ctx, deduper, &f, sum, earlier, b.SHA256)
+	}
+	if err := u.checkRepairs(ctx, f.RepairOf, sum.accepted); err != nil {
+		return Receipt{}, err
 	}
 	stored, err := w.Commit(ctx, b, sum.contribution)
 	if errors.Is(err, store.ErrKeyTaken) {
-		return u.replayTaken(ctx, f.IdempotencyKey, b.SHA256)
+		return u.replayTaken(ctx, &f, b.SHA256)
 	}
 	if err != nil {
 		return Receipt{}, fmt.Errorf("eventmetrics: commit batch: %w", err)
 	}
 	u.logger.InfoContext(ctx, "batch uploaded", "batch", id, "events", stored.AcceptedRows, "failed", stored.RejectedRows, "duplicates", stored.DuplicateRows)
-	return Receipt{Batch: stored, Errors: sum.errors, Warnings: sum.warnings}, nil
+	return Receipt{Batch: stored, Errors: sum.errors, ReadAs: sum.readAs, Warnings: sum.warnings}, nil
 }
 
 // newBatch describes a batch for [store.Writer].Commit.
