@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/eventmetrics/eventmetrics"
+	"github.com/eventmetrics/eventmetrics/internal/text/clip"
 )
 
 // bodyGrace is the time in which a body must arrive that the handler does not
@@ -139,10 +140,4 @@ func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
 func (d *discard) WriteHeader(status int)      { d.status = status }
 
 // short cuts a value for the log, where slog's handlers escape it.
-func short(s string) string {
-	const limit = 200
-	if len(s) <= limit {
-		return s
-	}
-	return s[:limit] + "..."
-}
+func short(s string) string { return clip.Text(s, 200) }

@@ -3,6 +3,8 @@ package metrics
 import (
 	"fmt"
 	"time"
+
+	"github.com/eventmetrics/eventmetrics/internal/text/clip"
 )
 
 const (
@@ -27,7 +29,7 @@ func DayOf(t time.Time) Day {
 func ParseDay(s string) (Day, error) {
 	t, err := time.Parse(time.DateOnly, s)
 	if err != nil {
-		return 0, fmt.Errorf("metrics: parse day %q: want the form 2006-01-02", shorten(s))
+		return 0, fmt.Errorf("metrics: parse day %q: want the form 2006-01-02", clip.Text(s, 40))
 	}
 	return DayOf(t), nil
 }
@@ -67,13 +69,4 @@ func dayAndSlot(t time.Time) (Day, int) {
 		rest += secondsPerDay
 	}
 	return Day(day), int(rest / secondsPerSlot)
-}
-
-// shorten keeps error messages short whatever the input was.
-func shorten(s string) string {
-	const limit = 40
-	if len(s) <= limit {
-		return s
-	}
-	return s[:limit] + "..."
 }

@@ -1,8 +1,6 @@
 package memlimiter
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -96,17 +94,4 @@ func (k *keyring) turn() {
 	k.old, k.young = k.young, newCache()
 	k.turned = time.Now()
 	k.size.Store(0)
-}
-
-// maxKey is the length of the longest key that is stored as it is, in bytes.
-const maxKey = 64
-
-// shorten bounds what a key takes. No key that is stored as it is looks like a
-// shortened one, which has more than maxKey bytes.
-func shorten(key string) string {
-	if len(key) <= maxKey {
-		return key
-	}
-	sum := sha256.Sum256([]byte(key))
-	return "sha256:" + hex.EncodeToString(sum[:])
 }

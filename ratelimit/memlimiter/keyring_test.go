@@ -2,7 +2,6 @@ package memlimiter
 
 import (
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -83,22 +82,4 @@ func TestAClockThatIsSetBackBansNoClient(t *testing.T) {
 			t.Errorf("count = %d, want 2", n)
 		}
 	})
-}
-
-func TestShortenedKeysAreLikeNoOther(t *testing.T) {
-	long := strings.Repeat("k", maxKey)
-	keys := []string{long, long + "a", long + "b", strings.Repeat("k", 1<<20)}
-	seen := map[string]bool{}
-	for _, key := range keys {
-		for range 2 {
-			key = shorten(key)
-			if len(key) > maxKey+10 {
-				t.Errorf("a shortened key has %d bytes", len(key))
-			}
-			if len(key) > maxKey && seen[key] {
-				t.Errorf("%q stands for two keys", key)
-			}
-			seen[key] = true
-		}
-	}
 }

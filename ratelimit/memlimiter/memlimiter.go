@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/ratelimit"
+	shortkey "github.com/eventmetrics/eventmetrics/ratelimit/internal/key"
 )
 
 // maxWindow keeps the end of a window within the clock's 64-bit nanoseconds.
@@ -80,7 +81,7 @@ func (l *Limiter) Allow(ctx context.Context, key string) (ratelimit.Decision, er
 	if err := ctx.Err(); err != nil {
 		return ratelimit.Decision{}, err
 	}
-	n, left := l.keys.count(shorten(key))
+	n, left := l.keys.count(shortkey.Short(key))
 	return ratelimit.Decision{
 		Allowed:    n <= l.limit,
 		Limit:      l.limit,

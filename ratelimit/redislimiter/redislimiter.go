@@ -20,8 +20,6 @@ package redislimiter
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -30,6 +28,7 @@ import (
 	ululeredis "github.com/ulule/limiter/v3/drivers/store/redis"
 
 	"github.com/eventmetrics/eventmetrics/ratelimit"
+	shortkey "github.com/eventmetrics/eventmetrics/ratelimit/internal/key"
 )
 
 const (
@@ -119,7 +118,7 @@ func (l *Limiter) Allow(ctx context.Context, key string) (ratelimit.Decision, er
 		return ratelimit.Decision{}, err
 	}
 	ctx, left := withLeft(ctx)
-	c, err := l.store.Increment(ctx, shorten(key), 1, l.rate)
+	c, err := l.store.Increment(ctx, shortkey.Short(key), 1, l.rate)
 	if err != nil {
 		return ratelimit.Decision{}, fmt.Errorf("redislimiter: count a request: %w", err)
 	}
@@ -130,17 +129,4 @@ func (l *Limiter) Allow(ctx context.Context, key string) (ratelimit.Decision, er
 		ResetAfter: *left + time.Millisecond,
 		Window:     l.window,
 	}, nil
-}
-
-// maxKey is the length of the longest key that is stored as it is, in bytes.
-const maxKey = 64
-
-// shorten bounds what a key takes. No key that is stored as it is looks like a
-// shortened one, which has more than maxKey bytes.
-func shorten(key string) string {
-	if len(key) <= maxKey {
-		return key
-	}
-	sum := sha256.Sum256([]byte(key))
-	return "sha256:" + hex.EncodeToString(sum[:])
 }
