@@ -116,7 +116,7 @@ func TestAuditOfSealedBatches(t *testing.T) {
 		r.process(t, id)
 		sealer, ok := store.As[store.Retainer](r.store)
 		if !ok {
-			t.Fatal("the store is no Sealer")
+			t.Fatal("the store is no Retainer")
 		}
 		if err := sealer.PurgeEvents(t.Context(), id); err != nil {
 			t.Fatal(err)

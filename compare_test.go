@@ -31,7 +31,7 @@ func ledgerOf(t *testing.T, st store.Store, id string) metrics.Contribution {
 	t.Helper()
 	ledger, ok := store.As[store.Auditor](st)
 	if !ok {
-		t.Fatal("the store is no Amender")
+		t.Fatal("the store is no Auditor")
 	}
 	c, err := ledger.Contribution(t.Context(), id)
 	if err != nil {
@@ -45,7 +45,7 @@ func tamper(t *testing.T, st store.Store, id string, c metrics.Contribution) {
 	t.Helper()
 	ledger, ok := store.As[store.Auditor](st)
 	if !ok {
-		t.Fatal("the store is no Amender")
+		t.Fatal("the store is no Auditor")
 	}
 	if err := ledger.Amend(t.Context(), id, c); err != nil {
 		t.Fatal(err)

@@ -245,7 +245,7 @@ func TestWhatIsMeasured(t *testing.T) {
 	w.spansOf(t, "process", 1)
 	ledger, ok := store.As[store.Auditor](w.store)
 	if !ok {
-		t.Fatal("the store is no Amender")
+		t.Fatal("the store is no Auditor")
 	}
 	if err := ledger.Amend(t.Context(), id, metrics.Contribution{}); err != nil {
 		t.Fatal(err)

@@ -7,8 +7,8 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// Archive implements [store.Retainer]. The ledger knows the batch by its id, so
-// that nothing there changes; what is still to be known is in archived.
+// Archive implements [store.Retainer]. The ledger has the batch by its id and
+// does not change; the table archived has what else is needed of it.
 func (s *Store) Archive(ctx context.Context, id string) error {
 	var gone batchRow
 	err := s.update(ctx, synced, func(tx *sql.Tx) error {

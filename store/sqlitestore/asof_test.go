@@ -13,7 +13,7 @@ import (
 )
 
 // TestAsOfEveryMoment records at random times of a clock that goes back, too,
-// and looks at every one of them, and a millisecond before and behind.
+// and looks at every one of them, and a millisecond before and after.
 func TestAsOfEveryMoment(t *testing.T) {
 	var now time.Time
 	st, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "events.db"), &sqlitestore.Options{Now: func() time.Time { return now }})

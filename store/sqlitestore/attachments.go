@@ -54,7 +54,7 @@ func (w *writer) Attach(ctx context.Context, name string, chunk []byte) error {
 	return w.fail(w.touch(ctx))
 }
 
-// storeChunks stores the chunk of name, or all of them if they are many.
+// storeChunks stores the chunk of name, or all chunks if they are large.
 func (w *writer) storeChunks(ctx context.Context, name string) error {
 	names := []string{name}
 	if w.chunks.held >= chunksHeld {
@@ -144,8 +144,8 @@ func (s *Store) Attachment(ctx context.Context, id, name string) iter.Seq2[[]byt
 	}
 }
 
-// attachmentEnd tells the end of an attachment from that of its batch, and from
-// one that was replaced.
+// attachmentEnd returns nil at the end of an attachment, and an error if the
+// batch was deleted or the attachment replaced meanwhile.
 func (s *Store) attachmentEnd(ctx context.Context, b *batchRow, name string, last int64) error {
 	if _, err := readBatch(ctx, s.reader, b.ID); err != nil {
 		return err

@@ -34,7 +34,7 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// batchRow is a batch with what only the store knows.
+// batchRow is a batch with the columns that only the store needs.
 type batchRow struct {
 	store.Batch
 	seq, blocks int64

@@ -7,9 +7,10 @@ import (
 	"os"
 )
 
-// Check looks at the file at path without changing it: whether it is one of a
-// Store, of a version that this package knows, and whole as far as can be seen
-// until ctx ends. It may be in use. Errors: fs.ErrNotExist.
+// Check reports whether the file at path is a database of a Store, of a version
+// that this package can read, and not damaged as far as can be found before ctx
+// ends. It does not change the file, which may be in use. Errors:
+// fs.ErrNotExist.
 func Check(ctx context.Context, path string) error {
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("sqlitestore: %w", err)

@@ -63,8 +63,9 @@ func (s *Store) claiming(ctx context.Context, tx *sql.Tx, id string) (seq int64,
 	return seq, err
 }
 
-// owners returns for each fingerprint, which ascend, the id of the batch that has
-// it, or "". It asks holder once for each batch that is not in known.
+// owners returns the id of the batch that has each fingerprint, or "". The
+// fingerprints must ascend. It calls holder once for each batch that is not in
+// known.
 func (l *levels) owners(ctx context.Context, sorted []store.Fingerprint, known map[int64]string,
 	holder func(context.Context, *levels, int64) (string, error),
 ) ([]string, error) {
@@ -97,8 +98,7 @@ func unowned(sorted []store.Fingerprint, owners []string, seq int64) []claim {
 	return claims
 }
 
-// visible returns the id of a batch, if it is visible or was archived: its rows
-// count then, and for ever.
+// visible returns the id of a batch that is visible or archived.
 func visible(ctx context.Context, l *levels, seq int64) (id string, err error) {
 	err = l.tx.QueryRowContext(ctx, "SELECT id FROM batches WHERE seq = ?1 UNION ALL SELECT id FROM archived WHERE seq = ?1", seq).Scan(&id)
 	if isNoRows(err) {
@@ -107,9 +107,9 @@ func visible(ctx context.Context, l *levels, seq int64) (id string, err error) {
 	return id, err
 }
 
-// holder returns the id of a batch that has claims, or "" if it is gone. It
-// takes the batch from a Writer that has long been silent. Errors:
-// store.ErrClaimed when the Writer has not.
+// holder returns the id of a batch that has claims, or "" if it was removed. If
+// its Writer has made no call for store.ClaimTimeout, it takes the batch from
+// the Writer. Errors: store.ErrClaimed when the Writer has made one.
 func (s *Store) holder(ctx context.Context, l *levels, seq int64) (string, error) {
 	id, err := visible(ctx, l, seq)
 	if err != nil || id != "" {

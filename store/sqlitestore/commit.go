@@ -33,7 +33,7 @@ func (w *writer) Commit(ctx context.Context, b store.Batch, pending metrics.Cont
 	return row.Batch, nil
 }
 
-// row is what Commit stores for b.
+// row returns the row that Commit stores for b.
 func (w *writer) row(b store.Batch) batchRow {
 	cut := func(t time.Time) time.Time { return fromMillis(t.UnixMilli()) }
 	return batchRow{

@@ -11,10 +11,11 @@ import (
 	"github.com/eventmetrics/eventmetrics/store/sqlitestore/internal/columnar"
 )
 
-// Erase implements [store.Retainer]. Blocks before the first such event are
-// copied, and those from there on written anew, since blocks build on the
-// dictionaries of those before: all under another source in short transactions,
-// of which the last makes that the batch's. What a crash leaves is for Prune.
+// Erase implements [store.Retainer]. It writes new blocks under another source
+// in short transactions; the last transaction makes them the blocks of the
+// batch. Blocks before the first event to erase are copied. The others are
+// encoded again, because blocks refer to the dictionaries of earlier ones.
+// Prune removes what a crash leaves.
 func (s *Store) Erase(ctx context.Context, id string, e store.Erasure) (int64, error) {
 	n, err := s.erase(ctx, id, &e)
 	if errors.Is(err, store.ErrChanged) { // by another erasure
@@ -183,7 +184,7 @@ func (c *copier) swap(ctx context.Context, tx *sql.Tx) error {
 	return c.s.discard(ctx, tx, now.source, false)
 }
 
-// drop removes a copy that was made in vain.
+// drop removes a copy that is not used.
 func (c *copier) drop(ctx context.Context) {
 	err := c.s.update(ctx, unsynced, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "UPDATE unfinished SET batch_id = NULL WHERE seq = ? AND batch_id = ?", c.source, c.name)

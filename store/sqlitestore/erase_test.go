@@ -59,7 +59,7 @@ func TestNothingIsLeftOfErasuresAndReplacedAttachments(t *testing.T) {
 	}
 	for _, table := range []string{"blocks", "unfinished", "attachments"} {
 		if n := query[int](t, db, "SELECT count(*) FROM "+table); n != 0 {
-			t.Errorf("%s has %d rows after Forget and DeleteBatch", table, n)
+			t.Errorf("%s has %d rows after Archive and DeleteBatch", table, n)
 		}
 	}
 }

@@ -14,11 +14,11 @@ import (
 
 func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
 
-// Events implements [store.Store]. It reads block by block and holds neither a
-// connection nor a state of the database between them, so that a slow caller
-// does not keep the WAL from being reset. A batch that is deleted or sealed
-// meanwhile ends with ErrNotFound or ErrEventsPurged, and one of which events are
-// erased with ErrChanged.
+// Events implements [store.Store]. It reads block by block and holds no
+// connection or transaction between blocks, so that a slow caller does not keep
+// the WAL from being reset. If the batch is deleted or its events are purged
+// meanwhile, it ends with ErrNotFound or ErrEventsPurged; if events are erased,
+// with ErrChanged.
 func (s *Store) Events(ctx context.Context, id string) iter.Seq2[metrics.Event, error] {
 	return func(yield func(metrics.Event, error) bool) {
 		b, err := readBatch(ctx, s.reader, id)
@@ -73,8 +73,8 @@ func (s *Store) blockData(ctx context.Context, b *batchRow, no int64) ([]byte, e
 	return data, err
 }
 
-// whyNoBlock tells a batch that was removed or sealed meanwhile from a damaged
-// one.
+// whyNoBlock returns the reason why a block is missing: the batch was deleted
+// or purged meanwhile, or it is damaged.
 func (s *Store) whyNoBlock(ctx context.Context, b *batchRow, no int64) error {
 	now, err := readBatch(ctx, s.reader, b.ID)
 	switch {

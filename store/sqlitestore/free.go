@@ -6,9 +6,10 @@ import (
 	"slices"
 )
 
-// The claims of a batch end with it, but they are among those of others in
-// many leaves, and there is no index by batch. They are left out when their
-// leaf is written next, or by Prune.
+// The claims of a batch are spread over many leaves, among those of other
+// batches, and there is no index by batch. So when the batch is removed, its
+// claims become void and stay. A void claim is left out when its leaf is
+// written again, or removed by Prune.
 
 // free notes that the claims of a batch are void.
 func free(ctx context.Context, tx *sql.Tx, seq int64) error {
@@ -37,9 +38,9 @@ func freedBatches(ctx context.Context, tx *sql.Tx) ([]int64, error) {
 // sweepLeaves is the number of leaves that one transaction looks through.
 const sweepLeaves = 16
 
-// sweepClaims removes the void claims of the batches that are freed when it
-// begins. Claims move to lower levels only, and void ones are left out then,
-// so that none is missed.
+// sweepClaims removes the void claims of the batches that are in freed when it
+// begins. Claims move to lower levels only, and void ones are left out when
+// they do, so it misses none.
 func (s *Store) sweepClaims(ctx context.Context) error {
 	var freed []int64
 	var lowest int
@@ -69,9 +70,9 @@ func (s *Store) sweepClaims(ctx context.Context) error {
 	})
 }
 
-// sweepLevel looks for void claims behind a fingerprint without a lock, and removes
-// those of a few leaves. It returns the fingerprint behind which to go on, if there
-// is more.
+// sweepLevel looks, without a lock, for void claims after a fingerprint, and
+// removes those of a few leaves. It returns the fingerprint from which to
+// continue, if there is more.
 func (s *Store) sweepLevel(ctx context.Context, n int, last []byte) (after []byte, more bool, err error) {
 	err = s.view(ctx, func(tx *sql.Tx) error {
 		l, err := s.openLevels(ctx, tx)

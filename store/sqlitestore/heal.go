@@ -7,16 +7,16 @@ import (
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
-// A sketch cannot forget, so a deleted contribution leaves days whose subjects
-// are out of date. They are merged anew from the ledger, outside of the
-// transaction that made them so: this may take long, and nobody needs to wait.
-// Until then DayCount merges them itself.
+// Sketches cannot be subtracted, so the subjects of a day are out of date after
+// a contribution to it was deleted. They are merged again from the ledger
+// outside of the transaction that deleted it, because this may take long. Until
+// then DayCounts merges them itself.
 
-// healTries is how often a day is merged anew that changes meanwhile.
+// healTries is how often a day that changes meanwhile is merged again.
 const healTries = 3
 
-// healLater heals days after a transaction whose promise does not depend on
-// it.
+// healLater heals days after a transaction has committed. Failing to heal is
+// not an error of the caller.
 func (s *Store) healLater(ctx context.Context, days []metrics.Day) {
 	if len(days) == 0 {
 		return

@@ -19,9 +19,9 @@ type claim struct {
 	seq int64
 }
 
-// leaf is a number of claims in ascending order, as they are stored: how many
-// batches they are of, the numbers of those, the fingerprints, and for each fingerprint
-// the place of its batch among the numbers, in as few bytes as those need.
+// leaf is a list of claims, ascending, as it is stored: the number of batches,
+// their numbers, the fingerprints, and for each fingerprint the place of its
+// batch among the numbers, in as few bytes as possible.
 type leaf struct {
 	seqs   []int64
 	fps    []byte
@@ -48,14 +48,14 @@ func (l *leaf) place(i int) int {
 
 func (l *leaf) seq(i int) int64 { return l.seqs[l.place(i)] }
 
-// find returns the place of a fingerprint at or behind a place, or where it would
+// find returns the place of a fingerprint, at or after from, or where it would
 // be.
 func (l *leaf) find(from int, p *store.Fingerprint) (int, bool) {
 	i := from + sort.Search(l.len()-from, func(i int) bool { return fingerprints.Compare(l.fp(from+i), p) >= 0 })
 	return i, i < l.len() && *l.fp(i) == *p
 }
 
-// appendLeaf encodes claims, one at least and not more than 16 bits count.
+// appendLeaf encodes claims: at least one, at most 65,535.
 func appendLeaf(b []byte, claims []claim) []byte {
 	places := map[int64]uint16{}
 	var seqs []byte
@@ -93,7 +93,7 @@ func placeWidth(n int) int {
 	return 2
 }
 
-// decode reads a leaf, which keeps data.
+// decode reads a leaf. The leaf keeps data.
 func (l *leaf) decode(data []byte) error {
 	n, size := binary.Uvarint(data)
 	if size <= 0 || n == 0 || n > 1<<16 {

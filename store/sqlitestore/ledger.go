@@ -81,8 +81,8 @@ func withdraw(ctx context.Context, tx *sql.Tx, b *batchRow) ([]metrics.Day, erro
 	return days, withdrawGroups(ctx, tx, b.ID)
 }
 
-// ledgerOf returns the parts that q asks for of the totals that the ledger has
-// for a batch.
+// ledgerOf returns the totals of a batch in the ledger, with the parts that q
+// asks for.
 func ledgerOf(ctx context.Context, tx *sql.Tx, id string, q metrics.Filter) (metrics.Contribution, error) {
 	rows, err := tx.QueryContext(ctx, "SELECT day, counts, CASE WHEN ? THEN subjects END FROM ledger WHERE batch_id = ? ORDER BY day", q.Subjects, id)
 	if err != nil {

@@ -12,13 +12,13 @@ import (
 	"github.com/eventmetrics/eventmetrics/store/internal/fingerprints"
 )
 
-// Fingerprints have no order that a file could profit from: in a B-tree nearly
-// each of a call's fingerprints is on a page of its own, which is written for its
-// sake. So claims are kept in levels, each some times as large as the one
-// above. Within a level they ascend, in leaves. New claims go into an upper
-// level, and what a level cannot hold moves to the next, leaf by leaf: many
-// claims are written with each leaf, and a call writes a bounded number of
-// leaves.
+// Fingerprints are random: in a B-tree nearly each fingerprint of a call would
+// be on a page of its own, and the call would write all these pages. So claims
+// are kept in levels, as in a log-structured merge tree. Each level holds
+// several times as many claims as the one above. Within a level the claims
+// ascend, in leaves. New claims go into an upper level, and what a level cannot
+// hold moves to the next, leaf by leaf. So many claims are written with each
+// leaf, and a call writes a bounded number of leaves.
 
 // levelRatio is how many times as many claims each level holds as the one
 // above.
@@ -113,8 +113,9 @@ func (l *levels) load(row *sql.Row) (bool, error) {
 	return true, l.leaf.decode(data)
 }
 
-// find calls use with the place of each fingerprint that has been claimed, and the
-// number of the batch, which may have been removed since. The fingerprints ascend.
+// find calls use with the index of each fingerprint that was claimed, and the
+// number of its batch, which may have been removed since. The fingerprints must
+// ascend.
 func (l *levels) find(ctx context.Context, fps []store.Fingerprint, use func(i int, seq int64) error) error {
 	for _, n := range slices.Sorted(maps.Keys(l.all)) {
 		for i := 0; i < len(fps); {
@@ -140,8 +141,8 @@ func (l *levels) find(ctx context.Context, fps []store.Fingerprint, use func(i i
 	return nil
 }
 
-// add puts claims, which ascend and are new, into the uppermost level that can
-// hold so many, and moves on what is too much then.
+// add puts claims, which must ascend and be new, into the uppermost level that
+// can hold them, and then moves on what is too much.
 func (l *levels) add(ctx context.Context, claims []claim) error {
 	if len(claims) == 0 {
 		return nil
@@ -220,8 +221,8 @@ func (l *levels) merged(claims []claim, withLeaf bool) []claim {
 	return append(all, claims...)
 }
 
-// replace puts claims in the place of the leaf that was read last, if there
-// was one.
+// replace writes claims instead of the leaf that was read last, if there was
+// one.
 func (l *levels) replace(ctx context.Context, n int, was bool, claims []claim) error {
 	lv := l.level(n)
 	if was {
@@ -249,12 +250,12 @@ func (l *levels) drop(ctx context.Context, n int) error {
 	return err
 }
 
-// take removes leaves from a level that holds too much, behind those that it
+// take removes leaves from a level that holds too much, after those that it
 // took before, and returns their claims. The level may still hold too much.
 func (l *levels) take(ctx context.Context, n int) ([]claim, error) {
 	var taken []claim
 	for lv := l.level(n); lv.claims > l.sizes.capacity(n); {
-		ok, err := l.next(ctx, n, append(lv.moved, 0)) // the smallest key behind moved
+		ok, err := l.next(ctx, n, append(lv.moved, 0)) // the smallest key after moved
 		if err != nil {
 			return nil, err
 		}

@@ -17,7 +17,7 @@ import (
 
 // Options change the defaults of a Store.
 type Options struct {
-	// Logger gets what heals itself or needs a look; nil discards it.
+	// Logger gets warnings; nil discards them.
 	Logger *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -47,7 +47,7 @@ var (
 )
 
 // DSN returns the data source names, for the driver called sqlite, of the two
-// handles that [New] wants for the file at path.
+// handles that [New] needs for the file at path.
 func DSN(path string) (writer, reader string) {
 	file := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}).String()
 	const busy = "?_pragma=busy_timeout(10000)"
@@ -101,8 +101,8 @@ func New(ctx context.Context, writer, reader *sql.DB, opts *Options) (*Store, er
 	return s, nil
 }
 
-// Close ends the Writers that are still open, which fail afterwards, and closes
-// the handles if the Store was opened with [Open]. Closing again does nothing.
+// Close ends the Writers that are still open, whose calls then fail, and closes
+// the handles if the Store was opened with [Open]. It is safe to repeat.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	again := s.closed

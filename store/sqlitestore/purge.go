@@ -38,8 +38,8 @@ func (s *Store) PurgeEvents(ctx context.Context, id string) error {
 	return nil
 }
 
-// countUnpurged counts a batch that is not sealed in the days that it has a
-// share in, or takes it back.
+// countUnpurged adds n to the number of unpurged batches of each day to which a
+// batch contributes.
 func countUnpurged(ctx context.Context, tx *sql.Tx, id string, n int) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO unpurged(day, batches) SELECT day, ?1 FROM ledger WHERE batch_id = ?2
 		ON CONFLICT(day) DO UPDATE SET batches = batches + ?1`, n, id)

@@ -9,8 +9,8 @@ import (
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
-// Rebuild implements [store.Auditor]. It writes one day in a transaction, so
-// that others may write between.
+// Rebuild implements [store.Auditor]. It writes each day in a transaction of
+// its own, so that other writes do not wait for all of them.
 func (s *Store) Rebuild(ctx context.Context) error {
 	days, err := readDays(ctx, s.reader, "SELECT day FROM ledger UNION SELECT day FROM day_groups UNION SELECT day FROM days UNION SELECT day FROM details ORDER BY 1")
 	if err != nil {
@@ -19,7 +19,7 @@ func (s *Store) Rebuild(ctx context.Context) error {
 	for _, day := range days {
 		err := s.update(ctx, unsynced, func(tx *sql.Tx) error { return rebuildDay(ctx, tx, day) })
 		if err != nil {
-			return wrap(ctx, err, "sum %v anew", day)
+			return wrap(ctx, err, "sum %v again", day)
 		}
 	}
 	err = s.update(ctx, unsynced, func(tx *sql.Tx) error {

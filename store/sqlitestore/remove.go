@@ -16,9 +16,9 @@ const (
 	sweepChunks = 16
 )
 
-// DeleteBatch implements [store.Store]. The batch and its contribution go in
-// one transaction, the blocks afterwards in short ones; what a crash leaves of
-// them is for Prune.
+// DeleteBatch implements [store.Store]. One transaction removes the batch and
+// its contribution; short ones then remove the blocks. Prune removes what a
+// crash leaves of them.
 func (s *Store) DeleteBatch(ctx context.Context, id string) error {
 	var gone batchRow
 	var days []metrics.Day
@@ -37,8 +37,8 @@ func (s *Store) DeleteBatch(ctx context.Context, id string) error {
 	return nil
 }
 
-// remove makes a batch and its contribution disappear and returns the days
-// that it had a part in.
+// remove removes a batch and its contribution and returns the days to which it
+// contributed.
 func (s *Store) remove(ctx context.Context, tx *sql.Tx, b *batchRow) ([]metrics.Day, error) {
 	if _, err := tx.ExecContext(ctx, "DELETE FROM batches WHERE seq = ?", b.seq); err != nil {
 		return nil, err
@@ -82,8 +82,8 @@ func (s *Store) discard(ctx context.Context, tx *sql.Tx, seq int64, attached boo
 	return err
 }
 
-// sweepLater sweeps what a finished transaction has discarded. The promise of
-// its caller does not depend on it.
+// sweepLater sweeps what a committed transaction has discarded. Failing to
+// sweep is not an error of the caller.
 func (s *Store) sweepLater(ctx context.Context, seq int64) {
 	if seq == 0 {
 		return
@@ -125,8 +125,7 @@ func sweepSome(ctx context.Context, tx *sql.Tx, seq int64) (more bool, err error
 	return false, err
 }
 
-// Prune implements [store.Store]. It also finishes what deletions before have
-// left.
+// Prune implements [store.Store]. It also finishes interrupted removals.
 func (s *Store) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, error) {
 	var p store.Pruned
 	before := millisUp(q.Before)
@@ -159,8 +158,8 @@ func countOld(ctx context.Context, tx *sql.Tx, before int64, p *store.Pruned) er
 	return tx.QueryRowContext(ctx, "SELECT count(*)"+oldUnfinished, before).Scan(&p.Unfinished)
 }
 
-// pruneBatches removes one batch a transaction, which sees for itself that the
-// batch is still to be pruned.
+// pruneBatches removes each batch in a transaction of its own, which checks
+// that the batch is still to be pruned.
 func (s *Store) pruneBatches(ctx context.Context, before int64, p *store.Pruned) error {
 	for {
 		var gone batchRow
@@ -190,8 +189,8 @@ func (s *Store) pruneBatches(ctx context.Context, before int64, p *store.Pruned)
 	}
 }
 
-// pruneUnfinished takes old unfinished from their writers, and sweeps them and
-// all that was discarded before.
+// pruneUnfinished takes old unfinished uploads from their writers, and sweeps
+// them and all that was discarded earlier.
 func (s *Store) pruneUnfinished(ctx context.Context, before int64, p *store.Pruned) error {
 	err := s.update(ctx, synced, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO freed SELECT seq"+oldUnfinished+" AND EXISTS(SELECT 1 FROM levels)", before)

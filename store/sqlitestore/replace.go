@@ -9,10 +9,10 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// ReplaceAttachment implements [store.Retainer]. The content is staged under a name
-// that nobody asks for, in short transactions, and gets its own in the last
-// one. Its chunks are numbered from behind those that were there, and a gap, so
-// that a reader can tell.
+// ReplaceAttachment implements [store.Retainer]. The content is written under a
+// temporary name in short transactions; the last one gives it its own name. Its
+// chunks are numbered after the old ones, with a gap, so that a reader notices
+// the change.
 func (s *Store) ReplaceAttachment(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
 	st := staged{s: s, id: id, name: name + "\x00" + rand.Text()}
 	err := st.fill(ctx, content)
@@ -26,7 +26,7 @@ func (s *Store) ReplaceAttachment(ctx context.Context, id, name string, content 
 	return nil
 }
 
-// staged is an attachment that is to replace another.
+// staged is content under a temporary name.
 type staged struct {
 	s        *Store
 	id, name string
@@ -87,8 +87,8 @@ func (st *staged) swap(ctx context.Context, tx *sql.Tx, name string) error {
 	return err
 }
 
-// drop removes what was staged in vain; if it cannot, the end of the batch
-// will.
+// drop removes content that is not used. If it fails, the content is removed
+// with the batch.
 func (st *staged) drop(ctx context.Context) {
 	err := st.s.update(ctx, unsynced, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "DELETE FROM attachments WHERE seq = (SELECT seq FROM batches WHERE id = ?) AND name = ?", st.id, st.name)
@@ -99,8 +99,8 @@ func (st *staged) drop(ctx context.Context) {
 	}
 }
 
-// unchanged returns store.ErrChanged if the chunk that was read last is not
-// there any more.
+// unchanged returns store.ErrChanged if the chunk that was read last no longer
+// exists.
 func (s *Store) unchanged(ctx context.Context, b *batchRow, name string, no int64) error {
 	if no < 0 {
 		return nil

@@ -40,8 +40,8 @@ func addToDay(ctx context.Context, tx *sql.Tx, day metrics.Day, share metrics.Co
 	return writeDay(ctx, tx, day, &d)
 }
 
-// takeFromDay subtracts the counts of a share from the sums of its day. What
-// subjects remain, the ledger must tell.
+// takeFromDay subtracts the counts of a share from the sums of its day. The
+// subjects are then out of date.
 func takeFromDay(ctx context.Context, tx *sql.Tx, day metrics.Day, share metrics.Contribution) error {
 	d, err := readDay(ctx, tx, day, false)
 	if err != nil {

@@ -20,7 +20,7 @@ const (
 type blocks struct {
 	encoder *columnar.Encoder
 	n       int64  // blocks stored
-	pending []byte // encoded blocks, one behind the other
+	pending []byte // encoded blocks, one after the other
 	ends    []int  // where each of them ends
 }
 

@@ -24,8 +24,7 @@ func (s *Store) SetStatus(ctx context.Context, id string, from []store.Status, t
 	return wrap(ctx, err, "set status of batch %q to %s", id, to)
 }
 
-// Ping implements [store.Store]: it reads, and tries a write that it takes
-// back.
+// Ping implements [store.Store]. It reads, and rolls back a write.
 func (s *Store) Ping(ctx context.Context) error {
 	var one int
 	if err := s.reader.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {

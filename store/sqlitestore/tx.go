@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// durability is what a transaction promises when it has committed.
+// durability is what a committed transaction survives.
 type durability string
 
 const (
@@ -51,8 +51,8 @@ func (s *Store) view(ctx context.Context, f func(tx *sql.Tx) error) error {
 	return f(tx)
 }
 
-// wrap adds what was tried, and the reason of an ended context, which the
-// driver may report in its own words.
+// wrap adds what was tried, and the error of an ended ctx, which the driver may
+// hide.
 func wrap(ctx context.Context, err error, format string, args ...any) error {
 	if err == nil {
 		return nil

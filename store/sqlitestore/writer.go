@@ -19,7 +19,7 @@ var errEnded = errors.New("sqlitestore: the writer has ended")
 // errClosed is the error of a Writer whose Store was closed.
 var errClosed = errors.New("sqlitestore: the store is closed")
 
-// touchEvery is how often a slow Writer says that it is alive.
+// touchEvery is how often a slow Writer shows that it is alive.
 const touchEvery = 30 * time.Second
 
 // writer fills one batch. Write collects rows in a Buffer; full ones go to the
@@ -99,7 +99,7 @@ func (w *writer) ready(ctx context.Context) error {
 	return wrap(ctx, ctx.Err(), "write batch %q", w.id)
 }
 
-// fail keeps the first error, after which the batch lacks something.
+// fail keeps the first error, after which the batch is incomplete.
 func (w *writer) fail(err error) error {
 	if err != nil {
 		w.err = fmt.Errorf("sqlitestore: write batch %q: %w", w.id, err)
@@ -120,8 +120,8 @@ func (w *writer) handOver(ctx context.Context) error {
 	return nil
 }
 
-// touch tells Prune and the Claim of others that a Writer is alive that has
-// long filled no block.
+// touch shows to Prune, and to Claim of other batches, that a Writer is alive
+// that has not filled a block for some time.
 func (w *writer) touch(ctx context.Context) error {
 	if w.st.now().Sub(w.touched) < touchEvery {
 		return nil
@@ -130,7 +130,7 @@ func (w *writer) touch(ctx context.Context) error {
 	return w.st.update(ctx, unsynced, func(tx *sql.Tx) error { return w.hold(ctx, tx) })
 }
 
-// hold makes sure that the unfinished upload is still the writer's, and touches it.
+// hold checks that the unfinished upload is still the writer's, and touches it.
 func (w *writer) hold(ctx context.Context, tx *sql.Tx) error {
 	ok, err := changed(tx.ExecContext(ctx,
 		"UPDATE unfinished SET touched = ? WHERE seq = ? AND batch_id = ?", w.st.now().UnixMilli(), w.seq, w.id))

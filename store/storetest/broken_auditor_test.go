@@ -11,7 +11,7 @@ import (
 )
 
 func brokenOptionals() []broken {
-	return slices.Concat(brokenContributions(), brokenAmends(), brokenArchives(), brokenReplacements(), brokenErasers(), brokenOthers())
+	return slices.Concat(brokenContributions(), brokenAmends(), brokenArchives(), brokenReplacements(), brokenErasures(), brokenOthers())
 }
 
 func brokenContributions() []broken {

@@ -10,7 +10,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-func brokenErasers() []broken {
+func brokenErasures() []broken {
 	removes, literal, statuses := "Retainer: Erase removes the selected events", "Retainer: Erase takes fields and values literally", "Retainer: Erase works in every status"
 	reader, told, race, stays := "Retainer: a reader of events gets all of them or ErrChanged", "Retainer: Erase names the reason why it cannot erase", "Retainer: one of several concurrent erasures succeeds", "Retainer: erased events do not come back"
 	return []broken{

@@ -1,4 +1,5 @@
-// Package fingerprints has what the stores have in common about them.
+// Package fingerprints sorts fingerprints for the stores that are a
+// store.Deduper.
 package fingerprints
 
 import (
@@ -11,8 +12,8 @@ import (
 // Compare orders fingerprints.
 func Compare(a, b *store.Fingerprint) int { return bytes.Compare(a[:], b[:]) }
 
-// Distinct returns fingerprints in ascending order and each once, and the
-// place there of each that was given.
+// Distinct returns the distinct fingerprints of fps in ascending order, and the
+// index there of each of fps.
 func Distinct(fps []store.Fingerprint) (sorted []store.Fingerprint, places []int) {
 	order := make([]int, len(fps))
 	for i := range order {
@@ -30,9 +31,9 @@ func Distinct(fps []store.Fingerprint) (sorted []store.Fingerprint, places []int
 	return sorted, places
 }
 
-// Answers returns the owner of each fingerprint in the order of the call, from
-// the owners of the distinct ones. One without an owner was given to the batch
-// of id, whose it is where it comes again.
+// Answers returns the answer of Claim for each fingerprint of the call, from the
+// owners of the distinct ones. A fingerprint without an owner has become that of
+// the batch with this id, which is the answer where it occurs again.
 func Answers(owners []string, places []int, id string) []string {
 	had := slices.Clone(owners)
 	answers := make([]string, len(places))

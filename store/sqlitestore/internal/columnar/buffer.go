@@ -14,7 +14,7 @@ const (
 	// and valueSize for each.
 	fullSize  = 4 << 20
 	valueSize = 16
-	// maxKept is the number of columns or shapes above which a Buffer forgets
+	// maxKept is the number of columns or shapes above which a Buffer drops
 	// them with its rows.
 	maxKept = 64
 )
@@ -51,11 +51,11 @@ func NewBuffer() *Buffer {
 		rows: make([]uint64, 0, maxRows), seconds: make([]uint64, 0, maxRows), nanos: make([]uint64, 0, maxRows),
 		ids: make([]string, 0, maxRows), types: make([]string, 0, maxRows), shapeOf: make([]uint64, 0, maxRows),
 	}
-	b.forget()
+	b.dropColumns()
 	return b
 }
 
-func (b *Buffer) forget() {
+func (b *Buffer) dropColumns() {
 	b.columns, b.shapes, b.last = nil, nil, 0
 	b.columnIndex, b.shapeIndex = map[columnKey]int32{}, map[string]uint64{}
 }
@@ -78,7 +78,7 @@ func (b *Buffer) Reset() {
 	}
 	b.size = 0
 	if len(b.columns) > maxKept || len(b.shapes) > maxKept {
-		b.forget()
+		b.dropColumns()
 	}
 }
 

@@ -48,7 +48,7 @@ func (d *Decoder) decode(block []byte) error {
 	if r.byte() != version {
 		r.fail("version")
 	}
-	if flags := r.byte(); flags&flagForget != 0 || d.dicts == nil {
+	if flags := r.byte(); flags&flagReset != 0 || d.dicts == nil {
 		d.dicts = map[columnKey]*columnDecoder{}
 	}
 	d.resize(r.count(maxRows, "number of rows"))

@@ -7,12 +7,12 @@ import (
 
 const (
 	version = 1
-	// flagForget in the second byte says that all dictionaries before are
-	// forgotten.
-	flagForget = 1
+	// flagReset in the second byte says that all earlier dictionaries are
+	// dropped.
+	flagReset = 1
 	// dictMemory is the size of all dictionaries of an Encoder, in bytes.
 	dictMemory = 20 << 20
-	// maxEncoders is the number of columns above which an Encoder starts anew.
+	// maxEncoders is the number of columns above which an Encoder starts again.
 	maxEncoders = 1024
 )
 
@@ -40,7 +40,7 @@ func (e *Encoder) Encode(dst []byte, b *Buffer) []byte {
 	var flags byte
 	if e.columns == nil || len(e.columns) > maxEncoders {
 		e.columns, e.budget = map[columnKey]*columnEncoder{}, budget{dictMemory}
-		flags = flagForget
+		flags = flagReset
 	}
 	dst = append(dst, version, flags)
 	dst = binary.AppendUvarint(dst, uint64(b.Len()))

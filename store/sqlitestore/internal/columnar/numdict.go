@@ -103,7 +103,7 @@ func (d *numberDict) encode(codes, values []uint64) {
 	}
 }
 
-// sortFresh gives the new numbers their codes anew, in ascending order.
+// sortFresh gives the new numbers codes again, in ascending order.
 func (d *numberDict) sortFresh(codes []uint64, known uint64) {
 	n := len(d.fresh)
 	d.order = slices.Grow(d.order[:0], n)[:n]

@@ -74,7 +74,7 @@ func (r *reader) take(n int) []byte {
 	return p
 }
 
-// text returns a copy of the bytes behind a length.
+// text reads a length and returns a copy of as many bytes.
 func (r *reader) text() string {
 	return string(r.take(r.count(len(r.b), "length of a text")))
 }

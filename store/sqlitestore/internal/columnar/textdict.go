@@ -15,7 +15,7 @@ type textDict struct {
 	ends  []uint32
 }
 
-// newTextDict returns an empty dictionary. Its seed is new, so that nobody can
+// newTextDict returns an empty dictionary. Its seed is new, so that no sender can
 // choose strings that collide.
 func newTextDict() *textDict { return &textDict{seed: maphash.MakeSeed()} }
 
