@@ -64,7 +64,7 @@ func TestAPassFindsAnEntryThatWasTamperedWith(t *testing.T) {
 		}
 	}
 	if all := r.Integrity(); all.Batches.Saw != batches || all.Batches.Seen != 0 || all.Batches.Ended.Before(all.Total.Started) {
-		t.Errorf("behind a pass: %+v", all.Batches)
+		t.Errorf("after a pass: %+v", all.Batches)
 	}
 	tampered := []string{ids[0], ids[batches/2], ids[batches-1]}
 	for _, id := range tampered {
@@ -188,7 +188,7 @@ func TestBatchThatCannotBeReadIsAFinding(t *testing.T) {
 	}
 	st.events = func(string) error { return store.ErrUnavailable }
 	if all, err := r.Audit(t.Context()); !errors.Is(err, store.ErrUnavailable) || !all.OK || all.Rounds != 2 {
-		t.Errorf("while the store is away: %v, %+v", err, all)
+		t.Errorf("while the store is unavailable: %v, %+v", err, all)
 	}
 }
 

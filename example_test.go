@@ -220,7 +220,7 @@ func ExampleService_Audit() {
 	}
 	_ = service.Process(ctx, receipt.Batch.ID)
 	_, _ = service.Wait(ctx, receipt.Batch.ID)
-	_ = st.Amend(ctx, receipt.Batch.ID, nil) // behind the Service's back
+	_ = st.Amend(ctx, receipt.Batch.ID, nil) // as a mistake would
 	integrity, err := service.Audit(ctx)
 	fmt.Println("ok:", integrity.OK, err)
 	for _, d := range integrity.Drifts {

@@ -134,8 +134,8 @@ func TestAfterCompletedIsNotLostWithAnAttempt(t *testing.T) {
 	for name, lose := range map[string]map[string]error{
 		"the answer to the mark is lost":        {"completed": errors.New("connection lost")},
 		"the batch cannot be read":              {"batch": errors.New("connection lost")},
-		"the store is away after the mark":      {"completed": store.ErrUnavailable},
-		"the store is away when it is asked":    {"batch": store.ErrUnavailable},
+		"store unavailable after the mark":      {"completed": store.ErrUnavailable},
+		"store unavailable when it is asked":    {"batch": store.ErrUnavailable},
 		"the mark and then the batch, together": {"completed": errors.New("lost"), "batch": errors.New("lost")},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -102,7 +102,7 @@ internal/worker:       ledger upload metrics store queue internal/telemetry inte
 retention:             ledger upload ingest metrics store queue internal/telemetry internal/text/clip
 .:                     upload ledger retention internal/worker internal/telemetry metrics/series ingest metrics store queue
 httpapi/ui:
-httpapi:               . upload ledger retention metrics/series ingest metrics store queue ratelimit httpapi/ui internal/text/clip internal/text/texttable
+httpapi:               . upload ledger retention metrics/series ingest ingest/charset metrics store queue ratelimit httpapi/ui internal/text/clip internal/text/texttable
 
 store/storetest:       metrics store internal/text/clip
 store/internal/fingerprints: store

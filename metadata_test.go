@@ -19,7 +19,7 @@ func inTrace(ctx context.Context) context.Context {
 	}))
 }
 
-func TestOriginComesBack(t *testing.T) {
+func TestMetadataComesBack(t *testing.T) {
 	const parent = "t=00-00000000000000000000000000000001-0000000000000007-01"
 	for name, tc := range map[string]struct {
 		ctx  context.Context //nolint:containedctx // it is the input
@@ -36,7 +36,7 @@ func TestOriginComesBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := eventmetrics.Metadata(tc.ctx)
 			if got != tc.want {
-				t.Fatalf("origin is %q, want %q", got, tc.want)
+				t.Fatalf("metadata is %q, want %q", got, tc.want)
 			}
 			if again := eventmetrics.Metadata(eventmetrics.WithMetadata(t.Context(), got)); again != got {
 				t.Errorf("%q comes back as %q", got, again)
@@ -45,11 +45,11 @@ func TestOriginComesBack(t *testing.T) {
 	}
 }
 
-func TestOriginOfOthersIsHarmless(t *testing.T) {
+func TestUnknownMetadataIsHarmless(t *testing.T) {
 	const parent = "t=00-00000000000000000000000000000001-0000000000000007-01"
 	piece := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"t=", "r=", " ", parent, parent + "-more", "t=00-", "abc"}))
 	rapid.Check(t, func(rt *rapid.T) {
-		s := strings.Join(rapid.SliceOfN(piece, 0, 5).Draw(rt, "origin"), "")
+		s := strings.Join(rapid.SliceOfN(piece, 0, 5).Draw(rt, "metadata"), "")
 		again := eventmetrics.Metadata(eventmetrics.WithMetadata(t.Context(), s))
 		if err := (queue.Job{Kind: "test", ID: "1", Metadata: again}).Validate(); err != nil {
 			rt.Errorf("%q becomes %q: %v", s, again, err)

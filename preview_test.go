@@ -19,7 +19,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// readOnly is a store that fails the test when somebody writes.
+// readOnly is a store that fails the test on any write.
 type readOnly struct {
 	store.Store
 	t *testing.T

@@ -57,11 +57,11 @@ func TestAHundredCallsToProcessMakeOneJob(t *testing.T) {
 type flaky struct {
 	store.Store
 	mu   sync.Mutex
-	fail int   // times; below 0 for ever
+	fail int   // times; below 0 always
 	err  error // instead of errFlaky
 }
 
-var errFlaky = errors.New("database is away")
+var errFlaky = errors.New("database is unavailable")
 
 func (f *flaky) Unwrap() store.Store { return f.Store }
 
@@ -215,7 +215,7 @@ func TestReprocessRightsTheLedger(t *testing.T) {
 	}
 }
 
-func TestCleanupSparesWhatIsInLine(t *testing.T) {
+func TestCleanupKeepsQueuedBatches(t *testing.T) {
 	memory := memstore.New()
 	s := eventmetrics.New(memory, memqueue.New(nil), &eventmetrics.Options{CleanupTTL: time.Nanosecond})
 	r := &rig{Service: s, store: memory}

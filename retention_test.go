@@ -44,13 +44,13 @@ func newOldRig(t *testing.T, keep eventmetrics.Retention) (*rig, *clock) {
 	c := &clock{now: time.Date(2025, 11, 8, 12, 0, 0, 0, time.UTC)}
 	memory := memstore.New()
 	q := memqueue.New(&memqueue.Options{Retry: queue.Retry{Base: time.Millisecond}})
-	s := eventmetrics.New(memory, q, &eventmetrics.Options{Retention: keep, Now: c.Now, CleanupEvery: -1, ReprocessEvery: -1})
+	s := eventmetrics.New(memory, q, &eventmetrics.Options{Retention: keep, Now: c.Now, CleanupEvery: -1, ReprocessEvery: -1, RetainEvery: -1})
 	r := &rig{s, memory, q}
 	r.start(t)
 	return r, c
 }
 
-// retain checks that a dry run tells what happens, and that nothing is left to
+// retain checks that a dry run reports what happens, and that nothing is left to
 // be done then.
 func (r *rig) retain(t *testing.T, want eventmetrics.RetentionReport) {
 	t.Helper()
@@ -111,7 +111,7 @@ func TestRetentionPurgesEventsAndKeepsTheirCounts(t *testing.T) {
 		}
 	}
 	if text, err := r.repair(t, old.ID); err != nil || !strings.Contains(text, "never") {
-		t.Errorf("rejected rows are for ever: %q, %v", text, err)
+		t.Errorf("rejected rows are kept: %q, %v", text, err)
 	}
 	if d := cmp.Diff([]string{"2025-11-08 started 4"}, r.counts(t)); d != "" {
 		t.Error(d)
@@ -156,7 +156,7 @@ func TestRetentionRemovesRejectedRows(t *testing.T) {
 			t.Errorf("repair file: %q, %v, want ErrRowsPurged", text, err)
 		}
 		if b, err := r.Batch(t.Context(), id); err != nil || b.RejectedRows != 1 {
-			t.Errorf("the batch does not tell of its rejected row: %+v, %v", b, err)
+			t.Errorf("the batch does not have its rejected row: %+v, %v", b, err)
 		}
 	}
 	if text, err := r.repair(t, clean.ID); text != "" || err != nil {

@@ -52,7 +52,7 @@ func TestFilesWithTooManyRejectedRowsLeaveNothing(t *testing.T) {
 				t.Errorf("%v: %s", err, d)
 			}
 			if got != nil && int64(len(got.Errors)) != got.Rejected {
-				t.Errorf("it tells of %d rows, %d were rejected", len(got.Errors), got.Rejected)
+				t.Errorf("it lists %d rows, %d were rejected", len(got.Errors), got.Rejected)
 			}
 			batches, err := r.Batches(t.Context(), store.BatchQuery{})
 			if stored := len(batches) > 0; err != nil || stored != (tc.want == nil) {

@@ -60,8 +60,8 @@ func ExampleService_RepairStatus() {
 		}
 		repair.Write(chunk)
 	}
-	mended := strings.Replace(repair.String(), "yesterday", "2025-11-07", 1)
-	second, err := service.Upload(ctx, eventmetrics.File{Body: strings.NewReader(mended), RepairOf: receipt.Batch.ID})
+	corrected := strings.Replace(repair.String(), "yesterday", "2025-11-07", 1)
+	second, err := service.Upload(ctx, eventmetrics.File{Body: strings.NewReader(corrected), RepairOf: receipt.Batch.ID})
 	fmt.Println(second.Batch.AcceptedRows, err)
 	repairs, err := service.RepairStatus(ctx, receipt.Batch.ID)
 	fmt.Println(repairs.Batches, "batch,", repairs.Open(receipt.Batch.RejectedRows), "rows still open,", err)

@@ -68,8 +68,8 @@ func TestRepairFileMendedAndSentAgainAddsTheRest(t *testing.T) {
 		}
 		repair.Write(chunk)
 	}
-	mended := strings.ReplaceAll(repair.String(), ",yesterday,", ",2025-11-08,")
-	r.process(t, r.upload(t, mended).ID)
+	corrected := strings.ReplaceAll(repair.String(), ",yesterday,", ",2025-11-08,")
+	r.process(t, r.upload(t, corrected).ID)
 	if d := cmp.Diff([]string{"2025-11-08 =cmd() 1", "2025-11-08 started 2"}, r.counts(t)); d != "" {
 		t.Errorf("%s\nrepair file:\n%s", d, repair.String())
 	}

@@ -34,8 +34,8 @@ C1,T1,a,2025-11-08,"''@,more",3,4,,too_many_fields,"the row has 6 fields, the he
 	if d := gocmp.Diff(want, file); d != "" {
 		t.Fatal(d)
 	}
-	mended := strings.Replace(file, "\n,T1,a", "\nC1,T1,a", 1)
-	again := read(strings.NewReader(mended), ingest.Options{})
+	corrected := strings.Replace(file, "\n,T1,a", "\nC1,T1,a", 1)
+	again := read(strings.NewReader(corrected), ingest.Options{})
 	if d := gocmp.Diff([]string{
 		`1 a 2025-11-08T00:00:00Z candidate_id="C1" test_id="T1" =note="=1+1"`,
 		`2 "a"b 2025-11-08T00:00:00Z candidate_id="C1" test_id="T1" =note=""`,
