@@ -1,6 +1,7 @@
 package eventmetrics_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -116,6 +117,36 @@ func TestFilesThatAreRefusedLeaveNothing(t *testing.T) {
 
 func is(target error) func(error) bool {
 	return func(err error) bool { return errors.Is(err, target) }
+}
+
+func TestAdmitIsAskedBeforeTheBodyIsRead(t *testing.T) {
+	r := newRig(t, nil, false)
+	const admitted = "candidate_id,test_id,event_type,timestamp\nC1,T1,a,2025-11-08T09:00:00Z\n"
+	refusal := errors.New("not now")
+	asked := 0
+	file := eventmetrics.File{
+		Body:  iotest.ErrReader(errors.New("the body was read")),
+		Admit: func(context.Context) error { asked++; return refusal },
+	}
+	if _, err := r.Upload(t.Context(), file); !errors.Is(err, refusal) {
+		t.Errorf("upload: %v", err)
+	}
+	if _, err := r.DryRun(t.Context(), file); !errors.Is(err, refusal) || asked != 2 {
+		t.Errorf("dry run: %v, asked %d times", err, asked)
+	}
+	file.Schema = "unknown"
+	if _, err := r.Upload(t.Context(), file); asked != 2 {
+		t.Errorf("a file with a mistake is asked about: %v", err)
+	}
+	file.Schema, file.IdempotencyKey = "", "key"
+	file.Body, file.Admit = strings.NewReader(admitted), nil
+	if _, err := r.Upload(t.Context(), file); err != nil {
+		t.Fatal(err)
+	}
+	file.Admit = func(context.Context) error { return refusal }
+	if _, err := r.Upload(t.Context(), file); !errors.Is(err, refusal) {
+		t.Errorf("with the key of an earlier upload: %v", err)
+	}
 }
 
 func TestFileOfTheGreatestSizeIsTaken(t *testing.T) {

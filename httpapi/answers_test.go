@@ -160,7 +160,6 @@ type goMember struct {
 func goMembers(typ reflect.Type) (names []string, members map[string]goMember) {
 	members = map[string]goMember{}
 	for field := range typ.Fields() {
-		field := field
 		if field.Anonymous {
 			inner, more := goMembers(field.Type)
 			names = append(names, inner...)

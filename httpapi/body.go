@@ -16,6 +16,23 @@ import (
 	"github.com/eventmetrics/eventmetrics/ingest"
 )
 
+// The body of an upload passes through these readers. Each limit bounds what the
+// one before cannot:
+//
+//	http.Request.Body
+//	-> http.MaxBytesReader  limit 1, Options.MaxBodyBytes: the bytes as sent,
+//	                        so that a request ends
+//	-> guarded              StallTimeout: ends a body that stops or trickles
+//	-> decompress           undoes Content-Encoding; its memory is bounded too
+//	-> multipart.Part       of a form only; then decompress again for its file
+//	-> upload.body          limit 2, Options.MaxUploadBytes of the Service: the
+//	                        decompressed bytes, since a kilobyte can become a
+//	                        gigabyte; it also counts and hashes them
+//	-> ingest.Reader        limit 3, ingest.Limits: a row and a value, which are
+//	                        held in memory
+//
+// guard and openFile make those of this package, the Service the last two.
+
 // incoming is the file of a request before its options are known.
 type incoming struct {
 	name    string
@@ -84,7 +101,7 @@ func namesNDJSON(name string) bool {
 	return strings.HasSuffix(name, ".ndjson") || strings.HasSuffix(name, ".jsonl")
 }
 
-// fileName keeps a name to a length that is fit for a list, and to text.
+// fileName returns a valid UTF-8 name of at most 255 bytes.
 func fileName(name string) string {
 	name = strings.ToValidUTF8(name, "\uFFFD")
 	const limit = 255
@@ -101,7 +118,7 @@ type plainReader struct {
 	close func()
 }
 
-// Read implements io.Reader with errors that say what is wrong with the body.
+// Read implements io.Reader. Errors are problems that describe the body.
 func (p *plainReader) Read(b []byte) (int, error) {
 	n, err := p.r.Read(b)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -110,10 +127,9 @@ func (p *plainReader) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// decompress undoes the Content-Encoding and, whether declared or not, what
-// the first bytes show: no CSV file begins like that, and people do upload
-// events.csv.gz. What the decompressors need is bounded; what comes out of
-// them is bounded by the Service.
+// decompress undoes the Content-Encoding, and a compression that only the first
+// bytes show, as in an upload of events.csv.gz: no CSV file begins like that. The
+// memory of the decompressors is bounded; the Service bounds their output.
 func decompress(r io.Reader, encoding string) (*plainReader, error) {
 	buffered := bufio.NewReaderSize(r, 64<<10)
 	declared := strings.TrimPrefix(strings.ToLower(strings.TrimSpace(encoding)), "x-")

@@ -6,18 +6,6 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// checkRepairs looks for the batch that an upload says it repairs.
-func (h *Handler) checkRepairs(r *http.Request, id string) error {
-	if id == "" {
-		return nil
-	}
-	if !isBatchID(id) {
-		return store.ErrNotFound
-	}
-	_, err := h.svc.Batch(r.Context(), id)
-	return err
-}
-
 // addRepairs adds which of the rejected rows of a batch its repairs have
 // accepted.
 func (h *Handler) addRepairs(r *http.Request, b *store.Batch, answer *batchJSON) error {

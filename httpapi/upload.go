@@ -15,7 +15,7 @@ import (
 
 // upload serves POST /uploads.
 func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
-	if _, _, err := h.readUpload(r, nil); err != nil { // before the body is read
+	if _, _, err := readUpload(r, nil); err != nil { // before the body is read
 		return err
 	}
 	leave, err := h.uploadSlot(r.Context())
@@ -30,16 +30,11 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer in.close()
-	want, file, err := h.readUpload(r, in)
+	want, file, err := readUpload(r, in)
 	if err != nil {
 		return err
 	}
-	if err := h.checkRepairs(r, file.RepairOf); err != nil {
-		return err
-	}
-	if err := h.limit(w, r); err != nil { // last: a refused request does not count
-		return err
-	}
+	file.Admit = func(context.Context) error { return h.limit(w, r) }
 	if want.dryRun {
 		return h.dryRun(w, r, file)
 	}
@@ -65,7 +60,7 @@ type uploadRequest struct {
 
 // readUpload reads the parameters and headers of an upload. The options of in,
 // which may be nil, come from a form.
-func (h *Handler) readUpload(r *http.Request, in *incoming) (uploadRequest, eventmetrics.File, error) {
+func readUpload(r *http.Request, in *incoming) (uploadRequest, eventmetrics.File, error) {
 	p := newParams(r)
 	if in != nil {
 		for name, values := range in.options {
@@ -94,11 +89,7 @@ func (h *Handler) readUpload(r *http.Request, in *incoming) (uploadRequest, even
 		encoding = readCharset(p, encoding, in.charset)
 	}
 	file.Encoding = p.encoding(encoding)
-	if err := p.err(); err != nil {
-		return want, file, err
-	}
-	_, err := h.svc.Schema(file.Schema)
-	return want, file, err
+	return want, file, p.err()
 }
 
 // readCharset returns the encoding of a file, which the option and the content

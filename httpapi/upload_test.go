@@ -3,11 +3,13 @@ package httpapi_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +19,8 @@ import (
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/httpapi"
 	"github.com/eventmetrics/eventmetrics/ratelimit/memlimiter"
+	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
 func gzipped(content string) string {
@@ -170,6 +174,52 @@ func TestUploadsAreLimitedByClient(t *testing.T) {
 	}
 	if res := a.get("/batches"); res.status != http.StatusOK {
 		t.Errorf("other requests are limited too: %d", res.status)
+	}
+}
+
+func TestRefusedRequestsDoNotCountTowardsTheLimit(t *testing.T) {
+	limiter, err := memlimiter.New(&memlimiter.Options{Limit: 1, Window: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := start(t, setup{api: httpapi.Options{Limiter: limiter}})
+	for query, status := range map[string]int{
+		"?mode=other": http.StatusBadRequest, "?schema=unknown": http.StatusBadRequest, "?repairs=unknown": http.StatusNotFound,
+		"?repairs=019ab4a3-3c5e-7e44-9a35-7f1f7a3a9d0e": http.StatusNotFound,
+	} {
+		res := a.csv("/uploads"+query, header+day8)
+		if res.status != status || res.header.Get("RateLimit") != "" {
+			t.Errorf("%s: %d %v", query, res.status, res.header)
+		}
+	}
+	if res := a.csv("/uploads", header+day8); res.status != http.StatusCreated {
+		t.Errorf("then: %d %s", res.status, res.body)
+	}
+}
+
+// lookups counts calls of Batch.
+type lookups struct {
+	store.Store
+	n atomic.Int64
+}
+
+func (s *lookups) Batch(ctx context.Context, id string) (store.Batch, error) {
+	s.n.Add(1)
+	return s.Store.Batch(ctx, id)
+}
+
+func (s *lookups) Unwrap() store.Store { return s.Store }
+
+func TestTheRepairedBatchIsLookedUpOnce(t *testing.T) {
+	counting := &lookups{Store: memstore.New()}
+	a := start(t, setup{store: counting, idle: true})
+	id, _ := a.csv("/uploads", header+day8+bad8).json(t)["batch_id"].(string)
+	for _, query := range []string{"", "&dry_run=true"} {
+		before := counting.n.Load()
+		a.csv("/uploads?on_duplicate=allow&repairs="+id+query, header+day8)
+		if n := counting.n.Load() - before; n != 1 {
+			t.Errorf("%q: %d lookups", query, n)
+		}
 	}
 }
 

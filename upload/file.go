@@ -1,6 +1,7 @@
 package upload
 
 import (
+	"context"
 	"io"
 	"time"
 
@@ -43,6 +44,11 @@ type File struct {
 	// content under the same schema. Otherwise Upload returns the Receipt of
 	// that batch. It has no effect on duplicate rows.
 	AllowDuplicate bool
+	// Admit is called once, after the other fields were checked and before
+	// Body is read or anything is stored. An error refuses the file, and is
+	// returned. A server asks its rate limiter here, so that requests with
+	// mistakes do not count. Nil admits every file.
+	Admit func(context.Context) error
 }
 
 // Receipt is the answer to an upload.

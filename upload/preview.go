@@ -60,23 +60,20 @@ type Change struct {
 // DedupeOccurrence do. It is safe to repeat. Errors: those of Upload, except
 // ErrInFlight and ErrKeyReused.
 func (u *Uploader) DryRun(ctx context.Context, f File) (Preview, error) {
+	checked, err := u.prepare(ctx, f)
+	if err != nil {
+		return Preview{}, err
+	}
 	ctx, done := u.tel.observe(ctx)
-	p, err := u.preview(ctx, f)
+	p, err := u.preview(ctx, checked)
 	done(nil, err)
 	return p, err
 }
 
-func (u *Uploader) preview(ctx context.Context, f File) (Preview, error) {
-	if _, err := u.original(ctx, f.RepairOf); err != nil {
-		return Preview{}, err
-	}
-	deduper, err := u.deduper(&f)
-	if err != nil {
-		return Preview{}, err
-	}
+func (u *Uploader) preview(ctx context.Context, f *plan) (Preview, error) {
 	body := newBody(ctx, f.Body, u.opts.MaxUploadBytes)
 	defer func() { u.tel.bytes.Add(ctx, body.n) }()
-	sum, err := u.stream(ctx, f, body, discardWriter{}, u.previewClaims(deduper, f.Dedupe))
+	sum, err := u.stream(ctx, f, body, discardWriter{}, u.previewClaims(f.deduper, f.Dedupe))
 	if err != nil {
 		return Preview{}, err
 	}
@@ -84,10 +81,10 @@ func (u *Uploader) preview(ctx context.Context, f File) (Preview, error) {
 		AcceptedRows: sum.accepted, RejectedRows: sum.rejected, DuplicateRows: sum.duplicates,
 		ReadAs: sum.readAs, Warnings: sum.warnings, Errors: sum.reasons.sorted(), MoreErrors: sum.reasons.more,
 	}
-	if p.DuplicateOf, err = u.previewFile(ctx, deduper, &f, sum, body.digest()); err != nil || p.DuplicateOf != "" {
+	if p.DuplicateOf, err = u.previewFile(ctx, f.deduper, &f.File, sum, body.digest()); err != nil || p.DuplicateOf != "" {
 		return p, err
 	}
-	if err := u.checkRepairs(ctx, f.RepairOf, sum.accepted); err != nil {
+	if err := u.checkRepairs(ctx, f.original, sum.accepted); err != nil {
 		return Preview{}, err
 	}
 	totals := sum.contribution.Totals()

@@ -59,20 +59,19 @@ func (u *Uploader) original(ctx context.Context, id string) (*store.Batch, error
 	return &b, nil
 }
 
-// checkRepairs returns an error if a repair has more valid rows than its
-// original has rejected rows that no other repair has replaced. Errors:
-// ErrNoOriginal, *RepairError.
-func (u *Uploader) checkRepairs(ctx context.Context, id string, accepted int64) error {
-	original, err := u.original(ctx, id)
-	if err != nil || original == nil {
-		return err
+// checkRepairs returns an error if a repair of original, which may be nil, has
+// more valid rows than original has rejected rows that no other repair has
+// replaced. Errors: *RepairError.
+func (u *Uploader) checkRepairs(ctx context.Context, original *store.Batch, accepted int64) error {
+	if original == nil {
+		return nil
 	}
-	repairs, err := u.RepairStatus(ctx, id)
+	repairs, err := u.RepairStatus(ctx, original.ID)
 	if err != nil {
 		return err
 	}
 	if open := repairs.Open(original.RejectedRows); accepted > open {
-		return &RepairError{id, accepted, open}
+		return &RepairError{original.ID, accepted, open}
 	}
 	return nil
 }

@@ -20,17 +20,13 @@ import (
 //
 //	File.Body -> body (counts, hashes, limits) -> ingest.Reader (rows, rules)
 //	  -> Options.BeforeAccept -> Aggregator.Add -> chunk -> dedupeFilter -> store.Writer
-func (u *Uploader) stream(ctx context.Context, f File, body *body, w store.Writer, claim claim) (*summary, error) {
-	schema, err := u.Schema(f.Schema)
-	if err != nil {
-		return nil, err
-	}
+func (u *Uploader) stream(ctx context.Context, f *plan, body *body, w store.Writer, claim claim) (*summary, error) {
 	filter, err := u.newDedupeFilter(f.Dedupe, claim)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	p := u.newParser(ctx, f, schema, body, filter)
+	p := u.newParser(ctx, f.File, f.schema, body, filter)
 	done := make(chan error, 1)
 	go func() { done <- p.guardedRun(ctx) }()
 	storeErr := p.store(ctx, w)

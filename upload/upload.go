@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
@@ -25,25 +26,57 @@ import (
 // that DedupeOccurrence counts. Upload uses at most three goroutines and waits
 // for them before it returns, and so for a pending Read of File.Body.
 //
-// Errors before File.Body is read: *UnknownSchemaError, ErrNoOriginal,
-// store.ErrUnsupported for a Dedupe. Errors that concern the file: ErrNoRows,
-// ErrTooLarge, *DedupeLimitError, *ToleranceError if too many rows are rejected,
-// *RejectedError if no row is valid, *RepairError, *ReadingError,
-// *ingest.FormatError, *ingest.HeaderError, *ingest.AmbiguousTimeError,
-// *ingest.RuleError. Other errors: ErrInFlight, ErrKeyReused, and those of
-// File.Body, ctx and the store.
+// Errors before File.Body is read, which are not measured: *UnknownSchemaError,
+// ErrNoOriginal, store.ErrUnsupported for a Dedupe, and that of File.Admit.
+// Errors that concern the file: ErrNoRows, ErrTooLarge, *DedupeLimitError,
+// *ToleranceError if too many rows are rejected, *RejectedError if no row is
+// valid, *RepairError, *ReadingError, *ingest.FormatError, *ingest.HeaderError,
+// *ingest.AmbiguousTimeError, *ingest.RuleError. Other errors: ErrInFlight,
+// ErrKeyReused, and those of File.Body, ctx and the store.
 func (u *Uploader) Upload(ctx context.Context, f File) (Receipt, error) {
+	checked, err := u.prepare(ctx, f)
+	if err != nil {
+		return Receipt{}, err
+	}
 	ctx, done := u.tel.observe(ctx)
-	r, err := u.uploadOnce(ctx, f)
+	r, err := u.uploadOnce(ctx, checked)
 	done(&r, err)
 	return r, err
 }
 
-// uploadOnce handles idempotency keys.
-func (u *Uploader) uploadOnce(ctx context.Context, f File) (Receipt, error) {
-	if _, err := u.Schema(f.Schema); err != nil {
-		return Receipt{}, err
+// plan is a File that was checked, with what its names refer to.
+type plan struct {
+	File
+	schema   ingest.Schema
+	original *store.Batch  // of a repair, else nil
+	deduper  store.Deduper // nil if the store has none
+}
+
+// prepare checks a file before it is read. Errors: *UnknownSchemaError;
+// ErrNoOriginal; store.ErrUnsupported; an error of File.Admit or the store.
+func (u *Uploader) prepare(ctx context.Context, f File) (*plan, error) {
+	schema, err := u.Schema(f.Schema)
+	if err != nil {
+		return nil, err
 	}
+	original, err := u.original(ctx, f.RepairOf)
+	if err != nil {
+		return nil, err
+	}
+	deduper, err := u.deduper(&f)
+	if err != nil {
+		return nil, err
+	}
+	if f.Admit != nil {
+		if err := f.Admit(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return &plan{f, schema, original, deduper}, nil
+}
+
+// uploadOnce handles idempotency keys.
+func (u *Uploader) uploadOnce(ctx context.Context, f *plan) (Receipt, error) {
 	if f.IdempotencyKey == "" {
 		return u.upload(ctx, f)
 	}
@@ -63,18 +96,11 @@ func (u *Uploader) uploadOnce(ctx context.Context, f File) (Receipt, error) {
 	if _, err := io.Copy(io.Discard, body); err != nil {
 		return Receipt{}, &bodyError{err}
 	}
-	return u.replay(ctx, &f, earlier, body.digest())
+	return u.replay(ctx, &f.File, earlier, body.digest())
 }
 
 // upload reads a file whose idempotency key, if any, is free.
-func (u *Uploader) upload(ctx context.Context, f File) (Receipt, error) {
-	if _, err := u.original(ctx, f.RepairOf); err != nil {
-		return Receipt{}, err
-	}
-	deduper, err := u.deduper(&f)
-	if err != nil {
-		return Receipt{}, err
-	}
+func (u *Uploader) upload(ctx context.Context, f *plan) (Receipt, error) {
 	created := u.now()
 	id := store.NewID(created)
 	w, err := u.store.Begin(ctx, id)
@@ -86,7 +112,7 @@ func (u *Uploader) upload(ctx context.Context, f File) (Receipt, error) {
 	body := newBody(ctx, f.Body, u.opts.MaxUploadBytes)
 	defer func() { u.tel.bytes.Add(ctx, body.n) }()
 	sum, err := u.stream(ctx, f, body, w, func(ctx context.Context, fps []store.Fingerprint) ([]string, error) {
-		return deduper.Claim(ctx, id, fps)
+		return f.deduper.Claim(ctx, id, fps)
 	})
 	if err != nil {
 		return Receipt{}, err
@@ -97,20 +123,20 @@ func (u *Uploader) upload(ctx context.Context, f File) (Receipt, error) {
 	if err := attachTrace(ctx, w); err != nil {
 		return Receipt{}, fmt.Errorf("eventmetrics: store trace: %w", err)
 	}
-	b := u.newBatch(id, created, &f, sum, body.digest())
-	earlier, err := u.claimFile(ctx, deduper, id, &f, b.SHA256)
+	b := u.newBatch(id, created, &f.File, sum, body.digest())
+	earlier, err := u.claimFile(ctx, f.deduper, id, &f.File, b.SHA256)
 	if err != nil {
 		return Receipt{}, err
 	}
 	if earlier != "" {
-		return u.answerEarlier(ctx, deduper, &f, sum, earlier, b.SHA256)
+		return u.answerEarlier(ctx, f.deduper, &f.File, sum, earlier, b.SHA256)
 	}
-	if err := u.checkRepairs(ctx, f.RepairOf, sum.accepted); err != nil {
+	if err := u.checkRepairs(ctx, f.original, sum.accepted); err != nil {
 		return Receipt{}, err
 	}
 	stored, err := w.Commit(ctx, b, sum.contribution)
 	if errors.Is(err, store.ErrKeyTaken) {
-		return u.replayTaken(ctx, &f, b.SHA256)
+		return u.replayTaken(ctx, &f.File, b.SHA256)
 	}
 	if err != nil {
 		return Receipt{}, fmt.Errorf("eventmetrics: commit batch: %w", err)

@@ -11,10 +11,10 @@ import (
 // guardStep is how much an upload must send in each StallTimeout.
 const guardStep = 16 << 10
 
-// guard bounds the size of a body and the time that it may stall: the read
-// deadline moves on only when enough has arrived, so that a trickle of bytes
-// ends like silence does. The returned function gives what is left of the body
-// a last grace.
+// guard bounds the size of a body and the time that it may stall. The read
+// deadline moves only when enough has arrived, so that a trickle of bytes ends
+// like silence. The returned function sets a last deadline for the unread rest of
+// the body.
 func (h *Handler) guard(w http.ResponseWriter, r *http.Request) (io.Reader, func()) {
 	g := &guarded{
 		r:       http.MaxBytesReader(w, r.Body, h.opts.MaxBodyBytes),
@@ -48,7 +48,7 @@ func (g *guarded) Read(p []byte) (int, error) {
 		g.extend()
 	}
 	switch {
-	case errors.Is(err, io.EOF): // what comes now is a sign of life, not the body
+	case errors.Is(err, io.EOF): // further bytes are not of this body
 		g.ended = true
 		_ = g.control.SetReadDeadline(time.Time{})
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -57,7 +57,7 @@ func (g *guarded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// errStalled means that a body did not come in time.
+// errStalled means that a body did not arrive in time.
 var errStalled = errors.New("httpapi: upload stalled")
 
 // bodyProblem says what is wrong with a body that could not be read, unless
