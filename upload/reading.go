@@ -2,6 +2,7 @@ package upload
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,21 +61,30 @@ func compareReadings(earlier *Receipt, now ingest.ReadAs) error {
 	return &ReadingError{earlier.Batch.ID, differ}
 }
 
-// wouldRead returns how the file would be read that was read as said before, as
-// far as the options tell: the file itself is not read again.
-func (f *File) wouldRead(before ingest.ReadAs) ingest.ReadAs {
-	now := before
-	if before.TimeZone != "" {
+// wouldRead returns how the file of an earlier receipt would be read now, as far
+// as the options tell: the file itself is not read again.
+func (f *File) wouldRead(earlier *Receipt) ingest.ReadAs {
+	now := earlier.ReadAs
+	if now.TimeZone != "" {
 		now.TimeZone = time.UTC.String()
 		if f.Zone != nil {
 			now.TimeZone = f.Zone.String()
 		}
 	}
-	if before.DateOrder != "" && f.DateOrder != ingest.FindOrder {
+	if now.DateOrder != "" && f.DateOrder != ingest.FindOrder {
 		now.DateOrder = f.DateOrder.String()
 	}
-	if f.Encoding.Name != "" && !strings.HasPrefix(before.Encoding, "utf-") {
+	// A file that was read as Unicode may begin with a byte order mark, which
+	// decides whatever the options say. One with other bytes has none.
+	if f.Encoding.Name != "" && (!strings.HasPrefix(now.Encoding, "utf-") || earlier.hasOtherBytes()) {
 		now.Encoding = f.Encoding.Name
 	}
 	return now
+}
+
+// hasOtherBytes reports whether rows were rejected because their text was not in
+// the encoding.
+func (r *Receipt) hasOtherBytes() bool {
+	return r.ReadAs.EncodingHint != "" ||
+		slices.ContainsFunc(r.Errors, func(e ingest.RowError) bool { return e.Code == ingest.BadEncoding })
 }

@@ -39,7 +39,7 @@ func (u *Uploader) replay(ctx context.Context, f *File, earlier *store.Batch, di
 	if err != nil {
 		return Receipt{}, err
 	}
-	if err := compareReadings(&r, f.wouldRead(r.ReadAs)); err != nil {
+	if err := compareReadings(&r, f.wouldRead(&r)); err != nil {
 		return Receipt{}, err
 	}
 	r.Replayed = true

@@ -29,6 +29,7 @@ type serverError struct {
 	Rejected int64 `json:"failed_count"`
 	// Rows are the first rejected rows.
 	Rows []rowError `json:"errors"`
+	problemMembers
 }
 
 // Error returns the detail and the status.

@@ -33,6 +33,7 @@ type uploadResult struct {
 	Duplicates int64 `json:"duplicate_count"`
 	// DuplicateOf is the id of the earlier batch with the same content.
 	DuplicateOf string       `json:"duplicate_of"`
+	ReadAs      *readAs      `json:"read_as"`
 	Rows        []rowError   `json:"errors"` // the first rejected rows
 	Warnings    []rowWarning `json:"warnings"`
 	Status      string       `json:"status"`
@@ -40,6 +41,8 @@ type uploadResult struct {
 	ProcessError string `json:"process_error"`
 	// Replayed means that an earlier request with this key stored the batch.
 	Replayed bool `json:"-"`
+	// Replaced is the batch that was deleted for this one.
+	Replaced string `json:"-"`
 
 	// DryRun means that nothing was stored. Groups are the rejected rows by
 	// reason, Changes the first ChangeCount changes of the metrics.
@@ -49,8 +52,10 @@ type uploadResult struct {
 	ChangeCount int            `json:"change_count"`
 }
 
-// rowWarning is a rule that some stored rows violate.
+// rowWarning is something suspicious about stored rows.
 type rowWarning struct {
+	Code    string `json:"code"`
+	Column  string `json:"column"`
 	Message string `json:"message"`
 	Count   int64  `json:"count"`
 	Line    int64  `json:"line"`

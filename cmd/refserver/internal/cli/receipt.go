@@ -45,14 +45,15 @@ func (u *uploader) wait(ctx context.Context, p *progress, r *uploadResult) (stat
 // print prints the result of an upload.
 func (u *uploader) print(name string, r *uploadResult, status string) {
 	note := ""
-	if r.Replayed || r.DuplicateOf != "" {
+	switch {
+	case r.Replaced != "":
+		note = fmt.Sprintf(" (in place of batch %s, which is deleted)", texttable.Plain(r.Replaced))
+	case r.Replayed || r.DuplicateOf != "":
 		note = " (already uploaded; use -allow-duplicate to upload it again)"
 	}
 	u.t.print("%s: batch %s, %s, %s%s\n",
 		texttable.Plain(name), texttable.Plain(r.BatchID), u.rowsOf(r), texttable.Plain(status), note)
-	for _, w := range r.Warnings {
-		u.t.print("  warning: %s: %s, first on line %d\n", texttable.Plain(w.Message), count(w.Count, "row"), w.Line)
-	}
+	u.printReading(r.ReadAs, r.Warnings, true)
 	if r.Rejected == 0 {
 		return
 	}
@@ -74,6 +75,7 @@ func (u *uploader) rowsOf(r *uploadResult) string {
 // printDryRun prints the result of a dry run.
 func (u *uploader) printDryRun(name string, r *uploadResult) {
 	u.t.print("%s: dry run, nothing stored: %s\n", texttable.Plain(name), u.rowsOf(r))
+	u.printReading(r.ReadAs, r.Warnings, false)
 	for _, g := range r.Groups {
 		u.t.print("  %d x %s, first on line %d: %s\n", g.Count, texttable.Plain(g.Sample.Code), g.Sample.Line, texttable.Plain(g.Sample.Reason))
 	}

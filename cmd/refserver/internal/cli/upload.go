@@ -21,6 +21,7 @@ type uploader struct {
 	process bool
 	again   bool // also upload content that was uploaded before
 	dryRun  bool
+	swap    bool // replace batches that have the same content, read otherwise
 	retries int
 
 	files, rows int64 // files with rejected rows, and those rows
@@ -37,6 +38,7 @@ func Upload(ctx context.Context, t *Terminal, args []string) error {
 	u.client, files, err = connect("refserver upload [flags] FILE... (- is standard input)", t, args, append(u.parameters(),
 		config.Setting{Flag: "process", Switch: true, Default: "false", Usage: "process each batch and wait for it", Set: config.Bool(&u.process)},
 		config.Setting{Flag: "allow-duplicate", Switch: true, Default: "false", Usage: "also upload files that were uploaded before", Set: config.Bool(&u.again)},
+		config.Setting{Flag: "replace", Switch: true, Default: "false", Usage: "if the same file was uploaded with another zone, order of dates or encoding, delete that batch and upload the file again", Set: config.Bool(&u.swap)},
 		config.Setting{Flag: "dry-run", Switch: true, Default: "false", Usage: "store nothing, and show what would change", Set: config.Bool(&u.dryRun)},
 		config.Setting{Flag: "retries", Default: "5", Usage: "maximum `number` of retries when the server is busy or unavailable", Set: config.Int(&u.retries, 0, 1000)})...)
 	if err != nil {
@@ -53,10 +55,7 @@ func Upload(ctx context.Context, t *Terminal, args []string) error {
 		}
 		if err != nil {
 			u.failed++
-			t.print("%s: NOT UPLOADED: %s\n", texttable.Plain(name), texttable.Plain(err.Error()))
-			if refused, ok := errors.AsType[*serverError](err); ok {
-				u.printRows(refused.Rows, refused.Rejected)
-			}
+			u.printFailure(name, err)
 		}
 	}
 	return u.sum(len(files))
@@ -67,6 +66,8 @@ func (u *uploader) parameters() []config.Setting {
 	return []config.Setting{
 		parameter(u.query, "dedupe", "dedupe", "skip rows that were uploaded before, by `method`: event_id (same id) or occurrence (equal row)"),
 		parameter(u.query, "schema", "schema", "`name` of the schema of the files"),
+		u.zone(u.query),
+		parameter(u.query, "encoding", "encoding", "`name` of the encoding of the files, such as windows-1252 or shift_jis; without it they are UTF-8 or UTF-16"),
 		parameter(u.query, "timestamp_layout", "layout", "`order` of dates such as 03/04/2025: dmy, mdy or auto"),
 		parameter(u.query, "mode", "mode", "partial (store the valid rows) or strict (reject the file if any row is invalid)"),
 		parameter(u.query, "max_errors", "max-errors", "reject a file with more than `N` rejected rows"),
@@ -117,7 +118,15 @@ func (u *uploader) file(ctx context.Context, name string) error {
 	s.key += u.query.Get("schema") // the same content gives other events with another schema
 	defer s.close()                //nolint:errcheck // it was only read
 	p := startProgress(u.t, name, s.size)
-	result, err := u.send(ctx, p, s)
+	result, err := u.send(ctx, p, s, u.query)
+	if earlier, ok := readOtherwise(err); ok && u.swap {
+		if u.dryRun {
+			p.stop()
+			u.printReplacement(name, earlier)
+			return nil
+		}
+		result, err = u.replace(ctx, p, s, earlier)
+	}
 	if err != nil {
 		p.stop()
 		return err
@@ -139,10 +148,10 @@ func (u *uploader) file(ctx context.Context, name string) error {
 
 // send sends a file until it is stored, permanently refused, or all retries are
 // used.
-func (u *uploader) send(ctx context.Context, p *progress, s *source) (*uploadResult, error) {
+func (u *uploader) send(ctx context.Context, p *progress, s *source, query url.Values) (*uploadResult, error) {
 	for try := 0; ; try++ {
 		result, err := u.client.upload(ctx, &uploadRequest{
-			name: s.name, ndjson: s.ndjson, size: s.size, body: p.attempt(s.open()), key: s.key, query: u.query,
+			name: s.name, ndjson: s.ndjson, size: s.size, body: p.attempt(s.open()), key: s.key, query: query,
 		})
 		pause, again := pauseAfter(err, try)
 		if err == nil || !again || ctx.Err() != nil {
