@@ -19,7 +19,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 
-func TestEveryRouteButTheOpenOnesWantsTheToken(t *testing.T) {
+func TestClosedRoutesNeedTheToken(t *testing.T) {
 	a := start(t, setup{})
 	open := map[string]bool{
 		"GET /{$}": true, "GET /openapi.yaml": true, "GET /docs": true, "GET /assets/{path...}": true,
@@ -67,7 +67,7 @@ func TestAuthorizeReplacesTheToken(t *testing.T) {
 	}
 }
 
-func TestRoutesAndMethodsThatAreNot(t *testing.T) {
+func TestUnknownRoutesAndMethods(t *testing.T) {
 	a := start(t, setup{})
 	a.get("/nowhere").problem(t, http.StatusNotFound, httpapi.CodeNotFound)
 	a.get("/batches/not-an-id").problem(t, http.StatusNotFound, httpapi.CodeNotFound)
@@ -218,7 +218,7 @@ func TestReconcilerDoesNotUndoADiscard(t *testing.T) {
 	}
 }
 
-func TestQueuesTellTheirState(t *testing.T) {
+func TestQueuesReportTheirState(t *testing.T) {
 	a := start(t, setup{idle: true})
 	a.csv("/uploads?process=true", header+day8)
 	a.kill(1)
@@ -278,7 +278,7 @@ func driftOf(id string) any {
 	}
 }
 
-func TestReprocessSaysWhatDiffered(t *testing.T) {
+func TestReprocessReportsDrift(t *testing.T) {
 	a := start(t, setup{})
 	id := a.count(day8)
 	a.tamper(id)

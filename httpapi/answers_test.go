@@ -51,9 +51,9 @@ func TestAnswersAreThoseOfTheSpecification(t *testing.T) {
 	}
 }
 
-// TestComparisonOfAnswersBites gives the comparison types that differ from their
+// TestComparisonOfAnswersFindsDifferences gives the comparison types that differ from their
 // schema.
-func TestComparisonOfAnswersBites(t *testing.T) {
+func TestComparisonOfAnswersFindsDifferences(t *testing.T) {
 	schema := &openapi3.SchemaRef{Value: &openapi3.Schema{
 		Type: &openapi3.Types{"object"}, Required: []string{"id"},
 		Properties: openapi3.Schemas{

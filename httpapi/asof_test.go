@@ -15,8 +15,8 @@ import (
 	"github.com/eventmetrics/eventmetrics/httpapi"
 )
 
-// moment returns a moment behind all that has happened and before all that
-// will, as a query has it.
+// moment returns a time after everything so far and before everything later, in
+// the form of a query.
 func moment() string {
 	t := time.Now().UTC().Truncate(time.Millisecond)
 	for !time.Now().Truncate(time.Millisecond).After(t) {
@@ -25,7 +25,7 @@ func moment() string {
 	return t.Format("2006-01-02T15:04:05.000Z")
 }
 
-func TestAnswerAsOfAMomentIsTheOneThatWasGivenThen(t *testing.T) {
+func TestAnswerAsOfATimeIsTheEarlierAnswer(t *testing.T) {
 	a := start(t, setup{})
 	a.count(november)
 	queries := []string{
@@ -66,7 +66,7 @@ func withoutAsOf(body string) string {
 	return regexp.MustCompile(`,"as_of":"`+at+`"|(?m:,as_of$)|(?m:,`+at+`$)|, as of `+at).ReplaceAllString(body, "")
 }
 
-func TestAsOfIsAMomentGoneBy(t *testing.T) {
+func TestAsOfMustBeInThePast(t *testing.T) {
 	a := start(t, setup{})
 	before := moment()
 	a.count(day8)

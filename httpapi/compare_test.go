@@ -19,7 +19,7 @@ import (
 const november = day8 + "C1,T1,old,2025-11-06T09:00:00Z\nC2,T1,old,2025-11-06T09:00:00Z\nC1,T1,started,2025-11-07T10:00:00Z\n" +
 	"C1,T1,started,2024-11-09T10:00:00Z\nC1,T1,\"\x1b[2J, a\u202eb\",2025-11-09T10:00:00Z\n"
 
-func TestMetricsBesideAnEarlierRange(t *testing.T) {
+func TestMetricsWithAnEarlierRange(t *testing.T) {
 	a := start(t, setup{})
 	a.count(november)
 	for _, tc := range []struct{ name, query, want string }{
@@ -195,7 +195,7 @@ func textSums(t *testing.T, body string) sums {
 	return s
 }
 
-func TestAnswersThatCannotBeAreRefusedByParameter(t *testing.T) {
+func TestImpossibleQueriesAreRefusedByParameter(t *testing.T) {
 	a := start(t, setup{})
 	for _, query := range []string{
 		"compare=last_year", "compare=previous_year", "compare=previous_period&from=2025-11-08", "compare=previous_period&to=2025-11-08",
@@ -212,7 +212,7 @@ func TestAnswersThatCannotBeAreRefusedByParameter(t *testing.T) {
 	}
 }
 
-func TestFinalityOfBuckets(t *testing.T) {
+func TestFinalityOfPeriods(t *testing.T) {
 	now := func() time.Time { return time.Date(2025, 11, 9, 12, 0, 0, 0, time.UTC) }
 	a := start(t, setup{service: eventmetrics.Options{Now: now}})
 	a.count(day8)

@@ -129,16 +129,16 @@ func (w *witness) Write(p []byte) (int, error) {
 func (w *witness) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // uncounted are headers that belong to the connection, or to every answer;
-// info.description tells of the latter.
+// info.description describes the latter.
 var uncounted = []string{
 	"Connection", "Content-Length", "Content-Type", "Date",
 	"Cache-Control", "Content-Security-Policy", "Referrer-Policy", "X-Content-Type-Options",
 }
 
 // check says how an answer breaks the contract. The body of an answer that is
-// not whole is not looked at.
+// not complete is not checked.
 func (c *contract) check(r *http.Request, status int, header http.Header, body []byte, whole bool) error {
-	if status == 499 { // nobody is there any more to read it
+	if status == 499 { // the client has left
 		return nil
 	}
 	response, err := c.response(r, status)

@@ -23,7 +23,7 @@ func valuesOf(body map[string]any, names ...string) []any {
 	return values
 }
 
-func TestDuplicateRowsAreLeftOutAndCounted(t *testing.T) {
+func TestDuplicateRowsAreSkippedAndCounted(t *testing.T) {
 	a := start(t, setup{})
 	ids := "event_id," + header
 	upload := func(query, content string, want ...any) string {
@@ -59,7 +59,7 @@ func TestDuplicateRowsAreLeftOutAndCounted(t *testing.T) {
 	}
 }
 
-func TestAFileThatIsThereIsAnsweredWithItsBatch(t *testing.T) {
+func TestADuplicateFileIsAnsweredWithItsBatch(t *testing.T) {
 	a := start(t, setup{})
 	content := header + day8 + bad8
 	first := a.csv("/uploads", content)

@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestTheExampleOfDuplicatesDoesWhatItSays does what the shell would.
-func TestTheExampleOfDuplicatesDoesWhatItSays(t *testing.T) {
+// TestManualExampleOfDuplicates does what the shell would.
+func TestManualExampleOfDuplicates(t *testing.T) {
 	text, err := os.ReadFile("../docs/http.md")
 	if err != nil {
 		t.Fatal(err)

@@ -112,7 +112,7 @@ func events(text string) (all []string, last string) {
 	return all, last
 }
 
-func TestAStreamTellsOfEachChangeOfABatch(t *testing.T) {
+func TestAStreamHasEachChangeOfABatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLive(t)
 		old := l.upload()
@@ -144,7 +144,7 @@ func TestAStreamTellsOfEachChangeOfABatch(t *testing.T) {
 	})
 }
 
-func TestAClientThatComesAgainMissesNothing(t *testing.T) {
+func TestAClientThatReconnectsMissesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLive(t)
 		c := l.listen("")
@@ -177,8 +177,8 @@ func TestAClientThatComesAgainMissesNothing(t *testing.T) {
 func TestABatchThatLeavesTheWindowIsNotDeleted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLive(t)
-		inLine := l.upload()
-		if err := l.service.Process(t.Context(), inLine); err != nil {
+		queued := l.upload()
+		if err := l.service.Process(t.Context(), queued); err != nil {
 			t.Fatal(err)
 		}
 		c := l.listen("")
@@ -195,11 +195,11 @@ func TestABatchThatLeavesTheWindowIsNotDeleted(t *testing.T) {
 		if len(got) != 150 {
 			t.Errorf("%d events of 150 uploads: %.300q", len(got), got)
 		}
-		if err := l.service.DeleteBatch(t.Context(), inLine); err != nil {
+		if err := l.service.DeleteBatch(t.Context(), queued); err != nil {
 			t.Fatal(err)
 		}
-		if got, _ := events(c.take()); !cmp.Equal(got, []string{"deleted " + inLine}) {
-			t.Errorf("got %v: batches in line are watched however old they are", got)
+		if got, _ := events(c.take()); !cmp.Equal(got, []string{"deleted " + queued}) {
+			t.Errorf("got %v: queued batches are watched at any age", got)
 		}
 		for range 250 {
 			l.upload()
@@ -210,7 +210,7 @@ func TestABatchThatLeavesTheWindowIsNotDeleted(t *testing.T) {
 	})
 }
 
-func TestAGapIsNotBridgedByABatchInLine(t *testing.T) {
+func TestAQueuedBatchDoesNotCloseAGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLive(t)
 		if err := l.service.Process(t.Context(), l.upload()); err != nil {
@@ -242,7 +242,7 @@ func TestAStreamEndsSoThatTheClientIsAuthorizedAgain(t *testing.T) {
 	})
 }
 
-func TestAQuietStreamGivesSignsOfLife(t *testing.T) {
+func TestAQuietStreamHasHeartbeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLive(t)
 		c := l.listen("")

@@ -85,7 +85,7 @@ func TestFailuresOfBackendsAreProblems(t *testing.T) {
 		code   httpapi.Code
 	}{
 		{"broken", errors.New("disk on fire"), http.StatusInternalServerError, httpapi.CodeInternal},
-		{"away", store.ErrUnavailable, http.StatusServiceUnavailable, httpapi.CodeBusy},
+		{"unavailable", store.ErrUnavailable, http.StatusServiceUnavailable, httpapi.CodeBusy},
 	} {
 		api, err := httpapi.New(eventmetrics.New(sick{tc.err}, sick{tc.err}, nil), &httpapi.Options{Authorize: httpapi.AllowAll})
 		if err != nil {
@@ -145,7 +145,7 @@ func (g *gate) Begin(ctx context.Context, id string) (store.Writer, error) {
 	return g.Store.Begin(ctx, id)
 }
 
-func TestSameKeyAtTheSameTimeIsRefused(t *testing.T) {
+func TestConcurrentUploadsWithOneKeyAreRefused(t *testing.T) {
 	g := &gate{memstore.New(), make(chan struct{}, 2), make(chan struct{})}
 	api, err := httpapi.New(eventmetrics.New(g, memqueue.New(nil), nil), &httpapi.Options{Authorize: httpapi.AllowAll})
 	if err != nil {

@@ -126,7 +126,7 @@ func TestUnattributedEventsAreCounted(t *testing.T) {
 }
 
 // The manual has a file, a query with its answer as JSON, and one as CSV.
-func TestTheGroupsOfTheManualAreAnswered(t *testing.T) {
+func TestManualExamplesOfGroups(t *testing.T) {
 	text, err := os.ReadFile("../docs/http.md")
 	if err != nil {
 		t.Fatal(err)

@@ -18,7 +18,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
-func TestBodyThatNeverComesHoldsNoConnection(t *testing.T) {
+func TestMissingBodyHoldsNoConnection(t *testing.T) {
 	a := start(t, setup{api: httpapi.Options{StallTimeout: 100 * time.Millisecond}})
 	for _, line := range []string{"GET /health", "POST /uploads", "POST /nowhere"} {
 		t.Run(line, func(t *testing.T) {
@@ -55,7 +55,7 @@ type fullQueue struct{ queue.Queue }
 
 func (fullQueue) Enqueue(context.Context, ...queue.Job) error { return errors.New("disk full") }
 
-func TestStoredBatchIsNamedWhateverBecomesOfItsJob(t *testing.T) {
+func TestStoredBatchIsAnsweredEvenIfItIsNotQueued(t *testing.T) {
 	service := eventmetrics.New(memstore.New(), fullQueue{memqueue.New(nil)}, nil)
 	api, err := httpapi.New(service, &httpapi.Options{Authorize: httpapi.AllowAll})
 	if err != nil {

@@ -298,7 +298,7 @@ func TestMetricsForms(t *testing.T) {
 	}
 }
 
-func TestMetricsQueriesThatAreRefusedNameTheParameter(t *testing.T) {
+func TestRefusedQueriesNameTheParameter(t *testing.T) {
 	a := start(t, setup{})
 	for _, query := range []string{
 		"date=yesterday", "from=2025-02-30", "to=08.11.2025", "interval=year", "tz=Mars/Olympus", "tz=Local", "uniques=maybe",

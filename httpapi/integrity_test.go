@@ -22,7 +22,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
-func TestIntegritySaysWhatTheAuditsFound(t *testing.T) {
+func TestIntegrityReportsTheAudits(t *testing.T) {
 	a := start(t, setup{service: eventmetrics.Options{AuditEvery: -1, ReprocessEvery: -1}})
 	id := a.count(day8)
 	none := map[string]any{
@@ -111,9 +111,9 @@ func TestIntegrityNamesDaysWhoseSumIsWrong(t *testing.T) {
 	}
 }
 
-// TestTheManualHasTheMembersOfIntegrity compares an example of the manual with
+// TestManualExampleOfIntegrity compares an example of the manual with
 // an answer.
-func TestTheManualHasTheMembersOfIntegrity(t *testing.T) {
+func TestManualExampleOfIntegrity(t *testing.T) {
 	text, err := os.ReadFile("../docs/http.md")
 	if err != nil {
 		t.Fatal(err)

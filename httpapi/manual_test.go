@@ -13,10 +13,10 @@ import (
 	"github.com/eventmetrics/eventmetrics"
 )
 
-// TestTheAnswersOfTheManualAreGiven asks for what docs/http.md shows. It may
+// TestManualExamplesAreAnswered asks for what docs/http.md shows. It may
 // leave out members, and the last elements of lists; ids and times of the server
 // are other ones.
-func TestTheAnswersOfTheManualAreGiven(t *testing.T) {
+func TestManualExamplesAreAnswered(t *testing.T) {
 	text, err := os.ReadFile("../docs/http.md")
 	if err != nil {
 		t.Fatal(err)

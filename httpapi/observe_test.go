@@ -76,7 +76,7 @@ func soon[V any](t *testing.T, want V, get func() V) {
 	}
 }
 
-func TestRequestIDOfWhoeverMountedTheHandlerIsKept(t *testing.T) {
+func TestRequestIDOfTheContextIsKept(t *testing.T) {
 	a := start(t, setup{})
 	req := httptest.NewRequestWithContext(eventmetrics.WithRequestID(t.Context(), "theirs"), http.MethodGet, "/health", nil)
 	req.Header.Set("X-Request-Id", "ours")

@@ -81,8 +81,8 @@ func TestSpecificationHasTheClosedLists(t *testing.T) {
 			t.Errorf("%s: %s", name, d)
 		}
 		for _, extension := range []string{"x-meanings", "x-statuses"} {
-			if told, ok := schema.Extensions[extension].(map[string]any); ok {
-				if d := cmp.Diff(set(want), set(slices.Collect(maps.Keys(told)))); d != "" {
+			if described, ok := schema.Extensions[extension].(map[string]any); ok {
+				if d := cmp.Diff(set(want), set(slices.Collect(maps.Keys(described)))); d != "" {
 					t.Errorf("%s of %s: %s", extension, name, d)
 				}
 			}
@@ -238,7 +238,7 @@ func checkStep(t *testing.T, step string) {
 	}
 }
 
-func TestContractBites(t *testing.T) {
+func TestContractFindsDifferences(t *testing.T) {
 	const problem = `{"type":"urn:eventmetrics:problem:CODE","title":"x","status":STATUS,"detail":"x","instance":"/x","code":"CODE","request_id":"x","error":"x"MORE}`
 	broken := func(code, status, more string) string {
 		return strings.NewReplacer("CODE", code, "STATUS", status, "MORE", more).Replace(problem)
@@ -309,9 +309,9 @@ func TestContractBites(t *testing.T) {
 	}
 }
 
-// TestWatchedAnswersGoOutAsTheyCome reads the first half of an answer before
+// TestWatchedAnswersAreNotBuffered reads the first half of an answer before
 // its handler makes the second, which never comes.
-func TestWatchedAnswersGoOutAsTheyCome(t *testing.T) {
+func TestWatchedAnswersAreNotBuffered(t *testing.T) {
 	arrived := make(chan struct{})
 	server := httptest.NewServer(watched(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Request-Id", "x")
@@ -375,7 +375,7 @@ func TestPageNeedsNothingElse(t *testing.T) {
 	for _, link := range regexp.MustCompile(`href="([^"]*)"`).FindAllStringSubmatch(res.body, -1) {
 		place, inside := strings.CutPrefix(link[1], "#")
 		if !inside && !strings.HasPrefix(link[1], "./") && link[1] != "openapi.yaml" {
-			t.Errorf("the link to %s leads away", link[1])
+			t.Errorf("the link to %s leads out of the page", link[1])
 		}
 		if inside && strings.Count(res.body, ` id="`+place+`"`) != 1 {
 			t.Errorf("the link to %s leads to no place, or to several", link[1])

@@ -11,7 +11,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/ingest"
 )
 
-func TestAmbiguousDatesAreSettledByTimestampLayout(t *testing.T) {
+func TestTimestampLayoutDecidesAmbiguousDates(t *testing.T) {
 	a := start(t, setup{})
 	file := header + "C1,T1,a,03/04/2025 09:30\n"
 	body := a.csv("/uploads", file).problem(t, http.StatusUnprocessableEntity, httpapi.CodeAmbiguousTime)

@@ -12,7 +12,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/ingest"
 )
 
-func TestTheErasureOfTheManualIsOne(t *testing.T) {
+func TestManualExampleOfAnErasure(t *testing.T) {
 	text, err := os.ReadFile("../docs/http.md")
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +42,7 @@ func TestTheErasureOfTheManualIsOne(t *testing.T) {
 	}
 }
 
-func TestTheSchemasOfTheManualAreRead(t *testing.T) {
+func TestManualExampleOfSchemas(t *testing.T) {
 	text, err := os.ReadFile("../docs/http.md")
 	if err != nil {
 		t.Fatal(err)

@@ -96,7 +96,7 @@ func TestADryRunStoresNothingAndCountsForTheLimit(t *testing.T) {
 	a.csv("/uploads", header+day8).problem(t, http.StatusTooManyRequests, httpapi.CodeTooManyRequests)
 }
 
-func TestAMendedRepairFileMakesGood(t *testing.T) {
+func TestACorrectedRepairFileReducesTheOpenErrors(t *testing.T) {
 	a := start(t, setup{prefix: "/deep"})
 	first := a.csv("/uploads", header+day8+bad8).json(t)["batch_id"].(string)
 	look := func() map[string]any { return a.get("/batches/" + first).json(t) }

@@ -9,7 +9,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/httpapi/ui"
 )
 
-func TestTheDashboardLoadsOnlyWhatIsItsOwn(t *testing.T) {
+func TestTheDashboardLoadsOnlyItsOwnFiles(t *testing.T) {
 	a := start(t, setup{prefix: "/under/here"})
 	page := a.get("/", "Authorization", "")
 	if page.status != http.StatusOK || !strings.HasPrefix(page.header.Get("Content-Type"), "text/html") {
@@ -25,7 +25,7 @@ func TestTheDashboardLoadsOnlyWhatIsItsOwn(t *testing.T) {
 	}
 }
 
-func TestAssetsAreServedAsWhatTheyAre(t *testing.T) {
+func TestAssetsHaveTheirContentType(t *testing.T) {
 	a := start(t, setup{})
 	for path, content := range map[string]string{
 		"app.js": "text/javascript; charset=utf-8", "style.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml",

@@ -36,7 +36,7 @@ func zstded(content string) string {
 	return string(w.EncodeAll([]byte(content), nil))
 }
 
-func TestBodiesThatAreTaken(t *testing.T) {
+func TestAcceptedBodies(t *testing.T) {
 	a := start(t, setup{})
 	inForm := func(name, content string) (string, string) {
 		body, contentType := form(t, "file", name, content)
@@ -68,7 +68,7 @@ func TestBodiesThatAreTaken(t *testing.T) {
 	}
 }
 
-func TestBodiesThatAreRefused(t *testing.T) {
+func TestRefusedBodies(t *testing.T) {
 	a := start(t, setup{service: eventmetrics.Options{MaxUploadBytes: 1 << 20}, api: httpapi.Options{MaxBodyBytes: 2 << 20}})
 	truncated := gzipped(strings.Repeat(header+day8, 100))
 	truncated = truncated[:len(truncated)-10]
@@ -113,7 +113,7 @@ func TestBodiesThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestErrorsAreEchoedWithinBounds(t *testing.T) {
+func TestErrorsInAnswersAreBounded(t *testing.T) {
 	a := start(t, setup{})
 	row := strings.Repeat("x", 900) + "," + strings.Repeat("y", 900) + "," + strings.Repeat("z", 900) + ",never\n"
 	res := a.csv("/uploads", header+day8+strings.Repeat(row, 5000))
@@ -126,7 +126,7 @@ func TestErrorsAreEchoedWithinBounds(t *testing.T) {
 	}
 }
 
-func TestColumnsCannotPassForMembersOfAnError(t *testing.T) {
+func TestColumnsDoNotReplaceMembersOfAnError(t *testing.T) {
 	a := start(t, setup{})
 	res := a.csv("/uploads", "row,code,error_reason,"+header+"r,c,e,C1,T1,a,2025-11-08\nr,c,e,,T1,a,2025-11-08\n")
 	got := res.json(t)["errors"].([]any)[0].(map[string]any)
@@ -223,7 +223,7 @@ func TestTheRepairedBatchIsLookedUpOnce(t *testing.T) {
 	}
 }
 
-func TestUploadsAtATimeAreLimited(t *testing.T) {
+func TestConcurrentUploadsAreLimited(t *testing.T) {
 	a := start(t, setup{api: httpapi.Options{MaxUploads: 1}})
 	body, feed := io.Pipe()
 	done := make(chan answer, 1)
@@ -281,7 +281,7 @@ func TestUploadThatStallsEnds(t *testing.T) {
 	}
 }
 
-func TestUploadThatKeepsComingMayTakeLong(t *testing.T) {
+func TestSteadyUploadMayTakeLong(t *testing.T) {
 	t.Parallel() // it mostly waits
 	a := start(t, setup{api: httpapi.Options{StallTimeout: time.Second}})
 	body, feed := io.Pipe()
