@@ -90,6 +90,21 @@ export function curl(path) {
   return `curl -H "Authorization: Bearer $ADMIN_TOKEN" '${address(path).replaceAll("'", '%27')}'`;
 }
 
+/** Returns how a file of another format becomes one that can be uploaded. */
+function conversion(format) {
+  switch (format) {
+    case 'xlsx': case 'xls': case 'ods':
+      return 'In the spreadsheet program choose File, Save As, and the type “CSV UTF-8”. Then upload the saved file.';
+    case 'zip': case '7z': case 'gzip': case 'zstd': case 'bzip2': case 'xz':
+      return 'Unpack the file and upload the CSV file that is in it.';
+    case 'json':
+      return 'Write one JSON object per line and name the file .ndjson, or export it as CSV.';
+    case 'ndjson':
+      return 'Name the file .ndjson or .jsonl and upload it again.';
+  }
+  return 'Export the rows as CSV where the file comes from, and upload that file.';
+}
+
 /** Returns what the user can do about a problem. */
 export function advice(problem) {
   if (!(problem instanceof Problem)) return 'Something went wrong on this page. Reload it.';
@@ -108,6 +123,22 @@ export function advice(problem) {
       return 'Someone changed this in the meantime. Reload and try again.';
     case problem.code === 'missing_column':
       return 'Nothing was stored. Rename the columns in the first line of the file and upload it again.';
+    case problem.code === 'duplicate_column':
+      return 'Nothing was stored. Rename or remove all but one of these columns and upload the file again.';
+    case problem.code === 'bad_header':
+      return 'Nothing was stored. The file needs one line with the names of its columns before the rows, as the sample file has.';
+    case problem.code === 'other_format':
+      return `Nothing was stored. ${conversion(problem.body.format)}`;
+    case problem.code === 'several_files':
+      return 'Nothing was stored. Upload each file by itself.';
+    case problem.code === 'too_many_repairs':
+      return 'Nothing was stored. Upload only the rows that were rejected: download them from the batch, fix them, and upload that file.';
+    case problem.code === 'idempotency_key_reused':
+      return 'Nothing was stored. Choose the file again: it has changed since it was chosen.';
+    case problem.code === 'unsupported_media_type':
+      return 'Nothing was stored. Upload a CSV file, or one JSON object per line.';
+    case problem.code === 'timeout':
+      return 'Nothing was stored. Check the connection and upload the file again.';
     case problem.code === 'ambiguous_time':
       return 'Nothing was stored. Choose the date order to upload the file again.';
     case problem.code === 'no_rows':

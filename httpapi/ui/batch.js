@@ -5,7 +5,7 @@ import { moment, number, plural } from './format.js';
 import { go, linkTo, params } from './nav.js';
 import { problemBox } from './problem.js';
 import { follow } from './live.js';
-import { downloadRejected } from './upload.js';
+import { downloadRejected } from './receipt.js';
 
 const back = () => h('p', null, h('a', { href: '?view=batches' }, '← Batches'));
 
