@@ -143,6 +143,8 @@ export function advice(problem) {
       return 'Nothing was stored. Choose the date order to upload the file again.';
     case problem.code === 'no_rows':
       return 'The file is empty or has only a header. Check that you chose the right file.';
+    case Boolean(problem.body.read_as?.encoding_hint):
+      return 'The text is not UTF-8. Choose below what to do.';
     case problem.code === 'no_valid_row':
       return 'Fix the rows below and upload the file again.';
     case problem.code === 'too_many_errors':

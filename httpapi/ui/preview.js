@@ -3,7 +3,7 @@ import { h, tableHead } from './dom.js';
 import { day, number, percent, plural } from './format.js';
 import { linkTo } from './nav.js';
 import { reasonTable } from './reasons.js';
-import { readingLine, warningTable } from './reading.js';
+import { readingLine, warningList } from './reading.js';
 import { encodingOffer, zoneOffer } from './receipt.js';
 
 const cell = (n, sign = '') => h('td', { class: 'num' }, sign + number(n));
@@ -23,7 +23,7 @@ export function preview(file, answer, options, again) {
       reasonTable(answer.error_groups),
       answer.error_groups_truncated ? h('p', { class: 'quiet' }, 'More reasons are not shown.') : null] : h('p', null, answer.duplicate_count ? 'No rows would be rejected.' : 'All rows would be accepted.'),
     answer.duplicate_count ? h('p', null, `${plural(answer.duplicate_count, 'row')} would be skipped: already uploaded.`) : null,
-    warningTable(answer.warnings),
+    warningList(answer.warnings),
     encodingOffer(answer.read_as, (name) => `Check again as ${name}`, (encoding) => again({ encoding })),
     zoneOffer(answer, options, 'would be read', (zone) => `Check again with ${zone}`, (zone) => again({ zone })),
     h('h3', null, 'What would change'),

@@ -64,7 +64,7 @@ async function run(file, options, place, { stop, bar, status, sending }) {
     }
     const answer = await upload(file, { ...options, signal: stop.signal, progress });
     if (options.dryRun) return show(preview(file, answer, options, again));
-    if (answer.duplicate_of) return show(known(file, answer, options, again, replace));
+    if (answer.duplicate_of) return show(known(file, answer, again));
     show(receipt(file, answer, options, { seconds: (performance.now() - began) / 1000, place, replace }));
     if (!place.isConnected) toast(`${file.name} was uploaded.`, h('a', linkTo({ view: 'batch', id: answer.batch_id }), 'Show batch'));
   } catch (err) {

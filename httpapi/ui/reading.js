@@ -82,13 +82,11 @@ export function readingLine(read) {
 }
 
 /** What is suspicious about a file, with line and count. */
-export function warningTable(warnings) {
+export function warningList(warnings) {
   if (!warnings.length) return null;
-  return [h('h3', null, plural(warnings.length, 'warning')), h('div', { class: 'scroll', tabindex: 0, role: 'group', 'aria-label': 'Warnings' }, h('table', { class: 'reasons warnings' },
-    tableHead(['Rows', 'num'], 'Warning', 'Column', 'First on'),
-    h('tbody', null, warnings.map((w) => h('tr', null,
-      h('td', { class: 'num' }, number(w.count)), h('td', null, w.message), h('td', null, w.column ? h('code', null, w.column) : ''),
-      h('td', null, w.line ? `line ${number(w.line)}` : ''))))))];
+  return [h('h3', null, plural(warnings.length, 'warning')), h('ul', { class: 'warnings' }, warnings.map((w) => h('li', null,
+    w.column ? [h('code', null, w.column), ' '] : null, w.message,
+    h('span', { class: 'quiet' }, ` · ${plural(w.count, 'row')}${w.line ? `, first on line ${number(w.line)}` : ''}`))))];
 }
 
 /** The options in which two readings of a file differ. */

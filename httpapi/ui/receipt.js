@@ -6,7 +6,7 @@ import { linkTo } from './nav.js';
 import { problemBox } from './problem.js';
 import { reasonTable } from './reasons.js';
 import { refusal } from './refusal.js';
-import { differenceTable, encodingName, ownZone, readingLine, warningTable } from './reading.js';
+import { differenceTable, encodingName, ownZone, readingLine, warningList } from './reading.js';
 import { badge, processButton } from './batch.js';
 
 const press = (label, onclick) => h('button', { type: 'button', onclick }, label);
@@ -17,6 +17,7 @@ const earlier = (id, text) => h('a', linkTo({ view: 'batch', id }), text);
 export function failure(file, err, options, again, replace) {
   if (!(err instanceof Problem)) return [h('h2', null, file.name), problemBox(err)];
   const { found_columns: found, did_you_mean: guess, errors = [], read_as: read } = err.body;
+  if (read?.encoding_hint) err.message = err.message.replace(/\. The file seems to be .*/, ''); // the buttons say it
   return h('div', null, h('h2', null, file.name),
     options.deleted ? h('p', { class: 'bad' }, 'The earlier batch was deleted and this file is not stored. Upload it again.') : null,
     err.code === 'read_otherwise' ? otherwise(err, replace) : null,
@@ -42,14 +43,12 @@ function otherwise({ body }, replace) {
 }
 
 /** Shows that an earlier batch has the content of the file. */
-export function known(file, answer, options, again, replace) {
-  const other = options.encoding && answer.read_as && answer.failed_count && options.encoding !== answer.read_as.encoding;
+export function known(file, answer, again) {
   return h('section', { class: 'card', 'aria-live': 'polite' }, h('h2', null, file.name),
     h('h3', null, 'This file was already uploaded ', badge(answer.status)),
     h('p', null, 'Nothing was stored. It has the same content as ', earlier(answer.duplicate_of, 'an earlier batch'), '.'),
     readingLine(answer.read_as),
-    h('p', { class: 'row' }, other ? press(`Delete that batch and upload again as ${encodingName(options.encoding)}`, () => replace(answer.duplicate_of)) : null,
-      button('Store it anyway', () => again({ allowDuplicate: true }))));
+    h('p', { class: 'row' }, button('Store it anyway', () => again({ allowDuplicate: true }))));
 }
 
 /** Shows what was stored, and follows the batch. */
@@ -83,7 +82,7 @@ export function receipt(file, answer, options, { seconds, place, replace }) {
       h('h3', null, `${plural(answer.failed_count, 'row')} rejected (${percent(answer.failed_count / all)})`),
       grouped(answer), h('p', null, downloadRejected(answer.batch_id))] : h('p', null, answer.duplicate_count ? 'No rows were rejected.' : 'All rows were accepted.'),
     answer.duplicate_count ? h('p', null, `${plural(answer.duplicate_count, 'row')} skipped: already uploaded.`) : null,
-    warningTable(answer.warnings),
+    warningList(answer.warnings),
     encodingOffer(answer.read_as, (name) => `Delete that batch and upload again as ${name}`, (encoding) => replace(answer.batch_id, { encoding }), 'Keep it, I will correct the rejected rows'),
     zoneOffer(answer, options, 'were read', (zone) => `Delete that batch and upload again with ${zone}`, (zone) => replace(answer.batch_id, { zone })),
     next);
@@ -97,7 +96,7 @@ export function encodingOffer(read, label, act, no) {
   if (!read?.encoding_hint) return null;
   const name = encodingName(read.encoding_hint);
   const box = h('div', { class: 'offer' },
-    h('p', null, h('strong', null, `The file seems to be ${name}, not UTF-8. `), 'Older Excel versions save CSV files so. Check the letters with accents after the upload.'),
+    h('p', null, h('strong', null, `The file seems to be ${name}, not UTF-8. `), 'Excel uses this encoding for plain CSV. Check the letters with accents after the upload.'),
     h('p', { class: 'row' }, press(label(name), () => act(read.encoding_hint)),
       no ? press(no, () => put(box, h('p', { role: 'status' }, 'To save it as UTF-8 in Excel: File, Save As, “CSV UTF-8”. Then choose the saved file.'))) : null));
   return box;
