@@ -64,7 +64,7 @@ func (r *Reader) quick(e *metrics.Event) bool {
 			if kind >= requiredKind && kind < idKind {
 				return false
 			}
-		} else if v[0] <= ' ' || v[0] == '\\' || v[len(v)-1] <= ' ' {
+		} else if v[0] <= ' ' || v[len(v)-1] <= ' ' || r.slashes && v[0] == '\\' {
 			return false
 		}
 		switch kind {
@@ -89,7 +89,7 @@ func (r *Reader) quick(e *metrics.Event) bool {
 	if len(r.checks) > 0 && !r.pass(e, stamp) {
 		return false
 	}
-	r.last, r.stamp = t, stamp
+	r.stamp = stamp
 	e.Row, e.Time = r.rows+1, t.time()
 	return true
 }
@@ -215,10 +215,18 @@ func first(buf []byte, pos int, a, b uint64) int {
 }
 
 // quickTime reads a time in the window.
-func (r *Reader) quickTime(s string) (timeStamp, bool) {
+func (r *Reader) quickTime(s string) (instant, bool) {
 	if t, ok := parseUTC(s, &r.months); ok {
-		return timeStamp{instant: t, form: zonedForm}, r.inWindow(t)
+		r.notable = false
+		return t, r.inWindow(t)
 	}
+	t, ok := r.quickForm(s)
+	r.last, r.notable = t, true
+	return t.instant, ok
+}
+
+// quickForm reads a time in another form than that of parseUTC.
+func (r *Reader) quickForm(s string) (timeStamp, bool) {
 	t, wrong := parseTime(s, &r.zone)
 	if wrong == badForm && r.order != FindOrder {
 		t, wrong = r.quickDate(s)

@@ -43,17 +43,17 @@ type Reader struct {
 	warnings []*check // the rules that warn
 	zone     zone
 	last     timeStamp // of the event that is about to be accepted
-	stamp    string    // its text
+	notable  bool      // it is not in the form of parseUTC, which needs no note
+	stamp    string    // its text, or that of the event before
 	unit     timeForm  // of Unix times, 0 until there is one
 	unitLine int64
 	// What is suspicious, and what ReadAs says.
 	suspicions
 	oldText
-	forms       timeForm
-	local       bool  // a time stamp was read in zone
-	stampLength int   // of the event before
-	headerLine  int64 // 0 for NDJSON
-	skipped     int64 // lines before the header
+	forms      timeForm
+	local      bool  // a time stamp was read in zone
+	headerLine int64 // 0 for NDJSON
+	skipped    int64 // lines before the header
 }
 
 // NewReader returns a Reader of in. It reads nothing yet, and never closes in.

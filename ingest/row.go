@@ -184,7 +184,7 @@ func (r *Reader) finish(e *metrics.Event, column int, stamp string) bool {
 		r.reject(codeOf(err), -1, err.Error())
 		return false
 	}
-	r.last, r.stamp = t, stamp
+	r.last, r.notable, r.stamp = t, true, stamp
 	r.warn(e)
 	return true
 }

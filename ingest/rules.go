@@ -293,7 +293,11 @@ func (r *Reader) checkRules(e *metrics.Event, stamp string) bool {
 // warn counts what is suspicious about an accepted event, whose time stamp is
 // r.stamp.
 func (r *Reader) warn(e *metrics.Event) {
-	r.noteTime()
+	if r.notable {
+		r.noteTime()
+	} else {
+		r.forms |= zonedForm
+	}
 	if e.ID != "" {
 		r.ids.add(e.ID, r.line)
 	}

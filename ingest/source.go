@@ -39,8 +39,9 @@ type source struct {
 	encoding string
 	decoded  bool // by Options.Encoding, which writes U+FFFD for what is wrong
 
-	quotes bool // buf has a quote
-	plain  bool // buf is ASCII without NUL
+	quotes  bool // buf has a quote
+	slashes bool // buf has a backslash
+	plain   bool // buf is ASCII without NUL
 }
 
 // drained reports whether the input ends with buf.
@@ -68,6 +69,7 @@ func (s *source) freeze(buf []byte, end int) {
 	s.text = unsafe.String(unsafe.SliceData(buf), len(buf))
 	data := buf[:end]
 	s.quotes = bytes.IndexByte(data, '"') >= 0
+	s.slashes = bytes.IndexByte(data, '\\') >= 0
 	s.plain = bytes.IndexByte(data, 0) < 0 && isASCII(data)
 }
 

@@ -50,7 +50,6 @@ func (r *Reader) note(code Code, column string, message ...string) {
 func (r *Reader) noteTime() {
 	r.forms |= r.last.form
 	r.local = r.local || r.last.local
-	r.stampLength = len(r.stamp)
 	if r.last.naive && r.opts.Zone == nil {
 		r.note(TimeWithoutZone, r.stampName(), "has no zone and is read as UTC; say which zone it is if it is another")
 	}
@@ -65,7 +64,7 @@ func (r *Reader) noteTime() {
 // noteCut warns of a last line that seems to be cut, whose time stamp has this
 // length.
 func (r *Reader) noteCut(length int) {
-	if r.unended && (r.fields < r.cols.width || length < r.stampLength) {
+	if r.unended && (r.fields < r.cols.width || length < len(r.stamp)) {
 		r.note(CutLastLine, "", "the file does not end with a line end, and its last line is shorter than those before: it may be cut")
 	}
 }
