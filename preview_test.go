@@ -17,6 +17,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/upload"
 )
 
 // readOnly is a store that fails the test on any write.
@@ -52,7 +53,7 @@ func (s readOnly) Prune(context.Context, store.PruneQuery) (store.Pruned, error)
 
 func TestADryRunTellsWhatWouldHappenAndWritesNothing(t *testing.T) {
 	r := newRig(t, nil, true)
-	id := r.upload(t, day(40)).ID
+	id := r.upload(t, day(40)+strings.Repeat(badRow, 6)).ID
 	r.process(t, id)
 	r.upload(t, day(7)) // not processed: does not count yet
 	dry := eventmetrics.New(readOnly{r.store, t}, r.queue, nil)
@@ -73,6 +74,10 @@ func TestADryRunTellsWhatWouldHappenAndWritesNothing(t *testing.T) {
 		},
 		Changes:     []eventmetrics.Change{{Day: dayOf("2025-11-08"), Type: "started", Before: 40, After: 45}, {Day: dayOf("2025-11-09"), Type: "ended", After: 1}},
 		ChangeCount: 2,
+		ReadAs: ingest.ReadAs{
+			Format: "csv", Delimiter: ",", Encoding: "utf-8", TimeZone: "UTC", TimeForms: []string{"iso_zoned", "iso_date"}, HeaderLine: 1,
+		},
+		Warnings: []ingest.Warning{{Code: upload.ManyRejected, Message: "5 of 11 rows were rejected", Count: 5, Line: 8}},
 	}
 	short := cmpopts.IgnoreFields(ingest.RowError{}, "Column", "Code", "Message", "Record")
 	if d := cmp.Diff(want, got, short); d != "" {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/upload"
 )
 
 func TestRepairsAreCountedAtTheirParent(t *testing.T) {
@@ -42,12 +43,20 @@ func TestRepairsAreCountedAtTheirParent(t *testing.T) {
 	if got := []int64{open(first), open(repair), open(again)}; !cmp.Equal(got, []int64{3, 1, 1}) {
 		t.Errorf("open are %v, want 3, 1 and 1", got)
 	}
-	other := send(day(9), first.ID)
+	var tooMany *upload.RepairError
+	_, err := r.Upload(t.Context(), eventmetrics.File{Body: strings.NewReader(day(9)), RepairOf: first.ID})
+	if want := (upload.RepairError{Batch: first.ID, Accepted: 9, Open: 3}); !errors.As(err, &tooMany) || *tooMany != want {
+		t.Errorf("more rows than are open: %v", err)
+	}
+	other := send(day(3), first.ID)
 	if got := open(first); got != 0 {
-		t.Errorf("open are %d, want 0 and not less", got)
+		t.Errorf("open are %d, want 0", got)
+	}
+	if r, err := r.Upload(t.Context(), eventmetrics.File{Body: strings.NewReader(day(3)), RepairOf: first.ID}); err != nil || r.DuplicateOf != other.ID {
+		t.Errorf("the same repair again: %+v, %v", r, err)
 	}
 	repairs, err := r.RepairStatus(t.Context(), first.ID)
-	want := eventmetrics.RepairStatus{Newest: []store.Batch{other, repair}, Batches: 2, AcceptedRows: 10}
+	want := eventmetrics.RepairStatus{Newest: []store.Batch{other, repair}, Batches: 2, AcceptedRows: 4}
 	slices.SortFunc(want.Newest, func(a, b store.Batch) int { return strings.Compare(b.ID, a.ID) }) // both may be of one millisecond
 	if d := cmp.Diff(want, repairs); d != "" || err != nil {
 		t.Errorf("%v: %s", err, d)
@@ -62,8 +71,8 @@ func TestRepairsAreCountedAtTheirParent(t *testing.T) {
 
 func TestAllRepairsCountAndTheNewestAreListed(t *testing.T) {
 	r := newRig(t, nil, false)
-	first := r.upload(t, day(1)+badRow)
 	const n = store.MaxLimit + 5
+	first := r.upload(t, day(1)+strings.Repeat(badRow, 2*n))
 	for range n {
 		f := eventmetrics.File{Body: strings.NewReader(day(2)), RepairOf: first.ID, AllowDuplicate: true}
 		if _, err := r.Upload(t.Context(), f); err != nil {

@@ -48,8 +48,11 @@ func TestFilesWithTooManyRejectedRowsLeaveNothing(t *testing.T) {
 			f := eventmetrics.File{Body: strings.NewReader(tc.content), Tolerance: tc.tolerance, IdempotencyKey: "k"}
 			_, err := r.Upload(t.Context(), f)
 			got, _ := errors.AsType[*refusal](err)
-			if d := cmp.Diff(tc.want, got, cmpopts.IgnoreFields(refusal{}, "Errors")); d != "" {
+			if d := cmp.Diff(tc.want, got, cmpopts.IgnoreFields(refusal{}, "Errors", "ReadAs")); d != "" {
 				t.Errorf("%v: %s", err, d)
+			}
+			if got != nil && got.ReadAs.Format != "csv" {
+				t.Errorf("it was read as %+v", got.ReadAs)
 			}
 			if got != nil && int64(len(got.Errors)) != got.Rejected {
 				t.Errorf("it lists %d rows, %d were rejected", len(got.Errors), got.Rejected)
