@@ -58,7 +58,7 @@ func TestSampleFileCountsAsItSays(t *testing.T) {
 	}
 }
 
-func TestRepairFileMendedAndSentAgainAddsTheRest(t *testing.T) {
+func TestRepairFileCorrectedAndSentAgainAddsTheRest(t *testing.T) {
 	r := newRig(t, nil, true)
 	b := r.upload(t, day(2)+"C9,T1,=cmd(),yesterday\n")
 	r.process(t, b.ID)

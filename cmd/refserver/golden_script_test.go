@@ -193,15 +193,15 @@ func tolerances() []step {
 
 func repairs() []step {
 	csv := []string{"Content-Type", "text/csv"}
-	mended := "candidate_id,test_id,event_type,timestamp,_row,_line,_column,_code,_message\n"
+	corrected := "candidate_id,test_id,event_type,timestamp,_row,_line,_column,_code,_message\n"
 	return []step{
-		{about: "nothing is mended yet", request: "GET /batches/BATCH-11"},
-		{about: "a mended repair file", request: "POST /uploads?repairs=BATCH-11&file_name=mended.csv", headers: csv, body: mended + "C1,T1,a,2025-11-08,3,4,,,\nC1,T1,a,soon,4,5,,,\n"},
-		{about: "what it rejects, mended", request: "POST /uploads?repairs=BATCH-12&mode=strict", headers: csv, body: mended + "C1,T1,a,2025-11-08,1,2,,,\n"},
+		{about: "nothing is corrected yet", request: "GET /batches/BATCH-11"},
+		{about: "a corrected repair file", request: "POST /uploads?repairs=BATCH-11&file_name=corrected.csv", headers: csv, body: corrected + "C1,T1,a,2025-11-08,3,4,,,\nC1,T1,a,soon,4,5,,,\n"},
+		{about: "what it rejects, corrected", request: "POST /uploads?repairs=BATCH-12&mode=strict", headers: csv, body: corrected + "C1,T1,a,2025-11-08,1,2,,,\n"},
 		{about: "two rows are open", request: "GET /batches/BATCH-11"},
-		{about: "the repair is mended", request: "GET /batches/BATCH-12"},
-		{about: "repair what is not there", request: "POST /uploads?repairs=019a0000-0000-7000-8000-000000000000", headers: csv, body: mended},
-		{about: "repair what is no id", request: "POST /uploads?repairs=$ne", headers: csv, body: mended},
+		{about: "the repair is corrected", request: "GET /batches/BATCH-12"},
+		{about: "repair what is not there", request: "POST /uploads?repairs=019a0000-0000-7000-8000-000000000000", headers: csv, body: corrected},
+		{about: "repair what is no id", request: "POST /uploads?repairs=$ne", headers: csv, body: corrected},
 		{about: "delete what was repaired", request: "DELETE /batches/BATCH-11"},
 		{about: "its repair stays", request: "GET /batches/BATCH-12"},
 	}

@@ -149,7 +149,7 @@ func TestADamagedLeafIsAnError(t *testing.T) {
 		"batches that end":             "x'0301'",
 		"no print":                     "x'0101'",
 		"more bytes than fingerprints": "x'010101'",
-		"a place after the last":      "CAST(x'02' || x'01' || x'02' || zeroblob(16) || x'02' AS BLOB)",
+		"a place after the last":       "CAST(x'02' || x'01' || x'02' || zeroblob(16) || x'02' AS BLOB)",
 		"a number that does not end":   "x'0180'",
 		"a number of batches too high": "x'ffffff7f'",
 	} {

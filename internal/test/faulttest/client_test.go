@@ -51,7 +51,7 @@ func (a *answer) text(name string) string {
 }
 
 // do sends a request and checks that the answer is one that a server may give
-// while a backend is away. A request that is answered too late, or not at all,
+// while a backend is unavailable. A request that is answered too late, or not at all,
 // fails the test, unless ctx has ended before.
 func (s *system) do(ctx context.Context, method, path, key string, body io.Reader) (answer, bool) {
 	bound, cancel := context.WithTimeout(ctx, deadline)

@@ -74,7 +74,7 @@ func start(t *testing.T, o settings) *system {
 	return s
 }
 
-// limiter counts on Redis, and locally while Redis is away.
+// limiter counts on Redis, and locally while Redis is unavailable.
 func (s *system) limiter(redisURL, name string) ratelimit.Limiter {
 	s.t.Helper()
 	const limit, window = 1_000_000, time.Hour

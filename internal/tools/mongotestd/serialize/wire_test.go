@@ -110,7 +110,7 @@ func listen(t *testing.T) net.Listener {
 	return l
 }
 
-// client is a connection that fails rather than hangs for ever.
+// client is a connection that fails rather than hangs forever.
 type client struct {
 	net.Conn
 	t *testing.T
