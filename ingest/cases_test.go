@@ -56,7 +56,7 @@ func caseFile(t *testing.T, name string) string {
 	return string(text)
 }
 
-func zoneOf(t *testing.T, name string) *time.Location {
+func zoneOf(t testing.TB, name string) *time.Location {
 	t.Helper()
 	zone, err := time.LoadLocation(name)
 	if err != nil {
@@ -159,6 +159,59 @@ func TestAStrayQuoteCostsItsOwnLine(t *testing.T) {
 		if rows := strings.Count(text, "\n") - 1; len(got.events) != rows-2 {
 			t.Errorf("%s: %d events of %d rows", name, len(got.events), rows)
 		}
+	}
+}
+
+// TestFilesOfKindsThatTheOracleFound reads files that were once read wrongly and
+// that the comparison with the oracle has shown.
+func TestFilesOfKindsThatTheOracleFound(t *testing.T) {
+	none := ingest.Schema{Required: []string{}}
+	for _, tc := range []struct {
+		name, text       string
+		ndjson           bool
+		events, rejected []string
+		err              string
+	}{
+		{
+			name:   "the header again, with two columns of one name",
+			text:   "event_type,timestamp,note,note\na,2025-11-08,x,y\nevent_type,timestamp,note,note\nb,2025-11-08,,\n",
+			events: []string{"1 a " + day + ` note="x" note_2="y"`, "2 b " + day + ` note="" note_2=""`},
+		},
+		{
+			name:   "the header again, with a column without name",
+			text:   "event_type,timestamp,\na,2025-11-08,x\nevent_type,timestamp,\nb,2025-11-08,y\n",
+			events: []string{"1 a " + day + ` column_3="x"`, "2 b " + day + ` column_3="y"`},
+		},
+		{
+			name:   "a header with fewer columns in another order",
+			text:   "event_type,note,timestamp,x\na,n,2025-11-08,\nnote,event_type,timestamp\nn,b,2025-11-08\n",
+			events: []string{"1 a " + day + ` note="n" x=""`}, err: "line 3 is another header",
+		},
+		{
+			name: "a header that is wrong before one that is not",
+			text: "event_type,timestamp,event_type\na,2025-11-08,b\nevent_type,timestamp\na,2025-11-08\n", err: "more than once event_type",
+		},
+		{
+			name: "a header with a stray quote before one without",
+			text: "event_type;timestamp;\"x\na;2025-11-08;\nevent_type;timestamp;x\na;2025-11-08;\n", err: "its quotes are wrong; found event_type, timestamp,",
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			opts := ingest.Options{Schema: none}
+			if tc.ndjson {
+				opts.Format = ingest.NDJSON
+			}
+			got := readAll(t, tc.text, opts)
+			if d := gocmp.Diff(tc.events, got.events); d != "" {
+				t.Error(d)
+			}
+			if d := gocmp.Diff(tc.rejected, got.rejected); d != "" {
+				t.Error(d)
+			}
+			if tc.err != "" && !strings.Contains(got.err.Error(), tc.err) {
+				t.Errorf("got %v", got.err)
+			}
+		})
 	}
 }
 
@@ -273,7 +326,7 @@ func TestWhatIsSuspiciousIsCounted(t *testing.T) {
 		{"one event id", "event_id," + header + "0,C1,T1,a" + at + "0,C2,T1,a" + at + "1,C3,T1,a" + at, nil, []string{"equal_event_ids 2 from line 2"}, 3, ""},
 		{"event ids that differ", "event_id," + header + "0,C1,T1,a" + at + "1,C2,T1,a" + at, nil, nil, 2, ""},
 		{"the header again", header + "C1,T1,a" + at + " Candidate_ID,test_id,event_type,timestamp\nC2,T1,a" + at, nil, []string{"repeated_header 1 from line 3"}, 2, ""},
-		{"another header", header + "C1,T1,a" + at + "test_id,candidate_id,event_type,timestamp\nT1,C1,a" + at, nil, nil, 1, "line 3 is a header with the columns in another order"},
+		{"another header", header + "C1,T1,a" + at + "test_id,candidate_id,event_type,timestamp\nT1,C1,a" + at, nil, nil, 1, "line 3 is another header"},
 		{"a cut line", header + "C1,T1,a,2025-11-18\nC1,T1,a,2025-11-1", nil, []string{"cut_last_line 1 from line 3"}, 2, ""},
 		{"a whole last line without end", header + "C1,T1,a,2025-11-18\nC1,T1,a,2025-11-19", nil, nil, 2, ""},
 	} {

@@ -10,6 +10,8 @@ import (
 // layout says what the columns of an input mean.
 type layout struct {
 	names []string // of the columns that count, in file order
+	// header has them as the file spells them; equal ones may be there.
+	header []string
 	// columns has, for each name, its place in the row.
 	columns []int
 	roles   []role
@@ -64,10 +66,20 @@ func (r *Reader) readHeader() (*layout, error) {
 			if first == nil {
 				first = err
 			}
+			if r.length > r.rowBytes || r.hasRequired() {
+				return nil, err // a header that is wrong is no title
+			}
 		}
 		r.skip()
 	}
 	return nil, first
+}
+
+// hasRequired reports whether the row that was scanned has the names of all
+// required columns.
+func (r *Reader) hasRequired() bool {
+	names := r.headerNames()
+	return !slices.ContainsFunc(r.required, func(name string) bool { return indexFold(names, name) < 0 })
 }
 
 // skip goes on behind the first line of what was scanned.
@@ -123,9 +135,7 @@ func orNoRows(err error) error {
 // a delimiter.
 func (r *Reader) tryDelim(delim byte) int {
 	r.setDelim(delim)
-	if r.scan() != row {
-		return -1
-	}
+	r.scan() // if the row is wrong as a whole, its first line is split
 	names, n := r.headerNames(), 0
 	for _, name := range r.required {
 		if indexFold(names, name) >= 0 {
@@ -194,10 +204,11 @@ func (r *Reader) layout(names []string) (*layout, error) {
 		if l.repair {
 			name = unprotect(name)
 		}
-		switch {
-		case l.repair && isRepairName(name):
+		if l.repair && isRepairName(name) {
 			continue
-		case name == "":
+		}
+		l.header = append(l.header, name)
+		if name == "" {
 			name = fmt.Sprintf("column_%d", i+1)
 		}
 		l.columns = append(l.columns, i)

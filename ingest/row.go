@@ -17,24 +17,24 @@ func (r *Reader) rowCSV(sh shape, e *metrics.Event) bool {
 	if sh == row && r.isEmpty() {
 		return false
 	}
+	if sh == row && r.cols.repair {
+		for i, v := range r.vals {
+			r.vals[i] = unprotect(v)
+		}
+	}
+	if sh == row && r.isHeader() {
+		return false
+	}
 	r.rows++
 	if sh != row || !r.fits(&r.scanner) {
 		r.rejectRow(sh)
 		return false
-	}
-	if r.cols.repair {
-		for i, v := range r.vals {
-			r.vals[i] = unprotect(v)
-		}
 	}
 	if !r.checkText() || !r.checkPresent() {
 		r.weighDate(clean(r.val(r.cols.time)))
 		return false
 	}
 	stamp := r.val(r.cols.time)
-	if r.isHeader(stamp) {
-		return false
-	}
 	for k, i := range r.cols.fields {
 		e.Fields[k].Value = r.vals[r.cols.columns[i]]
 	}
@@ -91,29 +91,31 @@ func (r *Reader) isEmpty() bool {
 	return strings.Trim(line, string(rune(r.delim))+" \t\r") == ""
 }
 
-// isHeader reports whether the row, which has this time stamp, is the header
-// once more, as in files that were joined. It sets r.err if it has the columns
-// in another order.
-func (r *Reader) isHeader(stamp string) bool {
-	if stamp[0]-'0' <= 9 || indexFold(r.cols.names, stamp) < 0 {
-		return false
+// isHeader reports whether the row is the header once more, as in files that
+// were joined. It sets r.err if the row has the names of all required columns
+// and is another header: the rows after it may have other columns.
+func (r *Reader) isHeader() bool {
+	if stamp := trim(r.val(r.cols.time)); stamp != "" && stamp[0]-'0' <= 9 {
+		return false // the common case of rows that quick leaves
 	}
-	same, all := true, true
-	for i, name := range r.cols.names {
-		same = same && sameName(name, r.val(i))
-		all = all && indexFold(r.cols.names, r.val(i)) >= 0
-	}
-	switch {
-	case same:
-		r.rows--
-		r.note(RepeatedHeader, "", "the header again: files were joined; it is not counted as a row")
-	case all:
-		r.err = &HeaderError{
-			Reason: fmt.Sprintf("line %d is a header with the columns in another order: these are two files in one", r.line),
-			Found:  shortenAll(r.cols.names),
+	for _, name := range r.required {
+		if indexFold(r.vals, name) < 0 {
+			return false
 		}
 	}
-	return same || all
+	same := r.fields == r.cols.width || r.fields == r.cols.width+1 && isBlank(r.spare)
+	for i, name := range r.cols.header {
+		same = same && sameName(name, r.val(i))
+	}
+	if same {
+		r.note(RepeatedHeader, "", "the header again: files were joined; it is not counted as a row")
+		return true
+	}
+	r.err = &HeaderError{
+		Reason: fmt.Sprintf("line %d is another header: these are two files in one", r.line),
+		Found:  shortenAll(r.cols.names),
+	}
+	return true
 }
 
 // val returns the value of the i-th column of the layout.
