@@ -173,6 +173,15 @@ func TestFilesOfKindsThatTheOracleFound(t *testing.T) {
 		err              string
 	}{
 		{
+			name:   "two stray quotes in a file with a delimiter at the end of each line",
+			text:   "event_type,timestamp,note\n\"a,2025-11-08,,\nb,2025-11-08,,\n\"c,2025-11-08,,\n",
+			events: []string{"2 b " + day + ` note=""`}, rejected: []string{"1:2 bad_quotes ", "3:4 bad_quotes "},
+		},
+		{
+			name: "text that only begins as a date is no row of its own",
+			text: "event_type,timestamp\n\"x\ny,99/99/2025\",2025-11-08\n", events: []string{"1 x\ny,99/99/2025 " + day},
+		},
+		{
 			name:   "the header again, with two columns of one name",
 			text:   "event_type,timestamp,note,note\na,2025-11-08,x,y\nevent_type,timestamp,note,note\nb,2025-11-08,,\n",
 			events: []string{"1 a " + day + ` note="x" note_2="y"`, "2 b " + day + ` note="" note_2=""`},

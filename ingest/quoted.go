@@ -150,7 +150,7 @@ func (q *quotedRow) unclosed() shape {
 // afterQuote says what follows the quote before pos.
 func (q *quotedRow) afterQuote() shape {
 	switch rest := q.text[q.pos:]; {
-	case rest == "" && q.last:
+	case (rest == "" || rest == "\r") && (q.last || q.full): // if full, it is too long
 		return row
 	case rest == "":
 		return more
@@ -158,7 +158,7 @@ func (q *quotedRow) afterQuote() shape {
 		return value
 	case rest[0] == q.eol:
 		return row
-	case rest == "\r" && q.last, q.eol == '\n' && strings.HasPrefix(rest, "\r\n"):
+	case q.eol == '\n' && strings.HasPrefix(rest, "\r\n"):
 		return row
 	case rest == "\r":
 		return more

@@ -57,7 +57,13 @@ func (r *Reader) fits(s *scanner) bool {
 // isRow reports whether a line within a value in quotes is a row by itself: it
 // has as many fields as the header, a type, and a time.
 func (r *Reader) isRow(line string) bool {
-	if strings.Count(line, string(rune(r.delim))) != r.cols.width-1 {
+	switch strings.Count(line, string(rune(r.delim))) - r.cols.width {
+	case -1:
+	case 0: // one field more, which must be empty
+		if !isBlank(line[strings.LastIndexByte(line, r.delim)+1:]) {
+			return false
+		}
+	default:
 		return false
 	}
 	typ, stamp := r.cols.columns[r.cols.typ], r.cols.columns[r.cols.time]
@@ -69,12 +75,26 @@ func (r *Reader) isRow(line string) bool {
 		case i == typ && v == "":
 			return false
 		case i == stamp:
-			_, wrong := parseTime(v, &r.zone)
-			isTime = wrong == "" || wrong == badForm && isNumeric(v)
+			isTime = r.isTime(v)
 		}
 		i++
 	}
 	return isTime
+}
+
+// isTime reports whether s is a time stamp, in whatever order its date is.
+func (r *Reader) isTime(s string) bool {
+	_, wrong := parseTime(s, &r.zone)
+	if wrong != badForm {
+		return wrong == ""
+	}
+	n, ok := parseNumbers(s)
+	if !ok {
+		return false
+	}
+	_, dayFirst := n.in(DayFirst, &r.zone)
+	_, monthFirst := n.in(MonthFirst, &r.zone)
+	return dayFirst == "" || monthFirst == ""
 }
 
 // isEmpty reports whether the row that was scanned has delimiters only.
