@@ -166,6 +166,7 @@ func TestAStrayQuoteCostsItsOwnLine(t *testing.T) {
 // that the comparison with the oracle has shown.
 func TestFilesOfKindsThatTheOracleFound(t *testing.T) {
 	none := ingest.Schema{Required: []string{}}
+	json := func(at string) string { return `{"event_type":"a","timestamp":` + at + "}" }
 	for _, tc := range []struct {
 		name, text       string
 		ndjson           bool
@@ -203,6 +204,26 @@ func TestFilesOfKindsThatTheOracleFound(t *testing.T) {
 		{
 			name: "a header with a stray quote before one without",
 			text: "event_type;timestamp;\"x\na;2025-11-08;\nevent_type;timestamp;x\na;2025-11-08;\n", err: "its quotes are wrong; found event_type, timestamp,",
+		},
+		{
+			name: "marks of direction around a value", text: "event_type,timestamp\n\u061ca\u206f,2025-11-08\n",
+			events: []string{"1 a " + day},
+		},
+		{
+			name: "more delimiters than columns and a no-break space are a blank line",
+			text: "event_type,timestamp\na,2025-11-08\n\u00a0,,,,\n", events: []string{"1 a " + day},
+		},
+		{
+			name: "text with an e is no number with an exponent", ndjson: true,
+			text: json(`"2025-11-1e1"`) + "\n" + json(`"2025-11-08T09:00:0e1"`), rejected: []string{"1:1 bad_timestamp timestamp", "2:2 bad_timestamp timestamp"},
+		},
+		{
+			name: "exponents below zero", ndjson: true, text: json("176256000000000e-5"),
+			events: []string{"1 a " + day},
+		},
+		{
+			name: "half a pair in a nested value that is no JSON", ndjson: true, text: `{"event_type":"a","timestamp":"2025-11-08","x":["\ud800",]}`,
+			rejected: []string{"1:1 bad_json "},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

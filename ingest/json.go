@@ -137,7 +137,7 @@ func (j *jsonRow) value() (text, wrong string) {
 
 // skipNested goes behind the object or array at pos.
 func (j *jsonRow) skipNested() (wrong string) {
-	start, depth := j.pos, 0
+	start, depth, half := j.pos, 0, ""
 	for ; j.pos < len(j.text); j.pos++ {
 		switch j.text[j.pos] {
 		case '{', '[':
@@ -146,7 +146,9 @@ func (j *jsonRow) skipNested() (wrong string) {
 			depth--
 		case '"':
 			j.pos++
-			if _, wrong := j.str(); wrong != "" {
+			if _, wrong := j.str(); wrong == jsonSurrogate {
+				half = wrong
+			} else if wrong != "" {
 				return wrong
 			}
 			j.pos-- // the loop goes on behind the quote
@@ -159,7 +161,7 @@ func (j *jsonRow) skipNested() (wrong string) {
 	if !json.Valid([]byte(j.text[start:j.pos])) {
 		return "is no JSON value"
 	}
-	return ""
+	return half
 }
 
 // str reads a string, starting after its opening quote.

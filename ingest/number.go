@@ -1,9 +1,15 @@
 package ingest
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // maxNumber is the greatest number of digits that a time has.
 const maxNumber = 19
+
+// maxMantissa is the greatest number of digits before an exponent.
+const maxMantissa = 64
 
 // decimal is a number of up to 19 digits with a fraction.
 type decimal struct {
@@ -64,27 +70,24 @@ func parseDecimal(s string, n int) (decimal, string) {
 // expand writes a JSON number without its exponent. Numbers that have none,
 // and those that are no time, stay as they are.
 func expand(s string) string {
-	mantissa, exponent, found := strings.Cut(strings.ToLower(s), "e")
-	if !found || mantissa == "" || mantissa[0] == '-' {
+	i := strings.IndexAny(s, "eE")
+	if i < 0 || !isNumber(s) || s[0] == '-' {
 		return s
 	}
-	exponent = strings.TrimLeft(strings.TrimPrefix(exponent, "+"), "0")
-	if len(exponent) > 2 || strings.HasPrefix(exponent, "-") {
+	exponent, err := strconv.Atoi(s[i+1:])
+	if err != nil || exponent > maxNumber || exponent < -maxMantissa {
 		return s
 	}
-	shift := 0
-	for _, c := range []byte(exponent) {
-		shift = shift*10 + int(c-'0')
-	}
-	whole, fraction, _ := strings.Cut(mantissa, ".")
-	if shift > maxNumber {
+	whole, fraction, _ := strings.Cut(s[:i], ".")
+	if len(whole)+len(fraction) > maxMantissa {
 		return s
 	}
-	if missing := shift - len(fraction); missing > 0 {
-		fraction += strings.Repeat("0", missing)
-	}
-	whole, fraction = strings.TrimLeft(whole+fraction[:shift], "0"), fraction[shift:]
-	if fraction != "" {
+	point := len(whole) + exponent
+	digits := strings.Repeat("0", max(0, -point)) + whole + fraction
+	point = max(point, 0)
+	digits += strings.Repeat("0", max(0, point-len(digits)))
+	whole = strings.TrimLeft(digits[:point], "0")
+	if fraction = digits[point:]; fraction != "" && whole != "" {
 		return whole + "." + fraction
 	}
 	return whole

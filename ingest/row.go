@@ -108,7 +108,7 @@ func (r *Reader) isEmpty() bool {
 		return true
 	}
 	line, _ := r.firstLine()
-	return strings.Trim(line, string(rune(r.delim))+" \t\r") == ""
+	return strings.TrimFunc(line, func(c rune) bool { return c == rune(r.delim) || isInvisible(c) }) == ""
 }
 
 // isHeader reports whether the row is the header once more, as in files that

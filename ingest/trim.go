@@ -32,7 +32,7 @@ func isInvisible(c rune) bool {
 	switch {
 	case c < utf8.RuneSelf:
 		return isSpace(byte(c))
-	case c >= 0x200B && c <= 0x200F, c >= 0x202A && c <= 0x202E, c >= 0x2060 && c <= 0x2069, c == 0xFEFF, c == 0x180E, c == 0x00AD:
+	case c >= 0x200B && c <= 0x200F, c >= 0x202A && c <= 0x202E, c >= 0x2060 && c <= 0x206F, c == 0xFEFF, c == 0x180E, c == 0x061C, c == 0x00AD:
 		return true
 	}
 	return unicode.IsSpace(c)
