@@ -79,8 +79,8 @@ func (s Schema) WithDefaults() Schema {
 // Limits bound what a Reader accepts. A field that is zero or less means its
 // default.
 type Limits struct {
-	// FieldBytes is the greatest length of a value and of a column name;
-	// default 1,024.
+	// FieldBytes is the greatest length of a value, with the white space around
+	// it, and of a column name; default 1,024.
 	FieldBytes int
 	// Columns is the greatest number of columns; default 256.
 	Columns int

@@ -8,8 +8,8 @@ type ReadAs struct {
 	Delimiter string
 	// Encoding is utf-8, utf-16, or the name of Options.Encoding.
 	Encoding string
-	// DateOrder is dmy or mdy if there were dates whose order had to be known,
-	// else "".
+	// DateOrder is dmy or mdy if accepted rows have dates with the year last and
+	// their order is known, else "".
 	DateOrder string
 	// TimeZone is the zone in which time stamps without one were read, or "" if
 	// all have one.

@@ -28,7 +28,7 @@ type Rule struct {
 	// Enum are the values that there may be.
 	Enum []string
 	// Min and Max are the least and the greatest number, as float64. With
-	// either, values must be decimal numbers.
+	// either, values must be decimal numbers, with an exponent or without.
 	Min, Max *float64
 	// MaxLength is the greatest number of characters.
 	MaxLength int

@@ -11,9 +11,9 @@ const (
 	TimeWithoutZone Code = "time_without_zone" // a time of day without zone, and Options.Zone is nil
 	SkippedTime     Code = "skipped_time"      // a local time that the clocks skipped
 	RepeatedTime    Code = "repeated_time"     // a local time that the clocks showed twice
-	EqualIDs        Code = "equal_event_ids"   // most rows have one event id
+	EqualIDs        Code = "equal_event_ids"   // most of the event ids are equal
 	RepeatedHeader  Code = "repeated_header"   // the header stands in the middle of the file
-	CutLastLine     Code = "cut_last_line"     // the last line has no end and looks cut
+	CutLastLine     Code = "cut_last_line"     // the last line has no end, and lacks fields or has a shorter time stamp than the event before
 )
 
 // WarningCodes returns the codes of warnings that need no rule.
