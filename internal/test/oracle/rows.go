@@ -1,0 +1,323 @@
+package oracle
+
+import (
+	"encoding/csv"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+const maxSkipped = 20 // lines before the header
+
+var repairNames = []string{"_row", "_line", "_column", "_code", "_message"}
+
+// cut returns the line at the begin of a text with its end, and without.
+func cut(text string) (whole, line string) {
+	line, _, found := strings.Cut(text, "\n")
+	whole = line
+	if found {
+		whole += "\n"
+	}
+	return whole, strings.TrimSuffix(line, "\r")
+}
+
+// split reads one row at the begin of a text.
+func split(text string, delimiter rune) (fields []string, raw string, err error) {
+	if whole, line := cut(text); line == "" {
+		return []string{""}, whole, nil // encoding/csv goes to the next line
+	}
+	in := csv.NewReader(strings.NewReader(text))
+	in.Comma = delimiter
+	in.FieldsPerRecord = -1
+	fields, err = in.Read()
+	if err != nil {
+		return nil, "", err
+	}
+	return fields, text[:in.InputOffset()], nil
+}
+
+func isBlank(line string, delimiter rune) bool {
+	return strings.TrimFunc(line, func(c rune) bool { return c == delimiter || unseen(c) }) == ""
+}
+
+// need returns the names of the columns that a file must have.
+func (o *Options) need() []string {
+	names := append([]string{}, o.Required...)
+	names = append(names, o.EventType, o.Time)
+	for _, rule := range o.Rules {
+		if rule.Required && !rule.Warn {
+			names = append(names, rule.Column)
+		}
+	}
+	return names
+}
+
+// findHeader returns the offset after the header.
+func (r *reader) findHeader() (at int, delimiter rune, err error) {
+	as := &r.result.ReadAs
+	delimiters, visible := ",;\t|", false // a line that is no blank and names no delimiter
+	for rest := r.text; rest != "" && as.SkippedLines <= maxSkipped; as.SkippedLines++ {
+		whole, line := cut(rest)
+		if len(line) > r.RowBytes {
+			return 0, 0, r.fail(BadHeader)
+		}
+		if sep := separator(line); sep != "" && !visible && len(delimiters) > 1 {
+			delimiters = sep
+			rest = rest[len(whole):]
+			continue
+		}
+		visible = visible || trim(line) != ""
+		for _, d := range delimiters {
+			names, raw, err := split(rest[:min(len(rest), r.RowBytes+2)], d)
+			wrong := err != nil || r.tooLong(raw)
+			if wrong {
+				names, raw = strings.Split(line, string(d)), whole
+			}
+			if !r.isHeader(names) {
+				continue
+			}
+			if wrong {
+				return 0, 0, r.fail(BadHeader)
+			}
+			as.HeaderLine, as.Delimiter = as.SkippedLines+1, string(d)
+			return len(r.text) - len(rest) + len(raw), d, r.takeHeader(names)
+		}
+		rest = rest[len(whole):]
+	}
+	if !visible && as.SkippedLines <= maxSkipped {
+		return 0, 0, r.fail(NoRows)
+	}
+	return 0, 0, r.fail(BadHeader)
+}
+
+var sepLine = regexp.MustCompile("^(?i:sep=)([^a-zA-Z0-9_\"\\x00-\\x08\\x0a-\\x20\\x80-\\x{10ffff}])[,;\\t|]*$")
+
+// separator returns the delimiter that a line such as sep=; names.
+func separator(line string) string {
+	if m := sepLine.FindStringSubmatch(line); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+func (r *reader) isHeader(fields []string) bool {
+	have := map[string]bool{}
+	for _, f := range fields {
+		have[folded(f)] = true
+	}
+	for _, name := range r.need() {
+		if !have[folded(name)] {
+			return false
+		}
+	}
+	return true
+}
+
+// takeHeader names the columns.
+func (r *reader) takeHeader(fields []string) error {
+	if len(fields) > r.Columns {
+		return r.fail(BadHeader)
+	}
+	spelling := map[string]string{}
+	known := append(r.need(), r.EventID)
+	for _, rule := range r.Rules {
+		known = append(known, rule.Column)
+	}
+	for _, name := range known {
+		if _, ok := spelling[folded(name)]; !ok {
+			spelling[folded(name)] = name
+		}
+	}
+	seen := map[string]int{}
+	for _, f := range fields {
+		if !utf8.ValidString(f) || strings.Contains(f, "\x00") || len(trim(f)) > r.FieldBytes {
+			return r.fail(BadHeader)
+		}
+		seen[folded(f)]++
+	}
+	r.repaired = true
+	for _, name := range repairNames {
+		r.repaired = r.repaired && seen[folded(name)] > 0
+	}
+	fields = slices.Clone(fields)
+	for i, f := range fields {
+		fields[i] = r.unguard(f)
+		r.header = append(r.header, folded(fields[i]))
+	}
+	taken := map[string]bool{}
+	for i, f := range fields {
+		if trim(f) == "" {
+			f = "column_" + strconv.Itoa(i+1)
+		}
+		taken[folded(f)] = true
+	}
+	for i, f := range fields {
+		name, ok := spelling[folded(f)]
+		if ok && seen[folded(f)] > 1 {
+			r.result.Duplicate = append(r.result.Duplicate, name)
+			seen[folded(f)] = 0
+		}
+		if !ok {
+			name = r.extraName(trim(f), i, taken)
+		}
+		ignored := false
+		for _, own := range repairNames {
+			ignored = ignored || r.repaired && folded(f) == folded(own)
+		}
+		r.columns, r.ignored = append(r.columns, name), append(r.ignored, ignored)
+	}
+	if r.result.Duplicate != nil {
+		return r.fail(BadHeader)
+	}
+	return nil
+}
+
+// extraName makes the name of an extra column unique.
+func (r *reader) extraName(name string, i int, taken map[string]bool) string {
+	if name == "" {
+		name = "column_" + strconv.Itoa(i+1)
+	}
+	used := func(name string) bool {
+		for _, c := range r.columns {
+			if folded(c) == folded(name) {
+				return true
+			}
+		}
+		return false
+	}
+	if !used(name) {
+		return name
+	}
+	for n := 2; ; n++ {
+		if next := name + "_" + strconv.Itoa(n); !used(next) && !taken[folded(next)] {
+			return next
+		}
+	}
+}
+
+// findRows splits a CSV file into rows.
+func (r *reader) findRows() error {
+	at, delimiter, err := r.findHeader()
+	if err != nil {
+		return err
+	}
+	line := 1 + int64(strings.Count(r.text[:at], "\n"))
+	for rest := r.text[at:]; rest != ""; {
+		raw := r.nextRow(rest, delimiter, line)
+		rest = rest[len(raw):]
+		line += int64(strings.Count(raw, "\n"))
+	}
+	return nil
+}
+
+// nextRow reads the row at the begin of a text and returns its text.
+func (r *reader) nextRow(text string, delimiter rune, line int64) string {
+	first, bare := cut(text)
+	row := record{line: line}
+	add := func(raw, code string) string {
+		row.row, row.code, row.unended = int64(len(r.rows))+1, code, raw == text && !strings.HasSuffix(raw, "\n")
+		r.rows = append(r.rows, row)
+		return raw
+	}
+	if len(bare) > r.RowBytes {
+		return add(first, "row_too_long")
+	}
+	if isBlank(bare, delimiter) {
+		return first
+	}
+	// What is decided about a row depends on as many bytes as it may have, and
+	// a line end.
+	fields, raw, err := split(text[:min(len(text), r.RowBytes+2)], delimiter)
+	switch {
+	case err != nil, r.swallows(fields, delimiter):
+		return add(first, "bad_quotes")
+	case r.tooLong(raw):
+		return add(first, "row_too_long")
+	case len(fields) == len(r.columns)+1 && trim(fields[len(r.columns)]) == "":
+		fields = fields[:len(r.columns)]
+	}
+	if len(fields) <= len(r.columns) && trim(strings.Join(fields, "")) == "" {
+		return raw
+	}
+	if r.swaps {
+		for i := range fields {
+			fields[i] = swap(fields[i])
+		}
+	}
+	row.values = fields
+	if r.repeatsHeader(fields) {
+		r.repeated.add(line)
+		return raw
+	}
+	if len(fields) > len(r.columns) {
+		return add(raw, "too_many_fields")
+	}
+	return add(raw, "")
+}
+
+func (r *reader) tooLong(raw string) bool {
+	raw = strings.TrimSuffix(raw, "\n")
+	return len(strings.TrimSuffix(raw, "\r")) > r.RowBytes
+}
+
+// swallows reports whether a later line of a value in quotes is a row by itself.
+func (r *reader) swallows(values []string, delimiter rune) bool {
+	for _, v := range values {
+		for _, line := range strings.Split(strings.ReplaceAll(v, `"`, `""`), "\n")[1:] {
+			fields := strings.Split(line, string(delimiter))
+			if len(fields) == len(r.columns)+1 && trim(fields[len(r.columns)]) == "" {
+				fields = fields[:len(r.columns)]
+			}
+			if len(fields) != len(r.columns) || value(fields[r.column(r.EventType)]) == "" {
+				continue
+			}
+			at := value(fields[r.column(r.Time)])
+			if parse(at, r.Zone, "dmy", false).ok || parse(at, r.Zone, "mdy", false).ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// column returns the index of a column that the schema names, or -1.
+func (r *reader) column(name string) int { return slices.Index(r.columns, name) }
+
+// repeatsHeader reports whether a row is the header once more. A row that has the
+// names of all required columns and is not ends reading.
+func (r *reader) repeatsHeader(fields []string) bool {
+	same := len(fields) == len(r.columns)
+	for i := 0; same && i < len(fields); i++ {
+		same = r.ignored[i] || folded(r.unguard(fields[i])) == r.header[i]
+	}
+	if same {
+		return true
+	}
+	if at := r.column(r.Time); at < len(fields) && firstDigit.MatchString(trim(fields[at])) {
+		return false // no name of a column, whatever comes with it
+	}
+	if r.another < 0 && r.isHeader(fields[:min(len(fields), len(r.columns))]) {
+		r.another = len(r.rows)
+	}
+	return false
+}
+
+// unguard takes away the apostrophe that a RepairWriter has put in front.
+func (r *reader) unguard(s string) string {
+	if r.repaired && guarded.MatchString(s) {
+		return s[1:]
+	}
+	return s
+}
+
+var guarded = regexp.MustCompile(`^''*[=+\-@\t\r]`)
+
+var firstDigit = regexp.MustCompile("^[0-9]")
+
+func (w *Warning) add(line int64) {
+	if w.Count++; w.Count == 1 {
+		w.Line = line
+	}
+}
