@@ -13,8 +13,8 @@ import (
 
 // Query computes a time series from the ledger: see [series.Run]. Errors:
 // series.ErrNoUniques, series.ErrNoGroupUniques, series.ErrBadRange,
-// series.ErrNoPrevious, series.ErrTooManyBuckets, *UnknownDimensionError,
-// ErrFuture.
+// series.ErrNoPrevious, series.ErrTooManyBuckets, *series.UnalignedZoneError,
+// *UnknownDimensionError, ErrFuture.
 func (s *Service) Query(ctx context.Context, q series.Query) (series.Result, error) {
 	if err := q.Validate(); err != nil {
 		return series.Result{}, err
@@ -28,7 +28,7 @@ func (s *Service) Query(ctx context.Context, q series.Query) (series.Result, err
 	ctx, done := s.observeQuery(ctx, "series")
 	r, err := series.Run(ctx, s.source(), q)
 	fault := err
-	if errors.Is(err, series.ErrTooManyBuckets) {
+	if _, unaligned := errors.AsType[*series.UnalignedZoneError](err); unaligned || errors.Is(err, series.ErrTooManyBuckets) {
 		fault = nil
 	}
 	done(fault)

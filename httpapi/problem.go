@@ -48,6 +48,7 @@ const (
 	CodeKeyReused           Code = "idempotency_key_reused"
 	CodeUnknownDimension    Code = "unknown_dimension"
 	CodeNoGroupUniques      Code = "no_group_uniques"
+	CodeUnalignedZone       Code = "unaligned_zone"
 	CodeTooManyRequests     Code = "too_many_requests"
 	CodeAsOfInFuture        Code = "as_of_in_future"
 	CodeInternal            Code = "internal"
@@ -138,6 +139,12 @@ func toProblem(err error) problem {
 	}
 	if unknown, ok := errors.AsType[*eventmetrics.UnknownDimensionError](err); ok {
 		return dimensionProblem(unknown)
+	}
+	if unaligned, ok := errors.AsType[*series.UnalignedZoneError](err); ok {
+		return problem{
+			status: http.StatusUnprocessableEntity, code: CodeUnalignedZone,
+			detail: "tz: " + strings.TrimPrefix(unaligned.Error(), "series: ") + "; ask for a range without that day, or for UTC",
+		}
 	}
 	if rejected, ok := errors.AsType[*eventmetrics.RejectedError](err); ok {
 		return rejectedProblem(rejected)

@@ -26,10 +26,12 @@ func (i Interval) start(t time.Time, zone *time.Location) time.Time {
 	switch i {
 	case Hour:
 		start := t.Add(-time.Duration(t.Minute())*time.Minute - time.Duration(t.Second())*time.Second)
-		if change, _ := t.ZoneBounds(); start.Before(change) { // clocks were changed within the hour
-			return change
+		_, was := start.Zone()
+		if _, is := t.Zone(); was == is {
+			return start
 		}
-		return start
+		change, _ := t.ZoneBounds() // within the hour
+		return change
 	case Week:
 		return midnight(year, month, day-(int(t.Weekday())+6)%7, zone)
 	case Month:
@@ -44,7 +46,14 @@ func (i Interval) next(start time.Time) time.Time {
 	year, month, day := start.Date()
 	switch i {
 	case Hour:
-		return i.start(start.Add(time.Hour), start.Location())
+		next := i.start(start.Add(time.Hour), start.Location())
+		_, change := start.ZoneBounds()
+		if _, is := start.Zone(); !change.IsZero() && change.After(start) && change.Before(next) {
+			if _, will := change.Zone(); is != will { // a part of an hour begins
+				return change
+			}
+		}
+		return next
 	case Week:
 		return midnight(year, month, day+7, start.Location())
 	case Month:
@@ -78,10 +87,15 @@ func firstShown(want time.Time, zone *time.Location) time.Time {
 		jump, _ := t.ZoneBounds()
 		return jump
 	}
-	for _, shift := range []time.Duration{30 * time.Minute, time.Hour, 2 * time.Hour} {
-		if earlier := t.Add(-shift); wallClock(earlier).Equal(want) {
-			return earlier
-		}
+	change, _ := t.ZoneBounds()
+	if change.IsZero() {
+		return t
+	}
+	_, was := change.Add(-1).Zone()
+	_, is := t.Zone()
+	earlier := t.Add(-time.Duration(was-is) * time.Second)
+	if was > is && earlier.Before(change) && wallClock(earlier).Equal(want) { // clocks went back
+		return earlier
 	}
 	return t
 }

@@ -8,7 +8,9 @@
 // event type and group. An event type is what an event is called; a group has
 // the values of the dimensions in Query.GroupBy.
 //
-// Daily metrics count by quarter hour of the UTC day. Since 1972-01-07 the
-// offsets of all time zones are multiples of fifteen minutes, so a period of
-// any zone is an exact sum of quarter hours.
+// Daily metrics count by quarter hour of the UTC day. A period of a zone is an
+// exact sum of quarter hours while the offset of the zone is a multiple of
+// fifteen minutes, as it is everywhere since 1972-01-07, and its clocks are
+// changed on a quarter hour, as they are everywhere since March 2011. A range
+// for which that does not hold is refused with an [UnalignedZoneError].
 package series

@@ -84,8 +84,8 @@ type Query struct {
 }
 
 // Validate checks the query. Errors: ErrNoUniques, ErrNoGroupUniques,
-// ErrBadRange, ErrNoPrevious, and others for an Interval or a Comparison that
-// is none of the constants.
+// ErrBadRange, ErrNoPrevious, *UnalignedZoneError, and others for an Interval or
+// a Comparison that is none of the constants.
 func (q *Query) Validate() error {
 	switch q.interval() {
 	case Hour, Day, Week, Month, All:
@@ -109,7 +109,13 @@ func (q *Query) Validate() error {
 	if q.Compare != "" && (q.From == 0 || q.To == 0 || q.Previous().From < firstDay) {
 		return ErrNoPrevious
 	}
-	return nil
+	if q.Compare != "" {
+		previous := q.Previous()
+		if err := previous.checkRange(); err != nil {
+			return err
+		}
+	}
+	return q.checkRange()
 }
 
 // filter returns what to ask the source for.

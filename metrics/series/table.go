@@ -32,9 +32,10 @@ type table struct {
 	used      int               // number of buckets
 	first     time.Time         // All without From: the first quarter hour with events
 
-	day   metrics.Day // the day that slots are of
-	ready bool        // slots are set
-	slots [metrics.SlotsPerDay]*period
+	day    metrics.Day // the day that slots are of
+	ready  bool        // slots are set
+	steady *stretch    // where the zone is known to be exact
+	slots  [metrics.SlotsPerDay]*period
 }
 
 // column is a pair of event type and group.
@@ -75,7 +76,10 @@ func (t *table) addAll(counts iter.Seq2[metrics.DayCount, error]) error {
 		if err != nil {
 			return err
 		}
-		if t.add(&d); t.used > MaxBuckets {
+		if err := t.add(&d); err != nil {
+			return err
+		}
+		if t.used > MaxBuckets {
 			return ErrTooManyBuckets
 		}
 	}
@@ -85,18 +89,40 @@ func (t *table) addAll(counts iter.Seq2[metrics.DayCount, error]) error {
 	return nil
 }
 
-func (t *table) add(d *metrics.DayCount) {
+func (t *table) add(d *metrics.DayCount) error {
 	if !t.ready || t.day != d.Day {
 		if t.breakdown != nil {
 			t.breakdown.flush() // what is left belongs to the day before
+		}
+		if err := t.checkDay(d.Day); err != nil {
+			return err
 		}
 		t.setDay(d.Day)
 	}
 	if t.breakdown != nil {
 		t.breakdown.add(d)
-		return
+		return nil
 	}
 	t.addTo(t.column(d.Type, 0), d)
+	return nil
+}
+
+// checkDay checks the part of a day that is in the range, unless
+// [Query.Validate] has checked the whole range.
+func (t *table) checkDay(day metrics.Day) error {
+	if !t.query.needSlots() || t.zone == time.UTC || !t.begin.IsZero() && !t.end.IsZero() {
+		return nil
+	}
+	from, until := later(day.Time(), t.begin), (day + 1).Time()
+	if !t.end.IsZero() && t.end.Before(until) {
+		until = t.end
+	}
+	if t.steady != nil && t.steady.isSteady(from, until) {
+		return nil
+	}
+	s := stretchAt(from, t.zone)
+	t.steady = &s
+	return checkZone(t.zone, from, until)
 }
 
 // addTo adds a DayCount to the buckets of a column.
