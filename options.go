@@ -28,7 +28,9 @@ type Options struct {
 	// Schemas are further schemas by name; File.Schema selects one.
 	Schemas map[string]ingest.Schema
 	// Subject is the column whose distinct values are estimated; by default
-	// candidate_id.
+	// candidate_id. A schema need not require it: events without it count, but
+	// a query for distinct subjects is refused where no event of a day and type
+	// has one, and an erasure names the schemas that do not require it.
 	Subject string
 	// Dimensions are up to three columns by whose values metrics can be grouped
 	// and filtered; by default none. A row has "" in a column that its file

@@ -14,7 +14,7 @@ import (
 // Query computes a time series from the ledger: see [series.Run]. Errors:
 // series.ErrNoUniques, series.ErrNoGroupUniques, series.ErrBadRange,
 // series.ErrNoPrevious, series.ErrTooManyBuckets, *series.UnalignedZoneError,
-// *UnknownDimensionError, ErrFuture.
+// *series.NoSubjectError, *UnknownDimensionError, ErrFuture.
 func (s *Service) Query(ctx context.Context, q series.Query) (series.Result, error) {
 	if err := q.Validate(); err != nil {
 		return series.Result{}, err
@@ -28,11 +28,18 @@ func (s *Service) Query(ctx context.Context, q series.Query) (series.Result, err
 	ctx, done := s.observeQuery(ctx, "series")
 	r, err := series.Run(ctx, s.source(), q)
 	fault := err
-	if _, unaligned := errors.AsType[*series.UnalignedZoneError](err); unaligned || errors.Is(err, series.ErrTooManyBuckets) {
+	if isRefusal(err) {
 		fault = nil
 	}
 	done(fault)
 	return r, err
+}
+
+// isRefusal reports whether an error is due to the query, not to the store.
+func isRefusal(err error) bool {
+	_, unaligned := errors.AsType[*series.UnalignedZoneError](err)
+	_, noSubject := errors.AsType[*series.NoSubjectError](err)
+	return unaligned || noSubject || errors.Is(err, series.ErrTooManyBuckets)
 }
 
 // source is what series are computed from: the ledger.

@@ -49,6 +49,7 @@ const (
 	CodeUnknownDimension    Code = "unknown_dimension"
 	CodeNoGroupUniques      Code = "no_group_uniques"
 	CodeUnalignedZone       Code = "unaligned_zone"
+	CodeNoSubject           Code = "no_subject"
 	CodeTooManyRequests     Code = "too_many_requests"
 	CodeAsOfInFuture        Code = "as_of_in_future"
 	CodeInternal            Code = "internal"
@@ -144,6 +145,12 @@ func toProblem(err error) problem {
 		return problem{
 			status: http.StatusUnprocessableEntity, code: CodeUnalignedZone,
 			detail: "tz: " + strings.TrimPrefix(unaligned.Error(), "series: ") + "; ask for a range without that day, or for UTC",
+		}
+	}
+	if missing, ok := errors.AsType[*series.NoSubjectError](err); ok {
+		return problem{
+			status: http.StatusUnprocessableEntity, code: CodeNoSubject,
+			detail: strings.TrimPrefix(missing.Error(), "series: ") + "; leave out uniques, or ask for other event types or days",
 		}
 	}
 	if rejected, ok := errors.AsType[*eventmetrics.RejectedError](err); ok {

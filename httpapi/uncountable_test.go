@@ -4,7 +4,9 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/httpapi"
+	"github.com/eventmetrics/eventmetrics/ingest"
 )
 
 func TestDaysThatQuarterHoursCannotTellApartAreRefused(t *testing.T) {
@@ -23,5 +25,21 @@ func TestDaysThatQuarterHoursCannotTellApartAreRefused(t *testing.T) {
 	}
 	if res := a.get("/metrics?date=1971-06-01"); res.status != http.StatusOK {
 		t.Errorf("UTC: %d", res.status)
+	}
+}
+
+func TestUniquesOfASchemaWithoutTheSubjectAreRefused(t *testing.T) {
+	a := start(t, setup{service: eventmetrics.Options{Schema: ingest.Schema{Required: []string{}}}})
+	a.countFile("event_type,timestamp\nx,2025-11-08T10:00:00Z\n")
+	for _, query := range []string{"", "&group=none", "&interval=month", "&date=2025-11-09&compare=previous_period"} {
+		a.get("/metrics?uniques=true"+query).problem(t, http.StatusUnprocessableEntity, httpapi.CodeNoSubject)
+	}
+	const want = `uniques are not known: no event of type "x" on 2025-11-08 has a subject; leave out uniques, or ask for other event types or days`
+	if got := a.get("/metrics?uniques=true").json(t)["detail"]; got != want {
+		t.Errorf("got %v", got)
+	}
+	a.countFile("event_type,timestamp,candidate_id\ny,2025-11-08T10:00:00Z,C1\n")
+	if res := a.get("/metrics?uniques=true&event_type=y"); res.status != http.StatusOK {
+		t.Errorf("events with a subject: %d %s", res.status, res.body)
 	}
 }

@@ -35,6 +35,22 @@ const (
 	DefaultGroups = 1000
 )
 
+// NoSubjectError means that the query asks for distinct subjects, and that no
+// event of a day and type has one: the estimate would be 0 or too low. Where
+// only some of them lack a subject, that is not known, and the others are
+// estimated.
+type NoSubjectError struct {
+	// Day is the first such day, and Type its first such event type in byte
+	// order.
+	Day  metrics.Day
+	Type string
+}
+
+// Error names the day and the event type.
+func (e *NoSubjectError) Error() string {
+	return fmt.Sprintf("series: uniques are not known: no event of type %.80q on %s has a subject", e.Type, e.Day)
+}
+
 // Query describes a time series: counts by interval on the calendar of a zone.
 // The zero Query counts per UTC day and event type, over all time.
 type Query struct {
@@ -50,7 +66,8 @@ type Query struct {
 	Types []string
 	// Total sums over the event types.
 	Total bool
-	// Uniques asks for the estimated number of distinct subjects.
+	// Uniques asks for the estimated number of distinct subjects. It is refused
+	// with a NoSubjectError where a day has events of a type and no subject.
 	Uniques bool
 	// Fill adds a bucket with count 0 wherever there is none, between From and
 	// To or, without them, between the first and last period that has events.

@@ -27,7 +27,8 @@ type Source struct {
 
 // Run computes the series of a query. A query that compares reads its two
 // ranges one after the other. Errors: those of [Query.Validate],
-// *UnalignedZoneError, ErrTooManyBuckets, and those of the source, unchanged.
+// *UnalignedZoneError, *NoSubjectError, ErrTooManyBuckets, and those of the
+// source, unchanged.
 func Run(ctx context.Context, src Source, q Query) (Result, error) {
 	if err := q.Validate(); err != nil {
 		return Result{}, err

@@ -90,6 +90,9 @@ func (t *table) addAll(counts iter.Seq2[metrics.DayCount, error]) error {
 }
 
 func (t *table) add(d *metrics.DayCount) error {
+	if t.query.Uniques && d.Count > 0 && (d.Subjects == nil || d.Subjects.Equal(&metrics.Sketch{})) {
+		return &NoSubjectError{d.Day, d.Type}
+	}
 	if !t.ready || t.day != d.Day {
 		if t.breakdown != nil {
 			t.breakdown.flush() // what is left belongs to the day before
