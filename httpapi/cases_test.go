@@ -297,24 +297,15 @@ func TestCharsetOfTheContentTypeIsObeyed(t *testing.T) {
 	a.isEmpty()
 }
 
-// zstdWindow returns the window of the first frame.
-func zstdWindow(t *testing.T, frame []byte) uint64 {
+// zstdWith returns a frame with this window.
+func zstdWith(t *testing.T, window int, pieces ...string) string {
 	t.Helper()
-	var h zstd.Header
-	if err := h.Decode(frame); err != nil {
-		t.Fatal(err)
-	}
-	return h.WindowSize
-}
-
-func TestCompressedFilesOfOtherTools(t *testing.T) {
-	text := header + day8
-	var wide bytes.Buffer
-	w, err := zstd.NewWriter(&wide, zstd.WithWindowSize(64<<20), zstd.WithSingleSegment(false))
+	var b bytes.Buffer
+	w, err := zstd.NewWriter(&b, zstd.WithWindowSize(window))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, piece := range []string{header, day8} { // with a flush, so that the frame has the window in its header
+	for _, piece := range pieces { // after a flush the size is unknown, so that the header has the window
 		_, err := w.Write([]byte(piece))
 		if err := errors.Join(err, w.Flush()); err != nil {
 			t.Fatal(err)
@@ -323,9 +314,16 @@ func TestCompressedFilesOfOtherTools(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if window := zstdWindow(t, wide.Bytes()); window != 64<<20 {
-		t.Fatalf("the window has %d bytes", window)
+	var h zstd.Header
+	if err := h.Decode(b.Bytes()); err != nil || h.WindowSize != uint64(window) {
+		t.Fatalf("the window has %d bytes: %v", h.WindowSize, err)
 	}
+	return b.String()
+}
+
+func TestCompressedFilesOfOtherTools(t *testing.T) {
+	text := header + day8
+	wide := zstdWith(t, 64<<20, header, day8)
 	for name, tc := range map[string]struct{ encoding, body string }{
 		"gzip with zeros after it":        {"gzip", gzipped(text) + strings.Repeat("\x00", 5000)},
 		"undeclared, with zeros":          {"", gzipped(text) + strings.Repeat("\x00", 1)},
@@ -333,7 +331,7 @@ func TestCompressedFilesOfOtherTools(t *testing.T) {
 		"two members and zeros":           {"gzip", gzipped(header) + "\x00\x00" + gzipped(day8) + "\x00"},
 		"x-gzip":                          {"x-gzip", gzipped(text)},
 		"X-GZIP":                          {"X-GZIP", gzipped(text)},
-		"zstd with a window of 64 MiB":    {"zstd", wide.String()},
+		"zstd with a window of 64 MiB":    {"zstd", wide},
 		"an empty member before the file": {"gzip", gzipped("") + gzipped(text)},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -354,6 +352,14 @@ func TestCompressedFilesOfOtherTools(t *testing.T) {
 			a.csv("/uploads", body, "Content-Encoding", "gzip").problem(t, 400, httpapi.CodeBadRequest)
 		})
 	}
+	a.csv("/uploads", zstdWith(t, 256<<20, header, day8), "Content-Encoding", "zstd").problem(t, 400, httpapi.CodeBadRequest)
+	a.isEmpty()
+}
+
+func TestColumnsThatAreThereTwice(t *testing.T) {
+	a := start(t, setup{})
+	res := a.csv("/uploads", "candidate_id,test_id,event_type,timestamp,Test_ID\nC1,T1,a,2025-11-08,T2\n")
+	res.problem(t, 422, httpapi.CodeDuplicateColumn)
 	a.isEmpty()
 }
 
