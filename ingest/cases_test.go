@@ -480,3 +480,20 @@ func TestJSONThatIsNoText(t *testing.T) {
 		t.Errorf("got %v", got.events)
 	}
 }
+
+// TestTimesOfTheFarFutureAreRead reads local times of days on which
+// time.Time.ZoneBounds does not advance.
+func TestTimesOfTheFarFutureAreRead(t *testing.T) {
+	for _, name := range []string{"Europe/Berlin", "America/New_York", "Australia/Sydney"} {
+		zone := zoneOf(t, name)
+		for year := 2036; year < 2110; year++ {
+			for hour := range 72 {
+				at := time.Date(year, 12, 30, hour, 30, 0, 0, zone)
+				got, wrong := ingest.ParseTime(at.Format("2006-01-02 15:04"), zone)
+				if wrong != "" || !ingest.TimeOf(got).Equal(at) {
+					t.Fatalf("%v: got %v %s", at, ingest.TimeOf(got), wrong)
+				}
+			}
+		}
+	}
+}

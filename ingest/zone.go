@@ -80,7 +80,9 @@ func (z *zone) remember(start, end, offset int64) {
 }
 
 // bounds returns the first moment with the offset of t, and the first after
-// it with another.
+// it with another. On the last day of leap years after 2037,
+// [time.Time.ZoneBounds] may return an end that is not after t; no zone changes
+// its offset on that day.
 func bounds(t time.Time) (start, end int64) {
 	start, end = -1<<60, 1<<60
 	from, to := t.ZoneBounds()
@@ -90,5 +92,8 @@ func bounds(t time.Time) (start, end int64) {
 	if !to.IsZero() {
 		end = to.Unix()
 	}
-	return start, end
+	if end <= t.Unix() {
+		end = t.Unix() + secondsPerDay
+	}
+	return min(start, t.Unix()), end
 }
