@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/eventmetrics/eventmetrics"
@@ -201,12 +202,16 @@ func (i *importer) upload(ctx context.Context, b *batch) (eventmetrics.Receipt, 
 // refused reports a batch of which nothing can be stored. It returns other errors.
 func (i *importer) refused(b *batch, err error) error {
 	var rejected *eventmetrics.RejectedError
+	var ambiguous *ingest.AmbiguousTimeError
 	switch {
 	case errors.Is(err, eventmetrics.ErrNoRows):
 		i.report.Empty++
 	case errors.As(err, &rejected):
 		i.report.Refused++
 		i.report.rejected(b, "", rejected.Rejected, rejected.Errors)
+	case errors.As(err, &ambiguous): // text in place of a date
+		i.report.Refused++
+		i.report.problem(b.id, "", strings.TrimPrefix(err.Error(), "ingest: "))
 	case errors.Is(err, eventmetrics.ErrKeyReused):
 		i.report.problem(b.id, "", "its events differ from those imported before")
 	default:

@@ -3,6 +3,7 @@ package legacy_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -183,6 +184,46 @@ func TestEventsAreKeptAsTheyWere(t *testing.T) {
 		{Row: 1, ID: uuid(2, 1), Type: "\U0001F600 \"quoted\", \\", Time: day.Add(1e6), Fields: fields("C1")},
 		{Row: 2, ID: uuid(2, 2), Type: "__proto__", Time: day.Add(2e6), Fields: fields("'=1+1")},
 	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestValuesAreReadAsThoseOfUploads imports what an upload would trim or take
+// for missing.
+func TestValuesAreReadAsThoseOfUploads(t *testing.T) {
+	o := newOriginal(t)
+	id := o.batch(1, "completed", 5)
+	o.insert("events",
+		o.event(id, "start\u00a0", "2025-11-08", bson.M{"candidate_id": "\u200bC1 ", "event_id": `\N`}),
+		o.event(id, " start", "2025-11-08", bson.M{"candidate_id": "\ufeffC1", "event_id": "NULL"}),
+		o.event(id, "start", "2025-11-08", bson.M{"candidate_id": "\u00a0\u200b"}),
+		o.event(id, `\N`, "2025-11-08", nil),
+		o.event(id, "start", "2025-11-08", bson.M{"event_id": "N/A", "timestamp": "2025-11-08 09:00:00 GMT"}))
+	ambiguous := o.batch(2, "completed", 1)
+	o.insert("events", o.event(ambiguous, "start", "2025-11-08", bson.M{"timestamp": "03/04/2025"}))
+
+	g := &target{backends.Options{DataDir: t.TempDir(), Workers: 1}, 0}
+	report, err := g.run(t.Context(), t, o.uri, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Events != 3 || report.Rejected != 2 || report.Refused != 1 || len(report.Problems) != 1 || !strings.Contains(report.Problems[0].What, "03/04/2025") {
+		t.Errorf("got %+v", report)
+	}
+	var got []string
+	b := g.open(t)
+	all, err := b.Store.Batches(t.Context(), store.BatchQuery{Limit: store.MaxLimit})
+	if err != nil || len(all) != 1 {
+		t.Fatalf("%d batches, %v", len(all), err)
+	}
+	for e, err := range b.Store.Events(t.Context(), all[0].ID) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, fmt.Sprintf("%q %q %q", e.ID, e.Type, e.Fields[0].Value))
+	}
+	want := []string{`"" "start" "C1"`, `"" "start" "C1"`, `"" "start" "C2"`}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
