@@ -3,6 +3,7 @@ package eventmetrics_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -91,6 +92,30 @@ func TestBatchSurvivesTwoFailures(t *testing.T) {
 	}
 	if d := cmp.Diff([]string{"2025-11-08 started 5"}, r.counts(t)); d != "" {
 		t.Error(d)
+	}
+}
+
+// pendingless is a store whose pending contributions are lost or damaged.
+type pendingless struct {
+	store.Store
+	err error
+}
+
+func (p *pendingless) Pending(context.Context, string) (metrics.Contribution, error) {
+	return nil, p.err
+}
+
+func TestABatchWithoutAPendingContributionIsRecounted(t *testing.T) {
+	for name, err := range map[string]error{"lost": nil, "damaged": fmt.Errorf("pending: %w", metrics.ErrCorrupt)} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, &pendingless{memstore.New(), err}, true)
+			if b := r.process(t, r.upload(t, day(5)).ID); b.Status != store.Completed {
+				t.Errorf("batch is %s: %s", b.Status, b.LastError)
+			}
+			if d := cmp.Diff([]string{"2025-11-08 started 5"}, r.counts(t)); d != "" {
+				t.Error(d)
+			}
+		})
 	}
 }
 
