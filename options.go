@@ -183,3 +183,20 @@ func (o *Options) validateDimensions() error {
 	}
 	return nil
 }
+
+// schemasWithoutSubject returns the names of the schemas that do not require the
+// column of the subject, sorted; "default" is that of Options.Schema.
+func (o *Options) schemasWithoutSubject() (names []string) {
+	lacks := func(s ingest.Schema) bool {
+		return !slices.ContainsFunc(s.Columns(), func(name string) bool { return strings.EqualFold(name, o.Subject) })
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.Schemas)) {
+		if lacks(o.Schemas[name]) {
+			names = append(names, name)
+		}
+	}
+	if lacks(o.Schema) {
+		names = append([]string{"default"}, names...)
+	}
+	return names
+}

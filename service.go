@@ -51,7 +51,7 @@ func New(st store.Store, q queue.Queue, opts *Options) *Service {
 		Logger: o.Logger, TracerProvider: o.TracerProvider, MeterProvider: o.MeterProvider, Now: o.Now,
 	})
 	s.enforcer = retention.New(st, s.ledger, &retention.Options{
-		Policy: o.Retention, Sums: o.Caps, DiscardDead: s.worker.DiscardMatching,
+		Policy: o.Retention, Sums: o.Caps, Unreachable: o.schemasWithoutSubject(), DiscardDead: s.worker.DiscardMatching,
 		Logger: o.Logger, TracerProvider: o.TracerProvider, MeterProvider: o.MeterProvider, Now: o.Now,
 	})
 	return s

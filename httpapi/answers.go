@@ -357,25 +357,26 @@ type unreadableJSON struct {
 }
 
 type erasureReceiptJSON struct {
-	BatchCount       int64                     `json:"batch_count"`
-	CauseCount       int64                     `json:"cause_count"`
-	ChangedBatches   []string                  `json:"changed_batches"`
-	ChangedCount     int64                     `json:"changed_count"`
-	ChangedTruncated bool                      `json:"changed_truncated"`
-	Complete         bool                      `json:"complete"`
-	Counts           eventmetrics.ErasedCounts `json:"counts"`
-	DeadLetterCount  int64                     `json:"dead_letter_count"`
-	DryRun           bool                      `json:"dry_run"`
-	ErasureID        string                    `json:"erasure_id"`
-	EventCount       int64                     `json:"event_count"`
-	RejectedRowCount int64                     `json:"rejected_row_count"`
-	SealedCount      int64                     `json:"sealed_count"`
-	SubjectColumn    string                    `json:"subject_column"`
-	SubjectHash      string                    `json:"subject_hash"`
-	Time             string                    `json:"time"`
-	UnreadableCount  int64                     `json:"unreadable_count"`
-	Unsettled        bool                      `json:"unsettled"`
-	WhatStays        []staysJSON               `json:"what_stays"`
+	BatchCount         int64                     `json:"batch_count"`
+	CauseCount         int64                     `json:"cause_count"`
+	ChangedBatches     []string                  `json:"changed_batches"`
+	ChangedCount       int64                     `json:"changed_count"`
+	ChangedTruncated   bool                      `json:"changed_truncated"`
+	Complete           bool                      `json:"complete"`
+	Counts             eventmetrics.ErasedCounts `json:"counts"`
+	DeadLetterCount    int64                     `json:"dead_letter_count"`
+	DryRun             bool                      `json:"dry_run"`
+	ErasureID          string                    `json:"erasure_id"`
+	EventCount         int64                     `json:"event_count"`
+	RejectedRowCount   int64                     `json:"rejected_row_count"`
+	SealedCount        int64                     `json:"sealed_count"`
+	SubjectColumn      string                    `json:"subject_column"`
+	SubjectHash        string                    `json:"subject_hash"`
+	Time               string                    `json:"time"`
+	UnreachableSchemas []string                  `json:"unreachable_schemas"`
+	UnreadableCount    int64                     `json:"unreadable_count"`
+	Unsettled          bool                      `json:"unsettled"`
+	WhatStays          []staysJSON               `json:"what_stays"`
 }
 
 type staysJSON struct {

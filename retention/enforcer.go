@@ -49,6 +49,9 @@ type Options struct {
 	// Erase erases. By default there is none, and Erase fails. It must be the
 	// value that the uploads had.
 	Sums metrics.AggregatorOptions
+	// Unreachable are the names of schemas whose files need not have the column
+	// of the subject. Receipts of erasures name them.
+	Unreachable []string
 	// DiscardDead discards the dead letters that match, or only counts them in
 	// a dry run, and returns their number. The reason is for the queue. Nil
 	// means that there are no dead letters.

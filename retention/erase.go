@@ -67,10 +67,18 @@ type ErasureReceipt struct {
 	// cases the erasure is not complete and should be repeated.
 	Unreadable  int64
 	MoreUploads bool
+	// Unreachable is Options.Unreachable: a file of these schemas may have the
+	// subject in a column that an erasure does not know. Unreached means that
+	// events without a subject were read while there is such a schema.
+	Unreachable []string
+	Unreached   bool
 }
 
-// Complete reports whether everything of the subject was erased that can be.
-func (r *ErasureReceipt) Complete() bool { return r.Unreadable == 0 && !r.MoreUploads }
+// Complete reports whether everything of the subject was erased that can be, and
+// nothing was read that may have the subject in a column that is not known.
+func (r *ErasureReceipt) Complete() bool {
+	return r.Unreadable == 0 && !r.MoreUploads && !r.Unreached
+}
 
 const (
 	maxChanged = 100
@@ -113,7 +121,9 @@ func (e *Enforcer) Erase(ctx context.Context, request Erasure) (ErasureReceipt, 
 
 func (e *Enforcer) erase(ctx context.Context, request Erasure) (ErasureReceipt, error) {
 	now := e.now()
-	r := ErasureReceipt{ID: store.NewID(now), Time: now, Counts: request.Counts, DryRun: request.DryRun}
+	r := ErasureReceipt{
+		ID: store.NewID(now), Time: now, Counts: request.Counts, DryRun: request.DryRun, Unreachable: e.opts.Unreachable,
+	}
 	if request.Subject == "" || request.Counts != KeepCounts && request.Counts != SubtractCounts {
 		return r, ErrBadErasure
 	}

@@ -68,8 +68,11 @@ func (x *eraser) sums(ctx context.Context, id string) (rest, gone metrics.Contri
 			return nil, nil, fmt.Errorf("read events of batch %s: %w", id, err)
 		}
 		sum := stay
-		if e.Field(x.enforcer.opts.Sums.Subject) == x.subject {
+		switch e.Field(x.enforcer.opts.Sums.Subject) {
+		case x.subject:
 			sum = leave
+		case "":
+			x.r.Unreached = len(x.r.Unreachable) > 0
 		}
 		if err := sum.Add(&e); err != nil {
 			return nil, nil, fmt.Errorf("sum batch %s: %w", id, err)
