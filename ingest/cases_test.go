@@ -206,6 +206,17 @@ func TestFilesOfKindsThatTheOracleFound(t *testing.T) {
 			text: "event_type;timestamp;\"x\na;2025-11-08;\nevent_type;timestamp;x\na;2025-11-08;\n", err: "its quotes are wrong; found event_type, timestamp,",
 		},
 		{
+			name: "many blank lines and no header", text: strings.Repeat("\n", 21), err: "the first 21 lines are blank",
+		},
+		{
+			name: "many blank lines before the header", text: strings.Repeat("\n", 21) + "event_type,timestamp\na,2025-11-08\n",
+			err: "the first 21 lines are blank",
+		},
+		{
+			name: "a date after an ambiguous one, on a line with a bad encoding", ndjson: true,
+			text: json(`"03/04/2025"`) + "\n" + "{\"event_type\":\"\xff\",\"timestamp\":\"13/04/2025\"}", err: "may be 3 April 2025 or 4 March 2025",
+		},
+		{
 			name: "marks of direction around a value", text: "event_type,timestamp\n\u061ca\u206f,2025-11-08\n",
 			events: []string{"1 a " + day},
 		},

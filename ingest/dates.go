@@ -299,6 +299,9 @@ func (r *Reader) stampIn(ahead *scanner, sh shape) (string, bool) {
 		}
 		return trim(stamp), r.fits(ahead)
 	}
+	if !r.isText(ahead.vals[0]) {
+		return "", false // rowJSON does not parse it either
+	}
 	j := jsonRow{schema: r.opts.Schema, maxMembers: r.opts.Limits.Columns}
 	if j.parse(ahead.vals[0]) != "" {
 		return "", false

@@ -21,7 +21,7 @@
 //
 // Some lines are skipped because they are not rows: lines without any value,
 // blank or with delimiters only; up to 20 lines before the header, such as a
-// title or a comment; and repetitions of the header.
+// title, a comment or blank lines; and repetitions of the header.
 //
 // The header is the first line that has the names of all required columns. If
 // it is wrong in another way, reading ends with a [HeaderError]; it is not
@@ -88,7 +88,8 @@
 //
 // Whether the day or the month comes first is detected: a number above 12 must
 // be the day. Any row with at most as many fields as the header counts, rejected
-// rows too, unless its quotes are wrong. When an ambiguous date comes before the first such date, the Reader
+// rows too, unless its quotes or its JSON are wrong or it is a line of NDJSON
+// with a bad encoding. When an ambiguous date comes before the first such date, the Reader
 // searches up to 4 MiB ahead for one and keeps that input in memory until its
 // rows are read. If the search finds none, or if the file has dates in both
 // orders, reading ends with an [AmbiguousTimeError], and [Options].DateOrder must

@@ -52,6 +52,11 @@ func (r *Reader) badText(s string) string {
 	return ""
 }
 
+// isText reports whether badText has nothing to say of s.
+func (r *Reader) isText(s string) bool {
+	return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 && !(r.decoded && strings.Contains(s, "\uFFFD"))
+}
+
 func isASCIIString(s string) bool {
 	return strings.IndexFunc(s, func(c rune) bool { return c >= utf8.RuneSelf }) < 0
 }

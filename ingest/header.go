@@ -72,6 +72,9 @@ func (r *Reader) readHeader() (*layout, error) {
 		}
 		r.skip()
 	}
+	if first == nil {
+		first = &HeaderError{Reason: fmt.Sprintf("the first %d lines are blank", preambleLines+1)}
+	}
 	return nil, first
 }
 
