@@ -40,7 +40,8 @@ func fromUTF8(kind, text string) []byte {
 // one defect only would be few.
 type dice struct {
 	*rand.Rand
-	form, unit int // of most times of a file
+	form, unit int      // of most times of a file
+	days       []string // that matter
 }
 
 // between draws a number from low to high.
@@ -92,11 +93,17 @@ func drawClock(g *dice) string {
 	return s
 }
 
-// dates that matter: each zone of the law has one on which its clocks change.
-var changes = []string{
-	"2025-03-30", "2025-10-26", "2025-03-09", "2025-11-02", "2025-04-06", "2025-10-05", "2011-12-30", "2011-12-31", "2018-11-04",
-	"2018-02-18", "2018-02-17", "1972-01-07", "2024-02-29", "2025-02-29", "1970-01-01", "1971-01-01", "2099-12-31", "2100-01-01",
+// changes are dates on which the clocks of the zones of the law change.
+var changes = map[string][]string{
+	"Europe/Berlin":       {"2025-03-30", "2025-10-26"},
+	"America/New_York":    {"2025-03-09", "2025-11-02"},
+	"Australia/Lord_Howe": {"2025-04-06", "2025-10-05"},
+	"Pacific/Apia":        {"2011-12-30", "2011-12-31", "2011-12-29"},
+	"America/Sao_Paulo":   {"2018-11-04", "2018-02-18", "2018-02-17"},
+	"Africa/Monrovia":     {"1972-01-07"},
 }
+
+var limitDays = []string{"2024-02-29", "2025-02-29", "1970-01-01", "1971-01-01", "2099-12-31", "2100-01-01"}
 
 func drawTime(g *dice) string {
 	at := time.Date(2025, time.Month(g.between(1, 12)), g.between(1, 31), 9, 5, 7, 123456789, time.UTC)
@@ -108,7 +115,7 @@ func drawTime(g *dice) string {
 	case 0, 1, 2, 3:
 		return at.Format("2006-01-02T15:04:05Z")
 	case 4:
-		return oneOf(g, changes...) + drawClock(g)
+		return pick(g, g.days) + drawClock(g)
 	case 5:
 		return at.Format(oneOf(g, "2006-01-02", "2006/1/2", "2006.01.02", "2006-1/2", "06-1-2", "2006-01-2")) + drawClock(g)
 	case 6:
@@ -130,7 +137,7 @@ func drawTime(g *dice) string {
 func drawText(g *dice) string {
 	s := oneOf(g, "a", "b", "C1", "", "long one", "é", "テスト", "🎉", `\N`, "null", "N/A", "NaN", "none", "#n/a", "0", "7", "-3.5", "1e3", "'", "'=x", "=1",
 		"x y", "event_type", "timestamp", "\ufffd", "a\u200db", "café", "x,y", `x"y`, "two\nlines", "two\r\nlines", "\r", "\n", "a\rb", `\n`, "0x10", ".5", "5.", "+4", "Infinity")
-	if g.rare(12) {
+	if g.rare(20) {
 		s = strings.Repeat(s+"x", g.between(1, 40))
 	}
 	pads := []string{"", "", "", "", "", " ", "\u00a0", "\u200b", "\ufeff", "\t", "\u3000", "\u2028", "\u00ad", "\u200e", "\u061c", "\u2800"}
@@ -210,8 +217,10 @@ func drawCells(g *dice, header []string) []string {
 		case "event_id":
 			cells = append(cells, oneOf(g, "1", "1", "2", "3", "", `\N`, "null", "N/A", "nil ", "NULL", "x"))
 		case "who", "event_type":
-			if !g.rare(5) {
-				cells = append(cells, oneOf(g, "C1", "C1", "C2", "a", "b", "b", "c", "D", "E", "F", "G", ""))
+			if g.rare(40) {
+				cells = append(cells, "")
+			} else if !g.rare(5) {
+				cells = append(cells, oneOf(g, "C1", "C1", "C2", "a", "b", "b", "c", "D", "E", "F", "G"))
 			} else {
 				cells = append(cells, drawText(g))
 			}
