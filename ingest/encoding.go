@@ -54,7 +54,7 @@ func (r *Reader) badText(s string) string {
 
 // isText reports whether badText has nothing to say of s.
 func (r *Reader) isText(s string) bool {
-	return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 && !(r.decoded && strings.Contains(s, "\uFFFD"))
+	return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 && (!r.decoded || !strings.Contains(s, "\uFFFD"))
 }
 
 func isASCIIString(s string) bool {

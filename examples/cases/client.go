@@ -154,7 +154,7 @@ func (c *client) do(ctx context.Context, method, path, contentType, body string,
 	if err != nil {
 		return 0, err
 	}
-	defer res.Body.Close() //nolint:errcheck // it was only read
+	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
 	if err != nil || into == nil {
 		return res.StatusCode, err
