@@ -445,7 +445,7 @@ func TestAFileHasOneUnixUnit(t *testing.T) {
 func TestLocalTimesOfEachZone(t *testing.T) {
 	for _, name := range []string{"Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "America/St_Johns", "Pacific/Apia", "Asia/Kathmandu", "Etc/GMT+12"} {
 		zone := zoneOf(t, name)
-		for _, year := range []int{2011, 2025} {
+		for _, year := range []int{2011, 2025, 2040, 2041} {
 			start := time.Date(year, 1, 1, 0, 7, 0, 0, time.UTC)
 			first := map[string]time.Time{} // the first moment at which clocks show it
 			for at := start.AddDate(0, 0, -3); at.Before(start.AddDate(1, 0, 3)); at = at.Add(15 * time.Minute) {
@@ -506,5 +506,20 @@ func TestTimesOfTheFarFutureAreRead(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestTimesOfTheFarFutureAreNotRepeated reads local times of days on which
+// time.Time.ZoneBounds returns stretches that overlap.
+func TestTimesOfTheFarFutureAreNotRepeated(t *testing.T) {
+	text := "event_type,timestamp\n"
+	for hour := range 72 {
+		text += "a," + time.Date(2040, 12, 30, hour, 30, 0, 0, time.UTC).Format("2006-01-02 15:04") + "\n"
+	}
+	got := readAll(t, text, ingest.Options{
+		Schema: ingest.Schema{Required: []string{}}, Zone: zoneOf(t, "Europe/Berlin"), Latest: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC),
+	})
+	if len(got.events) != 72 || got.warnings != nil {
+		t.Errorf("%d events, warnings %v", len(got.events), got.warnings)
 	}
 }

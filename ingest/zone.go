@@ -44,9 +44,11 @@ func (z *zone) at(local int64) (sec int64, c clocks) {
 // search looks at each stretch of constant offset around a local time.
 func (z *zone) search(local int64) (sec int64, c clocks) {
 	found := 0
-	before := int64(0) // the moment by the offset before a change
+	before := int64(0)      // the moment by the offset before a change
+	last := int64(-1 << 62) // the end of the stretch before
 	for t, first := time.Unix(local-aroundChange, 0).In(z.location), true; ; first = false {
 		start, end := bounds(t)
+		start, last = max(start, last), end
 		_, offset := t.Zone()
 		moment := local - int64(offset)
 		switch {
@@ -80,9 +82,9 @@ func (z *zone) remember(start, end, offset int64) {
 }
 
 // bounds returns the first moment with the offset of t, and the first after
-// it with another. On the last day of leap years after 2037,
-// [time.Time.ZoneBounds] may return an end that is not after t; no zone changes
-// its offset on that day.
+// it with another, or less of the stretch: [time.Time.ZoneBounds] ends one that
+// goes over a new year at the new year, and in leap years after 2037 a day
+// before, so that this day lies outside of what it returns for it.
 func bounds(t time.Time) (start, end int64) {
 	start, end = -1<<60, 1<<60
 	from, to := t.ZoneBounds()
@@ -93,7 +95,7 @@ func bounds(t time.Time) (start, end int64) {
 		end = to.Unix()
 	}
 	if end <= t.Unix() {
-		end = t.Unix() + secondsPerDay
+		end = time.Date(t.UTC().Year()+1, time.January, 1, 0, 0, 0, 0, time.UTC).Unix()
 	}
-	return min(start, t.Unix()), end
+	return start, end
 }
