@@ -95,7 +95,7 @@ func drawClock(g *dice) string {
 
 // changes are dates on which the clocks of the zones of the law change.
 var changes = map[string][]string{
-	"Europe/Berlin":       {"2025-03-30", "2025-10-26"},
+	"Europe/Berlin":       {"2025-03-30", "2025-10-26", "2041-01-01", "2040-12-31"},
 	"America/New_York":    {"2025-03-09", "2025-11-02"},
 	"Australia/Lord_Howe": {"2025-04-06", "2025-10-05"},
 	"Pacific/Apia":        {"2011-12-30", "2011-12-31", "2011-12-29"},
@@ -103,7 +103,7 @@ var changes = map[string][]string{
 	"Africa/Monrovia":     {"1972-01-07"},
 }
 
-var limitDays = []string{"2024-02-29", "2025-02-29", "1970-01-01", "1971-01-01", "2099-12-31", "2100-01-01"}
+var limitDays = []string{"2024-02-29", "2025-02-29", "1970-01-01", "1971-01-01", "2099-12-31", "2100-01-01", "2040-12-31", "2041-01-01", "2825-01-01"}
 
 func drawTime(g *dice) string {
 	at := time.Date(2025, time.Month(g.between(1, 12)), g.between(1, 31), 9, 5, 7, 123456789, time.UTC)
@@ -196,6 +196,14 @@ func drawCSV(g *dice) string {
 			}
 		case 3:
 			b.WriteString(oneOf(g, `"`, `a"b`, `"a"b`, ` "a"`, delimiter, "x", `"x`+end+`y`, "who"+delimiter+"event_type") + end)
+		case 4: // two stray quotes with rows between them
+			b.WriteString(`"`)
+			for range g.between(1, 3) {
+				writeLine(drawCells(g, header))
+			}
+			text := strings.TrimSuffix(b.String(), end)
+			b.Reset()
+			b.WriteString(text + `"` + oneOf(g, "", delimiter, delimiter+"x") + end)
 		default:
 			writeLine(drawCells(g, header))
 		}

@@ -322,7 +322,12 @@ func encoded(g *dice, text string, opts *ingest.Options) []byte {
 	kind := pick(g, []string{"utf-8", "utf-8", "utf-8", "utf-16le", "utf-16be", "windows-1252", "shift_jis", "named utf-8"})
 	switch kind {
 	case "utf-16le", "utf-16be":
-		return []byte(encode16(order16(kind), bom+text))
+		b := []byte(encode16(order16(kind), bom+text))
+		if g.rare(6) { // half a surrogate pair
+			i := 2 * g.between(0, len(b)/2)
+			b = slices.Concat(b[:i], pick(g, [][]byte{{0xd8, 0xd8}, {0xdc, 0xdc}}), b[i:])
+		}
+		return b
 	case "windows-1252", "shift_jis", "named utf-8":
 		e, err := charset.Lookup(strings.TrimPrefix(kind, "named "))
 		if err != nil {
