@@ -475,3 +475,32 @@ func TestErasureOfRowsThatCouldNotBeSplit(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+func TestAReceiptNamesTheSchemasThatItCannotReach(t *testing.T) {
+	for _, tc := range []struct {
+		name, row   string
+		unreachable []string
+		complete    bool
+	}{
+		{"events without a subject", "a,2025-11-08,C1,\n", []string{"default", "visits"}, false},
+		{"the subject in a column of its own", "a,2025-11-08,C2,C1\n", []string{"default", "visits"}, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			own := ingest.Schema{EventType: "kind", Time: "at", Required: []string{}}
+			s := eventmetrics.New(memstore.New(), memqueue.New(nil), &eventmetrics.Options{
+				Schema: own, Schemas: map[string]ingest.Schema{"visits": own, "tests": {}},
+			})
+			f := eventmetrics.File{Body: strings.NewReader("kind,at,person,candidate_id\n" + tc.row)}
+			if _, err := s.Upload(t.Context(), f); err != nil {
+				t.Fatal(err)
+			}
+			got, err := s.Erase(t.Context(), eventmetrics.Erasure{Subject: "C1", Counts: eventmetrics.KeepCounts})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(tc.unreachable, got.Unreachable); d != "" || got.Complete() != tc.complete {
+				t.Errorf("complete %v %s", got.Complete(), d)
+			}
+		})
+	}
+}
