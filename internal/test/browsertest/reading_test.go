@@ -225,7 +225,7 @@ func TestAFileThatWasReadOtherwiseReplacesItsBatch(t *testing.T) {
 func TestABatchStaysUntilTheFileCanReplaceIt(t *testing.T) {
 	t.Parallel()
 	v := serve(t, setup{limiter: new(everySecondRefused)})
-	p := open(t, wide, v.address("?view=upload"), "429")
+	p := open(t, wide, v.address("?view=upload"), "429", "409") // 409: the batch is being processed
 	p.inBerlin()
 	later := func() { eval[any](p, `(() => { const now = Date.now; Date.now = () => now() + 60_000 })()`) }
 	p.choose("stored.csv", naive)
