@@ -394,6 +394,7 @@ func TestMoreTimes(t *testing.T) {
 		{"2025-11-08 12:00 PM", "2025-11-08T12:00:00Z"},
 		{"2025-11-08 9:05:06 PM +01:00", "2025-11-08T20:05:06Z"},
 		{"2025-11-08T10:00:00+01:00[Europe/Berlin]", "2025-11-08T09:00:00Z"},
+		{"2025-11-08T04:00-05:00[America/New_York]", "2025-11-08T09:00:00Z"},
 		{"2025-11-08 09:00:00 GMT", "2025-11-08T09:00:00Z"},
 		{"2025-11-08 09:00:00 utc", "2025-11-08T09:00:00Z"},
 		{"2025-11-08 09:00:00 -0800", "2025-11-08T17:00:00Z"},
@@ -512,11 +513,12 @@ func TestTimesOfTheFarFutureAreRead(t *testing.T) {
 // TestTimesOfTheFarFutureAreNotRepeated reads local times of days on which
 // time.Time.ZoneBounds returns stretches that overlap.
 func TestTimesOfTheFarFutureAreNotRepeated(t *testing.T) {
-	text := "event_type,timestamp\n"
+	var text strings.Builder
+	text.WriteString("event_type,timestamp\n")
 	for hour := range 72 {
-		text += "a," + time.Date(2040, 12, 30, hour, 30, 0, 0, time.UTC).Format("2006-01-02 15:04") + "\n"
+		text.WriteString("a," + time.Date(2040, 12, 30, hour, 30, 0, 0, time.UTC).Format("2006-01-02 15:04") + "\n")
 	}
-	got := readAll(t, text, ingest.Options{
+	got := readAll(t, text.String(), ingest.Options{
 		Schema: ingest.Schema{Required: []string{}}, Zone: zoneOf(t, "Europe/Berlin"), Latest: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC),
 	})
 	if len(got.events) != 72 || got.warnings != nil {

@@ -287,12 +287,9 @@ func isZoneName(s string) bool {
 	if len(s) < len("[X]") || s[0] != '[' || s[len(s)-1] != ']' {
 		return false
 	}
-	for _, c := range []byte(s[1 : len(s)-1]) {
-		if c|0x20 < 'a' && (c < '0' || c > '9') && strings.IndexByte("/_+-:", c) < 0 || c|0x20 > 'z' {
-			return false
-		}
-	}
-	return true
+	return strings.IndexFunc(s[1:len(s)-1], func(c rune) bool {
+		return (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && !strings.ContainsRune("/_+-:", c)
+	}) < 0
 }
 
 // in returns the moment at which clocks in a zone show w.
