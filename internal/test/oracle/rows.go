@@ -143,7 +143,7 @@ func (r *reader) takeHeader(fields []string) error {
 	}
 	fields = slices.Clone(fields)
 	for i, f := range fields {
-		fields[i] = r.unguard(f)
+		fields[i] = r.unguard(trim(f))
 		r.header = append(r.header, folded(fields[i]))
 	}
 	taken := map[string]bool{}
