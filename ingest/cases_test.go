@@ -206,6 +206,10 @@ func TestFilesOfKindsThatTheOracleFound(t *testing.T) {
 			text: "event_type;timestamp;\"x\na;2025-11-08;\nevent_type;timestamp;x\na;2025-11-08;\n", err: "its quotes are wrong; found event_type, timestamp,",
 		},
 		{
+			name: "a header with too many columns before one that is not",
+			text: strings.Repeat(";", 300) + "event_type;timestamp\nevent_type;timestamp\na;2025-11-08\n", err: "it has 302 columns; the limit is 256; found ,",
+		},
+		{
 			name: "many blank lines and no header", text: strings.Repeat("\n", 21), err: "the first 21 lines are blank",
 		},
 		{

@@ -139,6 +139,11 @@ func orNoRows(err error) error {
 func (r *Reader) tryDelim(delim byte) int {
 	r.setDelim(delim)
 	r.scan() // if the row is wrong as a whole, its first line is split
+	line, _ := r.firstLine()
+	if n := max(r.fields, strings.Count(line, string(rune(delim)))+1); n > len(r.vals) && r.length <= r.rowBytes {
+		r.vals = make([]string, n) // a header above the limit is one, too
+		r.scan()
+	}
 	names, n := r.headerNames(), 0
 	for _, name := range r.required {
 		if indexFold(names, name) >= 0 {
@@ -190,7 +195,7 @@ func (r *Reader) checkHeader(sh shape, names []string) error {
 	if reason == "" {
 		return nil
 	}
-	return &HeaderError{Reason: reason, Found: shortenAll(names)}
+	return &HeaderError{Reason: reason, Found: shortenAll(names[:min(len(names), limits.Columns)])}
 }
 
 func shortenAll(names []string) (short []string) {
