@@ -60,11 +60,11 @@ func (r *Reader) quick(e *metrics.Event) bool {
 	for i, s := range r.spans {
 		v := r.text[s.from:s.to]
 		kind := r.kinds[i]
-		if v == "" {
+		if len(v) == 0 {
 			if kind >= requiredKind && kind < idKind {
 				return false
 			}
-		} else if v[0] <= ' ' || v[len(v)-1] <= ' ' || r.slashes && v[0] == '\\' {
+		} else if c := v[0]; c <= ' ' || v[len(v)-1] <= ' ' || c == '\\' {
 			return false
 		}
 		switch kind {
@@ -99,11 +99,14 @@ func (r *Reader) quickAccept(e *metrics.Event) bool {
 	after := r.after
 	r.rows++
 	err := r.accept(e)
-	if err != nil {
+	switch {
+	case err != nil:
 		r.scan() // reject wants the values
 		r.reject(codeOf(err), -1, err.Error())
-	} else {
+	case r.notable || e.ID != "" || len(r.warnings) > 0:
 		r.warn(e)
+	default:
+		r.forms |= zonedForm
 	}
 	r.pos = after
 	r.line++

@@ -40,7 +40,6 @@ type source struct {
 	decoded  bool // by Options.Encoding, which writes U+FFFD for what is wrong
 
 	quotes  bool // buf has a quote
-	slashes bool // buf has a backslash
 	plain   bool // buf is ASCII without NUL
 }
 
@@ -69,7 +68,6 @@ func (s *source) freeze(buf []byte, end int) {
 	s.text = unsafe.String(unsafe.SliceData(buf), len(buf))
 	data := buf[:end]
 	s.quotes = bytes.IndexByte(data, '"') >= 0
-	s.slashes = bytes.IndexByte(data, '\\') >= 0
 	s.plain = bytes.IndexByte(data, 0) < 0 && isASCII(data)
 }
 
