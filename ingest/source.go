@@ -39,8 +39,8 @@ type source struct {
 	encoding string
 	decoded  bool // by Options.Encoding, which writes U+FFFD for what is wrong
 
-	quotes  bool // buf has a quote
-	plain   bool // buf is ASCII without NUL
+	quotes bool // buf has a quote
+	plain  bool // buf is ASCII without NUL
 }
 
 // drained reports whether the input ends with buf.
