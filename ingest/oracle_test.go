@@ -260,6 +260,7 @@ func FuzzAgainstOracle(f *testing.F) {
 		f.Add([]byte("sep=;\n"+strings.ReplaceAll(head+s, ",", ";")), uint16(i<<1|1<<9))
 		f.Add([]byte(encode16(binary.LittleEndian, "\ufeff"+head+s)), uint16(i<<1))
 	}
+	f.Add(bytes.Repeat([]byte("\f"), 260), uint16(89)) // blank, but longer than a row may be
 	f.Add([]byte(strings.Repeat("\n", 22)+head), uint16(0))
 	for _, s := range []string{
 		`{"who":"C","event_type":"a","timestamp":1.7625924e12,"x":{"y":[1,"}"]}}`, `{"who":"C","event_type":"\ud800","timestamp":"2025-11-08","who":1}`,

@@ -11,9 +11,6 @@ import (
 
 // findObjects splits NDJSON into rows.
 func (r *reader) findObjects() error {
-	if trim(r.text) == "" {
-		return r.fail(NoRows)
-	}
 	line := int64(0)
 	for rest := r.text; rest != ""; {
 		whole, bare := cut(rest)
@@ -28,6 +25,9 @@ func (r *reader) findObjects() error {
 			r.readObject(&row, bare)
 		}
 		r.rows = append(r.rows, row)
+	}
+	if len(r.rows) == 0 {
+		return r.fail(NoRows)
 	}
 	return nil
 }
