@@ -19,6 +19,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/memstore"
+	"github.com/eventmetrics/eventmetrics/upload"
 )
 
 // dimensional returns a Service with dimensions on a store.
@@ -198,5 +199,27 @@ func TestDimensionsAreChecked(t *testing.T) {
 	}
 	if _, err := r.Query(t.Context(), series.Query{GroupBy: []string{"test_id"}, Uniques: true}); !errors.Is(err, series.ErrNoGroupUniques) {
 		t.Errorf("uniques by a dimension: %v", err)
+	}
+}
+
+func TestSimilarValuesAreNamedWithTheirFirstLine(t *testing.T) {
+	r := dimensional(memstore.New(), "test_id")
+	receipt, err := r.Upload(t.Context(), eventmetrics.File{Name: "events.csv", Body: strings.NewReader("candidate_id,test_id,event_type,timestamp\n" +
+		"C1,T1,started,2025-11-08\nC2,T1,started,2025-11-08\nC3,t1,Started,2025-11-08\nC4,t1,started,2025-11-09\n" + "C5,T1,started,2025-11-09\n")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, w := range receipt.Warnings {
+		if w.Code == upload.SimilarValues {
+			got = append(got, fmt.Sprintf("%s line %d count %d: %s", w.Column, w.Line, w.Count, w.Message))
+		}
+	}
+	want := []string{
+		`event_type line 4 count 1: "Started" differs from the more frequent "started" only in case or in invisible characters`,
+		`test_id line 4 count 2: "t1" differs from the more frequent "T1" only in case or in invisible characters`,
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
 	}
 }

@@ -22,11 +22,12 @@ type parser struct {
 	sum        *metrics.Aggregator
 	repair     *ingest.RepairWriter
 	schema     ingest.Schema
+	dimensions []string
 	maxErrors  int
 	accepted   int64
 	errors     []ingest.RowError
-	firstLines map[string]int64      // of each event type
-	codes      map[ingest.Code]int64 // rejected rows
+	firstLines map[metrics.Field]int64 // of each event type and dimension value
+	codes      map[ingest.Code]int64   // rejected rows
 	reasons    reasons
 	tolerance  Tolerance
 	stopped    bool // before the end of the file, which is refused
@@ -45,8 +46,9 @@ func (u *Uploader) newParser(ctx context.Context, f File, schema ingest.Schema, 
 		filter:     filter,
 		sum:        metrics.NewAggregator(&u.opts.Sums),
 		schema:     schema,
+		dimensions: u.opts.Sums.Dimensions,
 		maxErrors:  u.opts.MaxErrors,
-		firstLines: map[string]int64{},
+		firstLines: map[metrics.Field]int64{},
 		codes:      map[ingest.Code]int64{},
 		reasons:    reasons{limit: u.opts.MaxErrors, places: map[reason]int{}},
 		tolerance:  f.Tolerance,
@@ -239,14 +241,24 @@ func (u *Uploader) accept(ctx context.Context, p *parser) func(*metrics.Event) e
 	}
 }
 
-// count adds an event to the sum, and notes the line of each new event type.
+// count adds an event to the sum, and notes the line of each new event type and
+// dimension value.
 func (p *parser) count(e *metrics.Event) error {
 	cells := p.sum.Cells()
 	err := p.sum.Add(e)
 	if p.sum.Cells() != cells {
-		if _, known := p.firstLines[e.Type]; !known {
-			p.firstLines[strings.Clone(e.Type)] = p.reader.Line()
+		p.noteFirst(metrics.Field{Name: p.schema.EventType, Value: e.Type})
+		for _, name := range p.dimensions {
+			p.noteFirst(metrics.Field{Name: name, Value: e.Field(name)})
 		}
 	}
 	return err
+}
+
+// noteFirst notes the line of a value that was not met before.
+func (p *parser) noteFirst(f metrics.Field) {
+	if _, known := p.firstLines[f]; !known {
+		f.Value = strings.Clone(f.Value)
+		p.firstLines[f] = p.reader.Line()
+	}
 }

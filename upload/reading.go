@@ -33,7 +33,7 @@ func (e *ReadingError) Error() string {
 	for _, d := range e.Differences {
 		parts = append(parts, fmt.Sprintf("%s was %s and is %s now", d.Option, d.Earlier, d.Now))
 	}
-	return fmt.Sprintf("eventmetrics: batch %s has this content and was read otherwise: %s; delete that batch to upload it again", e.Batch, strings.Join(parts, ", "))
+	return fmt.Sprintf("eventmetrics: batch %s has this content and was read with other options: %s; delete that batch to upload it again", e.Batch, strings.Join(parts, ", "))
 }
 
 // compareReadings returns an error if the batch of an earlier receipt was read

@@ -70,14 +70,11 @@ func (p *parser) similarValues(column string, counts map[string]int64) (all []in
 		if v == best {
 			continue
 		}
-		w := ingest.Warning{
+		all = append(all, ingest.Warning{
 			Code: SimilarValues, Column: column, Count: counts[v],
+			Line:    p.firstLines[metrics.Field{Name: column, Value: v}],
 			Message: fmt.Sprintf("%.60q differs from the more frequent %.60q only in case or in invisible characters", v, best),
-		}
-		if column == p.schema.EventType {
-			w.Line = p.firstLines[v]
-		}
-		all = append(all, w)
+		})
 	}
 	return all
 }
