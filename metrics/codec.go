@@ -4,21 +4,33 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 )
 
 // ErrCorrupt means that bytes are not what AppendBinary wrote.
 var ErrCorrupt = errors.New("metrics: corrupt encoding")
 
-// codecVersion is the first byte of an encoded contribution.
-const codecVersion = 3
+// The first byte of an encoded contribution is its version. The two versions
+// differ in more than one bit, so a damaged bit does not turn off the checksum.
+const (
+	codecVersion = 4
+	// uncheckedVersion is the same without a checksum. It is only read.
+	uncheckedVersion = 3
+)
+
+// sumSize is the size of the checksum at the end of an encoding.
+const sumSize = 4
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // AppendBinary appends a compact encoding of the contribution: a version byte,
-// the number of DayCounts, and each DayCount. Its day is written as the difference from the DayCount
-// before, its type and group as the number of bytes that are the same and the
-// rest. Then come its count, its counts by quarter hour as pairs of gap and
-// count, and its sketch. Equal contributions have equal encodings. Missing
-// Slots or Subjects stay missing.
+// the number of DayCounts, each DayCount, and a checksum. The day of a DayCount is
+// written as the difference from the DayCount before, its type and group as the
+// number of bytes that are the same and the rest. Then come its count, its counts
+// by quarter hour as pairs of gap and count, and its sketch. Equal contributions
+// have equal encodings. Missing Slots or Subjects stay missing.
 func (c Contribution) AppendBinary(b []byte) ([]byte, error) {
+	start := len(b)
 	b = append(b, codecVersion)
 	b = binary.AppendUvarint(b, uint64(len(c)))
 	var last DayCount
@@ -32,7 +44,7 @@ func (c Contribution) AppendBinary(b []byte) ([]byte, error) {
 		b = appendSized(b, d.appendSubjects)
 		last = *d
 	}
-	return b, nil
+	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b[start:], castagnoli)), nil
 }
 
 // appendChanged appends a string as the number of bytes that it has in common
@@ -84,10 +96,11 @@ func (d *DayCount) appendSubjects(b []byte) []byte {
 // DecodeContribution reads what AppendBinary wrote and returns the part that q
 // selects. Errors: ErrCorrupt.
 func DecodeContribution(b []byte, q Filter) (Contribution, error) {
-	r := decoder{b: b}
-	if v := r.byte(); v != codecVersion {
-		return nil, fmt.Errorf("%w: version %d", ErrCorrupt, v)
+	content, err := checked(b)
+	if err != nil {
+		return nil, err
 	}
+	r := decoder{b: content}
 	n := r.uvarint()
 	c := make(Contribution, 0, min(n, 64))
 	var day Day
@@ -112,6 +125,24 @@ func DecodeContribution(b []byte, q Filter) (Contribution, error) {
 		return nil, ErrCorrupt
 	}
 	return c, nil
+}
+
+// checked returns the content of an encoding, without its version and checksum.
+// Errors: ErrCorrupt.
+func checked(b []byte) ([]byte, error) {
+	if len(b) == 0 {
+		return nil, ErrCorrupt
+	}
+	switch end := len(b) - sumSize; {
+	case b[0] == uncheckedVersion:
+		return b[1:], nil
+	case b[0] != codecVersion:
+		return nil, fmt.Errorf("%w: version %d", ErrCorrupt, b[0])
+	case end < 1 || crc32.Checksum(b[:end], castagnoli) != binary.LittleEndian.Uint32(b[end:]):
+		return nil, fmt.Errorf("%w: wrong checksum", ErrCorrupt)
+	default:
+		return b[1:end], nil
+	}
 }
 
 // decoder reads from b until an error, then reads zeros.

@@ -157,6 +157,7 @@ func FuzzDecodeContribution(f *testing.F) {
 		for _, by := range [][]string{nil, {"candidate_id"}} {
 			b, _ := aggregateBy(f, by, in[:n]...).AppendBinary(nil)
 			f.Add(b)
+			f.Add(unchecked(b)) // a checksum would refuse nearly every change of it
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -297,5 +298,37 @@ func TestTruncatedContributionsAreCorrupt(t *testing.T) {
 		if c, err := metrics.DecodeContribution(b[:n], metrics.AllParts()); !errors.Is(err, metrics.ErrCorrupt) {
 			t.Errorf("%d of %d bytes: %v, %v, want ErrCorrupt", n, len(b), c, err)
 		}
+	}
+}
+
+// unchecked returns an encoding in the version without a checksum.
+func unchecked(b []byte) []byte {
+	const version = 3
+	return append([]byte{version}, b[1:len(b)-4]...)
+}
+
+func TestEncodingsWithoutAChecksumAreRead(t *testing.T) {
+	want := twoTypes(t)
+	b, err := want.AppendBinary(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := metrics.DecodeContribution(unchecked(b), metrics.AllParts())
+	if d := diff(want, got); d != "" || err != nil {
+		t.Errorf("%v, %s", err, d)
+	}
+}
+
+func TestEachFlippedBitIsCorrupt(t *testing.T) {
+	b, err := twoTypes(t).AppendBinary(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for bit := range 8 * len(b) {
+		b[bit/8] ^= 1 << (bit % 8)
+		if c, err := metrics.DecodeContribution(b, metrics.Filter{}); !errors.Is(err, metrics.ErrCorrupt) {
+			t.Errorf("bit %d of %d: %v, %v, want ErrCorrupt", bit, 8*len(b), c, err)
+		}
+		b[bit/8] ^= 1 << (bit % 8)
 	}
 }
