@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventmetrics/eventmetrics/internal/test/eventgen"
+	"github.com/eventmetrics/eventmetrics/internal/test/site"
 	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -67,7 +68,7 @@ type fleet struct {
 // CRASHTEST_FLEET_TIME=60s.
 func TestSeveralProcessesAreKilledAtRandom(t *testing.T) {
 	f := &fleet{
-		t: t, at: place{Mongo: testenv.Mongo(t), Redis: testenv.Redis(t).URL, Jobs: testenv.Name(t)},
+		t: t, at: place{Site: site.Site{Mongo: testenv.Mongo(t), Redis: testenv.Redis(t).URL, Jobs: testenv.Name(t)}},
 		ticks: ticks{runs: map[string][]*tickRun{}}, members: map[string][]*replica{},
 		files: map[uint64]*file{}, counted: map[uint64]bool{}, gone: map[uint64]bool{},
 	}

@@ -3,23 +3,18 @@ package crashtest_test
 import (
 	"cmp"
 	"context"
-	"errors"
 	"os"
-	"path/filepath"
 	"testing"
+	"time"
 
+	"github.com/eventmetrics/eventmetrics/internal/test/site"
 	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
+	"github.com/eventmetrics/eventmetrics/queue"
 )
 
 // place is where the data of a stack are.
 type place struct {
-	// Dir is a directory of files.
-	Dir string
-	// Mongo is the URI of the database that has the events in place of a file.
-	Mongo string
-	// Redis is the URL of the server that has the jobs in place of a file, in
-	// a queue of the given name.
-	Redis, Jobs string
+	site.Site
 	// Rows is the number of rows of a sample in a file.
 	Rows int64
 }
@@ -43,8 +38,10 @@ type kind struct {
 }
 
 func kinds() []kind {
-	embedded := func(t *testing.T) *place { return &place{Dir: t.TempDir()} }
-	mongo := func(t *testing.T) *place { return &place{Dir: t.TempDir(), Mongo: testenv.Mongo(t)} }
+	embedded := func(t *testing.T) *place { return &place{Site: site.Site{Dir: t.TempDir()}} }
+	mongo := func(t *testing.T) *place {
+		return &place{Site: site.Site{Dir: t.TempDir(), Mongo: testenv.Mongo(t)}}
+	}
 	return []kind{{"embedded", embedded, 1, 7}, {"mongo", mongo, 7, 7}}
 }
 
@@ -73,28 +70,18 @@ func (p *place) sample(seed uint64) *file {
 }
 
 // open opens what is in the place. Step is called before each change.
-func (p *place) open(ctx context.Context, step func(string)) (_ *stack, err error) {
-	s := &stack{place: *p}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.close())
-		}
-	}()
-	if p.Mongo == "" {
-		err = s.openFile(ctx, filepath.Join(p.Dir, "events.db"), step)
-	} else {
-		err = s.openMongo(ctx, step)
+func (p *place) open(ctx context.Context, step func(string)) (*stack, error) {
+	retry := queue.Retry{Base: 10 * time.Millisecond}
+	if p.Redis != "" {
+		retry.MaxAttempts = 1000 // a job may have been there at each of the kills
 	}
+	b, err := site.Open(ctx, &p.Site, &site.Options{Step: step, Retry: retry})
 	if err != nil {
 		return nil, err
 	}
-	if p.Redis == "" {
-		err = s.openQueueFile(ctx, filepath.Join(p.Dir, "queue.db"), step)
-	} else {
-		err = s.openRedis(ctx)
-	}
-	if err != nil {
-		return nil, err
+	s := &stack{place: *p, store: b.Store, queue: b.Queue, close: b.Close}
+	if b.Database != nil {
+		s.ledger = &ledger{b.Store, b.Database}
 	}
 	s.serve(nil)
 	return s, nil

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eventmetrics/eventmetrics/internal/test/site"
 	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
 	"github.com/eventmetrics/eventmetrics/store"
 )
@@ -54,9 +55,9 @@ func (o *order) keepBusy(ctx context.Context) error {
 
 func TestKillAtRandom(t *testing.T) {
 	for name, at := range map[string]func(t *testing.T) *place{
-		"embedded": func(t *testing.T) *place { return &place{Dir: t.TempDir()} },
+		"embedded": func(t *testing.T) *place { return &place{Site: site.Site{Dir: t.TempDir()}} },
 		"mongo and redis": func(t *testing.T) *place {
-			return &place{Mongo: testenv.Mongo(t), Redis: testenv.RedisURL(t), Jobs: testenv.Name(t)}
+			return &place{Site: site.Site{Mongo: testenv.Mongo(t), Redis: testenv.RedisURL(t), Jobs: testenv.Name(t)}}
 		},
 	} {
 		t.Run(name, func(t *testing.T) { killAtRandom(t, at(t)) })

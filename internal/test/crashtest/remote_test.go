@@ -1,89 +1,23 @@
 package crashtest_test
 
 import (
-	"context"
-	"net/url"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/event"
 	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
-	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
-	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
+	"github.com/eventmetrics/eventmetrics/internal/test/site"
 	"github.com/eventmetrics/eventmetrics/metrics"
-	"github.com/eventmetrics/eventmetrics/queue"
-	"github.com/eventmetrics/eventmetrics/queue/redisqueue"
-	"github.com/eventmetrics/eventmetrics/store/mongostore"
 )
-
-// openMongo opens the store in a database, as mongostore.Open does.
-func (s *stack) openMongo(ctx context.Context, step func(string)) error {
-	started := func(_ context.Context, e *event.CommandStartedEvent) {
-		if slices.Contains([]string{"insert", "update", "delete", "findAndModify"}, e.CommandName) {
-			step(e.CommandName + " " + e.Command.Lookup(e.CommandName).StringValue())
-		}
-	}
-	db, disconnect, err := connect(s.Mongo, &event.CommandMonitor{Started: started})
-	if err != nil {
-		return err
-	}
-	s.closers = append(s.closers, disconnect)
-	st, err := mongostore.New(ctx, db, nil)
-	if err != nil {
-		return err
-	}
-	s.store, s.ledger = st, &ledger{st, db}
-	s.closers = append(s.closers, st.Close)
-	return nil
-}
-
-// connect returns the database that a URI names and how to leave it.
-func connect(uri string, monitor *event.CommandMonitor) (*mongo.Database, func() error, error) {
-	client, err := mongo.Connect(options.Client().
-		SetReadConcern(readconcern.Majority()).
-		SetWriteConcern(writeconcern.Majority()).
-		SetMonitor(monitor).
-		ApplyURI(uri))
-	if err != nil {
-		return nil, nil, err
-	}
-	u, err := url.Parse(uri)
-	if err != nil {
-		return nil, nil, err
-	}
-	disconnect := func() error { return client.Disconnect(context.Background()) }
-	return client.Database(strings.TrimPrefix(u.Path, "/")), disconnect, nil
-}
-
-// openRedis opens the queue on a server. The job of a killed process waits for
-// the end of its lease.
-func (s *stack) openRedis(ctx context.Context) error {
-	q, err := redisqueue.Open(ctx, s.Redis, &redisqueue.Options{
-		Name:    s.Jobs,
-		Workers: 2,
-		Lease:   2 * time.Second,
-		// A job may have been there at each of the kills.
-		Retry: queue.Retry{MaxAttempts: 1000, Base: 10 * time.Millisecond},
-	})
-	if err != nil {
-		return err
-	}
-	s.queue = q
-	s.closers = append(s.closers, q.Close)
-	return nil
-}
 
 // copyDatabase copies all documents from one database to another.
 func copyDatabase(t *testing.T, from, to string) {
 	t.Helper()
 	var dbs []*mongo.Database
 	for _, uri := range []string{from, to} {
-		db, disconnect, err := connect(uri, nil)
+		db, disconnect, err := site.Connect(uri, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -114,7 +48,7 @@ func copyDatabase(t *testing.T, from, to string) {
 
 // ledger is what can be seen of a store in MongoDB beside its methods.
 type ledger struct {
-	store *mongostore.Store
+	store site.Store
 	db    *mongo.Database
 }
 

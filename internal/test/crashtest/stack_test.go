@@ -3,11 +3,11 @@ package crashtest_test
 import (
 	"context"
 	"errors"
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/eventmetrics/eventmetrics"
+	"github.com/eventmetrics/eventmetrics/internal/test/site"
 	"github.com/eventmetrics/eventmetrics/queue"
 	"github.com/eventmetrics/eventmetrics/store"
 )
@@ -16,15 +16,10 @@ import (
 type stack struct {
 	*eventmetrics.Service
 	place
-	store   amendable
-	queue   queue.Queue
-	ledger  *ledger // nil but on MongoDB
-	closers []func() error
-}
-
-type amendable interface {
-	store.Store
-	store.Auditor
+	store  site.Store
+	queue  queue.Queue
+	ledger *ledger // nil but on MongoDB
+	close  func() error
 }
 
 // serve makes the Service. Nil options are those under which only Reconcile
@@ -42,15 +37,6 @@ func (s *stack) serve(o *eventmetrics.Options) {
 		}
 	}
 	s.Service = eventmetrics.New(s.store, s.queue, o)
-}
-
-// close closes in the opposite order of opening.
-func (s *stack) close() error {
-	var errs []error
-	for _, c := range slices.Backward(s.closers) {
-		errs = append(errs, c())
-	}
-	return errors.Join(errs...)
 }
 
 func (s *stack) mustClose(t *testing.T) {

@@ -1,65 +1,64 @@
-package crashtest_test
+package site
 
 import (
 	"context"
 	"database/sql"
 	"strings"
-	"time"
 
 	"github.com/eventmetrics/eventmetrics/internal/test/stepsql"
-	"github.com/eventmetrics/eventmetrics/queue"
 	"github.com/eventmetrics/eventmetrics/queue/riverqueue"
 	"github.com/eventmetrics/eventmetrics/store/sqlitestore"
 )
 
 // openFile opens the store in a file.
-func (s *stack) openFile(ctx context.Context, path string, step func(string)) error {
+func (b *Backends) openFile(ctx context.Context, path string, o *Options) error {
 	writerDSN, readerDSN := sqlitestore.DSN(path)
-	writer, err := s.openDatabase(writerDSN, step)
+	writer, err := b.openDatabase(writerDSN)
 	if err != nil {
 		return err
 	}
-	reader, err := s.openDatabase(readerDSN, step)
+	reader, err := b.openDatabase(readerDSN)
 	if err != nil {
 		return err
 	}
-	s.store, err = sqlitestore.New(ctx, writer, reader, nil)
-	return err
+	st, err := sqlitestore.New(ctx, writer, reader, &sqlitestore.Options{Now: o.Now})
+	if err != nil {
+		return err
+	}
+	b.Store = st
+	return nil
 }
 
 // openQueueFile opens the queue in a file.
-func (s *stack) openQueueFile(ctx context.Context, path string, step func(string)) error {
+func (b *Backends) openQueueFile(ctx context.Context, path string, o *Options) error {
 	dsn, err := riverqueue.DSN(path)
 	if err != nil {
 		return err
 	}
-	jobs, err := s.openDatabase(dsn, step)
+	jobs, err := b.openDatabase(dsn)
 	if err != nil {
 		return err
 	}
 	jobs.SetMaxOpenConns(1)
-	q, err := riverqueue.New(ctx, jobs, &riverqueue.Options{
-		Workers: 2,
-		Retry:   queue.Retry{Base: 10 * time.Millisecond},
-	})
+	q, err := riverqueue.New(ctx, jobs, &riverqueue.Options{Workers: 2, Retry: o.Retry})
 	if err != nil {
 		return err
 	}
-	s.queue = q
-	s.closers = append(s.closers, q.Close)
+	b.Queue = q
+	b.closers = append(b.closers, q.Close)
 	return nil
 }
 
-func (s *stack) openDatabase(dsn string, step func(string)) (*sql.DB, error) {
+func (b *Backends) openDatabase(dsn string) (*sql.DB, error) {
 	db, err := stepsql.Open("sqlite", dsn, func(statement string) {
 		if changes(statement) {
-			step(statement)
+			b.step(statement)
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.closers = append(s.closers, db.Close)
+	b.closers = append(b.closers, db.Close)
 	return db, nil
 }
 
