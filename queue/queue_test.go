@@ -166,6 +166,18 @@ func TestRetryDelay(t *testing.T) {
 	}
 }
 
+func TestLostDelay(t *testing.T) {
+	r := queue.Retry{Base: time.Second}
+	for i, want := range []time.Duration{2000, 2500, 3000, 3500} {
+		if got := r.LostDelay(2, i, 4); got != want*time.Millisecond {
+			t.Errorf("LostDelay(2, %d, 4) = %v, want %v: from the wait after attempt 2 to twice as much", i, got, want*time.Millisecond)
+		}
+	}
+	if got := (queue.Retry{Base: 1 << 62, Max: 1 << 62}).LostDelay(1, 9, 10); got <= 0 {
+		t.Errorf("LostDelay of a huge wait is %v, want more than 0", got)
+	}
+}
+
 // The wait is positive and within the jitter of what it is without.
 func TestRetryDelayStaysInItsBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"errors"
+	"math"
 	"math/rand/v2"
 	"time"
 )
@@ -51,6 +52,15 @@ func (r Retry) Delay(attempt int) time.Duration {
 		d += time.Duration((2*rand.Float64() - 1) * jitter * float64(d))
 	}
 	return d
+}
+
+// LostDelay returns the wait before the last attempt of a job that has lost its
+// process: i is its place among the n jobs that were lost together. Their waits
+// differ, so that a job that kills its process takes few others with it.
+func (r Retry) LostDelay(attempt, i, n int) time.Duration {
+	r.Jitter = -1
+	d := min(r.Delay(attempt), math.MaxInt64/4)
+	return d + time.Duration(float64(d)*float64(i)/float64(n))
 }
 
 // Permanent wraps an error so that the job is dead without further attempts.

@@ -30,6 +30,7 @@ var ErrClosed = errors.New("riverqueue: closed")
 
 // consumer is one Consume.
 type consumer struct {
+	id     string // of the client
 	stop   context.CancelFunc
 	idle   *river.Client[*sql.Tx]
 	client atomic.Pointer[river.Client[*sql.Tx]] // nil until it is started
@@ -48,7 +49,7 @@ func (c *consumer) wake() *river.Client[*sql.Tx] {
 func (q *Queue) Consume(ctx context.Context, h queue.Handler) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	c := &consumer{stop: cancel, idle: q.idle}
+	c := &consumer{id: clientID(), stop: cancel, idle: q.idle}
 	if !q.join(c) {
 		return ErrClosed
 	}
@@ -82,28 +83,30 @@ func (q *Queue) run(ctx context.Context, c *consumer, h queue.Handler) error {
 	if err := q.recover(ctx); err != nil {
 		return err
 	}
-	client, err := q.newClient(h)
+	jobs := newHoldings(c.id, q.opts.Logger)
+	client, err := q.newClient(h, jobs)
 	if err != nil {
 		return err
 	}
 	if err := client.Start(ctx); err != nil {
 		return fmt.Errorf("riverqueue: start client: %w", err)
 	}
+	defer jobs.end(ctx, q.driver.GetExecutor())
 	c.client.Store(client)
 	q.promote(ctx)
 	<-client.Stopped()
 	return nil
 }
 
-func (q *Queue) newClient(h queue.Handler) (*river.Client[*sql.Tx], error) {
+func (q *Queue) newClient(h queue.Handler, jobs *holdings) (*river.Client[*sql.Tx], error) {
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &worker{handler: h, log: q.opts.Logger})
+	river.AddWorker(workers, &worker{handler: h, log: q.opts.Logger, jobs: jobs, exec: q.driver.GetExecutor()})
 	timeout, rescueAfter := q.opts.JobTimeout, q.opts.JobTimeout+time.Minute
 	if timeout < 0 {
 		timeout, rescueAfter = -1, 24*time.Hour
 	}
-	client, err := river.NewClient(q.driver, &river.Config{
-		ID:                          clientID(),
+	client, err := river.NewClient(counted{q.driver, jobs}, &river.Config{
+		ID:                          jobs.client,
 		Queues:                      map[string]river.QueueConfig{q.opts.Name: {MaxWorkers: q.opts.Workers}},
 		Workers:                     workers,
 		FetchCooldown:               fetchCooldown,

@@ -2,17 +2,22 @@ package riverqueue
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/riverqueue/river/riverdriver"
-	"github.com/riverqueue/river/rivertype"
+
+	"github.com/eventmetrics/eventmetrics/queue"
 )
 
 // promoteInterval is how much later than its time a delayed job may become
-// available.
-const promoteInterval = 250 * time.Millisecond
+// available. Every hastenEvery intervals the waits of failed jobs are checked.
+const (
+	promoteInterval = 250 * time.Millisecond
+	hastenEvery     = 20
+)
 
 // promote makes delayed jobs available at their time, until ctx ends. River's own
 // scheduler does so every 5 s only, and not before it is elected, which takes
@@ -21,76 +26,70 @@ func (q *Queue) promote(ctx context.Context) {
 	tick := time.NewTicker(promoteInterval)
 	defer tick.Stop()
 	exec := q.driver.GetExecutor()
-	for {
+	for n := 0; ; n++ {
+		_, err := exec.JobSchedule(ctx, &riverdriver.JobScheduleParams{Max: chunk})
+		if err == nil {
+			err = q.hasten(ctx, n%hastenEvery == 0)
+		}
+		if err != nil && ctx.Err() == nil {
+			q.opts.Logger.WarnContext(ctx, "making delayed jobs available failed, retrying", "err", err)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		_, err := exec.JobSchedule(ctx, &riverdriver.JobScheduleParams{Max: chunk})
-		if err != nil && ctx.Err() == nil {
-			q.opts.Logger.WarnContext(ctx, "making delayed jobs available failed, retrying", "err", err)
-		}
 	}
 }
 
-// recover puts back the running jobs of lost processes, once per Queue.
+// hasten shortens waits that only a clock can have made so long: one that was set
+// back, or that of another process. A job that may run at once has no later time
+// than now, and one between attempts none after the longest backoff.
+func (q *Queue) hasten(ctx context.Context, retries bool) error {
+	now := time.Now()
+	err := q.bound(ctx, "state = 'available' AND attempt = 0", now)
+	for made := 1; err == nil && retries && made <= q.opts.Retry.Attempts(); made++ {
+		err = q.bound(ctx, "state IN ('available', 'retryable') AND attempt = "+strconv.Itoa(made), now.Add(longest(q.opts.Retry, made)))
+	}
+	return err
+}
+
+// longest returns the longest wait after a failed or lost attempt.
+func longest(r queue.Retry, attempt int) time.Duration {
+	const years = 20 * 365 * 24 * time.Hour // more would overflow
+	jitter := max(r.Jitter, 0)
+	if r.Jitter == 0 {
+		jitter = 0.1
+	}
+	r.Jitter = -1
+	return time.Duration((2 + min(jitter, 1)) * float64(min(r.Delay(attempt), years)))
+}
+
+// bound sets the times of the jobs that match to the latest one allowed.
+func (q *Queue) bound(ctx context.Context, match string, latest time.Time) error {
+	query := strings.ReplaceAll("UPDATE river_job SET scheduled_at = ?1 WHERE "+match+" AND queue = ?2 AND scheduled_at > ?1",
+		"?", q.driver.ArgPlaceholder())
+	return q.driver.GetExecutor().Exec(ctx, query, timeText(latest), q.opts.Name)
+}
+
+// timeText returns a time as River stores it.
+func timeText(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000") }
+
+// recover puts back the running jobs of processes that were lost, or of a Consume
+// that could not store its results.
 func (q *Queue) recover(ctx context.Context) error {
-	q.recovery.Lock()
-	defer q.recovery.Unlock()
-	if q.opts.Shared || q.recovered {
+	if q.opts.Shared {
 		return nil
 	}
-	for after := int64(0); ; {
-		rows, err := q.driver.GetExecutor().JobGetStuck(ctx, &riverdriver.JobGetStuckParams{
-			AfterID: after, Max: chunk, StuckHorizon: horizon(),
-		})
+	q.recovery.Lock()
+	defer q.recovery.Unlock()
+	for rows, err := range running(ctx, q.driver.GetExecutor()) {
 		if err != nil {
 			return fmt.Errorf("riverqueue: find lost jobs: %w", err)
 		}
-		if len(rows) == 0 {
-			break
-		}
-		after = rows[len(rows)-1].ID
-		if err := q.rescue(ctx, rows); err != nil {
+		if err := q.rescue(ctx, q.lost(rows)); err != nil {
 			return fmt.Errorf("riverqueue: put back lost jobs: %w", err)
 		}
 	}
-	q.recovered = true
 	return nil
-}
-
-// horizon is a time after the start of every attempt, even by a clock that was
-// ahead of this one.
-func horizon() time.Time { return time.Now().Add(24 * time.Hour) }
-
-// rescue puts jobs back without delay. The lost attempt counts, so that a job
-// that kills its process is dead after its last attempt.
-func (q *Queue) rescue(ctx context.Context, rows []*rivertype.JobRow) error {
-	now := time.Now().UTC()
-	p := &riverdriver.JobRescueManyParams{StuckHorizon: horizon()}
-	for _, row := range rows {
-		if row.Queue != q.opts.Name {
-			continue
-		}
-		cause, err := json.Marshal(rivertype.AttemptError{At: now, Attempt: row.Attempt, Error: "the process was lost"})
-		if err != nil {
-			return err
-		}
-		state, finalized := rivertype.JobStateAvailable, (*time.Time)(nil)
-		if row.Attempt >= row.MaxAttempts {
-			state, finalized = rivertype.JobStateDiscarded, &now
-		}
-		p.ID = append(p.ID, row.ID)
-		p.Error = append(p.Error, cause)
-		p.State = append(p.State, string(state))
-		p.FinalizedAt = append(p.FinalizedAt, finalized)
-		p.ScheduledAt = append(p.ScheduledAt, now)
-	}
-	if len(p.ID) == 0 {
-		return nil
-	}
-	q.opts.Logger.WarnContext(ctx, "jobs of a lost process put back", "jobs", len(p.ID))
-	_, err := q.driver.GetExecutor().JobRescueMany(ctx, p)
-	return err
 }

@@ -10,6 +10,10 @@
 // Only one process may consume from a database, unless Options.Shared is
 // set. When Consume starts, it puts back the jobs that a lost process has left
 // running.
+//
+// No job that may run at once waits for the clock: not after it was set back, and
+// not if processes have different clocks. A failed job waits at most twice its
+// backoff then. Only Job.RunAt is a time of the clock.
 package riverqueue
 
 import (
@@ -86,12 +90,11 @@ func (o *Options) withDefaults() Options {
 // [NewDriver].
 type Queue struct {
 	opts   Options
-	driver riverdriver.Driver[*sql.Tx]
+	driver polled
 	idle   *river.Client[*sql.Tx] // adds and manages jobs, runs none
 	owned  *sql.DB                // nil if borrowed
 
-	recovery  sync.Mutex
-	recovered bool
+	recovery sync.Mutex
 
 	mu        sync.Mutex
 	consumers []*consumer
@@ -148,11 +151,3 @@ func (q *Queue) Close() error {
 	}
 	return q.owned.Close()
 }
-
-// polled is a driver that reports no support of notifications. River then writes
-// none and wakes the client that added the jobs directly. On SQLite, that is
-// sooner and cheaper than polling a table of notifications.
-type polled struct{ riverdriver.Driver[*sql.Tx] }
-
-func (polled) SupportsListener() bool     { return false }
-func (polled) SupportsListenNotify() bool { return false }

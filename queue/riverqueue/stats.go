@@ -16,8 +16,8 @@ import (
 // completed jobs, of which there may be many. ? stands for the placeholder of
 // the driver.
 const counts = `
-SELECT coalesce(sum(CASE WHEN state = 'available' AND scheduled_at <= ?1 THEN 1 ELSE 0 END), 0),
-       coalesce(sum(CASE WHEN state = 'available' AND scheduled_at > ?1
+SELECT coalesce(sum(CASE WHEN state = 'available' AND (attempt = 0 OR scheduled_at <= ?1) THEN 1 ELSE 0 END), 0),
+       coalesce(sum(CASE WHEN state = 'available' AND attempt > 0 AND scheduled_at > ?1
                            OR state IN ('pending', 'scheduled', 'retryable') THEN 1 ELSE 0 END), 0),
        coalesce(sum(CASE WHEN state = 'running' THEN 1 ELSE 0 END), 0),
        coalesce(sum(CASE WHEN state IN ('discarded', 'cancelled') THEN 1 ELSE 0 END), 0)
@@ -25,14 +25,14 @@ FROM river_job
 WHERE state IN ('available', 'pending', 'scheduled', 'retryable', 'running', 'discarded', 'cancelled')
   AND queue = ?2`
 
-// Stats implements [queue.Queue]. A completed job may count as running for up to
-// a quarter of a second, since River writes completions in batches.
+// Stats implements [queue.Queue]. A job that has failed may count as running for
+// up to a quarter of a second, since River writes failures in batches.
 func (q *Queue) Stats(ctx context.Context) (queue.Stats, error) {
 	var s queue.Stats
 	now := time.Now().UTC()
 	query := strings.ReplaceAll(counts, "?", q.driver.ArgPlaceholder())
 	err := q.driver.GetExecutor().
-		QueryRow(ctx, query, now.Format("2006-01-02 15:04:05.000"), q.opts.Name).
+		QueryRow(ctx, query, timeText(now), q.opts.Name).
 		Scan(&s.Waiting, &s.Delayed, &s.Running, &s.Dead)
 	if err != nil {
 		return queue.Stats{}, fmt.Errorf("riverqueue: count jobs: %w", err)

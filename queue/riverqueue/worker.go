@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/eventmetrics/eventmetrics/internal/text/clip"
@@ -20,6 +21,8 @@ type worker struct {
 	river.WorkerDefaults[args]
 	handler queue.Handler
 	log     *slog.Logger
+	jobs    *holdings
+	exec    riverdriver.Executor
 }
 
 // Work implements [river.Worker].
@@ -27,6 +30,9 @@ func (w *worker) Work(ctx context.Context, r *river.Job[args]) error {
 	err := w.call(ctx, r.Args.job(r.Attempt, r.MaxAttempts))
 	switch {
 	case err == nil:
+		if err := w.jobs.complete(ctx, w.exec, r.ID); err != nil { // River stores it again
+			w.log.WarnContext(ctx, "storing a completed job failed, retrying", "job", r.Args.job(0, 0).Key(), "err", err)
+		}
 		return nil
 	case drained(ctx):
 		return context.Canceled // River does not count the attempt then

@@ -1,0 +1,94 @@
+package riverqueue
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/rivertype"
+)
+
+// polled is a driver that reports no support of notifications. River then writes
+// none and wakes the client that added the jobs directly. On SQLite, that is
+// sooner and cheaper than polling a table of notifications.
+type polled struct{ riverdriver.Driver[*sql.Tx] }
+
+func (polled) SupportsListener() bool     { return false }
+func (polled) SupportsListenNotify() bool { return false }
+
+// counted is the driver of a client that runs jobs. It counts what the client
+// has.
+type counted struct {
+	polled
+	jobs *holdings
+}
+
+func (d counted) GetExecutor() riverdriver.Executor {
+	return executor{d.polled.GetExecutor(), d.jobs}
+}
+
+// executor corrects two operations of River's executor.
+type executor struct {
+	riverdriver.Executor
+	jobs *holdings
+}
+
+// JobGetAvailable fetches jobs in a transaction. River's statement alone may have
+// marked jobs as running when its time is up and its answer lost. No process
+// would run them then.
+func (e executor) JobGetAvailable(ctx context.Context, p *riverdriver.JobGetAvailableParams) (*riverdriver.JobGetAvailableResult, error) {
+	if err := e.jobs.settle(ctx, e.Executor); err != nil {
+		return nil, err
+	}
+	tx, err := e.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	found, err := tx.JobGetAvailable(ctx, p)
+	if err != nil || len(found.Jobs) == 0 {
+		return found, err
+	}
+	if err := tx.Commit(ctx); err != nil {
+		e.jobs.doubt()
+		return nil, err
+	}
+	e.jobs.hold(found.Jobs)
+	return found, nil
+}
+
+// JobSetStateIfRunningMany stores the ends of attempts. It leaves out those that
+// are stored already. A job that is put back keeps its place among the waiting
+// ones.
+func (e executor) JobSetStateIfRunningMany(ctx context.Context, p *riverdriver.JobSetStateIfRunningManyParams) ([]*rivertype.JobRow, error) {
+	p = e.jobs.unstored(p)
+	for i, attempt := range p.Attempt {
+		if attempt != nil && p.State[i] == rivertype.JobStateAvailable {
+			p.ScheduledAt[i] = nil
+		}
+	}
+	if len(p.ID) == 0 {
+		return nil, nil
+	}
+	rows, err := e.Executor.JobSetStateIfRunningMany(ctx, p)
+	if err == nil {
+		e.jobs.release(p.ID)
+	}
+	return rows, err
+}
+
+// setState adds a job to the parameters of JobSetStateIfRunningMany.
+func setState(p *riverdriver.JobSetStateIfRunningManyParams, s *riverdriver.JobSetStateIfRunningParams) {
+	p.ID = append(p.ID, s.ID)
+	p.Attempt = append(p.Attempt, s.Attempt)
+	p.ErrData = append(p.ErrData, s.ErrData)
+	p.FinalizedAt = append(p.FinalizedAt, s.FinalizedAt)
+	p.MetadataDoMerge = append(p.MetadataDoMerge, s.MetadataDoMerge)
+	p.MetadataUpdates = append(p.MetadataUpdates, s.MetadataUpdates)
+	p.ScheduledAt = append(p.ScheduledAt, s.ScheduledAt)
+	p.State = append(p.State, s.State)
+}
+
+// storing bounds a write of the ends of attempts, as River does.
+const storing = 10 * time.Second
