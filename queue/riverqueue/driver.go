@@ -28,7 +28,7 @@ func (d counted) GetExecutor() riverdriver.Executor {
 	return executor{d.polled.GetExecutor(), d.jobs}
 }
 
-// executor corrects two operations of River's executor.
+// executor corrects operations of River's executor.
 type executor struct {
 	riverdriver.Executor
 	jobs *holdings
@@ -56,6 +56,13 @@ func (e executor) JobGetAvailable(ctx context.Context, p *riverdriver.JobGetAvai
 	}
 	e.jobs.hold(found.Jobs)
 	return found, nil
+}
+
+// JobSchedule does nothing. River's scheduler makes jobs available up to 5 s
+// before their time. promote does so at their time, so that an available job may
+// always run at once.
+func (executor) JobSchedule(context.Context, *riverdriver.JobScheduleParams) ([]*riverdriver.JobScheduleResult, error) {
+	return nil, nil
 }
 
 // JobSetStateIfRunningMany stores the ends of attempts. It leaves out those that

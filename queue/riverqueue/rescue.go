@@ -23,10 +23,13 @@ func running(ctx context.Context, exec riverdriver.Executor) iter.Seq2[[]*rivert
 				yield(nil, err)
 				return
 			}
-			if len(rows) == 0 || !yield(rows, nil) {
+			if len(rows) == 0 {
 				return
 			}
 			after = rows[len(rows)-1].ID
+			if !yield(rows, nil) {
+				return
+			}
 		}
 	}
 }
