@@ -5,17 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"math"
 )
 
 // ErrCorrupt means that bytes are not what AppendBinary wrote.
 var ErrCorrupt = errors.New("metrics: corrupt encoding")
 
-// The first byte of an encoded contribution is its version. The two versions
-// differ in more than one bit, so a damaged bit does not turn off the checksum.
+// The first byte of an encoded contribution is its version. Those that are only
+// read, because ledgers of earlier releases have them, have no checksum. They
+// differ from codecVersion in more than one bit, so a damaged bit does not turn
+// off the checksum.
 const (
-	codecVersion = 4
-	// uncheckedVersion is the same without a checksum. It is only read.
-	uncheckedVersion = 3
+	codecVersion     = 4
+	uncheckedVersion = 3 // the same without a checksum
+	groupsVersion    = 2 // no number of DayCounts: they go on to the end
+	totalsVersion    = 1 // no groups, and types are written in full
 )
 
 // sumSize is the size of the checksum at the end of an encoding.
@@ -93,26 +97,25 @@ func (d *DayCount) appendSubjects(b []byte) []byte {
 	return d.Subjects.appendBinary(b)
 }
 
-// DecodeContribution reads what AppendBinary wrote and returns the part that q
-// selects. Errors: ErrCorrupt.
+// DecodeContribution reads what AppendBinary wrote, in this release or an
+// earlier one, and returns the part that q selects. Errors: ErrCorrupt.
 func DecodeContribution(b []byte, q Filter) (Contribution, error) {
-	content, err := checked(b)
+	version, content, err := checked(b)
 	if err != nil {
 		return nil, err
 	}
 	r := decoder{b: content}
-	n := r.uvarint()
+	n := uint64(math.MaxUint64)
+	if version != groupsVersion {
+		n = r.uvarint()
+	}
 	c := make(Contribution, 0, min(n, 64))
-	var day Day
-	var eventType, group changing
-	for range n {
-		day += Day(r.varint())
-		r.changed(&eventType)
-		r.changed(&group)
-		needed := q.Match(day, eventType.string()) && (q.Groups || len(group.now) == 0)
-		d := DayCount{Day: day}
+	for at := (keys{}); n > 0 && (version != groupsVersion || len(r.b) > 0); n-- {
+		r.keys(&at, version)
+		needed := q.Match(at.day, at.eventType.string()) && (q.Groups || len(at.group.now) == 0)
+		d := DayCount{Day: at.day}
 		if needed {
-			d.Type, d.Group = eventType.string(), Group(group.string())
+			d.Type, d.Group = at.eventType.string(), Group(at.group.string())
 		}
 		if r.parts(&d, &q, needed); r.err != nil {
 			return nil, r.err
@@ -127,21 +130,37 @@ func DecodeContribution(b []byte, q Filter) (Contribution, error) {
 	return c, nil
 }
 
-// checked returns the content of an encoding, without its version and checksum.
-// Errors: ErrCorrupt.
-func checked(b []byte) ([]byte, error) {
-	if len(b) == 0 {
-		return nil, ErrCorrupt
+// keys are what a DayCount is written as a change of.
+type keys struct {
+	day              Day
+	eventType, group changing
+}
+
+func (r *decoder) keys(k *keys, version byte) {
+	k.day += Day(r.varint())
+	if version == totalsVersion {
+		k.eventType = changing{now: r.sized()}
+		return
 	}
-	switch end := len(b) - sumSize; {
-	case b[0] == uncheckedVersion:
-		return b[1:], nil
-	case b[0] != codecVersion:
-		return nil, fmt.Errorf("%w: version %d", ErrCorrupt, b[0])
+	r.changed(&k.eventType)
+	r.changed(&k.group)
+}
+
+// checked returns the version of an encoding, and its content without the
+// version and the checksum. Errors: ErrCorrupt.
+func checked(b []byte) (version byte, content []byte, err error) {
+	if len(b) == 0 {
+		return 0, nil, ErrCorrupt
+	}
+	switch version, end := b[0], len(b)-sumSize; {
+	case version == uncheckedVersion, version == groupsVersion, version == totalsVersion:
+		return version, b[1:], nil
+	case version != codecVersion:
+		return 0, nil, fmt.Errorf("%w: version %d", ErrCorrupt, version)
 	case end < 1 || crc32.Checksum(b[:end], castagnoli) != binary.LittleEndian.Uint32(b[end:]):
-		return nil, fmt.Errorf("%w: wrong checksum", ErrCorrupt)
+		return 0, nil, fmt.Errorf("%w: wrong checksum", ErrCorrupt)
 	default:
-		return b[1:end], nil
+		return version, b[1:end], nil
 	}
 }
 
