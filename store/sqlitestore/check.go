@@ -8,9 +8,9 @@ import (
 )
 
 // Check reports whether the file at path is a database of a Store, of a version
-// that this package can read, and not damaged as far as can be found before ctx
-// ends. It does not change the file, which may be in use. Errors:
-// fs.ErrNotExist.
+// that this package can read or migrate, and not damaged as far as can be found
+// before ctx ends. It does not change the file, which may be in use. Errors:
+// fs.ErrNotExist; ErrVersion.
 func Check(ctx context.Context, path string) error {
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("sqlitestore: %w", err)
@@ -21,14 +21,12 @@ func Check(ctx context.Context, path string) error {
 		return fmt.Errorf("sqlitestore: open %q: %w", path, err)
 	}
 	defer db.Close() //nolint:errcheck // it was only read
-	var version, app int
-	for pragma, value := range map[string]*int{"user_version": &version, "application_id": &app} {
-		if err := db.QueryRowContext(ctx, "PRAGMA "+pragma).Scan(value); err != nil {
-			return wrap(ctx, err, "read %s", pragma)
-		}
+	m, err := readMarks(ctx, db)
+	if err == nil {
+		err = m.check()
 	}
-	if version != schemaVersion || app != applicationID {
-		return fmt.Errorf("sqlitestore: the file has application id %#x and version %d, want %#x and %d", app, version, applicationID, schemaVersion)
+	if err != nil {
+		return wrap(ctx, err, "read the file")
 	}
 	var verdict string
 	err = db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict)

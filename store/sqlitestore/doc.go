@@ -28,6 +28,14 @@
 // database. So when Commit returns, each block is either in the synced WAL or in
 // the synced database.
 //
+// # Upgrades
+//
+// A file has a version, which changes with the tables. Open migrates a file of an
+// earlier release, one version after the other, each in one transaction. If the
+// process is lost meanwhile, the next Open continues. An earlier release cannot
+// read the file then: back it up before an upgrade. A file of a later release is
+// refused unchanged, with [ErrVersion].
+//
 // # Space
 //
 // New batches use the space of deleted and purged ones again. The file itself

@@ -1,5 +1,36 @@
 package sqlitestore
 
+import (
+	"context"
+	"database/sql"
+)
+
 // UseSmallLeaves makes few fingerprints as many leaves and levels as else
 // millions are.
 func (s *Store) UseSmallLeaves() { s.sizes = sizes{leaf: 4, level: 16} }
+
+// Versions of files that a Store reads.
+const (
+	OldestVersion  = oldestVersion
+	PresentVersion = schemaVersion
+)
+
+// BeginStep runs the step that a file needs and neither commits nor ends its
+// transaction, as a process does that is killed before the commit.
+func BeginStep(ctx context.Context, conn *sql.Conn) error {
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	m, err := readMarks(ctx, tx)
+	if err != nil {
+		return err
+	}
+	return runStep(ctx, tx, m.version)
+}
+
+// RunStep runs the step that a file needs, and no other.
+func RunStep(ctx context.Context, conn *sql.Conn) error {
+	_, err := migrateOnce(ctx, conn)
+	return err
+}

@@ -58,8 +58,9 @@ func DSN(path string) (writer, reader string) {
 // idleReaders is the number of read connections that are kept open.
 const idleReaders = 4
 
-// Open opens or creates the file at path. Nil options mean the defaults. The
-// caller must Close the Store.
+// Open opens or creates the file at path, and migrates a file of an earlier
+// release. Nil options mean the defaults. The caller must Close the Store.
+// Errors: [ErrVersion].
 func Open(ctx context.Context, path string, opts *Options) (*Store, error) {
 	writerDSN, readerDSN := DSN(path)
 	writer, err := sql.Open("sqlite", writerDSN)
@@ -80,9 +81,10 @@ func Open(ctx context.Context, path string, opts *Options) (*Store, error) {
 }
 
 // New returns a Store on two handles of the same file, opened with the names
-// that [DSN] returns, and creates its tables if they are missing. It limits
-// writer to one open connection. The handles stay the caller's to close. Nil
-// options mean the defaults.
+// that [DSN] returns. It creates its tables if they are missing, and migrates
+// those of an earlier release. It limits writer to one open connection. The
+// handles stay the caller's to close. Nil options mean the defaults. Errors:
+// [ErrVersion].
 func New(ctx context.Context, writer, reader *sql.DB, opts *Options) (*Store, error) {
 	s := &Store{
 		writer: writer, reader: reader, quit: make(chan struct{}),

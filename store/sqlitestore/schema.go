@@ -3,19 +3,18 @@ package sqlitestore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 )
 
 const (
-	// schemaVersion is the user_version of the file.
-	schemaVersion = 4
 	// applicationID marks the file as ours: "evmt".
 	applicationID = 0x65766d74
 	// pageSize keeps the number of pages of a block, and what each costs, low.
 	pageSize = 8192
 )
 
-// schema creates the tables. Times are Unix milliseconds.
+// schema creates the tables of schemaVersion. Times are Unix milliseconds.
 //
 //   - unfinished has the batches that are not committed, and those of which
 //     blocks and attachments are to be deleted: batch_id is null when no writer
@@ -138,25 +137,32 @@ CREATE TABLE day_groups (
 );
 `
 
-// setUp prepares a new file and checks an old one.
+// setUp prepares a new file and migrates an old one.
 func (s *Store) setUp(ctx context.Context) error {
 	conn, err := s.writer.Conn(ctx)
 	if err != nil {
 		return wrap(ctx, err, "connect")
 	}
 	defer conn.Close() //nolint:errcheck // returns the connection to its pool
+	var busy int
+	if err := conn.QueryRowContext(ctx, "PRAGMA busy_timeout").Scan(&busy); err != nil {
+		return wrap(ctx, err, "read busy_timeout")
+	}
+	if busy == 0 {
+		return errors.New("sqlitestore: the writer has no busy_timeout: open it with DSN")
+	}
+	// A file that is refused is not changed.
+	m, err := readMarks(ctx, conn)
+	if err == nil && !m.isNew() {
+		err = m.check()
+	}
+	if err != nil {
+		return wrap(ctx, err, "read the file")
+	}
 	if err := makeWAL(ctx, conn); err != nil {
 		return wrap(ctx, err, "prepare the file")
 	}
-	tx, err := conn.BeginTx(ctx, nil)
-	if err != nil {
-		return wrap(ctx, err, "begin")
-	}
-	defer tx.Rollback() //nolint:errcheck // does nothing after Commit
-	if err := migrate(ctx, tx); err != nil {
-		return err
-	}
-	return wrap(ctx, tx.Commit(), "create the tables")
+	return wrap(ctx, s.migrate(ctx, conn), "prepare the file")
 }
 
 // makeWAL sets the size of pages, which must come before the first write, and
@@ -178,22 +184,8 @@ func makeWAL(ctx context.Context, conn *sql.Conn) error {
 	return nil
 }
 
-func migrate(ctx context.Context, tx *sql.Tx) error {
-	var version, app, busy int
-	for pragma, value := range map[string]*int{"user_version": &version, "application_id": &app, "busy_timeout": &busy} {
-		if err := tx.QueryRowContext(ctx, "PRAGMA "+pragma).Scan(value); err != nil {
-			return wrap(ctx, err, "read %s", pragma)
-		}
-	}
-	switch {
-	case busy == 0:
-		return fmt.Errorf("sqlitestore: the writer has no busy_timeout: open it with DSN")
-	case version == schemaVersion && app == applicationID:
-		return nil
-	case version != 0 || app != 0:
-		return fmt.Errorf("sqlitestore: the file has application id %#x and version %d, want %#x and %d", app, version, applicationID, schemaVersion)
-	}
-	marks := fmt.Sprintf("PRAGMA user_version=%d; PRAGMA application_id=%d;", schemaVersion, applicationID)
-	_, err := tx.ExecContext(ctx, schema+marks)
-	return wrap(ctx, err, "create the tables")
+// setUpTables creates the tables of a new file.
+func setUpTables(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, schema+fmt.Sprintf("PRAGMA user_version=%d; PRAGMA application_id=%d;", schemaVersion, applicationID))
+	return err
 }
