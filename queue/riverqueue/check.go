@@ -14,7 +14,7 @@ import (
 )
 
 // Check counts the jobs of the queue that [Open] made at path. It changes
-// nothing, and the queue may be in use. Errors: fs.ErrNotExist.
+// nothing, and the queue may be in use. Errors: fs.ErrNotExist; ErrVersion.
 func Check(ctx context.Context, path string) (queue.Stats, error) {
 	if _, err := os.Stat(path); err != nil {
 		return queue.Stats{}, fmt.Errorf("riverqueue: %w", err)
@@ -32,8 +32,19 @@ func Check(ctx context.Context, path string) (queue.Stats, error) {
 	if err != nil {
 		return queue.Stats{}, errors.Join(err, db.Close())
 	}
-	stats, err := q.Stats(ctx)
+	stats, err := q.inspect(ctx)
 	return stats, errors.Join(err, q.Close(), db.Close())
+}
+
+func (q *Queue) inspect(ctx context.Context) (queue.Stats, error) {
+	m, err := q.migrator()
+	if err == nil {
+		err = q.checkVersion(ctx, m)
+	}
+	if err != nil {
+		return queue.Stats{}, err
+	}
+	return q.Stats(ctx)
 }
 
 // readOnly returns the data source name of a handle that cannot write.

@@ -28,7 +28,6 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
-	"github.com/riverqueue/river/rivermigrate"
 
 	"github.com/eventmetrics/eventmetrics/queue"
 )
@@ -106,19 +105,15 @@ type Queue struct {
 // New returns a queue in a SQLite database and migrates River's tables in it.
 // The caller closes the database after the queue. The database should be opened
 // with the data source name that [DSN] returns, and have one connection at most.
-// Options may be nil.
+// Options may be nil. Errors: [ErrVersion].
 func New(ctx context.Context, db *sql.DB, o *Options) (*Queue, error) {
 	driver := riversqlite.New(db)
 	q, err := NewDriver(driver, o)
 	if err != nil {
 		return nil, err
 	}
-	m, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: q.riverLogger()})
-	if err != nil {
-		return nil, fmt.Errorf("riverqueue: prepare migration: %w", err)
-	}
-	if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
-		return nil, fmt.Errorf("riverqueue: migrate: %w", err)
+	if err := q.migrate(ctx); err != nil {
+		return nil, err
 	}
 	return q, nil
 }

@@ -38,9 +38,9 @@ func (c *checkup) store(ctx context.Context) {
 }
 
 // file inspects a SQLite file, unless a running server uses it. If there is no
-// error, inspect has reported its own finding. The consequence of removing the
-// file is added to the advice.
-func (c *checkup) file(ctx context.Context, check, name, consequence string, inspect func(context.Context, string) error) {
+// error, inspect has reported its own finding. The alternative to a backup is added
+// to the advice.
+func (c *checkup) file(ctx context.Context, check, name, alternative string, inspect func(context.Context, string) error) {
 	if c.locked {
 		c.say(OK, check, "SQLite: not checked, because a running server uses it")
 		return
@@ -51,8 +51,10 @@ func (c *checkup) file(ctx context.Context, check, name, consequence string, ins
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		c.say(OK, check, "SQLite: no file yet; the server will create it")
+	case errors.Is(err, sqlitestore.ErrVersion), errors.Is(err, riverqueue.ErrVersion):
+		c.say(Fail, check, "%s: %v", name, err)
 	case err != nil:
-		c.say(Fail, check, "%v: restore %s from a backup, or move it out of the directory%s", err, name, consequence)
+		c.say(Fail, check, "%v: restore %s from a backup%s", err, name, alternative)
 	}
 }
 
@@ -77,7 +79,7 @@ func (c *checkup) queue(ctx context.Context) {
 		c.redis(ctx, check)
 		return
 	}
-	c.file(ctx, check, "queue.db", " (queued batches will be enqueued again)", func(ctx context.Context, path string) error {
+	c.file(ctx, check, "queue.db", ", or move it out of the directory (queued batches will be enqueued again)", func(ctx context.Context, path string) error {
 		stats, err := riverqueue.Check(ctx, path)
 		if err == nil {
 			c.stats(check, "SQLite", stats, false)
