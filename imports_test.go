@@ -88,6 +88,7 @@ const mayImport = `
 internal/text/clip:
 internal/text/texttable:
 internal/redisdial:
+budget:
 metrics:               internal/text/clip
 metrics/series:        metrics internal/text/clip
 ingest:                metrics internal/text/clip

@@ -53,6 +53,7 @@ type Aggregator struct {
 	days    map[Day]struct{}
 	first   Day // the day of the first event, around which days are near
 	cells   int
+	bytes   int64      // see Bytes
 	groups  *breakdown // nil: counts are not broken down
 }
 
@@ -63,6 +64,10 @@ const (
 	// nearDays is the number of days around the first one whose cells are in an
 	// array; a power of two. Cells of other days are in a map.
 	nearDays = 1024
+	// typeBytes and cellBytes are what a type and a cell take, with the entries
+	// of maps and the DayCount that a cell becomes, and its part of an encoding.
+	// What a dense sketch and long names take is counted apart.
+	typeBytes, cellBytes = 512, 1536
 )
 
 // typeCells has the cells of one event type.
@@ -112,12 +117,25 @@ func (a *Aggregator) Add(e *Event) error {
 	}
 	c.slots[slot]++
 	if subject := a.subjectOf(e); subject != "" {
+		wasDense := c.subjects.dense != nil
 		c.subjects.Add(subject)
+		if !wasDense && c.subjects.dense != nil {
+			a.bytes += 2 * registers // with its encoding
+		}
 	}
 	if a.groups != nil {
 		a.groups.count(c, e, slot)
 	}
 	return nil
+}
+
+// Bytes returns about how much memory the Aggregator, its [Contribution] and the
+// encoding of that take together.
+func (a *Aggregator) Bytes() int64 {
+	if a.groups == nil {
+		return a.bytes
+	}
+	return a.bytes + a.groups.bytes
 }
 
 // Cells returns the number of combinations of day and event type so far.
@@ -169,7 +187,9 @@ func (a *Aggregator) newCell(t *typeCells, day Day, eventType string) (*cell, er
 	if t == nil {
 		t = &typeCells{name: strings.Clone(eventType), far: map[Day]*cell{}} // the name shares memory with its file
 		a.types[t.name] = t
+		a.bytes += typeBytes + 2*int64(len(t.name))
 	}
+	a.bytes += cellBytes + int64(len(t.name))
 	c := &cell{}
 	a.place(t, day, c)
 	a.days[day] = struct{}{}
@@ -185,6 +205,7 @@ func (a *Aggregator) place(t *typeCells, day Day, c *cell) {
 	}
 	if grow := int(i) + 1 - len(t.near); grow > 0 {
 		t.near = append(t.near, make([]*cell, grow)...)
+		a.bytes += 16 * int64(grow)
 	}
 	t.near[i] = c
 }
@@ -207,8 +228,9 @@ func (a *Aggregator) subjectOf(e *Event) string {
 	return ""
 }
 
-// Contribution returns the sum of the events added so far. It shares no memory
-// with the Aggregator, and more events may be added.
+// Contribution returns the sum of the events. It takes over the memory of the
+// Aggregator, which is of no more use: a sum may be large, and two of them would
+// take twice as much.
 func (a *Aggregator) Contribution() Contribution {
 	size := a.cells
 	if a.groups != nil {
@@ -219,18 +241,21 @@ func (a *Aggregator) Contribution() Contribution {
 		for i, near := range t.near {
 			if near != nil {
 				c = a.appendCell(c, a.first-nearDays/2+Day(i), t.name, near)
+				t.near[i] = nil
 			}
 		}
 		for day, far := range t.far {
 			c = a.appendCell(c, day, t.name, far)
 		}
 	}
+	a.types, a.recent = nil, [recentTypes]*typeCells{}
 	slices.SortFunc(c, func(x, y DayCount) int { return x.Compare(&y) })
 	return c
 }
 
 func (a *Aggregator) appendCell(c Contribution, day Day, eventType string, from *cell) Contribution {
-	d := DayCount{Day: day, Type: eventType, Slots: newSlots(&from.slots), Subjects: from.subjects.Clone()}
+	subjects := from.subjects // without the rest of the cell
+	d := DayCount{Day: day, Type: eventType, Slots: newSlots(&from.slots), Subjects: &subjects}
 	for _, n := range from.slots {
 		d.Count += n
 	}

@@ -15,7 +15,17 @@ type breakdown struct {
 	left       int // number of groups that may still be added, except those of Other
 	made       int
 	names      map[groupKey]Group
+	bytes      int64 // see Aggregator.Bytes
 }
+
+const (
+	// groupBytes is what a group of a cell takes: an entry of a map, its Slots,
+	// its DayCount, and its part of an encoding beside its name.
+	groupBytes = 128
+	// nameBytes is what a group or a value takes once, beside its text: entries
+	// of maps.
+	nameBytes = 96
+)
 
 // dimension numbers the values of a field in order of appearance. Number 0 is
 // Other.
@@ -54,13 +64,24 @@ func newBreakdown(opts *AggregatorOptions) *breakdown {
 func (b *breakdown) count(c *cell, e *Event, slot int) {
 	var key groupKey
 	for i := range b.dimensions {
+		before := len(b.dimensions[i].values)
 		key[i] = b.dimensions[i].numberOf(e)
+		if after := b.dimensions[i].values; len(after) > before {
+			b.bytes += nameBytes + int64(len(after[before]))
+		}
 	}
 	slots := c.groups[key]
 	if slots == nil {
 		slots = b.group(c, key)
 	}
+	few, sparse := len(slots.few), slots.all == nil
 	slots.Add(slot, 1)
+	switch {
+	case sparse && slots.all != nil:
+		b.bytes += 8 * SlotsPerDay
+	case len(slots.few) > few:
+		b.bytes += 16 // with its share of what grows in steps
+	}
 }
 
 // group adds a group to a cell. If there are too many, it is that of Other.
@@ -80,6 +101,7 @@ func (b *breakdown) group(c *cell, key groupKey) *Slots {
 	}
 	slots := &Slots{}
 	c.groups[key] = slots
+	b.bytes += groupBytes + 3*int64(len(b.name(key)))/2 // encodings are in buffers that grow
 	return slots
 }
 
@@ -111,7 +133,7 @@ func (d *dimension) numberOf(e *Event) uint16 {
 // appendTo appends the groups of a cell.
 func (b *breakdown) appendTo(c Contribution, total *DayCount, groups map[groupKey]*Slots) Contribution {
 	for _, key := range slices.SortedFunc(maps.Keys(groups), func(x, y groupKey) int { return slices.Compare(x[:], y[:]) }) {
-		d := DayCount{Day: total.Day, Type: total.Type, Group: b.name(key), Slots: groups[key].Clone()}
+		d := DayCount{Day: total.Day, Type: total.Type, Group: b.name(key), Slots: groups[key]}
 		for _, n := range d.Slots.Each() {
 			d.Count += n
 		}
@@ -128,6 +150,8 @@ func (b *breakdown) name(key groupKey) Group {
 	for i := range values {
 		values[i] = Field{b.dimensions[i].name, b.dimensions[i].values[key[i]]}
 	}
-	b.names[key] = NewGroup(values...)
-	return b.names[key]
+	g := NewGroup(values...)
+	b.names[key] = g
+	b.bytes += nameBytes + int64(len(g))
+	return g
 }

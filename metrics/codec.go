@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"iter"
 	"math"
 )
 
@@ -100,34 +101,54 @@ func (d *DayCount) appendSubjects(b []byte) []byte {
 // DecodeContribution reads what AppendBinary wrote, in this release or an
 // earlier one, and returns the part that q selects. Errors: ErrCorrupt.
 func DecodeContribution(b []byte, q Filter) (Contribution, error) {
-	version, content, err := checked(b)
-	if err != nil {
-		return nil, err
-	}
-	r := decoder{b: content}
-	n := uint64(math.MaxUint64)
-	if version != groupsVersion {
-		n = r.uvarint()
-	}
-	c := make(Contribution, 0, min(n, 64))
-	for at := (keys{}); n > 0 && (version != groupsVersion || len(r.b) > 0); n-- {
-		r.keys(&at, version)
-		needed := q.Match(at.day, at.eventType.string()) && (q.Groups || len(at.group.now) == 0)
-		d := DayCount{Day: at.day}
-		if needed {
-			d.Type, d.Group = at.eventType.string(), Group(at.group.string())
+	c := Contribution{}
+	for d, err := range DecodeEach(b, q) {
+		if err != nil {
+			return nil, err
 		}
-		if r.parts(&d, &q, needed); r.err != nil {
-			return nil, r.err
-		}
-		if needed {
-			c = append(c, d)
-		}
-	}
-	if r.err != nil || len(r.b) > 0 {
-		return nil, ErrCorrupt
+		c = append(c, d)
 	}
 	return c, nil
+}
+
+// DecodeEach is [DecodeContribution] for long ones: it yields one DayCount after
+// the other, and an error last. It reads b until then.
+func DecodeEach(b []byte, q Filter) iter.Seq2[DayCount, error] {
+	return func(yield func(DayCount, error) bool) {
+		version, content, err := checked(b)
+		if err != nil {
+			yield(DayCount{}, err)
+			return
+		}
+		r := decoder{b: content}
+		n := uint64(math.MaxUint64)
+		if version != groupsVersion {
+			n = r.uvarint()
+		}
+		for at := (keys{}); n > 0 && (version != groupsVersion || len(r.b) > 0); n-- {
+			d, needed := r.dayCount(&at, version, &q)
+			if r.err != nil || needed && !yield(d, nil) {
+				break
+			}
+		}
+		if n == 0 && len(r.b) > 0 {
+			r.fail()
+		}
+		if r.err != nil {
+			yield(DayCount{}, r.err)
+		}
+	}
+}
+
+// dayCount reads a DayCount, and leaves it empty if it is not needed.
+func (r *decoder) dayCount(at *keys, version byte, q *Filter) (d DayCount, needed bool) {
+	r.keys(at, version)
+	needed = q.Match(at.day, at.eventType.string()) && (q.Groups || len(at.group.now) == 0)
+	if needed {
+		d = DayCount{Day: at.day, Type: at.eventType.string(), Group: Group(at.group.string())}
+	}
+	r.parts(&d, q, needed)
+	return d, needed
 }
 
 // keys are what a DayCount is written as a change of.

@@ -13,7 +13,7 @@ import (
 
 // heldBytes is the size of the days up to which DayCounts reads all of them
 // before it yields the first, so that a slow caller holds no connection.
-const heldBytes = 8 << 20
+const heldBytes = 4 << 20
 
 // DayCounts implements [store.Store]. All of its answer is of one state of the
 // database.
@@ -65,33 +65,59 @@ func (r *dayReader) hold(ctx context.Context, d heldDay, size int) error {
 // flush yields the days. Errors: errStopped.
 func (r *dayReader) flush(ctx context.Context) error {
 	for i := range r.days {
-		c, err := r.days[i].decode(r.q)
-		if err != nil {
-			return fmt.Errorf("%v: %w", r.days[i].day, err)
-		}
-		for _, d := range c {
+		err := r.days[i].each(r.q, func(d metrics.DayCount) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
 			if !r.yield(d, nil) {
 				return errStopped
 			}
+			return nil
+		})
+		if errors.Is(err, metrics.ErrCorrupt) {
+			err = fmt.Errorf("%v: %w", r.days[i].day, err)
 		}
+		if err != nil {
+			return err
+		}
+		r.days[i] = heldDay{}
 	}
 	r.days, r.size = r.days[:0], 0
 	return nil
 }
 
-func (d *heldDay) decode(q metrics.Filter) (metrics.Contribution, error) {
-	if d.sum != nil {
-		return d.sum, nil
+// each passes on the totals, each with its groups. A day may have very many
+// groups, so they are decoded one by one.
+func (d *heldDay) each(q metrics.Filter, yield func(metrics.DayCount) error) error {
+	totals := d.sum
+	if totals == nil {
+		var err error
+		if totals, err = d.totals(q); err != nil {
+			return err
+		}
 	}
-	totals, err := d.totals(q)
-	if err != nil || d.groups == nil {
-		return totals, err
+	if d.groups != nil {
+		for group, err := range metrics.DecodeEach(d.groups, q) {
+			if err != nil {
+				return err
+			}
+			for len(totals) > 0 && totals[0].Compare(&group) < 0 {
+				if err := yield(totals[0]); err != nil {
+					return err
+				}
+				totals = totals[1:]
+			}
+			if err := yield(group); err != nil {
+				return err
+			}
+		}
 	}
-	groups, err := metrics.DecodeContribution(d.groups, q)
-	return totals.WithGroups(groups), err
+	for _, total := range totals {
+		if err := yield(total); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (d *heldDay) totals(q metrics.Filter) (metrics.Contribution, error) {
