@@ -151,27 +151,27 @@ func TestFillingIsNoErrorAndSealedBatchesStay(t *testing.T) {
 	}
 }
 
-func TestReprocessFindsWrongGroupsAndLeavesThoseNobodyAskedFor(t *testing.T) {
-	r := dimensional(memstore.New(), "test_id")
-	id := r.complete(t, header+"C1,T1,a,2025-11-08T09:00:00Z\nC1,T1,b,2025-11-08T09:00:00Z\n")
-	right := ledgerOf(t, r.store, id)
-	wrong := metrics.Merge(right)
-	wrong[1].Group = metrics.NewGroup(metrics.Field{Name: "test_id", Value: "T9"})
-	tamper(t, r.store, id, wrong)
-	report, err := dimensional(r.store).Reprocess(t.Context())
-	if err != nil || report.Drifted+report.Filled != 0 || ledgerOf(t, r.store, id)[1].Group != wrong[1].Group {
-		t.Errorf("without dimensions: %+v, %v", report, err)
-	}
-	report, err = r.Reprocess(t.Context())
-	want := eventmetrics.Report{Batches: 1, Events: 2, Drifted: 1, Amended: 1, Drifts: []eventmetrics.Drift{{
-		BatchID: id, Ledger: 2, Events: 2, Cause: "different_groups",
-		Cells: []eventmetrics.CellDrift{{Day: right[0].Day, Type: "a", Ledger: 1, Events: 1, Cause: "different_groups"}},
-	}}}
-	if d := cmp.Diff(want, report); d != "" || err != nil {
-		t.Error(d, err)
-	}
-	if got := ledgerOf(t, r.store, id)[1].Group; got != right[1].Group {
-		t.Errorf("the group is %q still", got)
+func TestReprocessFindsWrongGroups(t *testing.T) {
+	for name, by := range map[string][]string{"with the same dimensions": {"test_id"}, "without dimensions": nil} {
+		t.Run(name, func(t *testing.T) {
+			r := dimensional(memstore.New(), "test_id")
+			id := r.complete(t, header+"C1,T1,a,2025-11-08T09:00:00Z\nC1,T1,b,2025-11-08T09:00:00Z\n")
+			right := ledgerOf(t, r.store, id)
+			wrong := metrics.Merge(right)
+			wrong[1].Group = metrics.NewGroup(metrics.Field{Name: "test_id", Value: "T9"})
+			tamper(t, r.store, id, wrong)
+			report, err := dimensional(r.store, by...).Reprocess(t.Context())
+			want := eventmetrics.Report{Batches: 1, Events: 2, Drifted: 1, Amended: 1, Drifts: []eventmetrics.Drift{{
+				BatchID: id, Ledger: 2, Events: 2, Cause: "different_groups",
+				Cells: []eventmetrics.CellDrift{{Day: right[0].Day, Type: "a", Ledger: 1, Events: 1, Cause: "different_groups"}},
+			}}}
+			if d := cmp.Diff(want, report); d != "" || err != nil {
+				t.Error(d, err)
+			}
+			if got := ledgerOf(t, r.store, id)[1].Group; got != right[1].Group {
+				t.Errorf("the group is %q still", got)
+			}
+		})
 	}
 }
 

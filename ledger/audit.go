@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/internal/text/clip"
-	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
@@ -171,47 +170,50 @@ func (a *audit) clear(id string) {
 }
 
 // driftOf compares the contribution of a batch with its events, or with their
-// number if they were purged. The batch may be purged, amended or deleted
-// meanwhile, so a drift is only reported if a second comparison confirms it and
-// the batch has not changed.
+// number if they were purged. A batch that is deleted, or that an erasure is about
+// to correct, has no drift.
 func (l *Ledger) driftOf(ctx context.Context, ledger store.Auditor, b *store.Batch, r *Round) (*Drift, error) {
-	var want metrics.Contribution
-	var err error
-	purged := b.EventsPurged
-	if !purged {
-		want, _, err = l.Recount(ctx, b.ID)
+	if b.EventsPurged {
+		r.Purged++
+		return l.driftOfPurged(ctx, ledger, b)
 	}
+	x, err := l.examine(ctx, ledger, b.ID, nil)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil, nil //nolint:nilnil // deleted: nothing is wrong
 	case errors.Is(err, store.ErrEventsPurged):
-		purged = true
+		r.Purged++
+		return l.driftOfPurged(ctx, ledger, b)
 	case err != nil:
 		return nil, err
 	}
-	if purged {
-		r.Purged++
+	r.Events += x.want.Events()
+	if x.erasing && l.erasedLately(x.erasure) {
+		return nil, nil //nolint:nilnil // the ledger is being corrected
 	}
-	r.Events += want.Events()
-	for try := 1; ; try++ {
-		var drift *Drift
-		if purged {
-			drift, err = comparePurged(ctx, ledger, b)
-		} else {
-			var found comparison // missing dimensions are no drift
-			found, err = l.compare(ctx, ledger, b.ID, want)
-			drift = found.drift
-		}
+	return x.drift, nil
+}
+
+// driftOfPurged compares the contribution of a batch with the number of its
+// events, which are purged, until nothing has changed meanwhile.
+func (l *Ledger) driftOfPurged(ctx context.Context, ledger store.Auditor, b *store.Batch) (*Drift, error) {
+	for {
+		drift, err := comparePurged(ctx, ledger, b)
 		if drift == nil || err != nil {
 			return nil, err
 		}
 		now, err := l.store.Batch(ctx, b.ID)
-		if errors.Is(err, store.ErrNotFound) || err == nil && now.EventsPurged != purged {
-			return nil, nil //nolint:nilnil // the next pass audits it as it is now
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, nil //nolint:nilnil // deleted: nothing is wrong
 		}
-		if try == 2 || err != nil {
-			return drift, err
+		if err != nil {
+			return nil, err
 		}
+		again, err := comparePurged(ctx, ledger, &now)
+		if err != nil || again == nil || again.Ledger == drift.Ledger && again.Events == drift.Events {
+			return again, err
+		}
+		*b = now
 	}
 }
 

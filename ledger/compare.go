@@ -2,14 +2,10 @@ package ledger
 
 import (
 	"bytes"
-	"context"
-	"errors"
-	"fmt"
 	"iter"
 	"slices"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
-	"github.com/eventmetrics/eventmetrics/store"
 )
 
 // Drift is a difference between a batch's events and the ledger.
@@ -69,21 +65,27 @@ type comparison struct {
 	missing bool   // it lacks the breakdown by dimensions
 }
 
+// differs reports whether the ledger must be corrected.
+func (c comparison) differs() bool { return c.drift != nil || c.missing }
+
 // compare compares the contribution of a batch in the ledger with the sum of its
 // events.
-func (l *Ledger) compare(ctx context.Context, ledger store.Auditor, id string, want metrics.Contribution) (comparison, error) {
-	have, err := ledger.Contribution(ctx, id)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return comparison{}, fmt.Errorf("eventmetrics: read contribution of batch %s: %w", id, err)
-	}
-	missing := err == nil && lacksDimensions(have, want)
-	if missing || len(l.opts.Sums.Dimensions) == 0 { // without dimensions, an existing breakdown is left alone
+func compare(id string, x *examined) comparison {
+	have, want := x.have, x.want
+	missing := x.recorded && len(want.Dimensions()) > 0 && !sameDimensions(have, want)
+	if missing {
 		have, want = have.Totals(), want.Totals()
 	}
-	if err == nil && equal(have, want) {
-		return comparison{missing: missing}, nil
+	if x.recorded && equal(have, want) {
+		return comparison{missing: missing}
 	}
-	return comparison{difference(id, have, want), missing}, nil
+	return comparison{difference(id, have, want), missing}
+}
+
+// sameDimensions reports whether two contributions are broken down by the same
+// dimensions.
+func sameDimensions(a, b metrics.Contribution) bool {
+	return slices.Equal(a.Dimensions(), b.Dimensions())
 }
 
 func difference(id string, ledger, events metrics.Contribution) *Drift {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
@@ -97,71 +96,52 @@ func (l *Ledger) reportDrift(ctx context.Context, r *Report) {
 }
 
 func (l *Ledger) reprocess(ctx context.Context, ledger store.Auditor, b *store.Batch, r *Report) error {
-	want, erasure, open, err := l.recountBatch(ctx, b, r)
-	if err == nil && !open {
+	if b.EventsPurged {
+		r.Purged++
 		return l.noteUnfilled(ctx, ledger, b.ID, r)
 	}
-	if err != nil {
+	x, err := l.examine(ctx, ledger, b.ID, l.opts.Sums.Dimensions)
+	switch {
+	case errors.Is(err, store.ErrEventsPurged): // meanwhile
+		r.Purged++
+		return l.noteUnfilled(ctx, ledger, b.ID, r)
+	case errors.Is(err, store.ErrNotFound): // deleted meanwhile
+		return nil
+	case err != nil:
 		return err
 	}
-	changed := r.Amended + r.Filled
-	if err := l.amend(ctx, ledger, b.ID, want, r); err != nil || r.Amended+r.Filled == changed {
-		return err
+	r.Batches++
+	r.Events += x.want.Events()
+	if !x.differs() {
+		return nil
 	}
-	// If events were erased meanwhile, the contribution is outdated.
-	err = l.ReplaceEntry(ctx, ledger, b.ID, want, erasure)
+	err = l.amend(ctx, ledger, b.ID, x, r)
 	if errors.Is(err, store.ErrNotFound) { // deleted meanwhile
 		return nil
 	}
 	return err
 }
 
-// recountBatch recounts a batch for a report. Open is false if its events were
-// purged or it was deleted. Erasure is the Batch.Erasure to which the sum
-// belongs.
-func (l *Ledger) recountBatch(ctx context.Context, b *store.Batch, r *Report) (sum metrics.Contribution, erasure string, open bool, _ error) {
-	if b.EventsPurged {
-		r.Purged++
-		return nil, "", false, nil
-	}
-	sum, erasure, err := l.Recount(ctx, b.ID)
-	switch {
-	case errors.Is(err, store.ErrEventsPurged):
-		r.Purged++
-		return nil, "", false, nil
-	case errors.Is(err, store.ErrNotFound): // deleted meanwhile
-		return nil, "", false, nil
-	case err != nil:
-		return nil, "", false, err
-	}
-	r.Batches++
-	r.Events += sum.Events()
-	return sum, erasure, true, nil
-}
-
-func (l *Ledger) amend(ctx context.Context, ledger store.Auditor, id string, want metrics.Contribution, r *Report) error {
-	found, err := l.compare(ctx, ledger, id, want)
-	if err != nil || found.drift == nil && !found.missing {
-		return err
-	}
-	err = ledger.Amend(ctx, id, want)
+// amend corrects the contribution of a batch. If events were erased meanwhile, it
+// is outdated and corrected again.
+func (l *Ledger) amend(ctx context.Context, ledger store.Auditor, id string, x *examined, r *Report) error {
+	err := ledger.Amend(ctx, id, x.want)
 	if errors.Is(err, store.ErrNotFound) { // the contribution is missing, or the batch was deleted meanwhile
-		err = l.store.Record(ctx, id, want)
-	}
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
+		err = l.store.Record(ctx, id, x.want)
 	}
 	if err != nil {
 		return fmt.Errorf("eventmetrics: amend batch %s: %w", id, err)
 	}
-	if found.missing {
+	if x.missing {
 		r.Filled++
 	}
-	if found.drift != nil {
+	if x.drift != nil && x.erasing {
+		l.logger.InfoContext(ctx, "erasure finished", "batch", id, "erasure", x.erasure)
+	} else if x.drift != nil {
 		r.Amended++
-		r.add(found.drift)
+		r.add(x.drift)
 	}
-	return nil
+	return l.ReplaceEntry(ctx, ledger, id, x.want, x.erasure)
 }
 
 // noteUnfilled counts a batch whose events were purged, if it lacks the breakdown
@@ -170,21 +150,11 @@ func (l *Ledger) noteUnfilled(ctx context.Context, ledger store.Auditor, id stri
 	if len(l.opts.Sums.Dimensions) == 0 {
 		return nil
 	}
-	c, err := ledger.Contribution(ctx, id)
-	if errors.Is(err, store.ErrNotFound) { // deleted meanwhile
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("eventmetrics: read contribution of batch %s: %w", id, err)
-	}
-	fields := make([]metrics.Field, len(l.opts.Sums.Dimensions))
-	for i, name := range slices.Sorted(slices.Values(l.opts.Sums.Dimensions)) {
-		fields[i].Name = name
-	}
-	if lacksDimensions(c, metrics.Contribution{{Group: metrics.NewGroup(fields...)}}) && c.Events() > 0 {
+	c, _, err := contributionOf(ctx, ledger, id)
+	if err == nil && c.Events() > 0 && !slices.Equal(c.Dimensions(), slices.Sorted(slices.Values(l.opts.Sums.Dimensions))) {
 		r.Unfilled++
 	}
-	return nil
+	return err
 }
 
 func (r *Report) add(d *Drift) {

@@ -76,17 +76,12 @@ func partEnd(s string) int {
 	return -1
 }
 
-// SameDimensions reports whether both groups have values of the same
-// dimensions.
-func (g Group) SameDimensions(other Group) bool {
-	a, b := g.Values(), other.Values()
-	if len(a) != len(b) {
-		return false
+// dimensions returns the names of the dimensions of the group.
+func (g Group) dimensions() []string {
+	values := g.Values()
+	names := make([]string, len(values))
+	for i := range values {
+		names[i] = values[i].Name
 	}
-	for i := range a {
-		if a[i].Name != b[i].Name {
-			return false
-		}
-	}
-	return true
+	return names
 }

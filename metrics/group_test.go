@@ -58,8 +58,17 @@ func TestGroupsKeepTheirValuesAndTheirOrder(t *testing.T) {
 		if got := strings.Compare(string(x), string(y)); got != want {
 			t.Fatalf("%q is %d to %q, want %d", a, got, b, want)
 		}
-		if !x.SameDimensions(y) || x.SameDimensions(metrics.NewGroup(append(a, metrics.Field{Name: "more"})...)) {
-			t.Fatal("SameDimensions does not tell")
+		all := metrics.Contribution{{}, {Group: x}, {Group: metrics.NewGroup(append(a, metrics.Field{Name: "more"})...)}}
+		names := all.Dimensions()
+		if d := cmp.Diff([]string{"d0", "d1", "d2"}[:n], names); d != "" {
+			t.Fatal(d)
+		}
+		slices.Reverse(names)
+		if d := cmp.Diff(all[:2], all.GroupedBy(names)); d != "" {
+			t.Fatal(d)
+		}
+		if d := cmp.Diff(all[:1], all.GroupedBy(nil)); d != "" {
+			t.Fatal(d)
 		}
 	})
 }

@@ -43,6 +43,29 @@ func (c Contribution) Groups() Contribution {
 	return slices.DeleteFunc(slices.Clone(c), isTotal)
 }
 
+// Dimensions returns the names of the dimensions by which c is broken down, in
+// the order of [NewGroup]: those of its first group. It is nil if c has no groups.
+func (c Contribution) Dimensions() []string {
+	for i := range c {
+		if c[i].Group != "" {
+			return c[i].Group.dimensions()
+		}
+	}
+	return nil
+}
+
+// GroupedBy returns the totals of c and its groups of these dimensions, without
+// other groups. The order of the names does not matter. The result shares the
+// memory of c.
+func (c Contribution) GroupedBy(dimensions []string) Contribution {
+	names := slices.Compact(slices.Sorted(slices.Values(dimensions)))
+	other := func(d DayCount) bool { return d.Group != "" && !slices.Equal(d.Group.dimensions(), names) }
+	if !slices.ContainsFunc(c, other) {
+		return c
+	}
+	return slices.DeleteFunc(slices.Clone(c), other)
+}
+
 // WithGroups returns c with each of groups after its total. Both must ascend.
 // The result shares the memory of both.
 func (c Contribution) WithGroups(groups Contribution) Contribution {

@@ -27,7 +27,11 @@ func (x *eraser) eventsOnce(ctx context.Context, id string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	rest, gone, err := x.sums(ctx, id)
+	sums, err := x.enforcer.ledger.SumsOf(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	rest, gone, err := x.sums(ctx, &b, &sums)
 	if err != nil {
 		return 0, err
 	}
@@ -40,7 +44,7 @@ func (x *eraser) eventsOnce(ctx context.Context, id string) (int64, error) {
 		return 0, err
 	}
 	if n == 0 {
-		return 0, x.enforcer.ledger.ReplaceEntry(ctx, x.auditor, id, ledger.Merged(rest, kept), b.Erasure)
+		return 0, x.enforcer.ledger.ReplaceEntry(ctx, x.auditor, id, ledger.Merged(rest, kept.GroupedBy(sums.Dimensions)), b.Erasure)
 	}
 	counts := kept
 	if x.r.Counts == KeepCounts {
@@ -53,20 +57,23 @@ func (x *eraser) eventsOnce(ctx context.Context, id string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := x.enforcer.ledger.ReplaceEntry(ctx, x.auditor, id, ledger.Merged(rest, counts), x.r.ID); err != nil {
+	if err := x.enforcer.ledger.ReplaceEntry(ctx, x.auditor, id, ledger.Merged(rest, counts.GroupedBy(sums.Dimensions)), x.r.ID); err != nil {
 		return n, err
 	}
 	return n, x.dropKept(ctx, id, b.Erasure, kept)
 }
 
 // sums returns the sum of the events of a batch that stay, and of those that are
-// erased.
-func (x *eraser) sums(ctx context.Context, id string) (rest, gone metrics.Contribution, _ error) {
-	stay, leave := metrics.NewAggregator(&x.enforcer.opts.Sums), metrics.NewAggregator(&x.enforcer.opts.Sums)
+// erased. Errors: store.ErrChanged, *ledger.IncompleteError.
+func (x *eraser) sums(ctx context.Context, b *store.Batch, by *metrics.AggregatorOptions) (rest, gone metrics.Contribution, _ error) {
+	id := b.ID
+	stay, leave := metrics.NewAggregator(by), metrics.NewAggregator(by)
+	read := int64(0)
 	for e, err := range x.enforcer.store.Events(ctx, id) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("read events of batch %s: %w", id, err)
 		}
+		read++
 		sum := stay
 		switch e.Field(x.enforcer.opts.Sums.Subject) {
 		case x.subject:
@@ -78,12 +85,24 @@ func (x *eraser) sums(ctx context.Context, id string) (rest, gone metrics.Contri
 			return nil, nil, fmt.Errorf("sum batch %s: %w", id, err)
 		}
 	}
-	return stay.Contribution(), leave.Contribution(), nil
+	err := ledger.CheckComplete(b, read)
+	if err == nil {
+		return stay.Contribution(), leave.Contribution(), nil
+	}
+	now, errNow := x.enforcer.store.Batch(ctx, id)
+	if errNow == nil && now.Erasure != b.Erasure {
+		return nil, nil, store.ErrChanged
+	}
+	return nil, nil, errors.Join(err, errNow)
 }
 
 // keep stores the contribution that counts beside the events once they are
-// erased.
+// erased, and a note that the ledger is about to be corrected, which ReplaceEntry
+// removes.
 func (x *eraser) keep(ctx context.Context, id string, kept metrics.Contribution) error {
+	if err := x.store.ReplaceAttachment(ctx, id, ledger.ErasingAttachment(x.r.ID), one([]byte(x.r.ID))); err != nil {
+		return err
+	}
 	if len(kept) == 0 {
 		return nil
 	}

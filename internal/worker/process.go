@@ -122,7 +122,7 @@ func (w *Worker) replaceErased(ctx context.Context, id string) error {
 }
 
 // contribution returns the contribution that the upload summed. If it is missing
-// or damaged, the events are summed again.
+// or damaged, or not the sum of all events, the events are summed again.
 func (w *Worker) contribution(ctx context.Context, id string) (metrics.Contribution, error) {
 	c, err := w.store.Pending(ctx, id)
 	switch {
@@ -131,10 +131,21 @@ func (w *Worker) contribution(ctx context.Context, id string) (metrics.Contribut
 	case err != nil:
 		return nil, fmt.Errorf("eventmetrics: read contribution of batch %s: %w", id, err)
 	case len(c) > 0:
-		return c, nil
+		complete, err := w.isOf(ctx, id, c)
+		if complete || err != nil {
+			return c, err
+		}
+		w.logger.WarnContext(ctx, "pending contribution of another number of events, recounting", "batch", id, "events", c.Events())
 	}
 	sum, _, err := w.ledger.Recount(ctx, id)
 	return sum, err
+}
+
+// isOf reports whether a contribution has as many events as its batch had when it
+// was uploaded.
+func (w *Worker) isOf(ctx context.Context, id string, c metrics.Contribution) (bool, error) {
+	b, err := w.store.Batch(ctx, id)
+	return err == nil && c.Events() == b.AcceptedRows, err
 }
 
 // mark sets the status of a batch after an attempt. If it fails, the reconciler

@@ -19,13 +19,15 @@ import (
 )
 
 // Beside audits a store while three goroutines each change it n times: they
-// upload and process batches, purge their events, reprocess and delete them. It
-// reports everything that the audits find. The store must be a
-// [store.Retainer].
+// upload and process batches, erase subjects, purge events, reprocess and delete
+// batches. It reports everything that the audits and the reprocesses find. The
+// store must be a [store.Retainer] and a [store.Auditor].
 func Beside(t *testing.T, st store.Store, n int) {
 	t.Helper()
 	q := memqueue.New(&memqueue.Options{Retry: queue.Retry{Base: time.Millisecond}})
-	svc := eventmetrics.New(st, q, &eventmetrics.Options{AuditEvery: -1, ReprocessEvery: -1, CleanupEvery: -1})
+	svc := eventmetrics.New(st, q, &eventmetrics.Options{
+		AuditEvery: -1, ReprocessEvery: -1, CleanupEvery: -1, Subject: "candidate_id", Dimensions: []string{"test_id"},
+	})
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var workers sync.WaitGroup
@@ -97,15 +99,34 @@ func change(ctx context.Context, svc *eventmetrics.Service, st store.Store, work
 	if _, err := svc.Wait(ctx, id); err != nil {
 		return err
 	}
-	switch (worker + i) % 4 {
+	switch (worker + i) % 5 {
 	case 0:
 		sealer, _ := store.As[store.Retainer](st)
 		return sealer.PurgeEvents(ctx, id)
 	case 1:
 		return nil
 	case 2:
-		_, err := svc.Reprocess(ctx)
+		report, err := svc.Reprocess(ctx)
+		if err == nil && report.Drifted+report.Unreadable > 0 {
+			err = fmt.Errorf("a false alarm of a reprocess: %+v", report)
+		}
 		return err
+	case 3:
+		return erase(ctx, st, i)
 	}
 	return svc.DeleteBatch(ctx, id)
+}
+
+// erase erases a subject of many batches, as a process without dimensions.
+func erase(ctx context.Context, st store.Store, i int) error {
+	counts := eventmetrics.KeepCounts
+	if i%2 == 0 {
+		counts = eventmetrics.SubtractCounts
+	}
+	svc := eventmetrics.New(st, memqueue.New(nil), &eventmetrics.Options{Subject: "candidate_id"})
+	receipt, err := svc.Erase(ctx, eventmetrics.Erasure{Subject: fmt.Sprintf("C%d", 1+i%7), Counts: counts})
+	if err == nil && receipt.Unreadable > 0 {
+		err = fmt.Errorf("an erasure is not complete: %+v", receipt)
+	}
+	return err
 }
