@@ -42,6 +42,20 @@ type Retainer interface {
 	// changes. Errors: ErrNotFound.
 	ReplaceAttachment(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error
 
+	// EraseNames removes names that the sender has chosen from a visible batch,
+	// in one atomic step, whatever its status: FileName becomes ErasedName,
+	// IdempotencyKey becomes empty and the key is free. Nothing else changes,
+	// Updated among it. It is safe to repeat. Errors: ErrNotFound.
+	EraseNames(ctx context.Context, id string, names Names) error
+
+	// Scrub finishes what removes data: after it has returned nil, the files and
+	// collections of the store have no bytes of what Erase, EraseNames,
+	// ReplaceAttachment, SetStatus, PurgeEvents, Archive and DeleteBatch have
+	// removed or replaced before the call, not in free pages or logs either, as
+	// far as they are in the store's hands. Until then such bytes may be left.
+	// It may wait for readers. It is safe to repeat.
+	Scrub(ctx context.Context) error
+
 	// Erase removes the events that e selects in one atomic step, whatever the
 	// status of the batch. It adds their number to Batch.Erased, sets
 	// Batch.Erasure, and returns the number. If e selects no events, nothing
@@ -54,6 +68,14 @@ type Retainer interface {
 	// Errors: ErrNotFound; ErrEventsPurged; ErrConflict when Batch.Erasure is
 	// neither e.After nor e.ID.
 	Erase(ctx context.Context, id string, e Erasure) (int64, error)
+}
+
+// ErasedName is the FileName of a batch whose name was erased.
+const ErasedName = "erased"
+
+// Names says which names of a batch EraseNames removes.
+type Names struct {
+	FileName, IdempotencyKey bool
 }
 
 // Erasure selects events of a batch for removal.

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -83,6 +84,26 @@ func (s *Store) ReplaceAttachment(ctx context.Context, id, name string, content 
 	b.attachments = replaced
 	return nil
 }
+
+// EraseNames implements [store.Retainer].
+func (s *Store) EraseNames(ctx context.Context, id string, names store.Names) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, err := s.findLocked(ctx, id)
+	if err != nil {
+		return err
+	}
+	if names.FileName {
+		b.FileName = store.ErasedName
+	}
+	if names.IdempotencyKey {
+		b.IdempotencyKey, b.KeyExpires = "", time.Time{}
+	}
+	return nil
+}
+
+// Scrub implements [store.Retainer]. The garbage collector has the memory.
+func (s *Store) Scrub(ctx context.Context) error { return ctx.Err() }
 
 // Erase implements [store.Retainer]. The events that stay go into a new slice,
 // because the old one may be in a range.

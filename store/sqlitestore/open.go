@@ -34,6 +34,7 @@ type Store struct {
 
 	mu       sync.Mutex
 	closed   bool
+	staging  map[string]bool // the staged attachments of this process
 	quit     chan struct{} // closed with the Store
 	spoolers sync.WaitGroup
 }
@@ -51,7 +52,7 @@ var (
 func DSN(path string) (writer, reader string) {
 	file := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}).String()
 	const busy = "?_pragma=busy_timeout(10000)"
-	return file + busy + "&_txlock=immediate&_pragma=cache_size(-4000)",
+	return file + busy + "&_txlock=immediate&_pragma=cache_size(-4000)&_pragma=secure_delete(1)",
 		file + busy + "&_pragma=query_only(1)"
 }
 
@@ -87,7 +88,7 @@ func Open(ctx context.Context, path string, opts *Options) (*Store, error) {
 // [ErrVersion].
 func New(ctx context.Context, writer, reader *sql.DB, opts *Options) (*Store, error) {
 	s := &Store{
-		writer: writer, reader: reader, quit: make(chan struct{}),
+		writer: writer, reader: reader, quit: make(chan struct{}), staging: map[string]bool{},
 		log: slog.New(slog.DiscardHandler), now: time.Now, sizes: sizes{leaf: 2048, level: 32 << 10},
 	}
 	if opts != nil && opts.Logger != nil {

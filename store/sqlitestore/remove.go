@@ -204,15 +204,25 @@ func (s *Store) pruneUnfinished(ctx context.Context, before int64, p *store.Prun
 		p.Unfinished, err = r.RowsAffected()
 		return err
 	})
-	for err == nil {
+	if err != nil {
+		return err
+	}
+	return s.sweepDiscarded(ctx)
+}
+
+// sweepDiscarded sweeps all that was discarded and is still there.
+func (s *Store) sweepDiscarded(ctx context.Context) error {
+	for {
 		var seq int64
-		err = s.reader.QueryRowContext(ctx, "SELECT seq FROM unfinished WHERE batch_id IS NULL LIMIT 1").Scan(&seq)
+		err := s.reader.QueryRowContext(ctx, "SELECT seq FROM unfinished WHERE batch_id IS NULL LIMIT 1").Scan(&seq)
 		if isNoRows(err) {
 			return nil
 		}
 		if err == nil {
 			err = s.sweep(ctx, seq)
 		}
+		if err != nil {
+			return err
+		}
 	}
-	return err
 }

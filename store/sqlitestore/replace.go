@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"errors"
 	"iter"
 
 	"github.com/eventmetrics/eventmetrics/store"
@@ -15,6 +16,7 @@ import (
 // the change.
 func (s *Store) ReplaceAttachment(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
 	st := staged{s: s, id: id, name: name + "\x00" + rand.Text()}
+	defer s.stage(st.name)()
 	err := st.fill(ctx, content)
 	if err == nil {
 		err = s.update(ctx, synced, func(tx *sql.Tx) error { return st.swap(ctx, tx, name) })
@@ -83,8 +85,14 @@ func (st *staged) swap(ctx context.Context, tx *sql.Tx, name string) error {
 	if _, err := tx.ExecContext(ctx, "DELETE FROM attachments WHERE seq = ? AND name = ?", b.seq, name); err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "UPDATE attachments SET name = ?, no = no + ? WHERE seq = ? AND name = ?", name, last+2, b.seq, st.name)
-	return err
+	r, err := tx.ExecContext(ctx, "UPDATE attachments SET name = ?, no = no + ? WHERE seq = ? AND name = ?", name, last+2, b.seq, st.name)
+	if err != nil {
+		return err
+	}
+	if n, err := r.RowsAffected(); err != nil || n != st.no {
+		return errors.Join(err, errDropped)
+	}
+	return nil
 }
 
 // drop removes content that is not used. If it fails, the content is removed

@@ -11,7 +11,7 @@ import (
 )
 
 func brokenOptionals() []broken {
-	return slices.Concat(brokenContributions(), brokenAmends(), brokenArchives(), brokenReplacements(), brokenErasures(), brokenOthers())
+	return slices.Concat(brokenContributions(), brokenAmends(), brokenArchives(), brokenReplacements(), brokenErasures(), brokenNames(), brokenOthers())
 }
 
 func brokenContributions() []broken {

@@ -37,6 +37,8 @@ type patched struct {
 	archive      func(ctx context.Context, id string) error
 	replace      func(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error
 	erase        func(ctx context.Context, id string, e store.Erasure) (int64, error)
+	eraseNames   func(ctx context.Context, id string, names store.Names) error
+	scrub        func(ctx context.Context) error
 	ping         func(ctx context.Context) error
 	reopen       func() store.Store
 }
@@ -66,6 +68,8 @@ func newPatched() *patched {
 		archive:      st.Archive,
 		replace:      st.ReplaceAttachment,
 		erase:        st.Erase,
+		eraseNames:   st.EraseNames,
+		scrub:        st.Scrub,
 		ping:         func(ctx context.Context) error { return ctx.Err() },
 	}
 }
@@ -152,6 +156,12 @@ func (p *patched) ReplaceAttachment(ctx context.Context, id, name string, conten
 func (p *patched) Erase(ctx context.Context, id string, e store.Erasure) (int64, error) {
 	return p.erase(ctx, id, e)
 }
+
+func (p *patched) EraseNames(ctx context.Context, id string, names store.Names) error {
+	return p.eraseNames(ctx, id, names)
+}
+
+func (p *patched) Scrub(ctx context.Context) error { return p.scrub(ctx) }
 
 func (p *patched) Ping(ctx context.Context) error { return p.ping(ctx) }
 

@@ -1,0 +1,54 @@
+package mongostore
+
+import (
+	"context"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// EraseNames implements [store.Retainer]. The document of the key goes first:
+// that of the batch shows what is left if the process is lost in between.
+func (s *Store) EraseNames(ctx context.Context, id string, names store.Names) error {
+	return wrap(s.eraseNames(ctx, id, names), "erase names of batch %q", id)
+}
+
+func (s *Store) eraseNames(ctx context.Context, id string, names store.Names) error {
+	d, err := s.read(ctx, id)
+	if err != nil {
+		return err
+	}
+	var change bson.D
+	if names.FileName {
+		change = append(change, eq("$set", eq("file_name", store.ErasedName))...)
+	}
+	if names.IdempotencyKey {
+		if err := s.release(ctx, d.IdempotencyKey, id); err != nil {
+			return err
+		}
+		change = append(change, eq("$unset", eq("idempotency_key", "", "key_expires_at", ""))...)
+	}
+	if len(change) == 0 {
+		return nil
+	}
+	changed, err := s.run.Update(ctx, s.batches, eq("_id", id, "status", eq("$in", store.Statuses())), change)
+	if err == nil && !changed {
+		err = store.ErrNotFound // deleted meanwhile
+	}
+	return err
+}
+
+// Scrub implements [store.Retainer]. It finishes what lost processes have left
+// to a later Prune. The files belong to the server.
+func (s *Store) Scrub(ctx context.Context) error {
+	err := s.finishReplaced(ctx)
+	if err == nil {
+		err = s.pruneArchived(ctx)
+	}
+	if err == nil {
+		err = s.takeOld(ctx, statusRemoving, "updated_at", s.now().Add(time.Second), func(d *batchDoc) error { return s.clear(ctx, d) })
+	}
+	return wrap(err, "scrub")
+}

@@ -1,0 +1,111 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+// EraseNames implements [store.Retainer].
+func (s *Store) EraseNames(ctx context.Context, id string, names store.Names) error {
+	err := s.update(ctx, synced, func(tx *sql.Tx) error {
+		ok, err := changed(tx.ExecContext(ctx, `UPDATE batches SET
+			file_name = CASE WHEN ?1 THEN ?2 ELSE file_name END,
+			idem_key = CASE WHEN ?3 THEN NULL ELSE idem_key END,
+			key_expires = CASE WHEN ?3 THEN ?4 ELSE key_expires END
+			WHERE id = ?5`, names.FileName, store.ErasedName, names.IdempotencyKey, time.Time{}.UnixMilli(), id))
+		if err == nil && !ok {
+			err = store.ErrNotFound
+		}
+		return err
+	})
+	return wrap(ctx, err, "erase names of batch %q", id)
+}
+
+// Scrub implements [store.Retainer]. It finishes what was left to a later
+// Prune, and empties the log, which has pages as they were before. Free pages
+// are empty: the writer overwrites what it deletes.
+func (s *Store) Scrub(ctx context.Context) error {
+	err := s.sweepDiscarded(ctx)
+	if err == nil {
+		err = s.dropStaged(ctx)
+	}
+	if err == nil {
+		err = s.emptyLog(ctx)
+	}
+	return wrap(ctx, err, "scrub")
+}
+
+// emptyLog copies the log into the file and cuts it to nothing. It waits for
+// readers, at most as long as the busy timeout. Errors: store.ErrUnavailable.
+func (s *Store) emptyLog(ctx context.Context) error {
+	var busy, frames, copied int
+	err := s.writer.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &copied)
+	if err == nil && busy != 0 {
+		err = fmt.Errorf("readers keep the log in use: %w", store.ErrUnavailable)
+	}
+	return err
+}
+
+// errDropped means that a staged attachment was taken for one of a lost
+// process.
+var errDropped = errors.New("another process has dropped the staged content; try again")
+
+// dropStaged removes the staged attachments that a lost process has left.
+func (s *Store) dropStaged(ctx context.Context) error {
+	rows, err := s.reader.QueryContext(ctx, "SELECT DISTINCT seq, name FROM attachments WHERE instr(name, char(0)) > 0")
+	if err != nil {
+		return err
+	}
+	type staged struct {
+		seq  int64
+		name string
+	}
+	var left []staged
+	for rows.Next() {
+		var one staged
+		if err := rows.Scan(&one.seq, &one.name); err != nil {
+			return errors.Join(err, rows.Close())
+		}
+		left = append(left, one)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return err
+	}
+	for _, one := range left {
+		if s.isStaging(one.name) {
+			continue
+		}
+		err := s.update(ctx, unsynced, func(tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, "DELETE FROM attachments WHERE seq = ? AND name = ?", one.seq, one.name)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stage notes that this process writes a staged attachment, until the returned
+// function is called.
+func (s *Store) stage(name string) (done func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.staging[name] = true
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.staging, name)
+	}
+}
+
+func (s *Store) isStaging(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.staging[name]
+}
