@@ -346,7 +346,8 @@ func TestErasureAnswersWithAReceipt(t *testing.T) {
 	want := map[string]any{
 		"counts": "subtract", "complete": true, "subject_column": "candidate_id", "batch_count": 1.0, "changed_count": 1.0,
 		"changed_batches": []any{id}, "changed_truncated": false, "event_count": 1.0, "rejected_row_count": 1.0, "dead_letter_count": 0.0,
-		"cause_count": 0.0, "sealed_count": 0.0, "unreachable_schemas": []any{}, "unreadable_count": 0.0, "unsettled": false,
+		"cause_count": 0.0, "text_count": 0.0, "left_count": 0.0, "left_batches": []any{}, "left_name_count": 0.0, "unfinished_count": 0.0,
+		"sealed_count": 0.0, "unreachable_schemas": []any{}, "unreadable_count": 0.0, "unsettled": false,
 	}
 	for _, dryRun := range []bool{true, false} {
 		want["dry_run"] = dryRun

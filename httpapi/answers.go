@@ -368,11 +368,16 @@ type erasureReceiptJSON struct {
 	DryRun             bool                      `json:"dry_run"`
 	ErasureID          string                    `json:"erasure_id"`
 	EventCount         int64                     `json:"event_count"`
+	LeftBatches        []string                  `json:"left_batches"`
+	LeftCount          int64                     `json:"left_count"`
+	LeftNameCount      int64                     `json:"left_name_count"`
 	RejectedRowCount   int64                     `json:"rejected_row_count"`
 	SealedCount        int64                     `json:"sealed_count"`
 	SubjectColumn      string                    `json:"subject_column"`
 	SubjectHash        string                    `json:"subject_hash"`
+	TextCount          int64                     `json:"text_count"`
 	Time               string                    `json:"time"`
+	UnfinishedCount    int64                     `json:"unfinished_count"`
 	UnreachableSchemas []string                  `json:"unreachable_schemas"`
 	UnreadableCount    int64                     `json:"unreadable_count"`
 	Unsettled          bool                      `json:"unsettled"`

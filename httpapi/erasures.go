@@ -43,6 +43,11 @@ func (h *Handler) erase(w http.ResponseWriter, r *http.Request) error {
 		RejectedRowCount:   got.Rows,
 		DeadLetterCount:    got.DeadLetters,
 		CauseCount:         got.LastErrors,
+		TextCount:          got.Texts,
+		LeftCount:          got.Left,
+		LeftBatches:        nonNil(got.LeftIDs),
+		LeftNameCount:      got.LeftNames,
+		UnfinishedCount:    got.Unfinished,
 		SealedCount:        got.Purged,
 		UnreadableCount:    got.Unreadable,
 		Unsettled:          got.MoreUploads,
@@ -84,7 +89,7 @@ func whatStays(r *eventmetrics.ErasureReceipt) []staysJSON {
 		{"sketches", "they hold parts of hashes, no values"},
 		{"fingerprints", "they are hashes of rows, which keep rows that are sent again out"},
 		{"forgotten_batches", "only their counts remain, which name no subject"},
-		{"file_names", "they and idempotency keys were chosen by the sender"},
+		{"jobs", "the queue keeps errors and request ids of jobs that are not dead for at most a day"},
 	}
 	if r.Counts == eventmetrics.KeepCounts {
 		stays = append(stays, staysJSON{"counts", "the request asked to keep them"})

@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"iter"
+	"strconv"
 	"strings"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
@@ -12,9 +13,11 @@ import (
 type RepairLine struct {
 	// Text is the line with its line end. It is valid until the next line.
 	Text []byte
-	// Header means that this is the header line, which has no row.
+	// Header means that this is the header line. Its Row has a Record with the
+	// names of the columns.
 	Header bool
-	// Row is the rejected row, as far as the file has it. Its strings stay valid.
+	// Row is the rejected row, as far as the file has it: all but Line and Value.
+	// Its strings stay valid.
 	Row RowError
 }
 
@@ -32,6 +35,9 @@ func RepairLines(chunks iter.Seq2[[]byte, error]) iter.Seq2[RepairLine, error] {
 			line := RepairLine{Text: text, Header: header == nil}
 			if cells := splitCells(text); line.Header {
 				header = cells
+				for _, name := range header {
+					line.Row.Record = append(line.Row.Record, metrics.Field{Name: name})
+				}
 			} else {
 				line.Row = repairRow(header, cells)
 			}
@@ -117,6 +123,8 @@ func repairRow(header, cells []string) RowError {
 		switch {
 		case i < columns:
 			e.Record = append(e.Record, metrics.Field{Name: name, Value: cells[i]})
+		case name == "_row":
+			e.Row, _ = strconv.ParseInt(cells[i], 10, 64)
 		case name == "_column":
 			e.Column = cells[i]
 		case name == "_code":

@@ -64,6 +64,10 @@ func isNullID(s string) bool {
 	return false
 }
 
+// Clean returns a value as an event has it: without white space and characters
+// without width around it, and "" for the \N of databases.
+func Clean(s string) string { return clean(s) }
+
 // clean returns a value as it counts: without what surrounds it, and nothing
 // where it says that it is missing.
 func clean(s string) string {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/queue"
 	"github.com/eventmetrics/eventmetrics/store"
 )
@@ -58,6 +59,9 @@ type ErasureReceipt struct {
 	// the number of batches whose LastError was replaced, because their text
 	// named the subject.
 	DeadLetters, LastErrors int64
+	// Texts is the number of other texts that named the subject and were
+	// erased: file names, idempotency keys and warnings of batches.
+	Texts int64
 	// Purged is the number of batches without raw events. Counts of the subject
 	// in them stay, because they can no longer be separated. The same holds for
 	// archived batches.
@@ -67,6 +71,16 @@ type ErasureReceipt struct {
 	// cases the erasure is not complete and should be repeated.
 	Unreadable  int64
 	MoreUploads bool
+	// Left is the number of events of other subjects, and of columns of files,
+	// that still name the subject, LeftIDs the first 100 batches that have them.
+	// LeftNames is the number of event types and values of dimensions in the
+	// metrics that do. Erase does not remove them: deleting the batches does.
+	Left, LeftNames int64
+	LeftIDs         []string
+	// Unfinished is the number of uploads that were not finished when Erase
+	// began and have not gone on since: what they have written may name the
+	// subject. Cleanup removes them.
+	Unfinished int64
 	// Unreachable is Options.Unreachable: a file of these schemas may have the
 	// subject in a column that an erasure does not know. Unreached means that
 	// events without a subject were read while there is such a schema.
@@ -74,10 +88,11 @@ type ErasureReceipt struct {
 	Unreached   bool
 }
 
-// Complete reports whether everything of the subject was erased that can be, and
-// nothing was read that may have the subject in a column that is not known.
+// Complete reports whether nothing of the subject is left: everything was erased
+// that can be, nothing else was found that names it, and nothing was read that
+// may have it in a column that is not known.
 func (r *ErasureReceipt) Complete() bool {
-	return r.Unreadable == 0 && !r.MoreUploads && !r.Unreached
+	return r.Unreadable == 0 && !r.MoreUploads && !r.Unreached && r.Left == 0 && r.LeftNames == 0 && r.Unfinished == 0
 }
 
 const (
@@ -89,16 +104,21 @@ const (
 )
 
 // Erase erases a subject from all batches, in any status: raw events, rejected
-// rows, and texts of dead letters and failed batches that name it. It is safe to
-// repeat and to run concurrently with everything else. If its process is lost,
-// repeating it or the next Reprocess finishes what it has begun.
+// rows, and texts that name it: errors, warnings, file names, idempotency keys
+// and dead letters. A rejected row that could not be split into columns is
+// erased if the subject is anywhere in it. Then it looks for what still names
+// the subject, and has the store scrub its files. It is safe to repeat and to run
+// concurrently with everything else. If its process is lost, repeating it or the
+// next Reprocess finishes what it has begun.
 //
 // It does not erase: counts of purged and archived batches; sketches, which hold
 // parts of hashes and no values; fingerprints of a [store.Deduper], so that
-// erased rows cannot be uploaded again; file names and idempotency keys; and
-// uploads that are under way.
+// erased rows cannot be uploaded again; the errors and metadata of jobs that are
+// not dead, which the queue keeps for at most a day; and uploads that go on
+// meanwhile.
 //
-// Errors: ErrBadErasure; store.ErrUnsupported if Options.Sums.Subject is empty
+// White space and characters without width around the subject do not count, as
+// in files. Errors: ErrBadErasure; store.ErrUnsupported if Options.Sums.Subject is empty
 // or the store is no [store.Retainer] and [store.Auditor].
 func (e *Enforcer) Erase(ctx context.Context, request Erasure) (ErasureReceipt, error) {
 	ctx, done := e.tel.observeErase(ctx, request.DryRun)
@@ -124,12 +144,13 @@ func (e *Enforcer) erase(ctx context.Context, request Erasure) (ErasureReceipt, 
 	r := ErasureReceipt{
 		ID: store.NewID(now), Time: now, Counts: request.Counts, DryRun: request.DryRun, Unreachable: e.opts.Unreachable,
 	}
+	request.Subject = ingest.Clean(request.Subject)
 	if request.Subject == "" || request.Counts != KeepCounts && request.Counts != SubtractCounts {
 		return r, ErrBadErasure
 	}
 	hash := sha256.Sum256([]byte(r.ID + "\n" + request.Subject))
 	r.SubjectHash = hex.EncodeToString(hash[:])
-	x := &eraser{enforcer: e, subject: request.Subject, r: &r, seen: map[string]struct{}{}}
+	x := &eraser{enforcer: e, finder: newFinder(request.Subject), r: &r, seen: map[string]struct{}{}}
 	var erases, amends bool
 	x.store, erases = store.As[store.Retainer](e.store)
 	x.auditor, amends = store.As[store.Auditor](e.store)
@@ -142,8 +163,8 @@ func (e *Enforcer) erase(ctx context.Context, request Erasure) (ErasureReceipt, 
 
 // eraser erases one subject.
 type eraser struct {
+	finder
 	enforcer *Enforcer
-	subject  string
 	r        *ErasureReceipt
 
 	// seen are the batches that were read and may be listed again.
@@ -157,11 +178,32 @@ func (x *eraser) run(ctx context.Context) error {
 	var err error
 	// A queue cannot change the text of a dead letter. Its batch stays failed.
 	x.r.DeadLetters, err = x.enforcer.opts.DiscardDead(ctx, x.r.DryRun, "named an erased subject", func(job *queue.DeadJob) bool {
-		return x.mentions(job.Err)
+		return x.in(job.Err) || x.in(job.Metadata)
 	})
 	if err != nil {
 		return err
 	}
+	if err := x.passes(ctx); err != nil {
+		return err
+	}
+	if err := x.ledgerNames(ctx); err != nil {
+		return err
+	}
+	old, err := x.enforcer.store.Prune(ctx, store.PruneQuery{Before: x.r.Time, DryRun: true})
+	if err != nil {
+		return fmt.Errorf("count unfinished uploads: %w", err)
+	}
+	x.r.Unfinished = old.Unfinished
+	if x.r.DryRun {
+		return nil
+	}
+	if err := x.store.Scrub(ctx); err != nil {
+		return fmt.Errorf("scrub the store: %w", err)
+	}
+	return nil
+}
+
+func (x *eraser) passes(ctx context.Context) error {
 	recent := x.enforcer.now().Add(-passSlack)
 	for pass := range maxPasses {
 		changed, err := x.pass(ctx, pass == 0, recent)
@@ -210,6 +252,12 @@ func (x *eraser) pass(ctx context.Context, first bool, recent time.Time) (change
 
 // batch erases the subject from one batch and reports whether it was there.
 func (x *eraser) batch(ctx context.Context, b *store.Batch) (changed bool, _ error) {
+	left := x.r.Left
+	defer func() {
+		if x.r.Left > left && len(x.r.LeftIDs) < maxChanged {
+			x.r.LeftIDs = append(x.r.LeftIDs, b.ID)
+		}
+	}()
 	if b.EventsPurged {
 		x.r.Purged++
 	} else {
@@ -227,20 +275,6 @@ func (x *eraser) batch(ctx context.Context, b *store.Batch) (changed bool, _ err
 		return changed, err
 	}
 	x.r.Rows += n
-	if !x.mentions(b.LastError) {
-		return changed || n > 0, nil
-	}
-	if !x.r.DryRun {
-		err = x.enforcer.store.SetStatus(ctx, b.ID, []store.Status{b.Status}, b.Status, erasedText)
-		if errors.Is(err, store.ErrConflict) { // its status has changed, and its error with it
-			err = nil
-		}
-	}
-	x.r.LastErrors++
-	return true, err
+	texts, err := x.texts(ctx, b)
+	return changed || n > 0 || texts > 0, err
 }
-
-// erasedText replaces a text that named the subject.
-const erasedText = "erased"
-
-func (x *eraser) mentions(text string) bool { return mentions(text, x.subject) }

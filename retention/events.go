@@ -14,7 +14,7 @@ import (
 // sums the batch before, because the part of the subject is unknown afterwards,
 // and finishes an earlier erasure of the batch that was interrupted.
 func (x *eraser) events(ctx context.Context, id string) (int64, error) {
-	for {
+	for left := x.r.Left; ; x.r.Left = left { // what is read again is counted once
 		n, err := x.eventsOnce(ctx, id)
 		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrChanged) || ctx.Err() != nil {
 			return n, err
@@ -67,6 +67,7 @@ func (x *eraser) eventsOnce(ctx context.Context, id string) (int64, error) {
 // erased. Errors: store.ErrChanged, *ledger.IncompleteError.
 func (x *eraser) sums(ctx context.Context, b *store.Batch, by *metrics.AggregatorOptions) (rest, gone metrics.Contribution, _ error) {
 	id := b.ID
+	watch := nameWatch{x: x}
 	stay, leave := metrics.NewAggregator(by), metrics.NewAggregator(by)
 	read := int64(0)
 	for e, err := range x.enforcer.store.Events(ctx, id) {
@@ -79,7 +80,10 @@ func (x *eraser) sums(ctx context.Context, b *store.Batch, by *metrics.Aggregato
 		case x.subject:
 			sum = leave
 		case "":
-			x.r.Unreached = len(x.r.Unreachable) > 0
+			x.r.Unreached = x.r.Unreached || len(x.r.Unreachable) > 0
+			watch.note(&e)
+		default:
+			watch.note(&e)
 		}
 		if err := sum.Add(&e); err != nil {
 			return nil, nil, fmt.Errorf("sum batch %s: %w", id, err)

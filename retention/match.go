@@ -1,69 +1,83 @@
 package retention
 
 import (
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/eventmetrics/eventmetrics/ingest"
 )
 
-// cut is the end of a text that was shortened.
-const cut = "…"
+const (
+	// cut is the end of a text that was shortened.
+	cut = "…"
+	// minCut is the length in bytes from which the beginning of a value
+	// identifies it.
+	minCut = 8
+	// minMangled is the number of letters and digits in ASCII from which a value
+	// is recognized although its other characters were lost.
+	minMangled = 3
+)
 
-// minCut is the length from which the beginning of a value identifies it.
-const minCut = 8
+// finder finds a subject in values and texts.
+type finder struct {
+	subject string
+	// mangled is the subject as it is in texts that were not valid UTF-8, "" if
+	// too little of it is left.
+	mangled string
+}
 
-// matches reports whether a value of a rejected row is the subject, or its
-// beginning if the value was shortened.
-func matches(value, subject string) bool {
-	value = strings.TrimSpace(value)
-	for _, s := range spellings(subject) {
-		if value == s {
+func newFinder(subject string) finder { return finder{subject, mangle(subject)} }
+
+// is reports whether a value is the subject, or its beginning if the value was
+// shortened.
+func (f *finder) is(value string) bool {
+	for _, v := range readings(value) {
+		v = ingest.Clean(v)
+		if v == f.subject || f.mangled != "" && v == f.mangled {
 			return true
 		}
-		if begin, shortened := strings.CutSuffix(value, cut); shortened && len(begin) >= minCut && strings.HasPrefix(s, begin) {
+		if begin, shortened := strings.CutSuffix(v, cut); shortened && len(begin) >= minCut && strings.HasPrefix(f.subject, begin) {
 			return true
 		}
 	}
 	return false
 }
 
-// mentions reports whether a text contains the subject as a whole word, or its
+// in reports whether a text has the subject as a word of its own, or its
 // beginning where the text was shortened.
-func mentions(text, subject string) bool {
-	for _, s := range spellings(subject) {
-		for at := 0; ; {
-			i := strings.Index(text[at:], s)
-			if i < 0 {
-				break
-			}
-			if i += at; isBoundary(text[:i], text[i+len(s):]) {
-				return true
-			}
-			at = i + 1
-		}
-		if endsWithPrefix(text, s) {
+func (f *finder) in(text string) bool {
+	for _, t := range readings(text) {
+		if hasWord(t, f.subject) || f.mangled != "" && hasWord(t, f.mangled) || endsWithPrefix(t, f.subject) {
 			return true
 		}
 	}
 	return false
 }
 
-// spellings returns the ways in which package ingest may write a value.
-func spellings(subject string) []string {
-	quoted := strconv.Quote(subject)
-	if quoted = quoted[1 : len(quoted)-1]; quoted != subject {
-		return []string{subject, quoted}
+// hasWord reports whether a text contains a word that no letter or digit
+// continues. Parts of a file name are often joined by underscores, so these
+// continue nothing.
+func hasWord(text, word string) bool {
+	for at := 0; ; {
+		i := strings.Index(text[at:], word)
+		if i < 0 {
+			return false
+		}
+		i += at
+		if isBoundary(text[:i], word) && isBoundary(word, text[i+len(word):]) {
+			return true
+		}
+		at = i + 1
 	}
-	return []string{subject}
 }
 
 // endsWithPrefix reports whether the text before a cut ends with a beginning of
-// s.
-func endsWithPrefix(text, s string) bool {
+// a word.
+func endsWithPrefix(text, word string) bool {
 	for before, rest, found := strings.Cut(text, cut); found; before, rest, found = strings.Cut(rest, cut) {
-		for n := min(len(s), len(before)); n >= minCut; n-- {
-			if strings.HasSuffix(before, s[:n]) && isBoundary(before[:len(before)-n], "") {
+		for n := min(len(word), len(before)); n >= minCut; n-- {
+			if strings.HasSuffix(before, word[:n]) && isBoundary(before[:len(before)-n], word) {
 				return true
 			}
 		}
@@ -71,12 +85,34 @@ func endsWithPrefix(text, s string) bool {
 	return false
 }
 
-// isBoundary reports whether a word may begin after one text and end before
-// another.
+// isBoundary reports whether two texts that follow each other are no one word.
 func isBoundary(before, after string) bool {
 	last, _ := utf8.DecodeLastRuneInString(before)
 	next, _ := utf8.DecodeRuneInString(after)
-	return (before == "" || !isWord(last)) && (after == "" || !isWord(next))
+	return before == "" || after == "" || !isWord(last) || !isWord(next)
 }
 
-func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_' }
+func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+
+// mangle replaces what is not ASCII as strings.ToValidUTF8 does in texts of
+// other encodings.
+func mangle(s string) string {
+	var b strings.Builder
+	words, lost := 0, false
+	for _, r := range s {
+		switch {
+		case r < utf8.RuneSelf:
+			b.WriteRune(r)
+			if isWord(r) {
+				words++
+			}
+		case !lost:
+			b.WriteRune(utf8.RuneError)
+		}
+		lost = r >= utf8.RuneSelf
+	}
+	if words < minMangled || words == len(s) || b.String() == s {
+		return ""
+	}
+	return b.String()
+}

@@ -43,8 +43,9 @@ func DSN(path string) (string, error) {
 	}
 	abs = "/" + strings.TrimPrefix(filepath.ToSlash(abs), "/")
 	pragmas := url.Values{
-		// FULL, so that an enqueued job survives a power cut.
-		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)"},
+		// FULL, so that an enqueued job survives a power cut. secure_delete, so
+		// that nothing is left of the text of a dead letter that was discarded.
+		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "secure_delete(1)"},
 		"_txlock": {"immediate"},
 	}
 	return (&url.URL{Scheme: "file", Path: abs, RawQuery: pragmas.Encode()}).String(), nil

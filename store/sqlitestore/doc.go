@@ -38,8 +38,8 @@
 //
 // # Space
 //
-// New batches use the space of deleted and purged ones again. The file itself
-// does not shrink. To shrink it, run VACUUM on it with any SQLite tool while no
+// New batches use the space of deleted and purged ones again, which is
+// overwritten with zeros when it becomes free. The file itself does not shrink. To shrink it, run VACUUM on it with any SQLite tool while no
 // batch is written.
 //
 // # Processes

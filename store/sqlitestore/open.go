@@ -35,7 +35,7 @@ type Store struct {
 	mu       sync.Mutex
 	closed   bool
 	staging  map[string]bool // the staged attachments of this process
-	quit     chan struct{} // closed with the Store
+	quit     chan struct{}   // closed with the Store
 	spoolers sync.WaitGroup
 }
 

@@ -55,40 +55,42 @@ func (s *Store) emptyLog(ctx context.Context) error {
 // process.
 var errDropped = errors.New("another process has dropped the staged content; try again")
 
-// dropStaged removes the staged attachments that a lost process has left.
-func (s *Store) dropStaged(ctx context.Context) error {
+// stagedName is where the chunks of a staged attachment are.
+type stagedName struct {
+	seq  int64
+	name string
+}
+
+// allStaged returns the staged attachments of all processes.
+func (s *Store) allStaged(ctx context.Context) (all []stagedName, _ error) {
 	rows, err := s.reader.QueryContext(ctx, "SELECT DISTINCT seq, name FROM attachments WHERE instr(name, char(0)) > 0")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	type staged struct {
-		seq  int64
-		name string
-	}
-	var left []staged
+	defer rows.Close() //nolint:errcheck // Err tells
 	for rows.Next() {
-		var one staged
+		var one stagedName
 		if err := rows.Scan(&one.seq, &one.name); err != nil {
-			return errors.Join(err, rows.Close())
+			return nil, err
 		}
-		left = append(left, one)
+		all = append(all, one)
 	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return err
-	}
-	for _, one := range left {
-		if s.isStaging(one.name) {
+	return all, rows.Err()
+}
+
+// dropStaged removes the staged attachments that a lost process has left.
+func (s *Store) dropStaged(ctx context.Context) error {
+	all, err := s.allStaged(ctx)
+	for _, one := range all {
+		if err != nil || s.isStaging(one.name) {
 			continue
 		}
-		err := s.update(ctx, unsynced, func(tx *sql.Tx) error {
+		err = s.update(ctx, unsynced, func(tx *sql.Tx) error {
 			_, err := tx.ExecContext(ctx, "DELETE FROM attachments WHERE seq = ? AND name = ?", one.seq, one.name)
 			return err
 		})
-		if err != nil {
-			return err
-		}
 	}
-	return nil
+	return err
 }
 
 // stage notes that this process writes a staged attachment, until the returned

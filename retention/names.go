@@ -1,0 +1,135 @@
+package retention
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/eventmetrics/eventmetrics/ingest"
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/upload"
+)
+
+// erasedText replaces a text that named the subject.
+const erasedText = store.ErasedName
+
+// texts erases the texts of a batch that name the subject, and returns how many
+// there were: its last error, its file name, its idempotency key and its
+// warnings.
+func (x *eraser) texts(ctx context.Context, b *store.Batch) (int64, error) {
+	names := store.Names{FileName: x.in(b.FileName), IdempotencyKey: x.in(b.IdempotencyKey)}
+	n := count(names.FileName) + count(names.IdempotencyKey)
+	if n > 0 && !x.r.DryRun {
+		if err := x.store.EraseNames(ctx, b.ID, names); err != nil {
+			return 0, err
+		}
+	}
+	x.r.Texts += n
+	warnings, err := x.warnings(ctx, b.ID)
+	if err != nil {
+		return n, err
+	}
+	x.r.Texts += warnings
+	n += warnings
+	if !x.in(b.LastError) {
+		return n, nil
+	}
+	x.r.LastErrors++
+	if x.r.DryRun {
+		return n + 1, nil
+	}
+	err = x.enforcer.store.SetStatus(ctx, b.ID, []store.Status{b.Status}, b.Status, erasedText)
+	if errors.Is(err, store.ErrConflict) { // its status has changed, and its error with it
+		err = nil
+	}
+	return n + 1, err
+}
+
+func count(found bool) int64 {
+	if found {
+		return 1
+	}
+	return 0
+}
+
+// warnings erases the messages of warnings that name the subject.
+func (x *eraser) warnings(ctx context.Context, id string) (n int64, _ error) {
+	var all []ingest.Warning
+	if err := upload.DecodeAttachment(ctx, x.enforcer.store, id, upload.WarningsAttachment, &all); err != nil {
+		return 0, err
+	}
+	for i := range all {
+		if x.in(all[i].Message) {
+			all[i].Message = erasedText
+			n++
+		}
+	}
+	if n == 0 || x.r.DryRun {
+		return n, nil
+	}
+	return n, x.replaceJSON(ctx, id, upload.WarningsAttachment, len(all), all)
+}
+
+// noteNames notes columns whose name is about the subject: these stay.
+func (x *eraser) noteNames(fields []metrics.Field) {
+	for _, f := range fields {
+		if x.in(f.Name) {
+			x.r.Left++
+		}
+	}
+}
+
+// nameWatch notes the events that stay and name the subject.
+type nameWatch struct {
+	x     *eraser
+	names []string // of the fields of the event before, none of which is about it
+}
+
+// note counts an event of another subject if any of its texts has this one.
+func (w *nameWatch) note(e *metrics.Event) {
+	found := hasWord(e.ID, w.x.subject) || hasWord(e.Type, w.x.subject)
+	for i := range e.Fields {
+		f := &e.Fields[i]
+		found = found || hasWord(f.Value, w.x.subject) || w.isNamed(i, f.Name)
+	}
+	if found {
+		w.x.r.Left++
+	}
+}
+
+// isNamed reports whether the name of the i-th column is about the subject.
+func (w *nameWatch) isNamed(i int, name string) bool {
+	if i < len(w.names) && w.names[i] == name {
+		return false
+	}
+	if hasWord(name, w.x.subject) {
+		return true
+	}
+	if i == len(w.names) {
+		w.names = append(w.names, name)
+	}
+	return false
+}
+
+// ledgerNames notes the event types and groups of the metrics that name the
+// subject.
+func (x *eraser) ledgerNames(ctx context.Context) error {
+	seen := map[string]bool{}
+	note := func(text string) {
+		if !seen[text] && hasWord(text, x.subject) {
+			seen[text] = true
+			x.r.LeftNames++
+		}
+	}
+	for d, err := range x.enforcer.store.DayCounts(ctx, metrics.Filter{Groups: true}) {
+		if err != nil {
+			return fmt.Errorf("read the names in the metrics: %w", err)
+		}
+		note(d.Type)
+		for _, f := range d.Group.Values() {
+			note(f.Value)
+		}
+	}
+	return nil
+}
