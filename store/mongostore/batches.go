@@ -47,6 +47,8 @@ type batchDoc struct {
 	Created        *time.Time `bson:"created_at,omitempty"`
 	Updated        time.Time  `bson:"updated_at"`
 	Purged         bool       `bson:"sealed,omitempty"`
+	// Purging means that events of a purged batch may be left.
+	Purging bool `bson:"purging,omitempty"`
 	// Attached has the version of each attachment that was replaced, by
 	// versionName. Stale has the prefixes of the pieces that must be deleted.
 	Attached map[string]string `bson:"attached,omitempty"`

@@ -20,9 +20,7 @@ func (d *erasingDoc) has(e *metrics.Event) bool {
 	return d != nil && e.Field(d.Field) == d.Value
 }
 
-func (d *erasingDoc) filter(batch string) bson.D {
-	return eq("batch_id", batch, escape(d.Field), d.Value)
-}
+func (d *erasingDoc) filter() bson.D { return eq(escape(d.Field), d.Value) }
 
 // Erase implements [store.Retainer]. It first writes into the document of the
 // batch which events are erased. From then on no reader yields them, so they
@@ -44,7 +42,7 @@ func (s *Store) erase(ctx context.Context, id string, e *store.Erasure) (int64, 
 		return 0, err
 	}
 	next := erasingDoc{e.Field, e.Value}
-	n, err := s.run.Count(ctx, s.events, next.filter(id))
+	n, err := s.countErased(ctx, id, &next)
 	if err != nil || n == 0 {
 		return 0, err
 	}
@@ -84,7 +82,7 @@ func (s *Store) finishErasing(ctx context.Context, d *batchDoc) error {
 	if d.Erasing == nil {
 		return nil
 	}
-	if err := s.run.Remove(ctx, s.events, d.Erasing.filter(d.ID)); err != nil {
+	if err := s.removeErased(ctx, d.ID, d.Erasing); err != nil {
 		return err
 	}
 	_, err := s.run.Update(ctx, s.batches, eq("_id", d.ID, "erasure", d.Erasure), eq("$unset", eq("erasing", "")))

@@ -26,9 +26,21 @@ func appendEventKey(b []byte, batch string, row int64) []byte {
 	return b
 }
 
+// eventKey returns the _id of an event.
+func eventKey(batch string, row int64) string { return string(appendEventKey(nil, batch, row)) }
+
+// rowOf returns the row in the _id of an event.
+func rowOf(key string) (int64, error) {
+	row, err := strconv.ParseUint(key[strings.LastIndexByte(key, '/')+1:], 16, 64)
+	if err != nil {
+		return 0, errEventDocument
+	}
+	return int64(row), nil
+}
+
 // eventRange selects the keys of a batch's events from a row on.
 func eventRange(batch string, from int64) bson.D {
-	return eq("$gte", string(appendEventKey(nil, batch, from)), "$lt", batch+"0") // what follows the slash
+	return eq("$gte", eventKey(batch, from), "$lt", batch+"0") // what follows the slash
 }
 
 // eventEncoder encodes the events of one batch as documents. It is not safe for
@@ -100,11 +112,11 @@ func decodeEvent(doc bson.Raw, fields []metrics.Field) (metrics.Event, error) {
 		}
 		return true
 	})
-	row, err := strconv.ParseUint(key[strings.LastIndexByte(key, '/')+1:], 16, 64)
+	row, err := rowOf(key)
 	if !ok || err != nil {
 		return e, errEventDocument
 	}
-	e.Row = int64(row)
+	e.Row = row
 	if !other && eventID != strconv.FormatInt(e.Row, 10) {
 		e.ID = eventID
 	}

@@ -91,7 +91,7 @@ func (s *Store) checkWhole(ctx context.Context, d *batchDoc, got int64) error {
 // eventsFrom reads the next page and says whether there may be another.
 func (s *Store) eventsFrom(ctx context.Context, id string, row int64) (page []bson.Raw, more bool, err error) {
 	filter := eq("batch_id", id, "_id", eventRange(id, row))
-	opts := options.Find().SetSort(eq("_id", 1)).SetLimit(eventsPage)
+	opts := options.Find().SetSort(eq("_id", 1)).SetHint(byKey()).SetLimit(eventsPage)
 	err = s.run.Do(ctx, func(ctx context.Context) error {
 		page, more = page[:0], false
 		cursor, err := s.events.Find(ctx, filter, opts)

@@ -13,17 +13,29 @@ func (s *Store) PurgeEvents(ctx context.Context, id string) error {
 }
 
 func (s *Store) purgeEvents(ctx context.Context, id string) error {
-	purged, err := s.run.Update(ctx, s.batches, eq("_id", id, "status", store.Completed), eq("$set", eq("sealed", true)))
+	purged, err := s.run.Update(ctx, s.batches, eq("_id", id, "status", store.Completed), eq("$set", eq("sealed", true, "purging", true)))
 	if err != nil {
 		return err
 	}
 	if !purged {
 		return s.missingOr(ctx, id, store.ErrConflict)
 	}
-	if err := s.run.Remove(ctx, s.events, eq("batch_id", id)); err != nil {
+	return s.finishPurging(ctx, &batchDoc{ID: id, Purging: true})
+}
+
+// finishPurging deletes the events of a batch that is purged.
+func (s *Store) finishPurging(ctx context.Context, d *batchDoc) error {
+	if !d.Purging {
+		return nil
+	}
+	if err := s.removeEvents(ctx, d.ID); err != nil {
 		return err
 	}
-	return s.ledger.MarkPurged(ctx, id)
+	if err := s.ledger.MarkPurged(ctx, d.ID); err != nil {
+		return err
+	}
+	_, err := s.run.Update(ctx, s.batches, eq("_id", d.ID), eq("$unset", eq("purging", "")))
+	return err
 }
 
 // UnpurgedDays implements [store.Retainer]. Shares that do not count any

@@ -31,11 +31,16 @@ func (s *Store) DeleteBatch(ctx context.Context, id string) error {
 	if err := s.ledger.Void(ctx, id); err != nil {
 		return wrap(err, "delete batch %q", id)
 	}
-	_, err = s.run.Update(ctx, s.batches, eq("_id", id), eq("$set", eq("status", statusRemoving)))
+	return wrap(s.removeDeleted(ctx, d), "delete batch %q", id)
+}
+
+// removeDeleted removes a batch whose entry in the ledger is void.
+func (s *Store) removeDeleted(ctx context.Context, d *batchDoc) error {
+	_, err := s.run.Update(ctx, s.batches, eq("_id", d.ID), eq("$set", eq("status", statusRemoving)))
 	if err != nil {
-		return wrap(err, "delete batch %q", id)
+		return err
 	}
-	return wrap(s.clear(ctx, d), "delete batch %q", id)
+	return s.clear(ctx, d)
 }
 
 // clear deletes what belongs to a batch that is not visible any more. It deletes
@@ -52,7 +57,7 @@ func (s *Store) clear(ctx context.Context, d *batchDoc) error {
 
 // clearParts deletes what belongs to a batch, except its fingerprints.
 func (s *Store) clearParts(ctx context.Context, d *batchDoc) error {
-	if err := s.run.Remove(ctx, s.events, eq("batch_id", d.ID)); err != nil {
+	if err := s.removeEvents(ctx, d.ID); err != nil {
 		return err
 	}
 	if err := s.run.Remove(ctx, s.attachments, eq("_id", eq("$gte", d.ID+"/", "$lt", d.ID+"0"))); err != nil {
@@ -82,7 +87,7 @@ func (s *Store) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, er
 		err = s.pruneVoid(ctx, q.Before)
 	}
 	if err == nil && !q.DryRun {
-		err = errors.Join(s.finishReplaced(ctx), s.pruneArchived(ctx))
+		err = errors.Join(s.finishInterrupted(ctx), s.pruneArchived(ctx))
 	}
 	return p, wrap(err, "prune")
 }
@@ -174,6 +179,39 @@ func (s *Store) takeOld(ctx context.Context, status store.Status, date string, b
 			}
 		}
 	}
+}
+
+// finishInterrupted finishes what lost processes have begun: replacing
+// attachments, erasing, purging and deleting. All of it is already seen as done.
+func (s *Store) finishInterrupted(ctx context.Context) error {
+	begun := bson.A{
+		eq("stale.0", eq("$exists", true)), eq("erasing", eq("$exists", true)),
+		eq("purging", true), eq("deleting", true, "status", eq("$in", store.Statuses())),
+	}
+	docs, err := command.FindAll[batchDoc](ctx, s.run, s.batches, eq("$or", begun), options.Find().SetLimit(oldPage))
+	for i := range docs {
+		if err == nil {
+			err = s.finish(ctx, &docs[i])
+		}
+	}
+	return err
+}
+
+func (s *Store) finish(ctx context.Context, d *batchDoc) error {
+	gone, err := s.isGone(ctx, d)
+	if err != nil {
+		return err
+	}
+	if gone {
+		return s.removeDeleted(ctx, d)
+	}
+	if err := s.dropStale(ctx, d.ID, d.Stale...); err != nil {
+		return err
+	}
+	if err := s.finishErasing(ctx, d); err != nil {
+		return err
+	}
+	return s.finishPurging(ctx, d)
 }
 
 // pruneVoid removes old void entries of the ledger.

@@ -6,10 +6,8 @@ import (
 	"iter"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventmetrics/eventmetrics/store"
-	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
 
 // ReplaceAttachment implements [store.Retainer]. It writes the pieces of a new
@@ -90,20 +88,4 @@ func (s *Store) dropStale(ctx context.Context, id string, prefixes ...string) er
 		}
 	}
 	return nil
-}
-
-// finishReplaced finishes the replaced attachments and the erasures of lost
-// processes.
-func (s *Store) finishReplaced(ctx context.Context) error {
-	unfinished := eq("$or", bson.A{eq("stale.0", eq("$exists", true)), eq("erasing", eq("$exists", true))})
-	docs, err := command.FindAll[batchDoc](ctx, s.run, s.batches, unfinished, options.Find().SetLimit(oldPage))
-	for i := range docs {
-		if err == nil {
-			err = s.dropStale(ctx, docs[i].ID, docs[i].Stale...)
-		}
-		if err == nil {
-			err = s.finishErasing(ctx, &docs[i])
-		}
-	}
-	return err
 }

@@ -166,9 +166,9 @@ func (r *Runner) Each(ctx context.Context, c *mongo.Collection, filter any, opts
 }
 
 // Count returns the number of documents that a filter selects.
-func (r *Runner) Count(ctx context.Context, c *mongo.Collection, filter any) (n int64, err error) {
+func (r *Runner) Count(ctx context.Context, c *mongo.Collection, filter any, opts ...options.Lister[options.CountOptions]) (n int64, err error) {
 	err = r.Do(ctx, func(ctx context.Context) error {
-		n, err = c.CountDocuments(ctx, filter)
+		n, err = c.CountDocuments(ctx, filter, opts...)
 		return err
 	})
 	return n, err
@@ -218,10 +218,11 @@ func matches(ctx context.Context, r *Runner, update func(context.Context) (*mong
 	return matched, err
 }
 
-// Remove deletes all documents that a filter selects.
-func (r *Runner) Remove(ctx context.Context, c *mongo.Collection, filter any) error {
+// Remove deletes all documents that a filter selects. The caller splits what may
+// take longer than a command.
+func (r *Runner) Remove(ctx context.Context, c *mongo.Collection, filter any, opts ...options.Lister[options.DeleteManyOptions]) error {
 	return r.Do(ctx, func(ctx context.Context) error {
-		_, err := c.DeleteMany(ctx, filter)
+		_, err := c.DeleteMany(ctx, filter, opts...)
 		return err
 	})
 }
