@@ -11,8 +11,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/event"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
-	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
-	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/eventmetrics/eventmetrics/store/mongostore"
 )
@@ -80,8 +78,6 @@ func openCut(t *testing.T, uri string) (*mongostore.Store, *cutter) {
 func openSeen(t *testing.T, uri string, dialer options.ContextDialer, see func(context.Context, *event.CommandStartedEvent)) *mongostore.Store {
 	t.Helper()
 	client, err := mongo.Connect(options.Client().ApplyURI(uri).
-		SetReadConcern(readconcern.Majority()).
-		SetWriteConcern(writeconcern.Majority()).
 		SetDialer(dialer).
 		SetMonitor(&event.CommandMonitor{Started: see}))
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/eventmetrics/eventmetrics/store"
@@ -24,7 +25,8 @@ import (
 // Options change the defaults of a Store.
 type Options struct {
 	// RetryFor is how long a method sends a command again while the database
-	// is unavailable; 0 means 10 s. The context of the call may end it sooner.
+	// is unavailable; 0 means 30 s, more than an election takes after the primary
+	// is lost. The context of the call may end it sooner.
 	RetryFor time.Duration
 	// Inserters is the number of concurrent insert commands of a Writer; 0
 	// means 4.
@@ -90,8 +92,6 @@ func connect(uri string) (*mongo.Client, error) {
 		SetAppName("eventmetrics").
 		SetServerSelectionTimeout(5 * time.Second).
 		SetConnectTimeout(5 * time.Second).
-		SetReadConcern(readconcern.Majority()).
-		SetWriteConcern(writeconcern.Majority()).
 		ApplyURI(uri))
 	if err != nil {
 		return nil, fmt.Errorf("mongostore: connect: %w", err)
@@ -111,11 +111,11 @@ func databaseOf(uri string) string {
 	return cmp.Or(name, DefaultDatabase)
 }
 
-// New returns a Store in a database and makes the indexes that are missing. The
-// database should be set to read from the primary, and to read and write with
-// majority concern. The caller must Close the Store, and then disconnect the
-// client. Nil options mean the defaults. Errors: [ErrForeign];
-// store.ErrUnavailable.
+// New returns a Store in a database and makes the indexes that are missing, for
+// as long as that takes. Whatever the client is set to, the Store reads from the
+// primary what a majority has, and its writes wait for a majority. The caller
+// must Close the Store, and then disconnect the client. Nil options mean the
+// defaults. Errors: [ErrForeign]; store.ErrUnavailable.
 func New(ctx context.Context, db *mongo.Database, opts *Options) (*Store, error) {
 	s := newStore(db, opts)
 	if err := s.setUp(ctx); err != nil {
@@ -127,6 +127,10 @@ func New(ctx context.Context, db *mongo.Database, opts *Options) (*Store, error)
 
 // newStore returns a Store that has not been set up.
 func newStore(db *mongo.Database, opts *Options) *Store {
+	db = db.Client().Database(db.Name(), options.Database().
+		SetReadPreference(readpref.Primary()).
+		SetReadConcern(readconcern.Majority()).
+		SetWriteConcern(writeconcern.Majority()))
 	s := &Store{
 		events: db.Collection("events"), batches: db.Collection("batches"), attachments: db.Collection("attachments"),
 		keys: db.Collection("keys"), fingerprints: db.Collection("fingerprints"),
@@ -134,14 +138,15 @@ func newStore(db *mongo.Database, opts *Options) *Store {
 	if opts != nil {
 		s.opts = *opts
 	}
-	s.opts.RetryFor = cmp.Or(max(s.opts.RetryFor, 0), 10*time.Second)
+	s.opts.RetryFor = cmp.Or(max(s.opts.RetryFor, 0), 30*time.Second)
 	s.opts.Inserters = cmp.Or(max(s.opts.Inserters, 0), 4)
 	if s.opts.Now == nil {
 		s.opts.Now = time.Now
 	}
-	s.run = &command.Runner{DB: db, RetryFor: s.opts.RetryFor}
+	log := cmp.Or(s.opts.Logger, slog.New(slog.DiscardHandler))
+	s.run = &command.Runner{DB: db, RetryFor: s.opts.RetryFor, Log: log}
 	s.ledger = rollup.NewLedger(s.run, s.now)
-	s.rollup = rollup.New(s.ledger, cmp.Or(s.opts.Logger, slog.New(slog.DiscardHandler)))
+	s.rollup = rollup.New(s.ledger, log)
 	return s
 }
 

@@ -16,21 +16,20 @@ func (s *Store) setUp(ctx context.Context) error {
 	if err := s.checkOwner(ctx); err != nil {
 		return err
 	}
-	unique := options.Index().SetUnique(true)
 	for _, index := range []struct {
-		on   *mongo.Collection
-		keys bson.D
-		opts *options.IndexOptionsBuilder
+		on     *mongo.Collection
+		keys   bson.D
+		unique bool
 	}{
-		{s.events, eq("batch_id", 1, "event_id", 1), unique},
-		{s.batches, eq("batch_id", 1), unique},
-		{s.batches, eq("status", 1, "batch_id", -1), nil},
-		{s.batches, eq("idempotency_key", 1), nil},
-		{s.batches, eq("repairs", 1, "batch_id", -1), nil},
-		{s.keys, eq("batch_id", 1), nil},
-		{s.fingerprints, eq("batch_id", 1, "_id", 1), nil},
+		{s.events, eq("batch_id", 1, "event_id", 1), true},
+		{s.batches, eq("batch_id", 1), true},
+		{s.batches, eq("status", 1, "batch_id", -1), false},
+		{s.batches, eq("idempotency_key", 1), false},
+		{s.batches, eq("repairs", 1, "batch_id", -1), false},
+		{s.keys, eq("batch_id", 1), false},
+		{s.fingerprints, eq("batch_id", 1, "_id", 1), false},
 	} {
-		if err := s.run.CreateIndex(ctx, index.on, index.keys, index.opts); err != nil {
+		if err := s.run.CreateIndex(ctx, index.on, index.keys, index.unique); err != nil {
 			return err
 		}
 	}

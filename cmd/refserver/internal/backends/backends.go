@@ -29,6 +29,8 @@ type Options struct {
 	// MongoURI names the MongoDB database of the store. Empty means a SQLite
 	// file in DataDir.
 	MongoURI string
+	// MongoRetry is mongostore.Options.RetryFor.
+	MongoRetry time.Duration
 	// RedisURL names the Redis server of the queue and the limiter. Empty means
 	// a SQLite file in DataDir, and memory.
 	RedisURL string
@@ -110,7 +112,7 @@ func (b *Backends) openStore(ctx context.Context) error {
 		b.Store, b.closers = s, append(b.closers, s)
 		return nil
 	}
-	s, err := mongostore.Open(ctx, b.opts.MongoURI, &mongostore.Options{Logger: b.opts.Logger})
+	s, err := mongostore.Open(ctx, b.opts.MongoURI, &mongostore.Options{RetryFor: b.opts.MongoRetry, Logger: b.opts.Logger})
 	if err != nil {
 		return named("MONGO_URI", err)
 	}

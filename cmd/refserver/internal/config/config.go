@@ -97,6 +97,7 @@ func (c *Config) CommonSettings() []Setting {
 	b := &c.Backends
 	return []Setting{
 		New("MONGO_URI", "", "MongoDB `URI` of the store, mongodb://user:password@host/database; if empty, SQLite in DATA_DIR", checked(&b.MongoURI, mongostore.CheckURI)),
+		New("MONGO_RETRY_SECONDS", "30", "seconds for which a command is sent again while MongoDB is unavailable", Seconds(&b.MongoRetry, 1)),
 		New("REDIS_URL", "", "Redis `URL` of the queue and the rate limiter, redis://user:password@host:6379/0; if empty, SQLite and memory", Text(&b.RedisURL)),
 		New("DATA_DIR", "data", "`directory` of the SQLite files", Text(&b.DataDir)),
 		New("DIMENSIONS", "", "up to three comma-separated `columns` by which metrics can be grouped and filtered, the same for all replicas", c.readDimensions),

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -34,17 +35,27 @@ type Runner struct {
 	// RetryFor is how long a command is sent again while the database is
 	// unavailable.
 	RetryFor time.Duration
+	// Log gets the progress of what takes long.
+	Log *slog.Logger
 }
 
 // Do calls f until it succeeds, returns a permanent error, or RetryFor or ctx
 // has ended. F must be safe to repeat. Errors: store.ErrUnavailable.
 func (r *Runner) Do(ctx context.Context, f func(context.Context) error) error {
+	return r.repeat(ctx, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, min(timeout, r.RetryFor))
+		defer cancel()
+		return f(ctx)
+	})
+}
+
+func (r *Runner) repeat(ctx context.Context, f func(context.Context) error) error {
 	wait := firstPause
 	for start := time.Now(); ; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		err := bounded(ctx, min(timeout, r.RetryFor), f)
+		err := f(ctx)
 		switch {
 		case err == nil:
 			return nil
@@ -72,12 +83,6 @@ func Pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func bounded(ctx context.Context, limit time.Duration, f func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	return f(ctx)
-}
-
 // isTransient reports whether the same command may succeed later: there was no
 // answer, or the server is no primary, or is about to shut down.
 func isTransient(err error) bool {
@@ -102,9 +107,9 @@ func isTransient(err error) bool {
 	if server.HasErrorLabel("RetryableWriteError") || server.HasErrorLabel("SystemOverloadedError") {
 		return true
 	}
-	// The host is lost, shuts down or is no primary, or the write did not reach
-	// the majority in time.
-	codes := []int{6, 7, 64, 89, 91, 112, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436}
+	// The host is lost, shuts down or is no primary, has no majority yet, or the
+	// command or its write to the majority took too long.
+	codes := []int{6, 7, 50, 64, 89, 91, 112, 133, 134, 189, 262, 9001, 10058, 10107, 11600, 11602, 13435, 13436}
 	return slices.ContainsFunc(codes, server.HasErrorCode)
 }
 
@@ -181,13 +186,19 @@ func (r *Runner) Insert(ctx context.Context, c *mongo.Collection, doc any) (bool
 	added := false
 	err := r.Do(ctx, func(ctx context.Context) error {
 		_, err := c.InsertOne(ctx, doc)
-		if mongo.IsDuplicateKeyError(err) {
+		if mongo.IsDuplicateKeyError(err) && !lacksMajority(err) {
 			return nil
 		}
 		added = err == nil
 		return err
 	})
 	return added, err
+}
+
+// lacksMajority reports whether a write may be lost, whatever else was wrong.
+func lacksMajority(err error) bool {
+	failed, ok := errors.AsType[mongo.WriteException](err)
+	return ok && failed.WriteConcernError != nil
 }
 
 // Update changes the document that a filter selects, and reports whether there
@@ -225,16 +236,4 @@ func (r *Runner) Remove(ctx context.Context, c *mongo.Collection, filter any, op
 		_, err := c.DeleteMany(ctx, filter, opts...)
 		return err
 	})
-}
-
-// CreateIndex makes an index unless it is there.
-func (r *Runner) CreateIndex(ctx context.Context, c *mongo.Collection, keys bson.D, opts *options.IndexOptionsBuilder) error {
-	err := r.Do(ctx, func(ctx context.Context) error {
-		_, err := c.Indexes().CreateOne(ctx, mongo.IndexModel{Keys: keys, Options: opts})
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("make index of %s: %w", c.Name(), err)
-	}
-	return nil
 }

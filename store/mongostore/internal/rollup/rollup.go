@@ -6,7 +6,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
@@ -38,17 +37,17 @@ func New(l *Ledger, log *slog.Logger) *Rollup {
 func (r *Rollup) SetUp(ctx context.Context) error {
 	shares, daily := r.ledger.shares.shares, r.days.daily
 	for _, index := range []struct {
-		on   *mongo.Collection
-		keys bson.D
-		opts *options.IndexOptionsBuilder
+		on     *mongo.Collection
+		keys   bson.D
+		unique bool
 	}{
-		{shares, eq("date", 1, "_id", 1), nil},
-		{shares, eq("sealed", 1, "date", 1), nil},
-		{shares, eq("revision", 1, "date", 1), nil},
-		{daily, eq("date", 1), options.Index().SetUnique(true)},
-		{daily, eq("date", 1, "metrics.event_type", 1), nil},
+		{shares, eq("date", 1, "_id", 1), false},
+		{shares, eq("sealed", 1, "date", 1), false},
+		{shares, eq("revision", 1, "date", 1), false},
+		{daily, eq("date", 1), true},
+		{daily, eq("date", 1, "metrics.event_type", 1), false},
 	} {
-		if err := r.run.CreateIndex(ctx, index.on, index.keys, index.opts); err != nil {
+		if err := r.run.CreateIndex(ctx, index.on, index.keys, index.unique); err != nil {
 			return err
 		}
 	}
