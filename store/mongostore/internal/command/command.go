@@ -73,6 +73,18 @@ func (r *Runner) repeat(ctx context.Context, f func(context.Context) error) erro
 	}
 }
 
+// Causal calls f with a context whose commands are causally consistent: none of
+// them reads an older state of the database than one before it, also if another
+// server answers. F must not send two commands at the same time.
+func (r *Runner) Causal(ctx context.Context, f func(context.Context) error) error {
+	session, err := r.DB.Client().StartSession()
+	if err != nil {
+		return err
+	}
+	defer session.EndSession(context.WithoutCancel(ctx))
+	return f(mongo.NewSessionContext(ctx, session))
+}
+
 // Pause waits for d or until ctx ends, and returns the error of ctx then.
 func Pause(ctx context.Context, d time.Duration) error {
 	select {

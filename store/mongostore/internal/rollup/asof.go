@@ -37,7 +37,7 @@ func (l *Ledger) firstDaysAsOf(ctx context.Context, q *metrics.Filter) (part met
 	if last != 0 {
 		some.To = last
 	}
-	err = retryMoved(func() error {
+	err = retryMoved(ctx, l.run, func(ctx context.Context) error {
 		part, err = l.tryDaysAsOf(ctx, &some)
 		return err
 	})

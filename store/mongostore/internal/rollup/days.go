@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
@@ -76,12 +77,32 @@ func (d *days) find(ctx context.Context, s *stateDoc, from, to metrics.Day, limi
 	return found, last, notLater(found, s)
 }
 
-// since reads the days that changed after a generation. Errors: errMoved.
+// dayOrState is a day or, with an empty date, the state of the rollup.
+type dayOrState struct {
+	Day  dayDoc     `bson:",inline"`
+	Plan []bson.Raw `bson:"plan,omitempty"`
+}
+
+// since reads the days that changed after a generation, for a state without a
+// plan. It reads the state with them, which is before all days: so what it
+// returns is of that state also if an older copy of the database answers.
+// Errors: errMoved.
 func (d *days) since(ctx context.Context, s *stateDoc, generation int64) ([]dayDoc, error) {
-	filter := eq("epoch", s.Epoch, "generation", eq("$gt", generation), "date", eq("$gt", ""))
-	changed, err := command.FindAll[dayDoc](ctx, d.run, d.daily, filter, options.Find().SetSort(eq("date", 1)))
+	newer := eq("epoch", s.Epoch, "generation", eq("$gt", generation), "date", eq("$gt", ""))
+	filter := eq("$or", bson.A{eq("_id", stateID), newer})
+	found, err := command.FindAll[dayOrState](ctx, d.run, d.daily, filter, options.Find().SetSort(eq("date", 1)))
 	if err != nil {
 		return nil, err
+	}
+	if len(found) == 0 || len(found[0].Plan) > 0 {
+		return nil, errMoved
+	}
+	if now := &found[0].Day; now.Date != "" || now.Epoch != s.Epoch || now.Generation != s.Generation {
+		return nil, errMoved
+	}
+	changed := make([]dayDoc, 0, len(found)-1)
+	for i := range found[1:] {
+		changed = append(changed, found[i+1].Day)
 	}
 	return changed, notLater(changed, s)
 }

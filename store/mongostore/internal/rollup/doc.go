@@ -117,8 +117,11 @@
 // count, and then checks that the same entries still choose the same shares.
 //
 // Each process keeps the counts of all days in memory, and the details that
-// were used last. The keys of both include the generation, so they are never
-// stale.
+// were used last. The keys of both include the generation. The find that reads
+// days for memory also reads the state, before the days: a server that is behind
+// answers with an older state, and what it says is not kept. The finds of one
+// read are causally consistent, so another server that answers in the middle of
+// it is not behind either.
 //
 // # Collections
 //

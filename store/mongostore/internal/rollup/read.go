@@ -8,6 +8,7 @@ import (
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
 
 // readTries is how often a read starts again because the rollup moved on
@@ -56,18 +57,19 @@ func (r *Rollup) DayCounts(ctx context.Context, q metrics.Filter) iter.Seq2[metr
 // firstDays reads the first days that q selects. Last is the last of them, or
 // 0 if there are no more.
 func (r *Rollup) firstDays(ctx context.Context, q *metrics.Filter) (part metrics.Contribution, last metrics.Day, err error) {
-	err = retryMoved(func() error {
+	err = retryMoved(ctx, r.run, func(ctx context.Context) error {
 		part, last, err = r.tryDays(ctx, q)
 		return err
 	})
 	return part, last, err
 }
 
-// retryMoved calls read until it returns another error than errMoved. Errors:
+// retryMoved calls read until it returns another error than errMoved. Each call
+// sees one history: no find of it is of an older copy than one before. Errors:
 // store.ErrUnavailable after readTries.
-func retryMoved(read func() error) (err error) {
+func retryMoved(ctx context.Context, run *command.Runner, read func(context.Context) error) (err error) {
 	for range readTries {
-		if err = read(); !errors.Is(err, errMoved) {
+		if err = run.Causal(ctx, read); !errors.Is(err, errMoved) {
 			return err
 		}
 	}
