@@ -3,6 +3,7 @@ package mongostore
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -47,6 +48,8 @@ type batchDoc struct {
 	Created        *time.Time `bson:"created_at,omitempty"`
 	Updated        time.Time  `bson:"updated_at"`
 	Purged         bool       `bson:"sealed,omitempty"`
+	// Moved identifies the call of SetStatus that has set the status.
+	Moved int64 `bson:"moved,omitempty"`
 	// Purging means that events of a purged batch may be left.
 	Purging bool `bson:"purging,omitempty"`
 	// Attached has the version of each attachment that was replaced, by
@@ -194,7 +197,8 @@ func (s *Store) SetStatus(ctx context.Context, id string, from []store.Status, t
 			seen = append(seen, status)
 		}
 	}
-	change := eq("$set", eq("status", to, "cause", cause, "updated_at", s.now()))
+	call := rand.Int64()
+	change := eq("$set", eq("status", to, "cause", cause, "updated_at", s.now(), "moved", call))
 	var err error
 	moved := false
 	if len(seen) > 0 {
@@ -203,7 +207,17 @@ func (s *Store) SetStatus(ctx context.Context, id string, from []store.Status, t
 	if err != nil || moved {
 		return wrap(err, "set status of batch %q", id)
 	}
-	return wrap(s.missingOr(ctx, id, store.ErrConflict), "set status of batch %q", id)
+	return wrap(s.movedBy(ctx, id, call), "set status of batch %q", id)
+}
+
+// movedBy returns nil if an earlier try of a call has set a status but got no
+// answer. Errors: store.ErrConflict; store.ErrNotFound.
+func (s *Store) movedBy(ctx context.Context, id string, call int64) error {
+	d, err := s.read(ctx, id)
+	if err == nil && d.Moved != call {
+		err = store.ErrConflict
+	}
+	return err
 }
 
 // commit makes the batch of a Writer visible.

@@ -46,7 +46,7 @@ type dayDoc struct {
 // of one that has the generation of the state already, is nil.
 func (d *days) read(ctx context.Context, s *stateDoc, date string) (*dayDoc, metrics.Contribution, error) {
 	var day dayDoc
-	err := d.run.Find(ctx, d.daily, eq("_id", date), &day)
+	err := d.run.Find(ctx, d.daily, eq("_id", date, "date", date), &day)
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return nil, nil, nil //nolint:nilnil // no day is an answer
 	}
@@ -145,5 +145,5 @@ func (d *days) replace(ctx context.Context, was, next *dayDoc) (bool, error) {
 	if was == nil {
 		return d.run.Insert(ctx, d.daily, next)
 	}
-	return d.run.Replace(ctx, d.daily, eq("_id", was.ID, "epoch", was.Epoch, "generation", was.Generation), next)
+	return d.run.Replace(ctx, d.daily, eq("_id", was.ID, "date", was.Date, "epoch", was.Epoch, "generation", was.Generation), next)
 }

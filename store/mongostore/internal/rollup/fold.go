@@ -2,6 +2,7 @@ package rollup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -18,6 +19,9 @@ const dayWriters = 4
 func (r *Rollup) FoldJournal(ctx context.Context) {
 	for ctx.Err() == nil {
 		more, err := r.foldOnce(ctx)
+		if errors.Is(err, errMoved) {
+			continue // another process has carried the plan out
+		}
 		if err != nil && ctx.Err() == nil {
 			r.log.WarnContext(ctx, "folding journal failed, rollup lags behind ledger", "err", err)
 			return

@@ -57,6 +57,6 @@ func (r *Rollup) install(ctx context.Context, was, next *stateDoc) error {
 		return err
 	}
 	next.Generation = max(next.Generation, was.Generation+1)
-	_, err := r.run.Replace(ctx, r.days.daily, eq("_id", stateID, "epoch", was.Epoch, "generation", was.Generation), next)
+	_, err := r.run.Replace(ctx, r.days.daily, eq("_id", stateID, "date", "", "epoch", was.Epoch, "generation", was.Generation), next)
 	return err
 }

@@ -58,7 +58,7 @@ func (s *stateDoc) same(later *stateDoc) bool {
 func (r *Rollup) readState(ctx context.Context) (*stateDoc, error) {
 	for {
 		var s stateDoc
-		err := r.run.Find(ctx, r.days.daily, eq("_id", stateID), &s)
+		err := r.run.Find(ctx, r.days.daily, eq("_id", stateID, "date", ""), &s)
 		if !errors.Is(err, mongo.ErrNoDocuments) {
 			return &s, err
 		}
@@ -71,7 +71,7 @@ func (r *Rollup) readState(ctx context.Context) (*stateDoc, error) {
 // advance replaces the state of the rollup if it is still the one that was
 // read. If it is not, another process has replaced it.
 func (r *Rollup) advance(ctx context.Context, was, next *stateDoc) error {
-	filter := eq("_id", stateID, "epoch", was.Epoch, "generation", was.Generation)
+	filter := eq("_id", stateID, "date", "", "epoch", was.Epoch, "generation", was.Generation)
 	if len(was.Plan) > 0 { // next has the same generation, but no plan
 		filter = append(filter, eq("plan", eq("$ne", bson.A{}))...)
 	}
