@@ -21,8 +21,8 @@ func (r *dayReader) readAsOf(ctx context.Context, tx *sql.Tx) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Close()                          //nolint:errcheck // Err tells
-	now := heldDay{sum: metrics.Contribution{}} // the day of the last row
+	defer rows.Close() //nolint:errcheck // Err tells
+	var now heldDay    // the day of the last row
 	for rows.Next() {
 		var day metrics.Day
 		var counts, subjects, groups sql.RawBytes
@@ -33,7 +33,7 @@ func (r *dayReader) readAsOf(ctx context.Context, tx *sql.Tx) error {
 			if err := r.hold(ctx, now, len(now.sum)*dayCountBytes); err != nil {
 				return err
 			}
-			now = heldDay{day: day, sum: metrics.Contribution{}}
+			now = heldDay{day: day}
 		}
 		share, err := joinShare(counts, subjects, groups, r.q)
 		if err != nil {

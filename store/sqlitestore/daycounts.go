@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
@@ -49,8 +50,8 @@ type dayReader struct {
 type heldDay struct {
 	day                      metrics.Day
 	counts, subjects, groups []byte
-	merged                   metrics.Contribution // replaces subjects that are out of date
-	sum                      metrics.Contribution // replaces all of the above
+	merged                   metrics.Contribution // replaces subjects where they are out of date, which is nil
+	sum                      metrics.Contribution // replaces all of the above where counts are nil
 }
 
 // hold adds a day, and yields the days if they are many. Errors: errStopped.
@@ -90,7 +91,7 @@ func (r *dayReader) flush(ctx context.Context) error {
 // groups, so they are decoded one by one.
 func (d *heldDay) each(q metrics.Filter, yield func(metrics.DayCount) error) error {
 	totals := d.sum
-	if totals == nil {
+	if d.counts != nil {
 		var err error
 		if totals, err = d.totals(q); err != nil {
 			return err
@@ -121,7 +122,7 @@ func (d *heldDay) each(q metrics.Filter, yield func(metrics.DayCount) error) err
 }
 
 func (d *heldDay) totals(q metrics.Filter) (metrics.Contribution, error) {
-	if d.merged == nil {
+	if !q.Subjects || d.subjects != nil {
 		return metrics.JoinParts(d.counts, d.subjects, q)
 	}
 	q.Subjects = false
@@ -129,7 +130,7 @@ func (d *heldDay) totals(q metrics.Filter) (metrics.Contribution, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(d.merged) != len(c) {
+	if !slices.EqualFunc(c, d.merged, func(x, y metrics.DayCount) bool { return x.Compare(&y) == 0 }) {
 		return nil, fmt.Errorf("%w: sum and ledger differ", metrics.ErrCorrupt)
 	}
 	for i := range c {

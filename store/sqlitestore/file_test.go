@@ -269,6 +269,9 @@ func TestSubjectsOutOfDateAreMergedFromTheLedger(t *testing.T) {
 	if got := dailies(t, st, metrics.Filter{Subjects: true, Types: []string{"event_type_2"}}); len(got) != 4 {
 		t.Errorf("one type, out of date: got %d dailies, want 4", len(got))
 	}
+	if got := dailies(t, st, metrics.Filter{Subjects: true, Types: []string{"never"}}); len(got) != 0 {
+		t.Errorf("a type that no day has, out of date: got %d dailies, want none", len(got))
+	}
 	if _, err := st.Prune(t.Context(), store.PruneQuery{Before: time.Unix(0, 0)}); err != nil {
 		t.Fatal(err)
 	}
