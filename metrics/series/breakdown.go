@@ -21,8 +21,7 @@ type breakdown struct {
 	hasRest bool
 
 	matches map[metrics.Group]match
-	indexes map[metrics.Group]int // in groups
-	groups  [][]string            // values of GroupBy
+	groups  map[metrics.Group]*group // by their values without names
 
 	unknown, previousUnknown int64 // events of the range, and of the earlier one
 }
@@ -32,7 +31,7 @@ type match struct {
 	complete bool // it has all dimensions that are needed
 	selected bool // Where selects it
 	possible bool // Where may select some of its events
-	group    int  // index in breakdown.groups
+	group    *group
 }
 
 func newBreakdown(t *table) *breakdown {
@@ -41,7 +40,7 @@ func newBreakdown(t *table) *breakdown {
 		needed:  slices.Clone(t.query.GroupBy),
 		wanted:  map[string]map[string]bool{},
 		matches: map[metrics.Group]match{},
-		indexes: map[metrics.Group]int{},
+		groups:  map[metrics.Group]*group{},
 	}
 	for name, values := range t.query.Where {
 		b.needed = append(b.needed, name)
@@ -69,7 +68,7 @@ func (b *breakdown) add(d *metrics.DayCount) {
 		b.countUnknown(d)
 	}
 	if m.selected {
-		b.table.addTo(b.table.column(d.Type, m.group), d)
+		b.table.addTo(m.group, d)
 	}
 }
 
@@ -84,8 +83,7 @@ func (b *breakdown) flush() {
 	}
 	b.countUnknown(&b.rest)
 	if len(b.wanted) == 0 {
-		group := b.index(b.allOf(metrics.Unknown))
-		b.table.addTo(b.table.column(b.rest.Type, group), &b.rest)
+		b.table.addTo(b.group(b.allOf(metrics.Unknown)), &b.rest)
 	}
 }
 
@@ -128,7 +126,7 @@ func (b *breakdown) match(group metrics.Group) match {
 		for i, name := range b.table.query.GroupBy {
 			values[i] = has[name]
 		}
-		m.group = b.index(values)
+		m.group = b.group(values)
 	}
 	b.matches[group] = m
 	return m
@@ -150,20 +148,22 @@ func (b *breakdown) selects(has map[string]string) (selected, possible bool) {
 	return selected, possible
 }
 
-// index returns the index of a group, which it adds if it is new.
-func (b *breakdown) index(values []string) int {
+// group returns the group of some values; without GroupBy there is one.
+func (b *breakdown) group(values []string) *group {
+	if len(values) == 0 {
+		return &b.table.total
+	}
 	fields := make([]metrics.Field, len(values))
 	for i := range values {
 		fields[i].Value = values[i]
 	}
 	key := metrics.NewGroup(fields...)
-	i, known := b.indexes[key]
-	if !known {
-		i = len(b.groups)
-		b.indexes[key] = i
-		b.groups = append(b.groups, values)
+	g := b.groups[key]
+	if g == nil {
+		g = &group{values: values}
+		b.groups[key] = g
 	}
-	return i
+	return g
 }
 
 // collapse moves the groups that are too many to the group of metrics.Other,
@@ -178,41 +178,31 @@ func (b *breakdown) collapse() int {
 	if len(ranked) <= most {
 		return 0
 	}
-	surplus := make([]bool, len(b.groups))
-	for _, group := range ranked[most:] {
-		surplus[group] = true
-	}
-	other := b.index(b.allOf(metrics.Other))
+	other := b.group(b.allOf(metrics.Other))
 	moves := map[int]int{} // from column to column
-	for col, c := range slices.Clone(b.table.columns) {
-		if c.group < len(surplus) && surplus[c.group] {
-			moves[col] = b.table.column(c.eventType, other)
+	for _, g := range ranked[most:] {
+		for eventType, col := range g.columns {
+			moves[col] = b.table.column(eventType, other)
 		}
 	}
 	b.table.move(moves)
 	return len(ranked) - most
 }
 
-// ranked returns the groups that may be collapsed, those with the greatest sums
-// first.
-func (b *breakdown) ranked() []int {
-	sums := make([]int64, len(b.groups))
+// ranked returns the groups with events that may be collapsed, those with the
+// greatest sums first.
+func (b *breakdown) ranked() []*group {
+	sums := map[*group]int64{}
 	for _, p := range b.table.periods {
 		for col, bucket := range p.sparse {
 			sums[b.table.columns[col].group] += bucket.Count
 		}
 	}
-	other, unknown := b.allOf(metrics.Other), b.allOf(metrics.Unknown)
-	var ranked []int
-	for i, values := range b.groups {
-		if !slices.Equal(values, other) && !slices.Equal(values, unknown) {
-			ranked = append(ranked, i)
-		}
-	}
-	slices.SortFunc(ranked, func(i, j int) int {
-		return cmp.Or(cmp.Compare(sums[j], sums[i]), slices.Compare(b.groups[i], b.groups[j]))
+	delete(sums, b.group(b.allOf(metrics.Other)))
+	delete(sums, b.group(b.allOf(metrics.Unknown)))
+	return slices.SortedFunc(maps.Keys(sums), func(g, h *group) int {
+		return cmp.Or(cmp.Compare(sums[h], sums[g]), slices.Compare(g.values, h.values))
 	})
-	return ranked
 }
 
 // allOf returns the group that has a value in all dimensions.

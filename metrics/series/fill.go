@@ -29,10 +29,10 @@ func (t *table) fill() error {
 // occur or not.
 func (t *table) addColumns() {
 	for _, eventType := range t.query.Types {
-		t.column(eventType, 0)
+		t.column(eventType, &t.total)
 	}
 	if t.query.Total {
-		t.column("", 0)
+		t.column("", &t.total)
 	}
 }
 

@@ -93,6 +93,7 @@ func TestFinality(t *testing.T) {
 func TestFinalitySealed(t *testing.T) {
 	now := time.Date(2025, 11, 9, 12, 0, 0, 0, time.UTC)
 	eventful := parseDay(t, "2025-11-05")
+	filled := series.Query{From: eventful + 1, To: eventful + 1, Types: []string{"a", "b"}, Fill: true}
 	for _, tc := range []struct {
 		name   string
 		query  series.Query
@@ -100,9 +101,9 @@ func TestFinalitySealed(t *testing.T) {
 		counts []int64
 		want   series.Finality
 	}{
-		{"a day", series.Query{}, "2025-11-06T00:00:00Z", []int64{0, 3}, "sealed"},
+		{"a day", filled, "2025-11-06T00:00:00Z", []int64{0, 3}, "sealed"},
 		{"a day with events that are left", series.Query{}, "2025-11-05T00:00:00Z", []int64{3}, "settled"},
-		{"a day without events", series.Query{}, "2025-11-06T00:00:00Z", []int64{0, 0}, "settled"},
+		{"a day without events", filled, "2025-11-06T00:00:00Z", []int64{0, 0}, "settled"},
 		{"a day that is not over", series.Query{}, "2025-11-09T00:00:00Z", []int64{1}, "open"},
 		{"a week", series.Query{Interval: series.Week}, "2025-10-27T00:00:00Z", []int64{1}, "sealed"},
 		{"a week with such a day", series.Query{Interval: series.Week, To: parseDay(t, "2025-11-08")}, "2025-11-03T00:00:00Z", []int64{1}, "settled"},

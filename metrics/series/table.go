@@ -25,9 +25,9 @@ type table struct {
 	previous   bool      // what is added belongs to the earlier range
 	begin, end time.Time // the range of what is added
 
-	breakdown *breakdown       // nil if only totals are added
-	indexes   []map[string]int // columns by group, then event type
-	columns   []column
+	breakdown *breakdown        // nil if only totals are added
+	total     group             // of all columns then
+	columns   []column          // each has a bucket
 	periods   map[int64]*period // by start, in Unix seconds
 	used      int               // number of buckets
 	first     time.Time         // All without From: the first quarter hour with events
@@ -41,8 +41,14 @@ type table struct {
 // column is a pair of event type and group.
 type column struct {
 	eventType string
-	group     int  // index in breakdown.groups
+	group     *group
 	collapsed bool // its buckets have moved to another column
+}
+
+// group has the values of Query.GroupBy.
+type group struct {
+	values  []string
+	columns map[string]int // by event type
 }
 
 // period has the buckets of one start, by column. Grouped queries may have very
@@ -106,7 +112,7 @@ func (t *table) add(d *metrics.DayCount) error {
 		t.breakdown.add(d)
 		return nil
 	}
-	t.addTo(t.column(d.Type, 0), d)
+	t.addTo(&t.total, d)
 	return nil
 }
 
@@ -128,13 +134,18 @@ func (t *table) checkDay(day metrics.Day) error {
 	return checkZone(t.zone, from, until)
 }
 
-// addTo adds a DayCount to the buckets of a column.
-func (t *table) addTo(col int, d *metrics.DayCount) {
+// addTo adds the part of a DayCount that is in the range to the buckets of its
+// type and a group. The column, and the group, exist from the first event on: a
+// UTC day has events of other days, too, which must leave no trace.
+func (t *table) addTo(g *group, d *metrics.DayCount) {
 	if !t.query.needSlots() {
+		if d.Count == 0 {
+			return
+		}
 		if t.interval == All {
 			t.noteFirst(d.Day.Time())
 		}
-		t.count(t.slots[0], col, d.Count, d.Subjects)
+		t.count(t.slots[0], t.column(d.Type, g), d.Count, d.Subjects)
 		return
 	}
 	if d.Slots == nil {
@@ -143,32 +154,36 @@ func (t *table) addTo(col int, d *metrics.DayCount) {
 	if t.interval == All {
 		t.noteFirstSlot(d)
 	}
-	counts := d.Slots.Counts()
+	counts, col := d.Slots.Counts(), -1
 	for slot := 0; slot < metrics.SlotsPerDay; {
 		p, sum := t.slots[slot], int64(0)
 		for ; slot < metrics.SlotsPerDay && t.slots[slot] == p; slot++ {
 			sum += counts[slot]
 		}
-		if p != nil && sum != 0 {
-			t.count(p, col, sum, nil)
+		if p == nil || sum == 0 {
+			continue
 		}
+		if col < 0 {
+			col = t.column(d.Type, g)
+		}
+		t.count(p, col, sum, nil)
 	}
 }
 
-// column returns the index of a column, which it adds if it is new. In a query
-// for totals all event types share a column.
-func (t *table) column(eventType string, group int) int {
+// column returns the index of a column, which it adds if it is new: the caller
+// adds a bucket then. In a query for totals all event types share a column.
+func (t *table) column(eventType string, g *group) int {
 	if t.query.Total {
 		eventType = ""
 	}
-	for group >= len(t.indexes) {
-		t.indexes = append(t.indexes, map[string]int{})
-	}
-	col, known := t.indexes[group][eventType]
+	col, known := g.columns[eventType]
 	if !known {
 		col = len(t.columns)
-		t.indexes[group][eventType] = col
-		t.columns = append(t.columns, column{eventType: eventType, group: group})
+		if g.columns == nil {
+			g.columns = map[string]int{}
+		}
+		g.columns[eventType] = col
+		t.columns = append(t.columns, column{eventType: eventType, group: g})
 	}
 	return col
 }
@@ -300,7 +315,7 @@ func (t *table) initBucket(b *Bucket, p *period, col int) {
 	t.used++
 	b.Start, b.Type = p.start, t.columns[col].eventType
 	if t.query.grouped() {
-		b.Group = t.breakdown.groups[t.columns[col].group]
+		b.Group = t.columns[col].group.values
 	}
 	if t.query.Uniques {
 		b.Subjects = &metrics.Sketch{}
