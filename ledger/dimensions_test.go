@@ -89,6 +89,27 @@ func TestAnErasureBeforeTheBatchIsRecordedKeepsItsDimensions(t *testing.T) {
 	}
 }
 
+// What counts of erased events has the dimensions of its time for good, because
+// there are no events to break down otherwise.
+func TestAReprocessLeavesABatchWhoseEventsWereAllErased(t *testing.T) {
+	st := memstore.New()
+	id := completed(t, st, &upload.Options{Sums: by("test_id")})
+	s := eventmetrics.New(st, memqueue.New(nil), &eventmetrics.Options{Dimensions: []string{"place"}})
+	for _, subject := range []string{"C1", "C2"} {
+		if r, err := s.Erase(t.Context(), eventmetrics.Erasure{Subject: subject, Counts: eventmetrics.KeepCounts}); err != nil || r.Events == 0 {
+			t.Fatalf("erase %s: %+v, %v", subject, r, err)
+		}
+	}
+	want := entry(t, st, id)
+	report, err := s.Reprocess(t.Context())
+	if d := cmp.Diff(ledger.Report{Batches: 1, Events: want.Events()}, report); d != "" || err != nil {
+		t.Errorf("Reprocess: %v, %s", err, d)
+	}
+	if d := cmp.Diff(want, entry(t, st, id)); d != "" {
+		t.Errorf("the breakdown has changed: %s", d)
+	}
+}
+
 // erased erases candidate C1 as a process with these dimensions.
 func erased(t *testing.T, st store.Store, dimensions []string, counts eventmetrics.ErasedCounts) {
 	t.Helper()

@@ -59,7 +59,13 @@ func (l *Ledger) examineOnce(ctx context.Context, ledger store.Auditor, id strin
 	if len(dimensions) > 0 {
 		sums.Dimensions = dimensions
 	}
-	if x.want, x.erasure, err = l.recount(ctx, id, &sums); err != nil {
+	x.want, x.erasure, err = l.recount(ctx, id, &sums)
+	if err == nil && len(x.want.Dimensions()) == 0 && len(x.have.Dimensions()) > 0 {
+		// All events were erased. What counts of them keeps its dimensions.
+		sums = l.sumsLike(x.have)
+		x.want, x.erasure, err = l.recount(ctx, id, &sums)
+	}
+	if err != nil {
 		return nil, err
 	}
 	x.comparison = compare(id, &x)
