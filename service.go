@@ -130,7 +130,8 @@ func (s *Service) Batches(ctx context.Context, q store.BatchQuery) ([]store.Batc
 func (s *Service) Process(ctx context.Context, id string) error { return s.worker.Process(ctx, id) }
 
 // Wait blocks until a batch is completed or failed, or ctx ends, and returns the
-// batch as it was last read. Errors: store.ErrNotFound, that of ctx.
+// batch as it was last read, a zero Batch if it never was. Errors:
+// store.ErrNotFound, that of ctx.
 func (s *Service) Wait(ctx context.Context, id string) (store.Batch, error) {
 	return s.worker.Wait(ctx, id)
 }

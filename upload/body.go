@@ -40,6 +40,10 @@ func (b *body) Read(p []byte) (int, error) {
 	_, _ = b.hash.Write(p[:n])
 	if err != nil && !errors.Is(err, io.EOF) {
 		b.err = err
+		return n, err
+	}
+	if ended := b.check(); ended != nil { // during the Read, so that its end may not be that of the file
+		return n, ended
 	}
 	return n, err
 }

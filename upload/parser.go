@@ -203,6 +203,16 @@ func (p *parser) flushRepair(ctx context.Context) error {
 	}
 }
 
+// storeAll stores the chunks, and then ends run and waits for it. It waits too if
+// the store panics: nothing may read File.Body when Upload is over.
+func (p *parser) storeAll(ctx context.Context, cancel func(), done <-chan error, w store.Writer) (storeErr, parseErr error) {
+	defer func() {
+		cancel()
+		parseErr = <-done
+	}()
+	return p.store(ctx, w), nil
+}
+
 // store writes the chunks in their order.
 func (p *parser) store(ctx context.Context, w store.Writer) error {
 	for c := range p.full {

@@ -29,9 +29,7 @@ func (u *Uploader) stream(ctx context.Context, f *plan, body *body, w store.Writ
 	p := u.newParser(ctx, f.File, f.schema, body, filter)
 	done := make(chan error, 1)
 	go func() { done <- p.guardedRun(ctx) }()
-	storeErr := p.store(ctx, w)
-	cancel()
-	parseErr := <-done
+	storeErr, parseErr := p.storeAll(ctx, cancel, done, w)
 	// A server cancels the context of a request whose body ends early, so an
 	// error of the body is the cause of all others.
 	if body.err != nil {

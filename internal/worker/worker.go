@@ -129,13 +129,16 @@ func (w *Worker) revive(ctx context.Context, id string) error {
 }
 
 // Wait blocks until a batch is completed or failed, or ctx ends. It returns the
-// batch as it was last read, with ctx's error in the latter case. Errors:
-// store.ErrNotFound.
-func (w *Worker) Wait(ctx context.Context, id string) (store.Batch, error) {
+// batch as it was last read, with ctx's error in the latter case; a zero Batch if
+// it was never read. Errors: store.ErrNotFound.
+func (w *Worker) Wait(ctx context.Context, id string) (last store.Batch, _ error) {
 	for start := time.Now(); ; {
 		b, err := w.store.Batch(ctx, id)
-		if err != nil || b.Status == store.Completed || b.Status == store.Failed {
-			return b, err
+		if err != nil {
+			return last, err
+		}
+		if last = b; b.Status == store.Completed || b.Status == store.Failed {
+			return b, nil
 		}
 		select {
 		case <-ctx.Done():

@@ -1,0 +1,49 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/internal/worker"
+	"github.com/eventmetrics/eventmetrics/ledger"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
+	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/memstore"
+)
+
+// slow answers the first looks at a batch; then the context ends during one.
+type slow struct {
+	*memstore.Store
+	looks  int
+	cancel func()
+}
+
+func (s *slow) Batch(ctx context.Context, id string) (store.Batch, error) {
+	if s.looks--; s.looks < 0 {
+		s.cancel()
+		return store.Batch{}, ctx.Err()
+	}
+	return s.Store.Batch(ctx, id)
+}
+
+func TestWaitReturnsTheBatchThatItKnows(t *testing.T) {
+	for _, looks := range []int{0, 1, 3} {
+		ctx, cancel := context.WithCancel(t.Context())
+		st := &slow{memstore.New(), looks, cancel}
+		w, err := st.Begin(ctx, "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Commit(ctx, store.Batch{ID: "a", FileName: "f"}, nil); err != nil {
+			t.Fatal(err)
+		}
+		work := worker.New(st, memqueue.New(nil), ledger.New(st, nil), &worker.Options{Logger: slog.New(slog.DiscardHandler), Now: time.Now})
+		b, err := work.Wait(ctx, "a")
+		if known := b.FileName == "f"; !errors.Is(err, context.Canceled) || known != (looks > 0) {
+			t.Errorf("%d looks: got %+v, %v; want the batch and the error of ctx", looks, b, err)
+		}
+	}
+}
