@@ -95,6 +95,8 @@ const (
 
 // Errors of the parts of a Service.
 var (
+	// ErrNoBody means that File.Body is nil.
+	ErrNoBody = upload.ErrNoBody
 	// ErrNoRows means that a file has no data row.
 	ErrNoRows = upload.ErrNoRows
 	// ErrTooLarge means that a file exceeds Options.MaxUploadBytes.

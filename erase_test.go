@@ -488,7 +488,7 @@ func TestAReceiptNamesTheSchemasThatItCannotReach(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			own := ingest.Schema{EventType: "kind", Time: "at", Required: []string{}}
 			s := eventmetrics.New(memstore.New(), memqueue.New(nil), &eventmetrics.Options{
-				Schema: own, Schemas: map[string]ingest.Schema{"visits": own, "tests": {}},
+				Schema: own, Subject: "candidate_id", Schemas: map[string]ingest.Schema{"visits": own, "tests": {}},
 			})
 			f := eventmetrics.File{Body: strings.NewReader("kind,at,person,candidate_id\n" + tc.row)}
 			if _, err := s.Upload(t.Context(), f); err != nil {

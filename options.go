@@ -27,8 +27,9 @@ type Options struct {
 	Schema ingest.Schema
 	// Schemas are further schemas by name; File.Schema selects one.
 	Schemas map[string]ingest.Schema
-	// Subject is the column whose distinct values are estimated; by default
-	// candidate_id. A schema need not require it: events without it count, but
+	// Subject is the column whose distinct values are estimated and erased; by
+	// default candidate_id. It must be set if Schema does not require that
+	// column: NoSubject says that there is none. A schema need not require it: events without it count, but
 	// a query for distinct subjects is refused where no event of a day and type
 	// has one, and an erasure names the schemas that do not require it.
 	Subject string
@@ -113,6 +114,10 @@ type Options struct {
 	Now func() time.Time
 }
 
+// NoSubject as Options.Subject says that events are about no subject. Then
+// nothing can be erased by subject, and no distinct subjects are known.
+const NoSubject = "-"
+
 // defaultSubject is the default of Options.Subject.
 const defaultSubject = "candidate_id"
 
@@ -125,6 +130,9 @@ func (o *Options) withDefaults() Options {
 	}
 	d.Subject = cmp.Or(d.Subject, defaultSubject)
 	d.Caps.Subject, d.Caps.Dimensions = d.Subject, d.Dimensions
+	if d.Subject == NoSubject {
+		d.Caps.Subject = ""
+	}
 	u := d.uploadOptions().WithDefaults()
 	d.Schema, d.Limits, d.MaxUploadBytes, d.MaxErrors = u.Schema, u.Limits, u.MaxUploadBytes, u.MaxErrors
 	d.MaxRepairBytes, d.MaxDedupeRows, d.KeyTTL, d.Logger, d.Now = u.MaxRepairBytes, u.MaxDedupeRows, u.KeyTTL, u.Logger, u.Now
@@ -145,11 +153,17 @@ func (o *Options) uploadOptions() *upload.Options {
 	}
 }
 
-// Validate returns nil if a Service can work with the options; otherwise it
-// joins all errors. [Service.Run] and httpapi.New refuse invalid options.
+// Validate returns nil if a Service can work with the options, which may be nil;
+// otherwise it joins all errors. A Service and httpapi.New refuse invalid options.
 // Errors: *ingest.RuleError for an invalid rule of a schema.
 func (o *Options) Validate() error {
-	errs := []error{validateSchema("Schema", o.Schema), o.validateDimensions()}
+	if o == nil {
+		return nil
+	}
+	errs := []error{validateSchema("Schema", o.Schema), o.validateSubject(), o.validateDimensions(), o.validateNumbers()}
+	if _, unnamed := o.Schemas[""]; unnamed {
+		errs = append(errs, errors.New("eventmetrics: Options.Schemas: a schema has no name"))
+	}
 	for _, name := range slices.Sorted(maps.Keys(o.Schemas)) {
 		errs = append(errs, validateSchema(fmt.Sprintf("Schemas[%q]", name), o.Schemas[name]))
 	}
@@ -161,6 +175,37 @@ func validateSchema(field string, schema ingest.Schema) error {
 		return fmt.Errorf("eventmetrics: Options.%s: %w", field, err)
 	}
 	return nil
+}
+
+// validateSubject refuses the default subject where the files need not have it:
+// an erasure would find nothing and report success.
+func (o *Options) validateSubject() error {
+	if o.Subject == "" && lacks(o.Schema, defaultSubject) {
+		return fmt.Errorf("eventmetrics: Options.Subject: Options.Schema does not require %s; set the column of the subject, or NoSubject", defaultSubject)
+	}
+	return nil
+}
+
+// validateNumbers refuses what would mean none at all, such as a cleanup of
+// every batch at once. 0 means the default everywhere.
+func (o *Options) validateNumbers() error {
+	var errs []error
+	for _, n := range []struct {
+		name  string
+		value int64
+	}{
+		{"MaxUploadBytes", o.MaxUploadBytes},
+		{"MaxErrors", int64(o.MaxErrors)},
+		{"MaxRepairBytes", o.MaxRepairBytes},
+		{"MaxDedupeRows", int64(o.MaxDedupeRows)},
+		{"KeyTTL", int64(o.KeyTTL)},
+		{"CleanupTTL", int64(o.CleanupTTL)},
+	} {
+		if n.value < 0 {
+			errs = append(errs, fmt.Errorf("eventmetrics: Options.%s is less than 0", n.name))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // validateDimensions checks the names of Dimensions. The subject has too many
@@ -187,16 +232,18 @@ func (o *Options) validateDimensions() error {
 // schemasWithoutSubject returns the names of the schemas that do not require the
 // column of the subject, sorted; "default" is that of Options.Schema.
 func (o *Options) schemasWithoutSubject() (names []string) {
-	lacks := func(s ingest.Schema) bool {
-		return !slices.ContainsFunc(s.Columns(), func(name string) bool { return strings.EqualFold(name, o.Subject) })
-	}
 	for _, name := range slices.Sorted(maps.Keys(o.Schemas)) {
-		if lacks(o.Schemas[name]) {
+		if lacks(o.Schemas[name], o.Subject) {
 			names = append(names, name)
 		}
 	}
-	if lacks(o.Schema) {
+	if lacks(o.Schema, o.Subject) {
 		names = append([]string{"default"}, names...)
 	}
 	return names
+}
+
+// lacks reports whether a schema does not require a column.
+func lacks(s ingest.Schema, column string) bool {
+	return !slices.ContainsFunc(s.Columns(), func(name string) bool { return strings.EqualFold(name, column) })
 }

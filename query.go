@@ -16,6 +16,9 @@ import (
 // series.ErrNoPrevious, series.ErrTooManyBuckets, *series.UnalignedZoneError,
 // *series.NoSubjectError, *UnknownDimensionError, ErrFuture.
 func (s *Service) Query(ctx context.Context, q series.Query) (series.Result, error) {
+	if s.invalid != nil {
+		return series.Result{}, s.invalid
+	}
 	if err := q.Validate(); err != nil {
 		return series.Result{}, err
 	}
@@ -68,6 +71,9 @@ func (s *Service) pending(ctx context.Context) (bool, error) {
 // Explain returns the batches that make up the count of one UTC day and event
 // type, ascending by id; their counts sum to it. Errors: ErrUnsupported.
 func (s *Service) Explain(ctx context.Context, day metrics.Day, eventType string) iter.Seq2[store.Share, error] {
+	if s.invalid != nil {
+		return func(yield func(store.Share, error) bool) { yield(store.Share{}, s.invalid) }
+	}
 	if e, ok := store.As[store.Explainer](s.store); ok {
 		return observed(ctx, s, "explain", func(ctx context.Context) iter.Seq2[store.Share, error] {
 			return e.Explain(ctx, day, eventType)

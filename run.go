@@ -54,12 +54,12 @@ func randomOffset(period time.Duration) time.Duration {
 // Run processes queued batches and does the scheduled work: cleanup, retention,
 // reprocess, reconcile and audit, as often as Options say. It blocks until ctx
 // ends, lets running jobs finish as [queue.Queue].Consume does, and returns nil.
-// It returns an error if the queue cannot go on, or that of Options.Validate.
+// It returns an error if the queue cannot go on, or that of Validate.
 // Every process may call it: of scheduled work the queue admits one job in each
 // period, whichever process enqueues it.
 func (s *Service) Run(ctx context.Context) error {
-	if err := s.opts.Validate(); err != nil {
-		return err
+	if s.invalid != nil {
+		return s.invalid
 	}
 	ctx, stop := context.WithCancel(ctx)
 	var running sync.WaitGroup

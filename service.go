@@ -2,6 +2,7 @@ package eventmetrics
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -30,6 +31,8 @@ type Service struct {
 	opts   Options
 	logger *slog.Logger
 	tel    instruments
+	// invalid is why the Service cannot work; every method returns it.
+	invalid error
 
 	uploads  *upload.Uploader
 	ledger   *ledger.Ledger
@@ -38,10 +41,13 @@ type Service struct {
 }
 
 // New returns a Service that borrows st and q: the caller closes them after Run
-// has returned. Nil options mean the defaults.
+// has returned. Nil options mean the defaults. If the Service cannot work, because
+// st or q is nil or Options.Validate returns an error, [Service.Validate] and all
+// methods that can return an error return that one.
 func New(st store.Store, q queue.Queue, opts *Options) *Service {
 	o := opts.withDefaults()
 	s := &Service{store: st, queue: q, opts: o, logger: o.Logger, tel: newInstruments(&o)}
+	s.invalid = errors.Join(missing("store", st == nil), missing("queue", q == nil), opts.Validate())
 	s.uploads = upload.New(st, o.uploadOptions())
 	s.ledger = ledger.New(st, &ledger.Options{
 		Sums: o.Caps, Logger: o.Logger, TracerProvider: o.TracerProvider, MeterProvider: o.MeterProvider, Now: o.Now,
@@ -57,6 +63,17 @@ func New(st store.Store, q queue.Queue, opts *Options) *Service {
 	return s
 }
 
+func missing(what string, isNil bool) error {
+	if isNil {
+		return fmt.Errorf("eventmetrics: New needs a %s, got nil", what)
+	}
+	return nil
+}
+
+// Validate returns nil if the Service can work, and else what all its methods
+// return. It is cheap: call it after New.
+func (s *Service) Validate() error { return s.invalid }
+
 func (s *Service) now() time.Time { return s.opts.Now().UTC().Truncate(time.Millisecond) }
 
 // Options returns the options in use, with defaults.
@@ -71,6 +88,9 @@ func (s *Service) SchemaNames() []string { return s.uploads.SchemaNames() }
 
 // Ping returns nil if the store and the queue can be reached.
 func (s *Service) Ping(ctx context.Context) error {
+	if s.invalid != nil {
+		return s.invalid
+	}
 	if err := s.store.Ping(ctx); err != nil {
 		return err
 	}
@@ -83,12 +103,15 @@ func (s *Service) Ping(ctx context.Context) error {
 // and [Service.Run] has processed it. The same content again returns the
 // earlier batch; with File.IdempotencyKey, Upload is safe to repeat.
 //
-// Errors that concern the file: ErrNoRows, ErrTooLarge, *RejectedError,
+// Errors that concern the file: ErrNoBody, ErrNoRows, ErrTooLarge, *RejectedError,
 // *ToleranceError, *DedupeLimitError, *UnknownSchemaError, ErrNoOriginal,
 // *ingest.HeaderError, *ingest.AmbiguousTimeError, *ingest.RuleError. Others:
 // ErrInFlight, ErrKeyReused, ErrUnsupported for a Dedupe that the store lacks,
 // and errors of File.Body. See [upload.Uploader.Upload].
 func (s *Service) Upload(ctx context.Context, f File) (Receipt, error) {
+	if s.invalid != nil {
+		return Receipt{}, s.invalid
+	}
 	return s.uploads.Upload(ctx, f)
 }
 
@@ -96,6 +119,9 @@ func (s *Service) Upload(ctx context.Context, f File) (Receipt, error) {
 // change. It is safe to repeat. Errors: those of Upload, except ErrInFlight and
 // ErrKeyReused. See [upload.Uploader.DryRun].
 func (s *Service) DryRun(ctx context.Context, f File) (Preview, error) {
+	if s.invalid != nil {
+		return Preview{}, s.invalid
+	}
 	return s.uploads.DryRun(ctx, f)
 }
 
@@ -104,22 +130,34 @@ func (s *Service) DryRun(ctx context.Context, f File) (Preview, error) {
 // again with File.RepairOf. Errors: store.ErrNotFound, ErrRowsPurged,
 // store.ErrChanged if rows are removed meanwhile.
 func (s *Service) RepairFile(ctx context.Context, id string) iter.Seq2[[]byte, error] {
+	if s.invalid != nil {
+		return func(yield func([]byte, error) bool) { yield(nil, s.invalid) }
+	}
 	return s.uploads.RepairFile(ctx, id)
 }
 
 // RepairStatus returns the batches that were uploaded with this id as
 // File.RepairOf, and the number of rows that they accepted.
 func (s *Service) RepairStatus(ctx context.Context, id string) (RepairStatus, error) {
+	if s.invalid != nil {
+		return RepairStatus{}, s.invalid
+	}
 	return s.uploads.RepairStatus(ctx, id)
 }
 
 // Batch returns a batch. Errors: store.ErrNotFound.
 func (s *Service) Batch(ctx context.Context, id string) (store.Batch, error) {
+	if s.invalid != nil {
+		return store.Batch{}, s.invalid
+	}
 	return s.store.Batch(ctx, id)
 }
 
 // Batches returns one page of batches, newest first.
 func (s *Service) Batches(ctx context.Context, q store.BatchQuery) ([]store.Batch, error) {
+	if s.invalid != nil {
+		return nil, s.invalid
+	}
 	return s.store.Batches(ctx, q)
 }
 
@@ -127,12 +165,20 @@ func (s *Service) Batches(ctx context.Context, q store.BatchQuery) ([]store.Batc
 // another. Concurrent calls give the batch one job. Errors: store.ErrNotFound;
 // store.ErrConflict if the batch is queued, processing or completed, so that it
 // is safe to repeat.
-func (s *Service) Process(ctx context.Context, id string) error { return s.worker.Process(ctx, id) }
+func (s *Service) Process(ctx context.Context, id string) error {
+	if s.invalid != nil {
+		return s.invalid
+	}
+	return s.worker.Process(ctx, id)
+}
 
 // Wait blocks until a batch is completed or failed, or ctx ends, and returns the
 // batch as it was last read, a zero Batch if it never was. Errors:
 // store.ErrNotFound, that of ctx.
 func (s *Service) Wait(ctx context.Context, id string) (store.Batch, error) {
+	if s.invalid != nil {
+		return store.Batch{}, s.invalid
+	}
 	return s.worker.Wait(ctx, id)
 }
 
@@ -140,15 +186,26 @@ func (s *Service) Wait(ctx context.Context, id string) (store.Batch, error) {
 // its dead job. Errors: store.ErrNotFound, also when it is repeated;
 // store.ErrConflict while the batch is processing.
 func (s *Service) DeleteBatch(ctx context.Context, id string) error {
+	if s.invalid != nil {
+		return s.invalid
+	}
 	return s.worker.DeleteBatch(ctx, id)
 }
 
 // QueueStats returns the numbers of jobs by state.
-func (s *Service) QueueStats(ctx context.Context) (queue.Stats, error) { return s.queue.Stats(ctx) }
+func (s *Service) QueueStats(ctx context.Context) (queue.Stats, error) {
+	if s.invalid != nil {
+		return queue.Stats{}, s.invalid
+	}
+	return s.queue.Stats(ctx)
+}
 
 // DeadLetters returns one page of dead letters: jobs that used up their
 // attempts. See [queue.Queue].Dead for their order. Errors: queue.ErrBadCursor.
 func (s *Service) DeadLetters(ctx context.Context, q queue.DeadQuery) ([]queue.DeadJob, error) {
+	if s.invalid != nil {
+		return nil, s.invalid
+	}
 	return s.queue.Dead(ctx, q)
 }
 
@@ -156,34 +213,60 @@ func (s *Service) DeadLetters(ctx context.Context, q queue.DeadQuery) ([]queue.D
 // queued. The key is that of [queue.Job].Key. Errors: queue.ErrNotFound,
 // queue.ErrNotDead.
 func (s *Service) RetryDead(ctx context.Context, key string) error {
+	if s.invalid != nil {
+		return s.invalid
+	}
 	return s.worker.RetryDead(ctx, key)
 }
 
 // RetryAllDead retries all dead letters and returns their number.
-func (s *Service) RetryAllDead(ctx context.Context) (int64, error) { return s.worker.RetryAllDead(ctx) }
+func (s *Service) RetryAllDead(ctx context.Context) (int64, error) {
+	if s.invalid != nil {
+		return 0, s.invalid
+	}
+	return s.worker.RetryAllDead(ctx)
+}
 
 // DiscardDead gives up a dead letter. Its batch is failed then, and may be
 // processed again or deleted. The reason is for the queue's log. Errors:
 // queue.ErrNotFound, queue.ErrNotDead.
 func (s *Service) DiscardDead(ctx context.Context, key, reason string) error {
+	if s.invalid != nil {
+		return s.invalid
+	}
 	return s.worker.DiscardDead(ctx, key, reason)
 }
 
 // Reconcile repairs the effects of a crash between two steps: it marks the
 // batches of dead jobs failed, and enqueues batches that lost their job. Run
 // calls it every Options.ReconcileEvery. It is safe to repeat.
-func (s *Service) Reconcile(ctx context.Context) error { return s.worker.Reconcile(ctx) }
+func (s *Service) Reconcile(ctx context.Context) error {
+	if s.invalid != nil {
+		return s.invalid
+	}
+	return s.worker.Reconcile(ctx)
+}
 
 // Reprocess recounts every completed batch from its raw events, corrects the
 // ledger where it differs, and has the store rebuild daily sums that are wrong.
 // It is safe to repeat. Errors: ErrUnsupported if the store is no
 // [store.Auditor]. See [ledger.Ledger.Reprocess].
-func (s *Service) Reprocess(ctx context.Context) (Report, error) { return s.ledger.Reprocess(ctx) }
+func (s *Service) Reprocess(ctx context.Context) (Report, error) {
+	if s.invalid != nil {
+		return Report{}, s.invalid
+	}
+	return s.ledger.Reprocess(ctx)
+}
 
 // Audit compares the next part of the ledger with the raw events and the daily
 // sums, changes nothing, and returns all findings of this Service. It is safe to
 // repeat. See [ledger.Ledger.Audit].
-func (s *Service) Audit(ctx context.Context) (Integrity, error) { return s.ledger.Audit(ctx) }
+func (s *Service) Audit(ctx context.Context) (Integrity, error) {
+	if s.invalid != nil {
+		return Integrity{}, s.invalid
+	}
+	return s.ledger.Audit(ctx)
+}
 
 // Integrity returns the findings of the audits so far. It reads no store.
 func (s *Service) Integrity() Integrity { return s.ledger.Integrity() }
@@ -192,6 +275,9 @@ func (s *Service) Integrity() Integrity { return s.ledger.Integrity() }
 // their upload, and unfinished uploads of that age. A dry run only counts them.
 // It is safe to repeat.
 func (s *Service) Cleanup(ctx context.Context, dryRun bool) (store.Pruned, error) {
+	if s.invalid != nil {
+		return store.Pruned{}, s.invalid
+	}
 	ctx, done := s.observeCleanup(ctx, dryRun)
 	pruned, err := s.store.Prune(ctx, store.PruneQuery{Before: s.now().Add(-s.opts.CleanupTTL), DryRun: dryRun})
 	done(pruned, err)
@@ -207,6 +293,9 @@ func (s *Service) Cleanup(ctx context.Context, dryRun bool) (store.Pruned, error
 // only counts. It is safe to repeat. Errors: ErrUnsupported if the store is no
 // [store.Retainer]. See [retention.Enforcer.Apply].
 func (s *Service) ApplyRetention(ctx context.Context, dryRun bool) (RetentionReport, error) {
+	if s.invalid != nil {
+		return RetentionReport{}, s.invalid
+	}
 	return s.enforcer.Apply(ctx, dryRun)
 }
 
@@ -214,6 +303,9 @@ func (s *Service) ApplyRetention(ctx context.Context, dryRun bool) (RetentionRep
 // the metrics if that is asked for. It is safe to repeat. Errors: ErrBadErasure;
 // ErrUnsupported if the store cannot erase. See [retention.Enforcer.Erase].
 func (s *Service) Erase(ctx context.Context, e Erasure) (ErasureReceipt, error) {
+	if s.invalid != nil {
+		return ErasureReceipt{}, s.invalid
+	}
 	return s.enforcer.Erase(ctx, e)
 }
 

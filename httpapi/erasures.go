@@ -33,7 +33,7 @@ func (h *Handler) erase(w http.ResponseWriter, r *http.Request) error {
 		Counts:             got.Counts,
 		DryRun:             got.DryRun,
 		Complete:           got.Complete(),
-		SubjectColumn:      h.svc.Options().Subject,
+		SubjectColumn:      h.svc.Options().Caps.Subject,
 		SubjectHash:        got.SubjectHash,
 		BatchCount:         got.Batches,
 		ChangedCount:       got.Changed,

@@ -79,8 +79,10 @@ func New(svc *eventmetrics.Service, opts *Options) (*Handler, error) {
 	if opts == nil || opts.Token == "" && opts.Authorize == nil {
 		return nil, errors.New("httpapi: neither Token nor Authorize is set")
 	}
-	service := svc.Options()
-	if err := service.Validate(); err != nil {
+	if svc == nil {
+		return nil, errors.New("httpapi: New needs a service, got nil")
+	}
+	if err := svc.Validate(); err != nil {
 		return nil, err
 	}
 	h := &Handler{svc: svc, opts: *opts, started: time.Now()}

@@ -29,7 +29,7 @@ func (h *Handler) schema(w http.ResponseWriter, r *http.Request) error {
 			EventID:   schema.EventID,
 			EventType: schema.EventType,
 			Timestamp: schema.Time,
-			Subject:   o.Subject,
+			Subject:   o.Caps.Subject,
 		},
 		Limits: fileLimitsJSON{
 			UploadBytes: o.MaxUploadBytes,

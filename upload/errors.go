@@ -10,6 +10,8 @@ import (
 
 // Errors of an Uploader.
 var (
+	// ErrNoBody means that File.Body is nil.
+	ErrNoBody = errors.New("eventmetrics: the file has no body")
 	// ErrNoRows means that a file has no data row.
 	ErrNoRows = errors.New("eventmetrics: no rows")
 	// ErrTooLarge means that a file has more bytes than Options.MaxUploadBytes.

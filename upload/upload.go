@@ -26,7 +26,7 @@ import (
 // that DedupeOccurrence counts. Upload uses at most three goroutines and waits
 // for them before it returns, and so for a pending Read of File.Body.
 //
-// Errors before File.Body is read, which are not measured: *UnknownSchemaError,
+// Errors before File.Body is read, which are not measured: ErrNoBody, *UnknownSchemaError,
 // ErrNoOriginal, store.ErrUnsupported for a Dedupe, and that of File.Admit.
 // Errors that concern the file: ErrNoRows, ErrTooLarge, *DedupeLimitError,
 // *ToleranceError if too many rows are rejected, *RejectedError if no row is
@@ -52,9 +52,12 @@ type plan struct {
 	deduper  store.Deduper // nil if the store has none
 }
 
-// prepare checks a file before it is read. Errors: *UnknownSchemaError;
+// prepare checks a file before it is read. Errors: ErrNoBody; *UnknownSchemaError;
 // ErrNoOriginal; store.ErrUnsupported; an error of File.Admit or the store.
 func (u *Uploader) prepare(ctx context.Context, f File) (*plan, error) {
+	if f.Body == nil {
+		return nil, ErrNoBody
+	}
 	schema, err := u.Schema(f.Schema)
 	if err != nil {
 		return nil, err

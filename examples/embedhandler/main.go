@@ -40,38 +40,55 @@ func run(ctx context.Context, dir, address string) error {
 	defer q.Close()
 
 	service := eventmetrics.New(st, q, nil)
-	mux, err := newMux(service)
+	api, err := httpapi.New(service, &httpapi.Options{Authorize: authorize})
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Addr: address, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-
-	ctx, stop := context.WithCancel(ctx)
-	defer stop() // before q.Close, which waits for Run
-	ended := make(chan error, 2)
-	go func() { ended <- service.Run(ctx) }() // processes batches
-	go func() { ended <- server.ListenAndServe() }()
-	select {
-	case err = <-ended: // for example because the address is in use
-	case <-ctx.Done():
-	}
-	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	return errors.Join(err, server.Shutdown(finish))
+	server := &http.Server{Addr: address, Handler: newMux(api), ReadHeaderTimeout: 10 * time.Second}
+	server.RegisterOnShutdown(api.Drain) // or Shutdown would wait for open dashboards
+	return serve(ctx, service, server)
 }
 
-// newMux returns the mux of the program, with the API mounted in it.
-func newMux(service *eventmetrics.Service) (*http.ServeMux, error) {
-	api, err := httpapi.New(service, &httpapi.Options{Authorize: authorize})
-	if err != nil {
-		return nil, err
+// serve works until ctx ends or a part fails, and then ends both parts: first the
+// requests, then the jobs. It returns all errors.
+func serve(ctx context.Context, service *eventmetrics.Service, server *http.Server) error {
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	worked, served := make(chan error, 1), make(chan error, 1)
+	go func() { worked <- service.Run(work) }() // processes batches
+	go func() { served <- server.ListenAndServe() }()
+	var err error
+	select {
+	case err = <-worked: // for example because the options make no sense
+		worked <- nil
+	case err = <-served: // for example because the address is in use
+		served <- http.ErrServerClosed
+	case <-ctx.Done():
 	}
+	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+	defer cancel()
+	if late := server.Shutdown(finish); late != nil {
+		err = errors.Join(err, late, server.Close())
+	}
+	stop()
+	err = errors.Join(err, <-worked) // q.Close must come after it
+	if end := <-served; !errors.Is(end, http.ErrServerClosed) {
+		err = errors.Join(err, end)
+	}
+	return err
+}
+
+// shutdownTime is how long requests may go on when the program ends.
+const shutdownTime = 10 * time.Second
+
+// newMux returns the mux of the program, with the API mounted in it.
+func newMux(api http.Handler) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.Handle("/analytics/", http.StripPrefix("/analytics", api))
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, "the home page of the program")
 	})
-	return mux, nil
+	return mux
 }
 
 // authorize stands for the program's own check of its users. The API answers

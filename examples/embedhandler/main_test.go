@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/eventmetrics/eventmetrics"
+	"github.com/eventmetrics/eventmetrics/httpapi"
 	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
@@ -15,14 +16,20 @@ import (
 func Example() {
 	service := eventmetrics.New(memstore.New(), memqueue.New(nil), nil)
 	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { defer close(done); _ = service.Run(ctx) }()
-	defer func() { stop(); <-done }()
-	mux, err := newMux(service)
+	ended := make(chan error, 1)
+	go func() { ended <- service.Run(ctx) }()
+	defer func() {
+		stop()
+		if err := <-ended; err != nil {
+			fmt.Println(err)
+		}
+	}()
+	api, err := httpapi.New(service, &httpapi.Options{Authorize: authorize})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
+	mux := newMux(api)
 	send := func(method, path, body string) *httptest.ResponseRecorder {
 		r := httptest.NewRequest(method, path, strings.NewReader(body))
 		r.Header.Set("Content-Type", "text/csv")

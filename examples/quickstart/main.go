@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -14,6 +15,7 @@ import (
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/metrics/series"
 	"github.com/eventmetrics/eventmetrics/queue/riverqueue"
+	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/sqlitestore"
 )
 
@@ -34,7 +36,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, dir string, out io.Writer) error {
+func run(ctx context.Context, dir string, out io.Writer) (err error) {
 	st, err := sqlitestore.Open(ctx, filepath.Join(dir, "events.db"), nil)
 	if err != nil {
 		return err
@@ -48,8 +50,12 @@ func run(ctx context.Context, dir string, out io.Writer) error {
 
 	service := eventmetrics.New(st, q, nil)
 	ctx, stop := context.WithCancel(ctx)
-	defer stop()                         // before q.Close, which waits for Run
-	go func() { _ = service.Run(ctx) }() // processes batches until ctx ends
+	ended := make(chan error, 1)
+	go func() { // processes batches until ctx ends
+		defer stop() // or Wait would wait for a Run that has failed
+		ended <- service.Run(ctx)
+	}()
+	defer func() { stop(); err = errors.Join(err, <-ended) }() // before q.Close
 
 	// Upload returns when the valid rows are durable. They count once the batch
 	// is processed.
@@ -57,8 +63,10 @@ func run(ctx context.Context, dir string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := service.Process(ctx, receipt.Batch.ID); err != nil {
-		return err
+	if receipt.Batch.Status == store.Uploaded { // or the file was uploaded before
+		if err := service.Process(ctx, receipt.Batch.ID); err != nil {
+			return err
+		}
 	}
 	if _, err := service.Wait(ctx, receipt.Batch.ID); err != nil {
 		return err
