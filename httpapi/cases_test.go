@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
@@ -392,11 +393,21 @@ func (n noFlush) WriteHeader(status int)      { n.w.WriteHeader(status) }
 func TestAStreamThatCannotBeFlushedIsRefused(t *testing.T) {
 	a := start(t, setup{})
 	a.count(day8)
-	r := httptest.NewRequestWithContext(t.Context(), "GET", "/batches/events", nil)
-	r.Header.Set("Authorization", "Bearer "+token)
-	w := httptest.NewRecorder()
-	a.handler.ServeHTTP(noFlush{w}, r)
-	if w.Code != http.StatusNotImplemented || !strings.HasPrefix(w.Header().Get("Content-Type"), "application/problem+json") || strings.Contains(w.Body.String(), "event: ") {
-		t.Errorf("%d %s %s", w.Code, w.Header().Get("Content-Type"), w.Body)
+	for name, wrapped := range map[string]http.Handler{
+		"a writer with three methods": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(noFlush{w}, r) }),
+		"a handler with a time limit": http.TimeoutHandler(a.handler, time.Minute, ""),
+	} {
+		for _, method := range []string{"GET", "HEAD"} {
+			for _, last := range []string{"", "unknown-7"} {
+				r := httptest.NewRequestWithContext(t.Context(), method, "/batches/events", nil)
+				r.Header.Set("Authorization", "Bearer "+token)
+				r.Header.Set("Last-Event-ID", last)
+				w := httptest.NewRecorder()
+				wrapped.ServeHTTP(w, r)
+				if w.Code != http.StatusNotImplemented || !strings.HasPrefix(w.Header().Get("Content-Type"), "application/problem+json") || strings.Contains(w.Body.String(), "retry: ") {
+					t.Errorf("%s, %s after %q: %d %s %s", name, method, last, w.Code, w.Header().Get("Content-Type"), w.Body)
+				}
+			}
+		}
 	}
 }

@@ -191,9 +191,10 @@ func (h *Handler) Patterns() []string {
 }
 
 // Drain makes /readyz fail, so that load balancers stop sending requests while
-// the server shuts down, and ends the streams of events, which
-// http.Server.Shutdown would wait for. Other requests are served. It may be
-// called more than once.
+// the server shuts down, and ends the streams of events, one for each open
+// dashboard, which http.Server.Shutdown would wait for. Other requests are served.
+// Register it with http.Server.RegisterOnShutdown, or call it before Shutdown. It
+// may be called more than once.
 func (h *Handler) Drain() { h.drain.Do(func() { close(h.drained) }) }
 
 func (h *Handler) draining() bool {

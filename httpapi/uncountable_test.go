@@ -29,7 +29,7 @@ func TestDaysThatQuarterHoursCannotTellApartAreRefused(t *testing.T) {
 }
 
 func TestUniquesOfASchemaWithoutTheSubjectAreRefused(t *testing.T) {
-	a := start(t, setup{service: eventmetrics.Options{Schema: ingest.Schema{Required: []string{}}}})
+	a := start(t, setup{service: eventmetrics.Options{Schema: ingest.Schema{Required: []string{}}, Subject: "candidate_id"}})
 	a.countFile("event_type,timestamp\nx,2025-11-08T10:00:00Z\n")
 	for _, query := range []string{"", "&group=none", "&interval=month", "&date=2025-11-09&compare=previous_period"} {
 		a.get("/metrics?uniques=true"+query).problem(t, http.StatusUnprocessableEntity, httpapi.CodeNoSubject)
