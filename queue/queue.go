@@ -17,7 +17,17 @@
 //
 // Retry moves a dead job back to waiting, with all its attempts. Discard removes
 // it. A [Permanent] error makes a job dead at once. A completed job is remembered
-// for the queue's done window, in which it cannot be enqueued again.
+// for the queue's done window, in which it cannot be enqueued again. The window
+// begins when the job is completed.
+//
+// Jobs are taken in the order in which they could run: when they were enqueued,
+// at their RunAt, after their backoff, or when they were retried. A job that is
+// put back keeps its place. Several workers may start and end jobs in another
+// order.
+//
+// A wait between attempts is a time span. No such job, and no job without RunAt,
+// waits longer because a clock was set back or because the processes have
+// different clocks.
 //
 // Packages memqueue, riverqueue and redisqueue implement Queue; memqueue is the
 // model for authors of others. Package queuetest has the conformance suite.
@@ -37,14 +47,15 @@ var (
 	ErrBadCursor = errors.New("queue: bad cursor")
 	// ErrNotDead means that the job is known but is not a dead letter.
 	ErrNotDead = errors.New("queue: job is not dead")
-	// ErrUnavailable means that the queue's backend could not be reached or did
-	// not answer in time. The change may have been made or not; the caller may
-	// repeat the call later.
+	// ErrUnavailable means that the queue's backend could not be reached, did
+	// not answer in time, or refused the call for now, as with a full disk. The
+	// change may have been made or not; the caller may repeat the call later.
 	ErrUnavailable = errors.New("queue: unavailable")
 )
 
 // Queue is a durable job queue. All methods are safe for concurrent use, by
-// several processes too if they share the backend.
+// several processes too if they share the backend. A method whose context has
+// ended returns an error that wraps ctx.Err() and not ErrUnavailable.
 type Queue interface {
 	// Enqueue adds jobs. They are durable when it returns nil. It checks all
 	// jobs before it adds the first one. A job that the queue has already, in
@@ -54,18 +65,22 @@ type Queue interface {
 	Enqueue(ctx context.Context, jobs ...Job) error
 
 	// Consume calls h with jobs, for several jobs concurrently, and blocks
-	// until ctx ends. Several Consumes share the jobs.
+	// until ctx ends. Several Consumes share the jobs. It survives outages of
+	// the backend.
 	//
 	// When ctx ends, Consume takes no new job. It waits a bounded time for the
 	// running ones, whose contexts are still valid, and then cancels their
 	// contexts. It waits for h to return, so h should return soon after its
-	// context ends. Each job that has not succeeded then is put back, and that
-	// attempt does not count. After that Consume returns nil. It returns an
-	// error only if it cannot continue.
+	// context ends. Each job whose context was cancelled and that has not
+	// succeeded is put back, and that attempt does not count. An attempt that
+	// fails before that counts as always. After that Consume returns nil. It
+	// returns an error only if it cannot continue.
 	//
 	// A panic of h counts as an error of the attempt. If the process dies before
 	// h returns, the job runs again. The lost attempt counts, so that a job that
-	// kills its process is dead after its last attempt.
+	// kills its process is dead after its last attempt. The last attempt of a
+	// job that has lost its process waits for the backoff, so that kills within
+	// a moment do not make dead letters of jobs that happened to be running.
 	Consume(ctx context.Context, h Handler) error
 
 	DeadLetters
@@ -161,7 +176,7 @@ type DeadJob struct {
 
 // Stats counts the jobs of a queue.
 type Stats struct {
-	// Waiting jobs could run now.
+	// Waiting jobs could run now. A delayed job whose time has come is one.
 	Waiting int64
 	// Delayed jobs wait for their RunAt or their next attempt.
 	Delayed int64
@@ -169,6 +184,7 @@ type Stats struct {
 	Running int64
 	// Dead jobs are in the dead letters.
 	Dead int64
-	// OldestWaiting is the age of the job that has waited longest, 0 if none.
+	// OldestWaiting is the time that the first waiting job has waited since it
+	// could run, 0 if no job waits.
 	OldestWaiting time.Duration
 }

@@ -94,7 +94,7 @@ func (q *Queue) finish(e *entry, err error, ended bool) {
 		q.done = append(q.done, e)
 	case ended:
 		e.Attempt--
-		q.wait(e, now)
+		q.putBack(e)
 	case e.Last() || queue.IsPermanent(err):
 		q.deaths++
 		e.state, e.at, e.death, e.err = dead, now, q.deaths, clip.Text(err.Error(), maxMessage)

@@ -153,8 +153,19 @@ func (q *Queue) Stats(ctx context.Context) (queue.Stats, error) {
 // wait puts e among the waiting jobs, after those with the same time, and wakes
 // all workers.
 func (q *Queue) wait(e *entry, at time.Time) {
-	e.state, e.at = waiting, at
-	q.waiting = slices.Insert(q.waiting, q.ready(at), e)
+	e.at = at
+	q.insert(q.ready(at), e)
+}
+
+// putBack puts a job that was taken among the waiting jobs again, before those
+// with the same time.
+func (q *Queue) putBack(e *entry) {
+	q.insert(sort.Search(len(q.waiting), func(i int) bool { return !q.waiting[i].at.Before(e.at) }), e)
+}
+
+func (q *Queue) insert(place int, e *entry) {
+	e.state = waiting
+	q.waiting = slices.Insert(q.waiting, place, e)
 	close(q.changed)
 	q.changed = make(chan struct{})
 }

@@ -17,7 +17,8 @@ var errPanic = errors.New("the handler panicked")
 func attemptChecks() []check {
 	return []check{
 		{name: "attempts count from one to the last", run: attemptsCount},
-		{name: "a retry waits at least the backoff", run: backoff},
+		{name: "a retry waits at least the backoff, which doubles", run: backoff},
+		{name: "the backoff stays below its maximum", run: backoffMax},
 		{name: "a job with a permanent error is dead at once", run: permanent},
 		{name: "a panic counts as an error of the attempt", run: panics},
 		{name: "every job ends completed or dead", run: everyJobEnds},
@@ -49,8 +50,8 @@ func attemptsCount(e *env) {
 }
 
 func backoff(e *env) {
-	const base = 60 * time.Millisecond
-	q := e.open(Settings{Retry: queue.Retry{MaxAttempts: 3, Base: base, Jitter: -1}})
+	const base = 30 * time.Millisecond
+	q := e.open(Settings{Retry: queue.Retry{MaxAttempts: 5, Base: base, Jitter: -1}})
 	var log deliveries
 	e.consume(q, log.wrap(func(context.Context, queue.Job) error { return errJob }))
 	for i := range 4 {
@@ -61,9 +62,21 @@ func backoff(e *env) {
 		for i := range len(runs) - 1 {
 			least := base << i
 			if wait := runs[i+1].start.Sub(runs[i].end); wait < least-slack {
-				e.Errorf("job %s: attempt %d began %v after attempt %d had failed, want at least the backoff, %v", key, i+2, wait, i+1, least)
+				e.Errorf("job %s: attempt %d began %v after attempt %d had failed, want at least the backoff, which doubles, %v", key, i+2, wait, i+1, least)
 			}
 		}
+	}
+}
+
+// backoffMax has a job whose waits would sum to days without the maximum.
+func backoffMax(e *env) {
+	const n = 24
+	q := e.open(Settings{Retry: queue.Retry{MaxAttempts: n, Base: 10 * time.Millisecond, Max: 10 * time.Millisecond, Jitter: -1}})
+	var log deliveries
+	e.consume(q, log.wrap(func(context.Context, queue.Job) error { return errJob }))
+	e.enqueue(q, theJob)
+	for done := range n { // the timeout is that of one wait
+		e.eventually(fmt.Sprintf("attempt %d has run, 10 ms after the one before", done+1), func() bool { return len(log.list()) > done })
 	}
 }
 

@@ -19,6 +19,7 @@ type brokenQueue struct {
 	fails  []string
 	open   func(s Settings) queue.Queue
 	reopen func(q queue.Queue, s Settings) queue.Queue
+	change func(h *Harness) // to what the checks need besides; may be nil
 }
 
 // fake is a sound queue with some methods replaced.
@@ -106,7 +107,7 @@ func handled(do func(ctx context.Context, j queue.Job, h queue.Handler) error) f
 }
 
 func brokenQueues() []brokenQueue {
-	return slices.Concat(brokenEnqueues(), brokenHandovers(), brokenDeadLetters(), brokenConsumes(), brokenRest())
+	return slices.Concat(brokenEnqueues(), brokenHandovers(), brokenDeadLetters(), brokenConsumes(), brokenRest(), brokenOrders(), brokenEnds(), brokenBackends())
 }
 
 func brokenEnqueues() []brokenQueue {
@@ -248,7 +249,7 @@ func brokenHandovers() []brokenQueue {
 			open: handled(func(ctx context.Context, j queue.Job, h queue.Handler) error { j.Attempt = 1; return h(ctx, j) }),
 		},
 		{
-			name: "retries at once", fails: []string{"a retry waits at least the backoff"},
+			name: "retries at once", fails: []string{"a retry waits at least the backoff, which doubles"},
 			open: set(func(s *Settings) { s.Retry.Base, s.Retry.Max = 1, 1 }),
 		},
 		{

@@ -16,6 +16,7 @@ func consumeChecks() []check {
 		{name: "concurrent Consumes share the jobs", run: share},
 		{name: "no job runs twice concurrently", run: neverTwice},
 		{name: "Consume may be called again after it has returned", run: consumeAgain},
+		{name: "a job that runs for long stays with its handler", run: longRun, field: "Lease"},
 	}
 }
 
@@ -124,5 +125,27 @@ func consumeAgain(e *env) {
 			e.Errorf("Consume number %d got job %q, want %d", i+1, id, i)
 		}
 		stop()
+	}
+}
+
+// longRun has a job that runs for three leases, beside a Consume that would get
+// it.
+func longRun(e *env) {
+	q := e.open(Settings{Workers: 2})
+	var log deliveries
+	h := log.wrap(func(ctx context.Context, _ queue.Job) error {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(3 * e.lease):
+			return nil
+		}
+	})
+	e.consume(q, h)
+	e.consume(q, h)
+	e.enqueue(q, theJob)
+	e.waitIdle(q)
+	if runs := log.list(); len(runs) != 1 || runs[0].err != nil {
+		e.Errorf("a job that runs for three leases was delivered %d times, want once, to the end: the queue knows that its process is alive", len(runs))
 	}
 }

@@ -3,16 +3,18 @@ package queuetest
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 
 func crashChecks() []check {
-	reopens := func(h Harness) bool { return h.Reopen != nil }
 	return []check{
-		{name: "a lost process loses no job", run: crashLosesNone, needs: reopens},
-		{name: "a job that kills its process is dead after its last attempt", run: poison, needs: reopens},
-		{name: "dead and completed jobs are remembered after a crash", run: crashRemembers, needs: reopens},
+		{name: "a lost process loses no job", run: crashLosesNone, field: "Reopen"},
+		{name: "a job that kills its process is dead after its last attempt", run: poison, field: "Reopen"},
+		{name: "dead and completed jobs are remembered after a crash", run: crashRemembers, field: "Reopen"},
+		{name: "a lost job runs before jobs that were enqueued later", run: lostFirst, field: "Reopen"},
+		{name: "the last attempt of a job that lost its process waits", run: lastWaits, field: "Reopen"},
 	}
 }
 
@@ -93,4 +95,53 @@ func crashRemembers(e *env) {
 	e.enqueue(q, theJob, done)
 	e.consume(q, h)
 	e.ranOnly(q, &log, 1)
+}
+
+func lostFirst(e *env) {
+	s := Settings{Workers: 1}
+	q := e.open(s)
+	started := make(chan struct{}, 1)
+	gate, open := newGate()
+	defer open()
+	e.consume(q, func(ctx context.Context, _ queue.Job) error {
+		started <- struct{}{}
+		return block(ctx, gate)
+	})
+	e.enqueue(q, theJob)
+	await(e, started, "the job to start")
+	e.enqueue(q, queue.Job{Kind: "test", ID: "later"})
+	q = e.reopen(q, s)
+	var log deliveries
+	<-time.After(e.lease + quiet) // so that the lost process is noticed
+	e.consume(q, log.wrap(func(context.Context, queue.Job) error { return nil }))
+	e.eventually("both jobs have run", func() bool { return len(log.list()) == 2 })
+	if first := log.list()[0]; first.ID != theJob.ID {
+		e.Errorf("job %s ran first, want the one that was lost, %s: a job that is put back runs before those that were enqueued later", first.Key(), theJob.Key())
+	}
+}
+
+// lastWaits kills the process twice within a moment.
+func lastWaits(e *env) {
+	s := Settings{Retry: queue.Retry{MaxAttempts: 3, Base: time.Hour, Jitter: -1}}
+	q := e.open(s)
+	e.enqueue(q, theJob)
+	gate, open := newGate()
+	defer open()
+	for range 2 {
+		started := make(chan struct{}, 4)
+		e.consume(q, func(ctx context.Context, _ queue.Job) error {
+			started <- struct{}{}
+			return block(ctx, gate)
+		})
+		await(e, started, "the job to start")
+		q = e.reopen(q, s)
+	}
+	var log deliveries
+	e.consume(q, log.wrap(func(context.Context, queue.Job) error { return nil }))
+	e.eventually("a job with one attempt left, which has lost its process, is counted as delayed", func() bool {
+		return e.stats(q) == queue.Stats{Delayed: 1}
+	})
+	if n := len(log.list()); n > 0 {
+		e.Errorf("the job was delivered %d times, want none: its last attempt waits for the backoff, so that kills within a moment do not make it dead", n)
+	}
 }

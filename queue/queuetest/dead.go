@@ -18,6 +18,8 @@ func deadChecks() []check {
 		{name: "an unknown cursor is refused", run: badCursor},
 		{name: "the error of a dead letter is its message, shortened", run: shortened},
 		{name: "dead letters stay while other jobs run", run: deadStay},
+		{name: "dead letters stay however many there are", run: deadMany},
+		{name: "dead letters stay for weeks", run: deadOld, field: "Shift"},
 	}
 }
 
@@ -143,5 +145,42 @@ func deadStay(e *env) {
 	e.waitIdle(q)
 	if got := keys(e.dead(q, queue.DeadQuery{})); got != theJob.Key() {
 		e.Errorf("Dead lists %q, want %q: a dead letter stays until it is retried or discarded", got, theJob.Key())
+	}
+}
+
+func deadMany(e *env) {
+	const n = 1100
+	q := e.open(Settings{Workers: 50})
+	jobs := make([]queue.Job, n)
+	for i := range jobs {
+		jobs[i] = queue.Job{Kind: "test", ID: strconv.Itoa(i)}
+	}
+	e.enqueue(q, jobs...)
+	stop := e.consume(q, func(context.Context, queue.Job) error { return queue.Permanent(errJob) })
+	e.waitIdle(q)
+	stop()
+	listed := map[string]bool{}
+	for d, err := range queue.AllDead(e.Context(), q) {
+		if err != nil {
+			e.Fatalf("Dead: %v", err)
+		}
+		listed[d.Key()] = true
+	}
+	if s := e.stats(q); len(listed) != n || s.Dead != n {
+		e.Errorf("%d jobs are dead; Dead lists %d different ones and Stats counts %d: no dead letter is dropped", n, len(listed), s.Dead)
+	}
+}
+
+func deadOld(e *env) {
+	q := e.open(Settings{})
+	e.kill(q, theJob)
+	e.shift(q, -30*24*time.Hour)
+	var log deliveries
+	e.consume(q, log.wrap(func(context.Context, queue.Job) error { return nil }))
+	e.enqueue(q, queue.Job{Kind: "test", ID: "other"})
+	e.eventually("another job has run", func() bool { return len(log.list()) == 1 })
+	e.waitIdle(q)
+	if got := keys(e.dead(q, queue.DeadQuery{})); got != theJob.Key() {
+		e.Errorf("after 30 days Dead lists %q, want %q: a dead letter stays until it is retried or discarded", got, theJob.Key())
 	}
 }

@@ -14,6 +14,8 @@ func drainChecks() []check {
 		{name: "no job is taken when the context of Consume ends", run: drainTakesNone},
 		{name: "a job that outlasts the drain timeout is put back and its attempt does not count", run: drainRefund},
 		{name: "a job that succeeds after its context was cancelled is completed", run: drainSuccess},
+		{name: "an attempt that fails during the drain counts", run: drainFails},
+		{name: "a job that is put back runs before jobs that were enqueued later", run: drainKeepsPlace},
 	}
 }
 
@@ -141,4 +143,58 @@ func drainSuccess(e *env) {
 	stop()
 	e.consume(q, log.wrap(func(context.Context, queue.Job) error { return nil }))
 	e.ranOnly(q, &log, 1)
+}
+
+func drainFails(e *env) {
+	q := e.open(Settings{DrainTimeout: time.Minute, Retry: attempts(2)})
+	started := make(chan struct{})
+	gate, open := newGate()
+	ctx, cancel := context.WithCancel(e.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- q.Consume(ctx, func(ctx context.Context, _ queue.Job) error {
+			close(started)
+			if err := block(ctx, gate); err != nil {
+				return err
+			}
+			return errJob
+		})
+	}()
+	e.enqueue(q, theJob)
+	await(e, started, "the job to start")
+	cancel()
+	<-time.After(quiet) // Consume is ending during this wait
+	open()
+	if err := await(e, ended, "Consume to return"); err != nil {
+		e.Errorf("Consume returned %v; when its context ends it returns nil", err)
+	}
+	var log deliveries
+	e.consume(q, log.wrap(func(context.Context, queue.Job) error { return errJob }))
+	e.eventually("a job that has failed twice is dead", func() bool { return e.stats(q).Dead == 1 })
+	for _, d := range log.list() {
+		if d.Attempt != 2 {
+			e.Errorf("after an attempt that failed during the drain the job runs as attempt %d, want 2: the context was valid, so the attempt counts", d.Attempt)
+		}
+	}
+}
+
+func drainKeepsPlace(e *env) {
+	q := e.open(Settings{DrainTimeout: 20 * time.Millisecond, Workers: 1})
+	started := make(chan struct{})
+	stop := e.consume(q, func(ctx context.Context, _ queue.Job) error {
+		close(started)
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	e.enqueue(q, theJob)
+	await(e, started, "the job to start")
+	e.enqueue(q, queue.Job{Kind: "test", ID: "later"})
+	stop()
+	var log deliveries
+	e.consume(q, log.wrap(func(context.Context, queue.Job) error { return nil }))
+	e.eventually("both jobs have run", func() bool { return len(log.list()) == 2 })
+	if first := log.list()[0]; first.ID != theJob.ID {
+		e.Errorf("job %s ran first, want the one that was put back, %s", first.Key(), theJob.Key())
+	}
 }

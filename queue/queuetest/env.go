@@ -33,16 +33,25 @@ type env struct {
 	tester
 	open    func(s Settings) queue.Queue
 	reopen  func(q queue.Queue, s Settings) queue.Queue
+	pair    func(s Settings) (a, b queue.Queue)
+	other   func(q queue.Queue, s Settings) queue.Queue
+	cut     func(q queue.Queue) (restore func())
+	shift   func(q queue.Queue, d time.Duration)
+	lease   time.Duration
 	timeout time.Duration
 }
 
 func newEnv(t *testing.T, r tester, h Harness) *env {
-	e := &env{tester: r, timeout: h.Timeout}
+	e := &env{tester: r, timeout: h.Timeout, lease: h.Lease}
 	if e.timeout <= 0 {
 		e.timeout = 30 * time.Second
 	}
 	e.open = func(s Settings) queue.Queue { return h.Open(t, s.filled()) }
 	e.reopen = func(q queue.Queue, s Settings) queue.Queue { return h.Reopen(t, q, s.filled()) }
+	e.pair = func(s Settings) (a, b queue.Queue) { return h.OpenPair(t, s.filled()) }
+	e.other = func(q queue.Queue, s Settings) queue.Queue { return h.OpenOther(t, q, s.filled()) }
+	e.cut = func(q queue.Queue) func() { return h.Cut(t, q) }
+	e.shift = func(q queue.Queue, d time.Duration) { h.Shift(t, q, d) }
 	return e
 }
 

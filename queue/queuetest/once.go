@@ -22,7 +22,7 @@ func onceChecks() []check {
 		{name: "kind and id together make a job", run: kindAndID},
 		{
 			name: "a completed job is added again after the done window", run: afterWindow,
-			needs: func(h Harness) bool { return h.DoneWindow },
+			field: "DoneWindow",
 		},
 	}
 }
@@ -149,7 +149,12 @@ func kindAndID(e *env) {
 func afterWindow(e *env) {
 	q := e.open(Settings{DoneWindow: 200 * time.Millisecond})
 	var log deliveries
-	e.consume(q, log.wrap(func(context.Context, queue.Job) error { return nil }))
+	// The first run is longer than the window, which begins at its end.
+	var once sync.Once
+	e.consume(q, log.wrap(func(context.Context, queue.Job) error {
+		once.Do(func() { <-time.After(300 * time.Millisecond) })
+		return nil
+	}))
 	e.enqueue(q, theJob)
 	e.eventually("a job that was completed runs again when it is enqueued after the done window", func() bool {
 		e.enqueue(q, theJob)

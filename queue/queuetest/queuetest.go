@@ -1,12 +1,7 @@
-// Package queuetest is the conformance suite for authors of queues.
-//
-// The test of a backend calls [Run] with a [Harness]. Each subtest checks one
-// rule of package queue. Its name is the rule, and its failure explains it. The
-// suite waits on channels and polls, with settings of milliseconds, so that it
-// takes little real time.
 package queuetest
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -28,7 +23,8 @@ type Settings struct {
 	DoneWindow time.Duration
 }
 
-// Harness makes queues for the suite.
+// Harness makes queues for the suite. Only Open is required. Run reports each other
+// field that is left out, by name, with the rules that are not tested then.
 type Harness struct {
 	// Open returns an empty queue that shares nothing with others. It cleans up
 	// with t.Cleanup; every Consume has returned by then.
@@ -36,9 +32,22 @@ type Harness struct {
 	// Reopen returns a queue with the jobs of q, as another process would see it
 	// after the process of q was killed. The jobs that q was running must be
 	// delivered again within Timeout. Results of q's handlers change nothing
-	// any more; its Consume may continue for a while. Reopen is optional: if it
-	// is nil, the checks that need it are skipped.
+	// any more; its Consume may continue for a while.
 	Reopen func(t *testing.T, q queue.Queue, s Settings) queue.Queue
+	// OpenPair returns two queues on the same jobs, as two processes have them.
+	OpenPair func(t *testing.T, s Settings) (a, b queue.Queue)
+	// OpenOther returns a queue of another name on the backend of q.
+	OpenOther func(t *testing.T, q queue.Queue, s Settings) queue.Queue
+	// Cut makes the backend of q unavailable, also to connections that are open.
+	// The function that it returns makes it available again.
+	Cut func(t *testing.T, q queue.Queue) (restore func())
+	// Shift adds d to all times that q has stored. More than 0 is as if the
+	// clock of the backend had been set back; less than 0 as if time had
+	// passed.
+	Shift func(t *testing.T, q queue.Queue, d time.Duration)
+	// Lease is the time after which the jobs of a lost process run again while
+	// other processes continue. Set it if there is one.
+	Lease time.Duration
 	// DoneWindow means that Open uses Settings.DoneWindow.
 	DoneWindow bool
 	// Timeout is how long a check waits for an expected event before it fails;
@@ -46,30 +55,55 @@ type Harness struct {
 	Timeout time.Duration
 }
 
+// fields are the names of the optional fields.
+var fields = []string{"Reopen", "OpenPair", "OpenOther", "Cut", "Shift", "Lease", "DoneWindow"}
+
+// has reports whether a field is set, by name; "" is always.
+func (h Harness) has(field string) bool {
+	return map[string]bool{
+		"": true, "Reopen": h.Reopen != nil, "OpenPair": h.OpenPair != nil, "OpenOther": h.OpenOther != nil,
+		"Cut": h.Cut != nil, "Shift": h.Shift != nil, "Lease": h.Lease > 0, "DoneWindow": h.DoneWindow,
+	}[field]
+}
+
 // Run checks every rule, each on new queues of the harness.
 func Run(t *testing.T, h Harness) {
 	for _, c := range checks() {
-		t.Run(c.name, func(t *testing.T) {
-			if c.needs != nil && !c.needs(h) {
-				t.Skip("the harness lacks an optional field that this check needs")
-			}
-			c.run(newEnv(t, t, h))
-		})
+		if h.has(c.field) {
+			t.Run(c.name, func(t *testing.T) { c.run(newEnv(t, t, h)) })
+		}
+	}
+	for _, field := range fields {
+		if !h.has(field) {
+			t.Run("not tested without "+field, func(t *testing.T) {
+				t.Skip("the harness has no " + field + "; not tested: " + strings.Join(needing(field), "; "))
+			})
+		}
 	}
 }
 
-// check is one rule.
+// check is one rule. Field is the field of the harness that it needs.
 type check struct {
 	name  string
 	run   func(e *env)
-	needs func(h Harness) bool
+	field string
+}
+
+// needing returns the names of the rules that need a field.
+func needing(field string) (names []string) {
+	for _, c := range checks() {
+		if c.field == field {
+			names = append(names, c.name)
+		}
+	}
+	return names
 }
 
 func checks() []check {
 	var all []check
 	for _, some := range [][]check{
-		enqueueChecks(), metadataChecks(), onceChecks(), attemptChecks(), deadChecks(), retryChecks(),
-		drainChecks(), consumeChecks(), statsChecks(), contextChecks(), crashChecks(),
+		enqueueChecks(), orderChecks(), metadataChecks(), onceChecks(), attemptChecks(), deadChecks(), retryChecks(),
+		drainChecks(), consumeChecks(), statsChecks(), contextChecks(), crashChecks(), pairChecks(), clockChecks(), outageChecks(),
 	} {
 		all = append(all, some...)
 	}

@@ -12,6 +12,7 @@ func statsChecks() []check {
 	return []check{
 		{name: "Stats counts the jobs in each state", run: statsCount},
 		{name: "Stats has the age of the job that has waited longest", run: statsOldest},
+		{name: "a delayed job has waited since its time", run: statsDue},
 	}
 }
 
@@ -71,6 +72,19 @@ func statsOldest(e *env) {
 	}
 }
 
+func statsDue(e *env) {
+	q := e.open(Settings{})
+	runAt := time.Now().Add(500 * time.Millisecond)
+	e.enqueue(q, queue.Job{Kind: "test", ID: "1", RunAt: runAt})
+	e.eventually("a delayed job whose time has come is counted as waiting", func() bool {
+		s := e.stats(q)
+		if most := max(time.Since(runAt), 0) + slack; s.OldestWaiting > most {
+			e.Fatalf("OldestWaiting is %v, want at most %v: a delayed job has waited since its RunAt", s.OldestWaiting, most)
+		}
+		return s.Waiting == 1 && s.Delayed == 0 && s.OldestWaiting > 0
+	})
+}
+
 func contextChecks() []check {
 	return []check{
 		{name: "a method whose context has ended returns an error and changes nothing", run: contextEnded},
@@ -81,8 +95,19 @@ func contextChecks() []check {
 func contextEnded(e *env) {
 	q := e.open(Settings{})
 	e.kill(q, theJob)
-	ctx, cancel := context.WithCancel(e.Context())
+	cancelled, cancel := context.WithCancel(e.Context())
 	cancel()
+	e.refusesContext(q, cancelled)
+	late, cancel := context.WithDeadline(e.Context(), time.Now().Add(-time.Second))
+	defer cancel()
+	e.refusesContext(q, late)
+	if s := e.stats(q); s != (queue.Stats{Dead: 1}) {
+		e.Errorf("Stats is %+v, want the dead job as it was and no other", s)
+	}
+}
+
+func (e *env) refusesContext(q queue.Queue, ctx context.Context) {
+	e.Helper()
 	_, deadErr := q.Dead(ctx, queue.DeadQuery{})
 	_, statsErr := q.Stats(ctx)
 	for method, err := range map[string]error{
@@ -92,12 +117,9 @@ func contextEnded(e *env) {
 		"Discard": q.Discard(ctx, theJob.Key(), "test"),
 		"Stats":   statsErr,
 	} {
-		if !errors.Is(err, context.Canceled) {
-			e.Errorf("%s with a cancelled context: %v, want context.Canceled", method, err)
+		if !errors.Is(err, ctx.Err()) || errors.Is(err, queue.ErrUnavailable) {
+			e.Errorf("%s with a context that has ended: %v; want the error of the context, %v, which says nothing about the backend", method, err, ctx.Err())
 		}
-	}
-	if s := e.stats(q); s != (queue.Stats{Dead: 1}) {
-		e.Errorf("Stats is %+v, want the dead job as it was and no other", s)
 	}
 }
 

@@ -3,6 +3,7 @@ package queuetest
 import (
 	"context"
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -86,11 +87,15 @@ func TestEachBrokenQueueFailsItsChecks(t *testing.T) {
 				// A check watches a queue for a tenth of a second, in which a busy
 				// machine may have done nothing yet.
 				for tries := 0; len(failures) == 0 && tries < 10; tries++ {
-					failures = observe(t, c, Harness{
+					h := Harness{
 						Open:    func(_ *testing.T, s Settings) queue.Queue { return b.open(s) },
 						Reopen:  func(_ *testing.T, q queue.Queue, s Settings) queue.Queue { return b.reopen(q, s) },
 						Timeout: 700 * time.Millisecond,
-					})
+					}
+					if b.change != nil {
+						b.change(&h)
+					}
+					failures = observe(t, c, h)
 				}
 				if len(failures) == 0 {
 					t.Errorf("the check does not notice that the queue %s", b.name)
@@ -118,16 +123,65 @@ func TestEachCheckIsProvenByABrokenQueue(t *testing.T) {
 }
 
 func TestASoundQueueFailsNoCheck(t *testing.T) {
+	h := Harness{
+		Open: func(_ *testing.T, s Settings) queue.Queue { return newOutages(s, queue.ErrUnavailable) },
+		OpenPair: func(_ *testing.T, s Settings) (a, b queue.Queue) {
+			q := sound(s)
+			return q, q
+		},
+		OpenOther:  func(_ *testing.T, _ queue.Queue, s Settings) queue.Queue { return sound(s) },
+		Cut:        cutOutages,
+		Lease:      20 * time.Millisecond,
+		DoneWindow: true,
+	}
 	for _, c := range checks() {
-		if c.needs != nil && !c.needs(Harness{DoneWindow: true}) {
+		if !h.has(c.field) {
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			failures := observe(t, c, Harness{Open: func(_ *testing.T, s Settings) queue.Queue { return sound(s) }})
-			if len(failures) > 0 {
+			if failures := observe(t, c, h); len(failures) > 0 {
 				t.Error(strings.Join(failures, "\n"))
 			}
 		})
+	}
+}
+
+func TestAFieldThatIsLeftOutIsReportedByName(t *testing.T) {
+	needed := map[string]bool{"": true}
+	for _, c := range checks() {
+		needed[c.field] = true
+	}
+	for _, field := range fields {
+		if (Harness{}).has(field) || !needed[field] {
+			t.Errorf("field %s is set in an empty harness, or no check needs it", field)
+		}
+		delete(needed, field)
+	}
+	if len(needed) != 1 {
+		t.Errorf("checks need fields that Run does not report: %v", needed)
+	}
+}
+
+// The table in the package documentation has each rule once.
+func TestEachCheckIsDocumented(t *testing.T) {
+	text, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listed []string
+	for line := range strings.Lines(string(text)) {
+		if name, ok := strings.CutPrefix(line, "//   - "); ok {
+			listed = append(listed, strings.TrimSpace(name))
+		}
+	}
+	var want []string
+	for _, c := range checks() {
+		want = append(want, c.name)
+	}
+	slices.Sort(want)
+	slices.Sort(listed)
+	if !slices.Equal(want, listed) {
+		t.Errorf("the checks are\n%s\nthe documentation lists\n%s", strings.Join(want, "\n"), strings.Join(listed, "\n"))
 	}
 }
