@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,7 +33,7 @@ func (q *Queue) Dead(ctx context.Context, query queue.DeadQuery) ([]queue.DeadJo
 	}
 	found, err := q.idle.JobList(ctx, p)
 	if err != nil {
-		return nil, fmt.Errorf("riverqueue: list dead jobs: %w", err)
+		return nil, explain(ctx, "list dead jobs", err)
 	}
 	list := make([]queue.DeadJob, len(found.Jobs))
 	for i, row := range found.Jobs {
@@ -74,7 +75,7 @@ func parseCursor(s string) (*river.JobListCursor, error) {
 func (q *Queue) Retry(ctx context.Context, key string) error {
 	return q.change(ctx, key, func(exec riverdriver.Executor, tx *sql.Tx, id int64) error {
 		if _, err := q.idle.JobRetryTx(ctx, tx, id); err != nil {
-			return fmt.Errorf("riverqueue: retry job %q: %w", key, err)
+			return explain(ctx, "retry job "+strconv.Quote(key), err)
 		}
 		_, err := exec.JobUpdateFull(ctx, &riverdriver.JobUpdateFullParams{
 			ID:              id,
@@ -82,7 +83,7 @@ func (q *Queue) Retry(ctx context.Context, key string) error {
 			MaxAttemptsDoUpdate: true, MaxAttempts: q.opts.Retry.Attempts(),
 		})
 		if err != nil {
-			return fmt.Errorf("riverqueue: reset attempts of job %q: %w", key, err)
+			return explain(ctx, "reset attempts of job "+strconv.Quote(key), err)
 		}
 		return nil
 	})
@@ -92,7 +93,7 @@ func (q *Queue) Retry(ctx context.Context, key string) error {
 func (q *Queue) Discard(ctx context.Context, key, reason string) error {
 	err := q.change(ctx, key, func(_ riverdriver.Executor, tx *sql.Tx, id int64) error {
 		if _, err := q.idle.JobDeleteTx(ctx, tx, id); err != nil {
-			return fmt.Errorf("riverqueue: discard job %q: %w", key, err)
+			return explain(ctx, "discard job "+strconv.Quote(key), err)
 		}
 		return nil
 	})
@@ -111,7 +112,7 @@ func (q *Queue) change(ctx context.Context, key string, do func(riverdriver.Exec
 	}
 	exec, err := q.driver.GetExecutor().Begin(ctx)
 	if err != nil {
-		return fmt.Errorf("riverqueue: begin: %w", err)
+		return explain(ctx, "begin", err)
 	}
 	defer func() { _ = exec.Rollback(context.WithoutCancel(ctx)) }()
 	tx := q.driver.UnwrapTx(exec)
@@ -126,7 +127,7 @@ func (q *Queue) change(ctx context.Context, key string, do func(riverdriver.Exec
 		return err
 	}
 	if err := exec.Commit(ctx); err != nil {
-		return fmt.Errorf("riverqueue: commit: %w", err)
+		return explain(ctx, "commit", err)
 	}
 	return nil
 }
@@ -137,7 +138,7 @@ func (q *Queue) change(ctx context.Context, key string, do func(riverdriver.Exec
 func (q *Queue) find(ctx context.Context, tx *sql.Tx, j queue.Job) (*rivertype.JobRow, error) {
 	r, err := q.idle.InsertTx(ctx, tx, args{JobKind: j.Kind, ID: j.ID}, q.insertOpts(time.Time{}))
 	if err != nil {
-		return nil, fmt.Errorf("riverqueue: find job %q: %w", j.Key(), err)
+		return nil, explain(ctx, "find job "+strconv.Quote(j.Key()), err)
 	}
 	if !r.UniqueSkippedAsDuplicate || q.expired(r.Job) {
 		return nil, queue.ErrNotFound

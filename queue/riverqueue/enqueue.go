@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -42,7 +41,7 @@ func (q *Queue) Enqueue(ctx context.Context, jobs ...queue.Job) error {
 	client := q.waker()
 	for part := range slices.Chunk(params, chunk) {
 		if err := q.insert(ctx, client, part); err != nil {
-			return fmt.Errorf("riverqueue: enqueue: %w", err)
+			return explain(ctx, "enqueue", err)
 		}
 	}
 	return nil
