@@ -25,7 +25,7 @@ type process struct {
 	url  string
 
 	mu    sync.Mutex
-	lost  bool
+	lost  bool // for good, or until back
 	conns []net.Conn
 }
 
@@ -72,6 +72,21 @@ func (p *process) lose() {
 	}
 }
 
+// back ends what lose began.
+func (p *process) back() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lost, p.conns = false, nil
+}
+
+// like opens the queue of p as another process.
+func (p *process) like(t *testing.T, s queuetest.Settings) *process {
+	t.Helper()
+	o := options(s)
+	o.Name = p.opts.Name
+	return newProcess(t, p.url, &o)
+}
+
 // clientDial is what a client of go-redis that could not connect leaves for up
 // to a second after its Close.
 var clientDial = goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial")
@@ -86,12 +101,48 @@ func TestConformance(t *testing.T) {
 		Reopen: func(t *testing.T, q queue.Queue, s queuetest.Settings) queue.Queue {
 			p := q.(*process)
 			p.lose()
+			return p.like(t, s)
+		},
+		OpenPair: func(t *testing.T, s queuetest.Settings) (a, b queue.Queue) {
+			p := newProcess(t, url, named(t, options(s)))
+			return p, p.like(t, s)
+		},
+		OpenOther: func(t *testing.T, q queue.Queue, s queuetest.Settings) queue.Queue {
 			o := options(s)
-			o.Name = p.opts.Name
+			o.Name = q.(*process).opts.Name + "-other"
 			return newProcess(t, url, &o)
 		},
+		Cut: func(_ *testing.T, q queue.Queue) func() {
+			p := q.(*process)
+			p.lose()
+			return p.back
+		},
+		Shift:      shift,
+		Lease:      lease,
 		DoneWindow: true,
 	})
+}
+
+// lease is long enough for a busy machine.
+const lease = 2 * time.Second
+
+// shift adds d to all times in the queue.
+func shift(t *testing.T, q queue.Queue, d time.Duration) {
+	t.Helper()
+	p := q.(*process)
+	const script = `
+		for i = 1, 4 do
+			local by = tonumber(ARGV[1])
+			if i == 4 then by = by * 1000 end
+			for _, m in ipairs(redis.call('ZRANGE', KEYS[i], 0, -1)) do redis.call('ZINCRBY', KEYS[i], by, m) end
+		end
+		for _, key in ipairs(redis.call('HKEYS', KEYS[5])) do redis.call('HINCRBY', KEYS[5], key, ARGV[1]) end
+		if redis.call('EXISTS', KEYS[6]) == 1 then redis.call('INCRBY', KEYS[6], ARGV[1]) end
+		return 1`
+	keys := []string{p.Key("lease"), p.Key("delay"), p.Key("done"), p.Key("dead"), p.Key("jobs"), p.Key("clock")}
+	if err := p.Client().Eval(t.Context(), script, keys, d.Milliseconds()).Err(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func options(s queuetest.Settings) redisqueue.Options {
@@ -100,7 +151,7 @@ func options(s queuetest.Settings) redisqueue.Options {
 		Retry:        s.Retry,
 		DrainTimeout: s.DrainTimeout,
 		DoneWindow:   s.DoneWindow,
-		Lease:        2 * time.Second,
+		Lease:        lease,
 		CallTimeout:  time.Second,
 	}
 }

@@ -19,13 +19,14 @@
 // retried, which frees memory.
 //
 // The clock of Redis decides when a delayed job is due and when a lease has
-// expired.
+// expired. When it is set back, leases and the waits of failed jobs move with it.
 //
 // # Leases
 //
 // A Consume holds its running jobs under a lease, which it extends as long as
 // there are any. If its process is lost, the lease expires. Then other
-// consumers run the jobs before all waiting ones, and the lost attempts count.
+// consumers run the jobs before all waiting ones, and the lost attempts count. A
+// job with one attempt left waits for its backoff first.
 // A Consume that could not extend its lease in time cancels the contexts of its
 // handlers with [ErrLeaseLost] as the cause. The result of a handler changes
 // nothing after another consumer has taken the job.
@@ -54,7 +55,8 @@
 //	err     hash        dead letters: their maximum of attempts, the last message
 //	done    sorted set  completed jobs: when the done window ends, ms
 //	wake    sorted set  one marker, for which idle consumers wait
-//	layout  string      the version of this layout, 1
+//	clock   string      the last time that was seen, ms, to the second
+//	layout  string      the version of this layout, 1, and the owner, if any
 //
 // Other keys, which begin with wake: and receipt:, expire a minute after use. A
 // job takes its key twice and 60 to 90 bytes. Metadata takes the key once more,

@@ -15,6 +15,9 @@ import (
 var (
 	// ErrClosed means that the queue was closed.
 	ErrClosed = errors.New("redisqueue: closed")
+	// ErrOwner means that the queue in Redis belongs to another deployment: it
+	// has another Options.Owner.
+	ErrOwner = errors.New("redisqueue: queue of another deployment")
 	// ErrLeaseLost is the cause of the end of a job's context when another
 	// consumer may have the job.
 	ErrLeaseLost = errors.New("redisqueue: lease lost")
@@ -22,7 +25,7 @@ var (
 
 // lasting are parts of the errors that Redis would return again.
 var lasting = []string{
-	"WRONGTYPE", "NOPERM", "NOAUTH", "WRONGPASS", "CROSSSLOT", "LAYOUT",
+	"WRONGTYPE", "NOPERM", "NOAUTH", "WRONGPASS", "CROSSSLOT", "LAYOUT", "OWNER",
 	"nknown command", "nknown Redis command", "nknown subcommand",
 	"Error compiling script", "invalid password", "invalid username-password", "DB index is out of range",
 }
@@ -58,6 +61,8 @@ func (q *Queue) explain(ctx context.Context, what string, err error) error {
 		return nil
 	case ctx.Err() != nil:
 		return fmt.Errorf("redisqueue: %s: %w", what, ctx.Err())
+	case isReply(err) && strings.Contains(err.Error(), "OWNER "):
+		return fmt.Errorf("redisqueue: %s: %w: %w; use another database of Redis, or another name", what, ErrOwner, err)
 	case isLasting(err):
 		return fmt.Errorf("redisqueue: %s: %w", what, err)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

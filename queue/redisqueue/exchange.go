@@ -66,8 +66,13 @@ func (q *Queue) prepare(r *request, busy int) {
 		}
 	}
 	r.args = slices.Concat([]any{
-		r.id, r.number, r.want, busy, ceil(q.opts.Lease), q.opts.Retry.Attempts(), ceil(q.opts.DoneWindow), len(keys),
+		r.id, r.number, r.want, busy, ceil(q.opts.Lease), q.opts.Retry.Attempts(), q.lastPause(), ceil(q.opts.DoneWindow), len(keys),
 	}, keys, owners, others)
+}
+
+// lastPause returns the wait before the last attempt of a lost job, in ms.
+func (q *Queue) lastPause() int64 {
+	return ceil(q.opts.Retry.LostDelay(max(q.opts.Retry.Attempts()-1, 1), 0, 1))
 }
 
 // exchange repeats a call until Redis answers. Errors: errGaveUp.

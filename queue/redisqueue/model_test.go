@@ -17,13 +17,14 @@ import (
 )
 
 // The times of the model are far apart, so that the time that a test takes
-// changes nothing: it passes in steps of 20 s, and all else ends 10 s off them.
+// changes nothing: it passes in steps of 20 s, and all else ends off them. Lost
+// jobs wait for up to twice modelRetry; with 4 jobs that is 2.5 s off or more.
 const (
 	step        = 20 * time.Second
 	modelSpan   = 70 * time.Second
 	modelWindow = 210 * time.Second
 	modelRetry  = 50 * time.Second
-	modelMost   = 2
+	modelMost   = 3
 )
 
 // modelJob is what a queue should know of a job.
@@ -88,7 +89,7 @@ func TestTheScriptsDoAsAModel(t *testing.T) {
 }
 
 func drawJob(rt *rapid.T) queue.Job {
-	return queue.Job{Kind: "test", ID: string(rapid.SampledFrom([]rune("abcdef")).Draw(rt, "job"))}
+	return queue.Job{Kind: "test", ID: string(rapid.SampledFrom([]rune("abcd")).Draw(rt, "job"))}
 }
 
 // tick applies the passing of time, as a call that takes jobs does.
@@ -100,6 +101,9 @@ func (m *model) tick() (back, buried []string) {
 		case j.State == "running" && j.holder.until <= m.now && j.Attempt >= modelMost:
 			j.State = "dead"
 			buried = append(buried, key)
+		case j.State == "running" && j.holder.until <= m.now && j.Attempt == modelMost-1:
+			j.State, j.at = "delayed", m.due(key)
+			back = append(back, key)
 		case j.State == "running" && j.holder.until <= m.now:
 			j.State = "waiting"
 			back = append(back, key)
@@ -111,6 +115,21 @@ func (m *model) tick() (back, buried []string) {
 	slices.Sort(back)
 	slices.Sort(buried)
 	return back, buried
+}
+
+// due returns until when the queue delays the last attempt of a lost job, which is
+// any time between modelRetry and twice that.
+func (m *model) due(key string) time.Duration {
+	now, err := m.q.Client().Time(m.t.Context()).Result()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	score := m.q.Client().ZScore(m.t.Context(), m.q.Key("delay"), key).Val()
+	wait := time.UnixMilli(int64(score)).Sub(now)
+	if wait < modelRetry-step/4 || wait > 2*modelRetry {
+		m.t.Errorf("the last attempt of a lost job waits for %v, want %v to %v", wait, modelRetry, 2*modelRetry)
+	}
+	return m.now + wait
 }
 
 // known drops a completed job whose window is over.

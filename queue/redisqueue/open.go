@@ -12,7 +12,7 @@ import (
 // Open returns a queue with a client of its own, for the Redis at url. Redis must
 // answer within CallTimeout; use [New] to start without it. Options may be nil.
 // The caller must Close the queue. No error cites the URL. Errors:
-// queue.ErrUnavailable.
+// queue.ErrUnavailable, [ErrOwner].
 //
 // The URL has the form redis://user:password@host:port/database, with the
 // scheme rediss for TLS, or unix://user:password@/path?db=database. It may have
@@ -52,6 +52,10 @@ func (q *Queue) check(ctx context.Context) error {
 	if notReady != nil {
 		q.unreachable(ctx, notReady)
 		return nil
+	}
+	// If memory is full, the first Enqueue claims the queue.
+	if _, err := q.eval(ctx, "claim queue", q.script.claim, ""); errors.Is(err, ErrOwner) {
+		return err
 	}
 	info, err := ask(ctx, q, q.opts.CallTimeout, "read policy", func(ctx context.Context) (string, error) {
 		return q.client.Info(ctx, "memory").Result()

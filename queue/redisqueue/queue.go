@@ -24,6 +24,12 @@ type Options struct {
 	// Name is the name of the queue in Redis: at most 100 bytes of printable
 	// ASCII without space, braces, and quotes; "" means event-processing.
 	Name string
+	// Owner identifies the deployment that the queue belongs to: at most 100
+	// bytes of printable ASCII without space and quotes. All its processes have
+	// the same one. Two deployments on one queue would take each other's jobs,
+	// so a queue that has another Owner is refused with [ErrOwner]. "" means
+	// not to check.
+	Owner string
 	// Workers is the number of jobs that a Consume runs concurrently; 0 means
 	// 10.
 	Workers int
@@ -84,7 +90,7 @@ type Queue struct {
 
 // New returns a queue on a client. It does not call Redis. The caller closes the
 // client after the queue. Options may be nil. The only error is that of an
-// invalid Name.
+// invalid Name or Owner.
 //
 // The client should have ContextTimeoutEnabled set, and a pool with three
 // connections per Consume and one per concurrent call. Without
@@ -101,6 +107,9 @@ func New(client redis.UniversalClient, o *Options) (*Queue, error) {
 	}
 	if len(q.opts.Name) > 100 || strings.ContainsFunc(q.opts.Name, badInName) {
 		return nil, fmt.Errorf("redisqueue: invalid name %.40q", q.opts.Name)
+	}
+	if len(q.opts.Owner) > 100 || strings.ContainsFunc(q.opts.Owner, badInName) {
+		return nil, fmt.Errorf("redisqueue: invalid owner %.40q", q.opts.Owner)
 	}
 	for _, name := range keyNames() {
 		q.keys = append(q.keys, q.key(name))

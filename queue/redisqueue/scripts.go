@@ -15,12 +15,13 @@ import (
 var files embed.FS
 
 // scripts are the Lua scripts of the queue. Each begins with prelude.lua.
-type scripts struct{ enqueue, work, extend, exhume, dead, stats *redis.Script }
+type scripts struct{ claim, enqueue, work, extend, exhume, dead, stats *redis.Script }
 
 func newScripts() scripts {
 	prelude := source("prelude")
 	script := func(name string) *redis.Script { return redis.NewScript(prelude + source(name)) }
 	return scripts{
+		claim:   script("claim"),
 		enqueue: script("enqueue"),
 		work:    script("work"),
 		extend:  script("extend"),
@@ -41,7 +42,7 @@ func source(name string) string {
 // keyNames returns the keys of a queue in the order of prelude.lua. The key of a
 // receipt follows them.
 func keyNames() []string {
-	return []string{"layout", "jobs", "wait", "delay", "lease", "own", "att", "from", "err", "dead", "done", "wake"}
+	return []string{"layout", "jobs", "wait", "delay", "lease", "own", "att", "from", "err", "dead", "done", "wake", "clock"}
 }
 
 func (q *Queue) key(name string) string { return "{" + q.opts.Name + "}:" + name }
@@ -53,7 +54,7 @@ func (q *Queue) eval(ctx context.Context, what string, s *redis.Script, receipt 
 }
 
 func (q *Queue) evalBy(ctx context.Context, limit time.Duration, what string, s *redis.Script, receipt string, args ...any) (any, error) {
-	keys := q.keys
+	keys, args := q.keys, append(slices.Clip(args), q.opts.Owner)
 	if receipt != "" {
 		keys = append(slices.Clip(keys), q.key("receipt:"+receipt))
 	}

@@ -38,7 +38,7 @@ for i, key in ipairs(keys) do
 end
 if #entries == 0 then return 0 end
 
-if not version then call('SET', layout, '1') end
+claim()
 call('HSET', jobs, unpack(entries))
 if #origins > 0 then call('HSET', from, unpack(origins)) end
 if #forgotten > 0 then call('ZREM', done, unpack(forgotten)) end

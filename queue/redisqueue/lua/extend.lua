@@ -1,6 +1,7 @@
 -- Extends the lease of a consumer and returns which of its jobs are lost.
 -- ARGV: the consumer, lease in ms, then the keys, then their owners.
 call('ZREM', lease, '') -- as in work.lua, for when memory is full
+keepTime()
 call('ZADD', lease, 'XX', string.format('%d', soon + ARGV[2]), ARGV[1])
 local n = (#ARGV - 2) / 2
 local owners = call('HMGET', own, unpack(ARGV, 3, n + 2))

@@ -1,7 +1,8 @@
 -- Stores the results of jobs and leases the next ones, in one step.
 -- ARGV: the consumer, number of this call, jobs wanted, jobs that it goes on
--- with, lease in ms, attempts that a job has, done window in ms, number of
--- completed jobs, their keys, their owners; then of each other result the key,
+-- with, lease in ms, attempts that a job has, wait before the last attempt of a
+-- lost job in ms, done window in ms, number of completed jobs, their keys, their
+-- owners; then of each other result the key,
 -- owner, attempt, what is to be, and two arguments of that.
 -- Returns the leased keys and their attempts, their metadata if any job has some,
 -- which results were refused, in
@@ -9,7 +10,7 @@
 -- because their consumer was lost, and the milliseconds until there may be
 -- more, -1 for never.
 local consumer, number, want, busy = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-local span, most, window, completed = ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
+local span, most, pause, window, completed = ARGV[5], ARGV[6], tonumber(ARGV[7]), ARGV[8], tonumber(ARGV[9])
 local taken, origins, refused, back, buried, rest = {}, {}, {}, {}, {}, -1
 
 local last = call('GET', receipt)
@@ -22,6 +23,7 @@ end
 -- When memory is full, Redis refuses a script at its first write if that may
 -- need memory, but at none that follows a removal, even of nothing.
 call('ZREM', lease, '')
+keepTime()
 
 -- bury makes a job a dead letter. Scores are unique, so that each is a place
 -- in the list.
@@ -41,7 +43,7 @@ local function putback(key)
   call('HSET', jobs, key, since)
 end
 
-local at = 9
+local at = 10
 if completed > 0 then
   local owners = call('HMGET', own, unpack(ARGV, at, at + completed - 1))
   local keys, entries, expiry = {}, {}, string.format('%d', soon + window)
@@ -102,7 +104,7 @@ if want > 0 then
   local expired = call('ZRANGEBYSCORE', lease, '-inf', present, 'LIMIT', '0', '1000')
   if #expired > 0 then
     call('ZREM', lease, unpack(expired))
-    local lost = {}
+    local lost, last = {}, {}
     for _, id in ipairs(expired) do lost[id] = true end
     local running = call('HGETALL', own)
     for i = 1, #running, 2 do
@@ -114,10 +116,16 @@ if want > 0 then
           buried[#buried + 1] = key
         else
           call('HSET', att, key, attempt)
-          putback(key)
+          if tonumber(attempt) + 1 < tonumber(most) then putback(key) else last[#last + 1] = key end
           back[#back + 1] = key
         end
       end
+    end
+    -- The last attempts wait, so that kills within a moment take no job's last
+    -- attempt. The waits differ, so that a job that kills its process takes few
+    -- others with it.
+    for i, key in ipairs(last) do
+      call('ZADD', delay, string.format('%d', soon + pause + math.floor(pause * (i - 1) / #last)), key)
     end
   end
 

@@ -1,0 +1,3 @@
+-- Claims the queue for its owner.
+claim()
+return 'ok'
