@@ -203,6 +203,36 @@ func TestDeletedBatchTakesItsShareAlong(t *testing.T) {
 	}
 }
 
+// A process may be lost after it has deleted a batch and before it has discarded
+// its dead job.
+func TestARepeatedDeleteDiscardsTheDeadJob(t *testing.T) {
+	r := newRig(t, nil, false)
+	b := r.upload(t, day(3))
+	if err := r.Process(t.Context(), b.ID); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	err := r.queue.Consume(ctx, func(context.Context, queue.Job) error {
+		defer stop()
+		return queue.Permanent(errors.New("disk on fire"))
+	})
+	if err == nil {
+		err = r.store.DeleteBatch(t.Context(), b.ID)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stats, err := r.QueueStats(t.Context()); err != nil || stats.Dead != 1 {
+		t.Fatalf("%+v, %v; want a dead job", stats, err)
+	}
+	if err := r.DeleteBatch(t.Context(), b.ID); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the delete again: %v, want ErrNotFound", err)
+	}
+	if stats, err := r.QueueStats(t.Context()); err != nil || stats.Dead != 0 {
+		t.Errorf("%+v, %v; want no dead job", stats, err)
+	}
+}
+
 func TestReprocessRightsTheLedger(t *testing.T) {
 	r := newRig(t, nil, true)
 	b := r.upload(t, day(3))

@@ -103,11 +103,11 @@ func newBatch(r *http.Request, b *store.Batch) batchJSON {
 
 // deleteBatch serves DELETE /batches/{id}.
 func (h *Handler) deleteBatch(w http.ResponseWriter, r *http.Request) error {
-	b, err := h.batchOf(r)
-	if err != nil {
-		return err
+	id := r.PathValue("id")
+	if !isBatchID(id) {
+		return store.ErrNotFound
 	}
-	err = h.svc.DeleteBatch(r.Context(), b.ID)
+	err := h.svc.DeleteBatch(r.Context(), id)
 	if errors.Is(err, store.ErrConflict) {
 		return problem{status: http.StatusConflict, code: CodeConflict, detail: "the batch is being processed; delete it afterwards"}
 	}

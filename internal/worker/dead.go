@@ -46,10 +46,14 @@ func (w *Worker) RetryAllDead(ctx context.Context) (int64, error) {
 }
 
 // DeleteBatch deletes a batch, its events, its contribution to the metrics and
-// its dead job. Errors: store.ErrNotFound; store.ErrConflict while the batch is
-// processing.
+// its dead job. If the process is lost between the two, repeating it discards the
+// dead job. Errors: store.ErrNotFound, also when it is repeated; store.ErrConflict
+// while the batch is processing.
 func (w *Worker) DeleteBatch(ctx context.Context, id string) error {
 	b, err := w.store.Batch(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		w.discardDeleted(ctx, id)
+	}
 	if err != nil {
 		return err
 	}
@@ -60,12 +64,17 @@ func (w *Worker) DeleteBatch(ctx context.Context, id string) error {
 		return err
 	}
 	w.logger.InfoContext(ctx, "batch deleted", "batch", id, "events", b.AcceptedRows)
-	err = w.queue.Discard(ctx, processJob(ctx, id).Key(), "batch deleted")
+	w.discardDeleted(ctx, id)
+	return nil
+}
+
+// discardDeleted discards the dead job of a deleted batch, if there is one.
+func (w *Worker) discardDeleted(ctx context.Context, id string) {
+	err := w.queue.Discard(ctx, processJob(ctx, id).Key(), "batch deleted")
 	if err != nil && !errors.Is(err, queue.ErrNotFound) && !errors.Is(err, queue.ErrNotDead) {
 		// The batch is deleted nevertheless; its job finds nothing and ends.
 		w.logger.WarnContext(ctx, "discarding dead job of deleted batch failed", "batch", id, "err", err)
 	}
-	return nil
 }
 
 // DiscardDead discards one dead letter. Its batch is marked failed first: after
