@@ -1,8 +1,12 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 	"time"
+
+	"github.com/eventmetrics/eventmetrics/queue"
+	"github.com/eventmetrics/eventmetrics/store"
 )
 
 // reprocess serves POST /admin/reprocess.
@@ -56,12 +60,18 @@ func (h *Handler) healthz(w http.ResponseWriter, _ *http.Request) error {
 }
 
 // readyz serves GET /readyz, which answers 200 while the store and the queue
-// are available and the handler is not draining.
+// are available and have space, and the handler is not draining.
 func (h *Handler) readyz(w http.ResponseWriter, r *http.Request) error {
 	if h.draining() {
 		return problem{status: http.StatusServiceUnavailable, code: CodeBusy, detail: "shutting down"}
 	}
-	if err := h.svc.Ping(r.Context()); err != nil {
+	err := h.svc.Ping(r.Context())
+	if errors.Is(err, store.ErrFull) || errors.Is(err, queue.ErrFull) {
+		p := storageFull("no disk space for uploads is left; queries are answered")
+		p.cause = err
+		return p
+	}
+	if err != nil {
 		return problem{status: http.StatusServiceUnavailable, code: CodeBusy, detail: "the store or the queue is unavailable", cause: err}
 	}
 	return writeJSON(w, http.StatusOK, readinessJSON{Status: "ready"})

@@ -112,6 +112,28 @@ func TestFailuresOfBackendsAreProblems(t *testing.T) {
 	}
 }
 
+func TestAFullBackendIsAProblemOfItsOwn(t *testing.T) {
+	const batch, dlq = "/batches/0199d2f8-0000-7000-8000-000000000000", "/admin/queues/event-processing/dlq"
+	for name, full := range map[string]error{"store": store.ErrFull, "queue": queue.ErrFull} {
+		api, err := httpapi.New(eventmetrics.New(sick{full}, sick{full}, nil), &httpapi.Options{Authorize: httpapi.AllowAll})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, request := range []string{
+			"GET /readyz", "POST /uploads", "DELETE " + batch, "POST " + batch + "/process",
+			"POST " + dlq + "/retry", "POST " + dlq + "/process:1/retry", "DELETE " + dlq + "/process:1", "POST /admin/cleanup",
+		} {
+			t.Run(name+" "+request, func(t *testing.T) {
+				res := serve(t, api, request)
+				res.problem(t, http.StatusInsufficientStorage, httpapi.CodeStorageFull)
+				if got := res.header.Get("Retry-After"); got != "60" {
+					t.Errorf("Retry-After is %q", got)
+				}
+			})
+		}
+	}
+}
+
 func TestMalformedQueriesAreRefusedEverywhere(t *testing.T) {
 	a := start(t, setup{})
 	for _, pattern := range a.handler.Patterns() {

@@ -55,6 +55,7 @@ const (
 	CodeInternal            Code = "internal"
 	CodeUnsupported         Code = "not_supported"
 	CodeBusy                Code = "busy"
+	CodeStorageFull         Code = "storage_full"
 )
 
 // problem is an error that becomes the answer.
@@ -240,6 +241,8 @@ func knownProblems() []knownProblem {
 			status: http.StatusRequestTimeout, code: CodeTimeout, detail: "the upload stalled; nothing of it was kept",
 			header: http.Header{"Connection": {"close"}},
 		}},
+		{store.ErrFull, storageFull("the store has no space left for this, and nothing was kept; try again when its operator has made room")},
+		{queue.ErrFull, storageFull("the queue has no space left for this; try again when its operator has made room")},
 		{store.ErrUnavailable, unavailable("the store is unavailable; try again")},
 		{queue.ErrUnavailable, unavailable("the queue is unavailable; try again")},
 		{context.Canceled, problem{status: 499, code: CodeTimeout, detail: "the client closed the connection"}},
@@ -253,6 +256,15 @@ func dimensionProblem(e *eventmetrics.UnknownDimensionError) problem {
 		status: http.StatusUnprocessableEntity, code: CodeUnknownDimension,
 		detail:  strings.TrimPrefix(e.Error(), "eventmetrics: "),
 		members: unknownDimensionProblemJSON{Dimensions: nonNil(e.Known)},
+	}
+}
+
+// storageFull is the problem of a backend without space. It heals when an
+// operator has made room, which takes longer than an outage.
+func storageFull(detail string) problem {
+	return problem{
+		status: http.StatusInsufficientStorage, code: CodeStorageFull, detail: detail,
+		header: http.Header{"Retry-After": {"60"}},
 	}
 }
 

@@ -36,6 +36,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -51,6 +52,9 @@ var (
 	// not answer in time, or refused the call for now, as with a full disk. The
 	// change may have been made or not; the caller may repeat the call later.
 	ErrUnavailable = errors.New("queue: unavailable")
+	// ErrFull is an ErrUnavailable: the backend has no space or memory left for
+	// the change, which was not made.
+	ErrFull = fmt.Errorf("%w: no space left", ErrUnavailable)
 )
 
 // Queue is a durable job queue. All methods are safe for concurrent use, by

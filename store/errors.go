@@ -1,6 +1,9 @@
 package store
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Errors of every Store.
 var (
@@ -21,6 +24,10 @@ var (
 	// not serve, for as long as the store tried. Whether a change was made is
 	// unknown; the call may be repeated later.
 	ErrUnavailable = errors.New("store: database unavailable")
+	// ErrFull is an ErrUnavailable: the database has no space left. The change
+	// was not made. Reading goes on, and so does everything once there is space
+	// again.
+	ErrFull = fmt.Errorf("%w: no space left", ErrUnavailable)
 	// ErrUnsupported means that the store does not implement the optional
 	// interface that the call needs.
 	ErrUnsupported = errors.New("eventmetrics: not supported by this store")

@@ -79,6 +79,8 @@ func outcomeOf(r *Receipt, err error) (outcome string, fault error) {
 		return "conflict", nil
 	case errors.As(err, &bodyErr), errors.Is(err, context.Canceled):
 		return "broken_off", nil
+	case errors.Is(err, store.ErrFull):
+		return "storage_full", err
 	case errors.Is(err, store.ErrUnavailable):
 		return "unavailable", err
 	default:

@@ -43,6 +43,11 @@ func open(ctx context.Context, c *config.Config) (_ *app, err error) {
 		if a.exporter, err = metricsserver.New(a.backends.Store); err != nil {
 			return nil, err
 		}
+		if c.Backends.Embedded() {
+			if err := a.exporter.WatchDisk(c.Backends.DataDir, a.backends.Store); err != nil {
+				return nil, err
+			}
+		}
 		c.Service.MeterProvider = a.exporter.MeterProvider()
 		c.API.MeterProvider = a.exporter.MeterProvider()
 	}

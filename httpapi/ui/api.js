@@ -117,6 +117,8 @@ export function advice(problem) {
       return 'Nothing was stored. Wait for the countdown, then send the file again.';
     case problem.code === 'in_flight':
       return 'Wait for the countdown, then send the file again. After a server crash this can take two minutes.';
+    case problem.code === 'storage_full':
+      return 'The server has no disk space left. Nothing was stored. Ask its operator to make room, then try again.';
     case problem.code === 'busy':
       return 'The server is busy, or its database or queue is unavailable. Try again in a few seconds.';
     case problem.code === 'conflict':

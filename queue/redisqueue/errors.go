@@ -48,6 +48,17 @@ func isLasting(err error) bool {
 	return false
 }
 
+// isFull reports whether Redis has no memory left, or no disk: it refuses writes
+// when it cannot save them.
+func isFull(err error) bool {
+	var reply redis.Error
+	if !errors.As(err, &reply) {
+		return false
+	}
+	text := reply.Error()
+	return strings.Contains(text, "OOM command not allowed") || strings.Contains(text, "MISCONF") && strings.Contains(text, "No space left")
+}
+
 // isReply reports whether err is an answer of Redis.
 func isReply(err error) bool {
 	var reply redis.Error
@@ -67,6 +78,8 @@ func (q *Queue) explain(ctx context.Context, what string, err error) error {
 		return fmt.Errorf("redisqueue: %s: %w", what, err)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return fmt.Errorf("redisqueue: %s: %w: %w of %v", what, queue.ErrUnavailable, errSlow, q.opts.CallTimeout)
+	case isFull(err):
+		return fmt.Errorf("redisqueue: %s: %w: %w", what, queue.ErrFull, err)
 	default:
 		return fmt.Errorf("redisqueue: %s: %w: %w", what, queue.ErrUnavailable, err)
 	}

@@ -19,8 +19,8 @@ func fill(t *testing.T, q *redisqueue.Queue) int {
 	t.Helper()
 	all := uuids(100_000)
 	err := q.Enqueue(t.Context(), all...)
-	if !errors.Is(err, queue.ErrUnavailable) || !strings.Contains(err.Error(), "OOM") {
-		t.Fatalf("Enqueue into a full Redis: %v, want ErrUnavailable that says OOM", err)
+	if !errors.Is(err, queue.ErrFull) || !errors.Is(err, queue.ErrUnavailable) || !strings.Contains(err.Error(), "OOM") {
+		t.Fatalf("Enqueue into a full Redis: %v, want ErrFull that says OOM", err)
 	}
 	if found, err := states(t, q); err != nil || len(found) == 0 || len(found)%1000 != 0 {
 		t.Fatalf("the full queue holds %d jobs, %v; want whole chunks", len(found), err)

@@ -44,8 +44,12 @@ func (c *consumer) wake() *river.Client[*sql.Tx] {
 	return c.idle
 }
 
+// fullInterval is the time between two tries to start on a full disk.
+const fullInterval = time.Second
+
 // Consume implements [queue.Queue]. A handler must return soon after its
-// context ends; Consume waits until it does. Errors: [ErrClosed].
+// context ends; Consume waits until it does. On a full disk it waits for space.
+// Errors: [ErrClosed].
 func (q *Queue) Consume(ctx context.Context, h queue.Handler) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -54,11 +58,23 @@ func (q *Queue) Consume(ctx context.Context, h queue.Handler) error {
 		return ErrClosed
 	}
 	defer q.leave(c)
-	err := q.run(ctx, c, h)
-	if ctx.Err() != nil {
-		return nil // the error is that of the end of ctx
+	for tries := 0; ; tries++ {
+		err := q.run(ctx, c, h)
+		if ctx.Err() != nil {
+			return nil // the error is that of the end of ctx
+		}
+		if !isFull(err) {
+			return err
+		}
+		if tries == 0 {
+			q.opts.Logger.WarnContext(ctx, "no disk space to start, waiting", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(fullInterval):
+		}
 	}
-	return err
 }
 
 func (q *Queue) join(c *consumer) bool {

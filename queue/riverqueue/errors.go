@@ -18,11 +18,19 @@ func explain(ctx context.Context, what string, err error) error {
 		return nil
 	case ctx.Err() != nil:
 		return fmt.Errorf("riverqueue: %s: %w", what, ctx.Err())
+	case isFull(err):
+		return fmt.Errorf("riverqueue: %s: %w: %w", what, queue.ErrFull, err)
 	case isLasting(err):
 		return fmt.Errorf("riverqueue: %s: %w", what, err)
 	default:
 		return fmt.Errorf("riverqueue: %s: %w: %w", what, queue.ErrUnavailable, err)
 	}
+}
+
+// isFull reports whether the disk is full.
+func isFull(err error) bool {
+	var s *sqlite.Error
+	return errors.As(err, &s) && (s.Code() == sqlite3.SQLITE_FULL || s.Code() == sqlite3.SQLITE_IOERR_SHMSIZE)
 }
 
 // isLasting reports whether repeating the call would fail again.

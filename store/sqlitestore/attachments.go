@@ -63,7 +63,7 @@ func (w *writer) storeChunks(ctx context.Context, name string) error {
 			names = append(names, name)
 		}
 	}
-	err := w.st.update(ctx, unsynced, func(tx *sql.Tx) error {
+	err := w.st.add(ctx, unsynced, func(tx *sql.Tx) error {
 		if err := w.hold(ctx, tx); err != nil {
 			return err
 		}

@@ -12,7 +12,7 @@ import (
 func (s *Store) Claim(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
 	sorted, places := fingerprints.Distinct(fps)
 	var answers []string
-	err := s.update(ctx, unsynced, func(tx *sql.Tx) error {
+	err := s.add(ctx, unsynced, func(tx *sql.Tx) error {
 		seq, err := s.claiming(ctx, tx, id)
 		if err != nil {
 			return err

@@ -25,7 +25,7 @@ func (w *writer) Commit(ctx context.Context, b store.Batch, pending metrics.Cont
 		w.buffer.Reset()
 	}
 	row := w.row(b)
-	err := w.st.update(ctx, synced, func(tx *sql.Tx) error { return w.commit(ctx, tx, &row, pending) })
+	err := w.st.add(ctx, synced, func(tx *sql.Tx) error { return w.commit(ctx, tx, &row, pending) })
 	if err != nil {
 		return store.Batch{}, wrap(ctx, err, "commit batch %q", w.id)
 	}
@@ -107,15 +107,5 @@ func (w *writer) Abort(ctx context.Context) error {
 	w.ended = true
 	_ = w.join() // of no more interest
 	w.buffer, w.blocks = nil, nil
-	err := w.st.update(ctx, unsynced, func(tx *sql.Tx) error {
-		mine, err := changed(tx.ExecContext(ctx, "UPDATE unfinished SET batch_id = NULL WHERE seq = ? AND batch_id = ?", w.seq, w.id))
-		if err != nil || !mine {
-			return err
-		}
-		return free(ctx, tx, w.seq)
-	})
-	if err == nil {
-		err = w.st.sweep(ctx, w.seq)
-	}
-	return wrap(ctx, err, "abort batch %q", w.id)
+	return wrap(ctx, w.st.giveBack(ctx, leftover{w.seq, w.id}), "abort batch %q", w.id)
 }

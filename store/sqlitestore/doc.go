@@ -39,8 +39,12 @@
 // # Space
 //
 // New batches use the space of deleted and purged ones again, which is
-// overwritten with zeros when it becomes free. The file itself does not shrink. To shrink it, run VACUUM on it with any SQLite tool while no
-// batch is written.
+// overwritten with zeros when it becomes free. The file itself does not shrink;
+// VACUUM INTO writes a smaller copy.
+//
+// When the disk is nearly full (see [Options].Reserve), uploads fail with
+// store.ErrFull. Everything else goes on as long as it can. What a failed upload
+// has written is given back at once, to the file.
 //
 // # Processes
 //

@@ -139,7 +139,7 @@ func (c *copier) copyBlock(ctx context.Context, no int64) error {
 }
 
 func (c *copier) flush(ctx context.Context) error {
-	err := c.s.update(ctx, unsynced, func(tx *sql.Tx) error { return c.insert(ctx, tx) })
+	err := c.s.add(ctx, unsynced, func(tx *sql.Tx) error { return c.insert(ctx, tx) })
 	if err == nil {
 		c.blocks.done()
 	}
@@ -186,14 +186,7 @@ func (c *copier) swap(ctx context.Context, tx *sql.Tx) error {
 
 // drop removes a copy that is not used.
 func (c *copier) drop(ctx context.Context) {
-	err := c.s.update(ctx, unsynced, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE unfinished SET batch_id = NULL WHERE seq = ? AND batch_id = ?", c.source, c.name)
-		return err
-	})
-	if err == nil {
-		err = c.s.sweep(ctx, c.source)
-	}
-	if err != nil {
-		c.s.log.Warn("left a copy of blocks for the next prune", "batch", c.from.ID, "err", err)
+	if err := c.s.giveBack(ctx, leftover{c.source, c.name}); err != nil {
+		c.s.log.Warn("left a copy of blocks for the next upload", "batch", c.from.ID, "err", err)
 	}
 }

@@ -21,6 +21,14 @@ type Options struct {
 	Logger *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// Reserve is the free space of the file system, in bytes, that uploads and
+	// erasures leave to the ledger and to other files. They fail with
+	// store.ErrFull when there is less. 0 means 64 MiB, or an eighth of the
+	// file system if that is less; less than 0 means none.
+	Reserve int64
+	// FreeSpace returns the free and the total bytes of the file system of the
+	// file; nil asks the operating system.
+	FreeSpace func() (free, total int64, err error)
 }
 
 // Store is a [store.Store] in one SQLite file. It implements all optional
@@ -31,9 +39,11 @@ type Store struct {
 	log            *slog.Logger
 	now            func() time.Time
 	sizes          sizes
+	space          space
 
 	mu       sync.Mutex
 	closed   bool
+	left     []leftover
 	staging  map[string]bool // the staged attachments of this process
 	quit     chan struct{}   // closed with the Store
 	spoolers sync.WaitGroup
@@ -51,10 +61,14 @@ var (
 // handles that [New] needs for the file at path.
 func DSN(path string) (writer, reader string) {
 	file := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}).String()
-	const busy = "?_pragma=busy_timeout(10000)"
+	busy := fmt.Sprintf("?_pragma=busy_timeout(%d)", busyTimeout)
 	return file + busy + "&_txlock=immediate&_pragma=cache_size(-4000)&_pragma=secure_delete(1)",
 		file + busy + "&_pragma=query_only(1)"
 }
+
+// busyTimeout is how long a write waits for that of another process, in
+// milliseconds.
+const busyTimeout = 10_000
 
 // idleReaders is the number of read connections that are kept open.
 const idleReaders = 4
@@ -97,9 +111,12 @@ func New(ctx context.Context, writer, reader *sql.DB, opts *Options) (*Store, er
 	if opts != nil && opts.Now != nil {
 		s.now = opts.Now
 	}
+	if opts != nil {
+		s.space = space{of: opts.FreeSpace, reserve: opts.Reserve}
+	}
 	writer.SetMaxOpenConns(1)
 	if err := s.setUp(ctx); err != nil {
-		return nil, err
+		return nil, fullOr(err)
 	}
 	return s, nil
 }

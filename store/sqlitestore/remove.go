@@ -88,8 +88,8 @@ func (s *Store) sweepLater(ctx context.Context, seq int64) {
 	if seq == 0 {
 		return
 	}
-	if err := s.sweep(ctx, seq); err != nil {
-		s.log.Warn("left discarded blocks for the next prune", "err", err)
+	if err := s.giveBack(ctx, leftover{seq: seq}); err != nil {
+		s.log.Warn("left discarded blocks for the next upload", "err", err)
 	}
 }
 
@@ -97,8 +97,13 @@ func (s *Store) sweepLater(ctx context.Context, seq int64) {
 // transactions.
 func (s *Store) sweep(ctx context.Context, seq int64) error {
 	for more := true; more; {
+		blocks, chunks := sweepBlocks, sweepChunks
+		if s.space.tight() { // the log has what is overwritten
+			s.emptyLogIfTight(ctx)
+			blocks, chunks = 1, 1
+		}
 		err := s.update(ctx, unsynced, func(tx *sql.Tx) (err error) {
-			more, err = sweepSome(ctx, tx, seq)
+			more, err = sweepSome(ctx, tx, seq, blocks, chunks)
 			return err
 		})
 		if err != nil {
@@ -108,16 +113,16 @@ func (s *Store) sweep(ctx context.Context, seq int64) error {
 	return nil
 }
 
-func sweepSome(ctx context.Context, tx *sql.Tx, seq int64) (more bool, err error) {
+func sweepSome(ctx context.Context, tx *sql.Tx, seq int64, blocks, chunks int) (more bool, err error) {
 	more, err = changed(tx.ExecContext(ctx,
 		"DELETE FROM blocks WHERE id IN (SELECT id FROM blocks WHERE id >= ? AND id < ? ORDER BY id LIMIT ?)",
-		seq<<blockBits, (seq+1)<<blockBits, sweepBlocks))
+		seq<<blockBits, (seq+1)<<blockBits, blocks))
 	if more || err != nil {
 		return more, err
 	}
 	more, err = changed(tx.ExecContext(ctx, `DELETE FROM attachments
 		WHERE seq = ?1 AND (name, no) IN (SELECT name, no FROM attachments WHERE seq = ?1 ORDER BY name, no LIMIT ?2)
-		AND (SELECT attached FROM unfinished WHERE seq = ?1)`, seq, sweepChunks))
+		AND (SELECT attached FROM unfinished WHERE seq = ?1)`, seq, chunks))
 	if more || err != nil {
 		return more, err
 	}

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+
+	"github.com/eventmetrics/eventmetrics/internal/diskspace"
 )
 
 const (
@@ -162,7 +164,23 @@ func (s *Store) setUp(ctx context.Context) error {
 	if err := makeWAL(ctx, conn); err != nil {
 		return wrap(ctx, err, "prepare the file")
 	}
-	return wrap(ctx, s.migrate(ctx, conn), "prepare the file")
+	if err := s.migrate(ctx, conn); err != nil {
+		return wrap(ctx, err, "prepare the file")
+	}
+	return wrap(ctx, s.findSpace(ctx, conn), "find the file")
+}
+
+// findSpace finds the log and the file system of the file.
+func (s *Store) findSpace(ctx context.Context, conn *sql.Conn) error {
+	var path string
+	if err := conn.QueryRowContext(ctx, "SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(&path); err != nil {
+		return err
+	}
+	s.space.log = path + "-wal"
+	if s.space.of == nil {
+		s.space.of = func() (free, total int64, err error) { return diskspace.Of(path) }
+	}
+	return nil
 }
 
 // makeWAL sets the size of pages, which must come before the first write, and

@@ -147,7 +147,7 @@ func (sp *spooler) stop() error {
 
 // store writes the pending blocks in a short transaction.
 func (w *writer) store(ctx context.Context) error {
-	err := w.st.update(ctx, unsynced, func(tx *sql.Tx) error {
+	err := w.st.add(ctx, unsynced, func(tx *sql.Tx) error {
 		if err := w.hold(ctx, tx); err != nil {
 			return err
 		}

@@ -24,17 +24,22 @@ func (s *Store) SetStatus(ctx context.Context, id string, from []store.Status, t
 	return wrap(ctx, err, "set status of batch %q to %s", id, to)
 }
 
-// Ping implements [store.Store]. It reads, and rolls back a write.
+// Ping implements [store.Store]. It reads, and rolls back a write. Errors:
+// store.ErrFull when there is no room for uploads.
 func (s *Store) Ping(ctx context.Context) error {
 	var one int
 	if err := s.reader.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
 		return wrap(ctx, err, "ping the reader")
 	}
+	s.emptyLogIfTight(ctx)
 	tx, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return wrap(ctx, err, "ping the writer")
 	}
 	defer tx.Rollback() //nolint:errcheck // that is the plan
 	_, err = tx.ExecContext(ctx, "INSERT INTO unfinished(batch_id, touched, attached) VALUES(NULL, 0, 0)")
-	return wrap(ctx, err, "ping the writer")
+	if err == nil {
+		err = s.space.room(ctx, tx)
+	}
+	return wrap(ctx, fullOr(err), "ping the writer")
 }

@@ -19,8 +19,12 @@ const (
 	unsynced durability = "NORMAL"
 )
 
-// update runs f in a write transaction.
+// update runs f in a write transaction. Errors: store.ErrFull.
 func (s *Store) update(ctx context.Context, d durability, f func(tx *sql.Tx) error) error {
+	return fullOr(s.transact(ctx, d, f))
+}
+
+func (s *Store) transact(ctx context.Context, d durability, f func(tx *sql.Tx) error) error {
 	conn, err := s.writer.Conn(ctx)
 	if err != nil {
 		return err

@@ -47,7 +47,8 @@ func (s *Store) Begin(ctx context.Context, id string) (store.Writer, error) {
 		buffer: columnar.NewBuffer(),
 		blocks: &blocks{encoder: columnar.NewEncoder()},
 	}
-	err := s.update(ctx, unsynced, func(tx *sql.Tx) error {
+	s.sweepLeft(ctx)
+	err := s.add(ctx, unsynced, func(tx *sql.Tx) error {
 		var taken bool
 		err := tx.QueryRowContext(ctx,
 			"SELECT EXISTS(SELECT 1 FROM batches WHERE id = ?1) OR EXISTS(SELECT 1 FROM unfinished WHERE batch_id = ?1)", id).Scan(&taken)

@@ -100,7 +100,7 @@ func (b *Backends) takeDir() error {
 		return err
 	}
 	b.closers = append(b.closers, lock)
-	return nil
+	return holdBallast(b.opts.DataDir)
 }
 
 func (b *Backends) openStore(ctx context.Context) error {

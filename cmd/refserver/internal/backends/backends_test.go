@@ -26,9 +26,9 @@ func TestBackendsAreThoseOfTheConfiguration(t *testing.T) {
 		mongo, redis string
 		files        []string // in DATA_DIR
 	}{
-		{"neither: all in DATA_DIR", "", "", []string{"events.db", "lock", "queue.db"}},
-		{"MongoDB only: the queue in DATA_DIR", mongo, "", []string{"lock", "queue.db"}},
-		{"Redis only: the store in DATA_DIR", "", redis, []string{"events.db", "lock"}},
+		{"neither: all in DATA_DIR", "", "", []string{"ballast", "events.db", "lock", "queue.db"}},
+		{"MongoDB only: the queue in DATA_DIR", mongo, "", []string{"ballast", "lock", "queue.db"}},
+		{"Redis only: the store in DATA_DIR", "", redis, []string{"ballast", "events.db", "lock"}},
 		{"both: no DATA_DIR", mongo, redis, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

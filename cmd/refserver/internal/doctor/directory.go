@@ -6,11 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-)
 
-// leastFree is the free space in bytes that SQLite needs to finish its
-// transactions.
-const leastFree = 64 << 20
+	"github.com/eventmetrics/eventmetrics/internal/diskspace"
+)
 
 // directory checks DATA_DIR.
 func (c *checkup) directory(context.Context) {
@@ -37,10 +35,11 @@ func (c *checkup) directory(context.Context) {
 		c.say(Fail, check, "not writable: %v: change its owner or permissions", err)
 		return
 	}
-	free, known := freeBytes(c.Backends.DataDir)
+	free, total, err := diskspace.Of(c.Backends.DataDir)
+	known := err == nil
 	switch {
-	case known && free < leastFree:
-		c.say(Fail, check, "%s has only %d MiB of free space: free some", c.Backends.DataDir, free>>20)
+	case known && free < diskspace.Reserve(total):
+		c.say(Fail, check, "%s has only %d MiB of free space, and uploads leave %d MiB: free some", c.Backends.DataDir, free>>20, diskspace.Reserve(total)>>20)
 	case known && free < c.Service.MaxUploadBytes:
 		c.say(Warn, check, "%s has %d MiB of free space, less than MAX_UPLOAD_BYTES: free some", c.Backends.DataDir, free>>20)
 	case known:

@@ -2,6 +2,7 @@ package metricsserver
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,7 +23,7 @@ func upDesc(backend string) *prometheus.Desc {
 
 func up(desc *prometheus.Desc, err error) prometheus.Metric {
 	value := 1.0
-	if err != nil {
+	if err != nil && !errors.Is(err, store.ErrFull) { // a full disk has metrics of its own
 		value = 0
 	}
 	return prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value)

@@ -40,7 +40,8 @@ type Runner struct {
 }
 
 // Do calls f until it succeeds, returns a permanent error, or RetryFor or ctx
-// has ended. F must be safe to repeat. Errors: store.ErrUnavailable.
+// has ended. F must be safe to repeat. Errors: store.ErrFull;
+// store.ErrUnavailable.
 func (r *Runner) Do(ctx context.Context, f func(context.Context) error) error {
 	return r.repeat(ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, min(timeout, r.RetryFor))
@@ -61,6 +62,8 @@ func (r *Runner) repeat(ctx context.Context, f func(context.Context) error) erro
 			return nil
 		case ctx.Err() != nil:
 			return fmt.Errorf("%w: %w", ctx.Err(), err)
+		case isFull(err):
+			return fmt.Errorf("%w: %w", store.ErrFull, err)
 		case !isTransient(err):
 			return err
 		case time.Since(start) > r.RetryFor:
@@ -93,6 +96,21 @@ func Pause(ctx context.Context, d time.Duration) error {
 	case <-time.After(d):
 		return nil
 	}
+}
+
+// isFull reports whether the server has no disk space left, or the database has
+// reached its quota.
+func isFull(err error) bool {
+	var server mongo.ServerError
+	if !errors.As(err, &server) {
+		return false
+	}
+	const outOfDiskSpace, quotaExceeded = 14031, 12501
+	if server.HasErrorCode(outOfDiskSpace) || server.HasErrorCode(quotaExceeded) {
+		return true
+	}
+	words := []string{"No space left on device", "you are over your space quota", "could not extend file", "database or disk is full"}
+	return slices.ContainsFunc(words, server.HasErrorMessage)
 }
 
 // isTransient reports whether the same command may succeed later: there was no
