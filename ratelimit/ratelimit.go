@@ -10,15 +10,26 @@ package ratelimit
 
 import (
 	"context"
+	"errors"
 	"time"
 )
+
+// ErrUnavailable means that the counters of a Limiter could not be reached or did
+// not answer in time.
+var ErrUnavailable = errors.New("ratelimit: unavailable")
 
 // Limiter counts requests per key and decides which are within the limit. It is
 // safe for concurrent use, by several processes too if they share its counters.
 type Limiter interface {
-	// Allow counts one request of key and decides about it. The limit and the
-	// window of a Limiter do not change. Allow returns when ctx ends. After an
-	// error there is no decision, and the request may have been counted or not.
+	// Allow counts one request of key and decides about it. Any string may be a
+	// key. The limit and the window of a Limiter do not change. The first
+	// request of a key begins its window; other keys and denied requests do
+	// not change it.
+	//
+	// Allow returns when ctx ends, with an error that wraps ctx.Err(). If ctx
+	// has ended before the call, nothing is counted. After another error there
+	// is no decision, and the request may have been counted or not. Errors:
+	// ErrUnavailable.
 	Allow(ctx context.Context, key string) (Decision, error)
 }
 

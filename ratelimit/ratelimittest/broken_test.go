@@ -3,6 +3,7 @@ package ratelimittest
 import (
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -90,7 +91,11 @@ const (
 	again      = "a new window allows the whole limit again"
 	waits      = "a client that waits for ResetAfter is allowed"
 	denials    = "denied requests do not make the window longer"
-	ended      = "an ended context does not block"
+	ended      = "an ended context is returned as an error and counts nothing"
+	begins     = "concurrent requests that begin a window are all counted"
+	oneEnd     = "all requests of a window report the same end"
+	lasts      = "a window begins with its first request and lasts as long as it says"
+	outage     = "counters that are gone are ErrUnavailable"
 )
 
 type brokenLimiter struct {
@@ -103,10 +108,11 @@ func brokenCounts() []brokenLimiter {
 	return []brokenLimiter{
 		{"one too many", func(limit int64, window time.Duration) asked {
 			return newFixed(limit+1, window).Allow
-		}, []string{exact, concurrent, pair, apart, odd, remaining, rate, again, ended}},
-		{"never denies", lies(func(d *ratelimit.Decision) { d.Allowed = true }), []string{exact, concurrent, pair, apart, odd, again, waits, denials, ended}},
-		{"reads and writes in two steps", losesUpdates, []string{concurrent, pair}},
-		{"one count for all keys", confuses(func(string) string { return "" }), []string{apart, odd}},
+		}, []string{exact, concurrent, pair, begins, apart, odd, remaining, rate, oneEnd, again, ended}},
+		{"never denies", lies(func(d *ratelimit.Decision) { d.Allowed = true }), []string{exact, concurrent, pair, begins, apart, odd, lasts, again, waits, denials, ended}},
+		{"reads and writes in two steps", losesUpdates, []string{concurrent, pair, begins}},
+		{"makes counters in two steps", makesTwice, []string{concurrent, pair, begins}},
+		{"one count for all keys", confuses(func(string) string { return "" }), []string{begins, apart, odd}},
 		{"cuts long keys", confuses(func(k string) string { return k[:min(len(k), 1000)] }), []string{odd}},
 		{"trims keys", confuses(strings.TrimSpace), []string{odd}},
 		{"folds the case of keys", confuses(strings.ToLower), []string{odd}},
@@ -127,7 +133,7 @@ func brokenAnswers() []brokenLimiter {
 			if d.Allowed {
 				d.Remaining++
 			}
-		}), []string{remaining, again}},
+		}), []string{remaining, oneEnd, again}},
 		{"no window", lies(func(d *ratelimit.Decision) { d.Window = 0 }), []string{rate}},
 		{"no limit on a denial", lies(func(d *ratelimit.Decision) {
 			if !d.Allowed {
@@ -141,17 +147,29 @@ func brokenAnswers() []brokenLimiter {
 		}), []string{reset, waits, denials}},
 		{"reset in whole units, cut off", lies(func(d *ratelimit.Decision) {
 			d.ResetAfter = max(1, d.ResetAfter.Truncate(d.Window/10))
-		}), []string{waits}},
+		}), []string{oneEnd, waits}},
+		{"reset that does not count down", lies(func(d *ratelimit.Decision) {
+			if d.Allowed {
+				d.ResetAfter = d.Window
+			}
+		}), []string{oneEnd}},
+		{"reset too early", lies(func(d *ratelimit.Decision) {
+			if d.Allowed && d.Remaining < 9 {
+				d.ResetAfter = 1
+			}
+		}), []string{oneEnd}},
 		{"reset longer than the window", lies(func(d *ratelimit.Decision) { d.ResetAfter += d.Window }), []string{reset}},
 	}
 }
 
 func brokenWindows() []brokenLimiter {
 	return []brokenLimiter{
-		{"denials begin a new window", miscounts(beginsAgainWhenDenied), []string{denials}},
-		{"denials begin a new window in secret", beginsAgainInSecret, []string{again, waits, denials}},
-		{"a key without an end", miscounts(neverEnds), []string{again, waits, denials}},
-		{"a window that keeps its denials", miscounts(keepsDenials), []string{again, waits, denials}},
+		{"denials begin a new window", miscounts(beginsAgainWhenDenied), []string{lasts, denials}},
+		{"denials begin a new window in secret", beginsAgainInSecret, []string{lasts, again, waits, denials}},
+		{"windows aligned with the clock", aligned, []string{lasts}},
+		{"other keys end the window", endsWithOthers, []string{lasts}},
+		{"a key without an end", miscounts(neverEnds), []string{oneEnd, lasts, again, waits, denials}},
+		{"a window that keeps its denials", miscounts(keepsDenials), []string{lasts, again, waits, denials}},
 		{"a new window with room for one", miscounts(leavesRoomForOne), []string{again}},
 	}
 }
@@ -166,6 +184,16 @@ func brokenContexts() []brokenLimiter {
 			f.count("k").n += 2
 			return ratelimit.Decision{}, context.Canceled
 		}), []string{ended}},
+		{"counts when the context has ended", blunders(func(f *fixed) (ratelimit.Decision, error) {
+			f.count("k").n++
+			return ratelimit.Decision{}, context.Canceled
+		}), []string{ended}},
+		{"knows cancelled contexts only", blunders(func(*fixed) (ratelimit.Decision, error) {
+			return ratelimit.Decision{}, context.Canceled
+		}), []string{ended}},
+		{"takes the end of a context for an outage", blunders(func(*fixed) (ratelimit.Decision, error) {
+			return ratelimit.Decision{}, ratelimit.ErrUnavailable
+		}), []string{ended}},
 		{"no answer when the context has ended", blunders(func(*fixed) (ratelimit.Decision, error) {
 			return ratelimit.Decision{}, nil
 		}), []string{ended}},
@@ -175,7 +203,9 @@ func brokenContexts() []brokenLimiter {
 func TestBrokenLimitersFail(t *testing.T) {
 	for _, tt := range slices.Concat(brokenCounts(), brokenAnswers(), brokenWindows(), brokenContexts()) {
 		t.Run(tt.name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, failures(t, together(tt.make))); diff != "" {
+			got := failures(t, together(tt.make))
+			t.Logf("GOT %s|%s", tt.name, strings.Join(got, ";"))
+			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("failed checks (-want +got):\n%s", diff)
 			}
 		})
@@ -202,7 +232,68 @@ func together(mk maker) Harness {
 			l := mk(limit, window)
 			return l, l
 		},
-		Bubble: true,
+		OpenCut: opensCut(mk, ratelimit.ErrUnavailable),
+		Bubble:  true,
+	}
+}
+
+// opensCut returns limiters that return an error when they are cut.
+func opensCut(mk maker, gone error) func(testing.TB, int64, time.Duration) (ratelimit.Limiter, func()) {
+	return func(_ testing.TB, limit int64, window time.Duration) (ratelimit.Limiter, func()) {
+		l, cut := mk(limit, window), false
+		return asked(func(ctx context.Context, key string) (ratelimit.Decision, error) {
+			if cut {
+				return ratelimit.Decision{}, gone
+			}
+			return l(ctx, key)
+		}), func() { cut = true }
+	}
+}
+
+func TestALimiterThatReturnsTheErrorsOfItsCountersFails(t *testing.T) {
+	right := func(limit int64, window time.Duration) asked { return newFixed(limit, window).Allow }
+	h := together(right)
+	h.OpenCut = opensCut(right, errors.New("connection refused"))
+	if diff := cmp.Diff([]string{outage}, failures(t, h)); diff != "" {
+		t.Errorf("failed checks (-want +got):\n%s", diff)
+	}
+}
+
+func TestAFieldThatIsLeftOutIsReportedByName(t *testing.T) {
+	needed := map[string]bool{"": true}
+	for _, c := range checks {
+		needed[c.field] = true
+	}
+	for _, field := range fields {
+		if (Harness{}).has(field) || !needed[field] {
+			t.Errorf("field %s is set in an empty harness, or no check needs it", field)
+		}
+		delete(needed, field)
+	}
+	if len(needed) != 1 {
+		t.Errorf("checks need fields that Run does not report: %v", needed)
+	}
+}
+
+func TestEachCheckIsDocumentedAndProven(t *testing.T) {
+	text, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	proven := pair + outage
+	for _, b := range slices.Concat(brokenCounts(), brokenAnswers(), brokenWindows(), brokenContexts()) {
+		proven += strings.Join(b.want, "")
+	}
+	for _, c := range checks {
+		if strings.Count(string(text), "//   - "+c.name+"\n") != 1 {
+			t.Errorf("doc.go does not list %q once", c.name)
+		}
+		if !strings.Contains(proven, c.name) {
+			t.Errorf("no broken limiter fails %q", c.name)
+		}
+	}
+	if n := strings.Count(string(text), "//   - "); n != len(checks) {
+		t.Errorf("doc.go lists %d rules, the suite has %d", n, len(checks))
 	}
 }
 
@@ -303,4 +394,50 @@ func leavesRoomForOne(f *fixed, key string) *count {
 	}
 	c.n++
 	return c
+}
+
+// makesTwice lets two requests that begin a window make a counter each.
+func makesTwice(limit int64, window time.Duration) asked {
+	f := newFixed(limit, window)
+	return func(ctx context.Context, key string) (ratelimit.Decision, error) {
+		if err := ctx.Err(); err != nil {
+			return ratelimit.Decision{}, err
+		}
+		f.mu.Lock()
+		known := f.keys[key] != nil && time.Now().Before(f.keys[key].end)
+		f.mu.Unlock()
+		if !known {
+			<-time.After(time.Nanosecond)
+		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if !known {
+			f.keys[key] = &count{end: time.Now().Add(f.window)}
+		}
+		c := f.count(key)
+		c.n++
+		return f.decide(c), nil
+	}
+}
+
+// aligned begins windows at multiples of their length.
+func aligned(limit int64, window time.Duration) asked {
+	return miscounts(func(f *fixed, key string) *count {
+		c := f.count(key)
+		if c.n++; c.n == 1 {
+			c.end = time.Now().Truncate(f.window).Add(f.window)
+		}
+		return c
+	})(limit, window)
+}
+
+func endsWithOthers(limit int64, window time.Duration) asked {
+	return miscounts(func(f *fixed, key string) *count {
+		if strings.HasPrefix(key, "other ") {
+			delete(f.keys, "k")
+		}
+		c := f.count(key)
+		c.n++
+		return c
+	})(limit, window)
 }

@@ -1,6 +1,7 @@
 package ratelimittest
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -25,6 +26,35 @@ func admitsTheLimit(e *env) error {
 func admitsTheLimitConcurrently(e *env) error {
 	const limit, callers, each = 60, 50, 4
 	return e.admitConcurrently(limit, callers, each, e.h.Open(e.TB, limit, long))
+}
+
+// countsNewKeys has concurrent requests begin each window.
+func countsNewKeys(e *env) error {
+	const limit, callers, keys = 2, 6, 100
+	l := e.h.Open(e.TB, limit, long)
+	for i := range keys {
+		var allowed atomic.Int64
+		errs := make([]error, callers)
+		start := make(chan struct{})
+		var wg sync.WaitGroup
+		for c := range callers {
+			wg.Go(func() {
+				<-start
+				n, err := e.admitted(l, fmt.Sprint("new ", i), 1)
+				allowed.Add(n)
+				errs[c] = err
+			})
+		}
+		close(start)
+		wg.Wait()
+		if err := errors.Join(errs...); err != nil {
+			return err
+		}
+		if n := allowed.Load(); n != limit {
+			return fmt.Errorf("of %d concurrent requests that began a window with room for %d, %d were allowed", callers, limit, n)
+		}
+	}
+	return nil
 }
 
 func countsTogether(e *env) error {

@@ -25,6 +25,84 @@ func reportsItsReset(e *env) error {
 	return nil
 }
 
+// reportsOneEnd compares the ends that two requests of a window report, by clocks
+// that are read before and after each.
+func reportsOneEnd(e *env) error {
+	const limit = 10
+	l := e.h.Open(e.TB, limit, e.h.Window)
+	for i := range maxWindows {
+		key := fmt.Sprint("k", i)
+		earliest, latest, _, err := e.end(l, key)
+		if err != nil {
+			return err
+		}
+		e.wait(e.h.Window / 3)
+		from, to, d, err := e.end(l, key)
+		if err != nil {
+			return err
+		}
+		if d.Remaining == limit-1 {
+			continue // the machine was slow, and the window is over
+		}
+		if slack := 2 * e.h.Precision; from.After(latest.Add(slack)) || to.Before(earliest.Add(-slack)) {
+			return fmt.Errorf("a request reported that its window ends at %v, a later one of the window %v", latest.Format("05.000"), to.Format("05.000"))
+		}
+		return nil
+	}
+	return fmt.Errorf("of %d windows none lasted for two requests a third of it apart", maxWindows)
+}
+
+// end asks and returns between which times the window ends as it is reported.
+func (e *env) end(l ratelimit.Limiter, key string) (earliest, latest time.Time, d ratelimit.Decision, err error) {
+	before := time.Now()
+	if d, err = l.Allow(e.ctx, key); err != nil {
+		return earliest, latest, d, fmt.Errorf("ask for the end of a window: %w", err)
+	}
+	return before.Add(d.ResetAfter), time.Now().Add(d.ResetAfter), d, nil
+}
+
+// lastsItsWindow uses a window up and asks again until it admits one: that must
+// not be before its end, as the first request began it, and other keys must not
+// shorten it. The wait before it makes a window that is aligned with the clock
+// end early in one of the rounds.
+func lastsItsWindow(e *env) error {
+	for round := range 3 {
+		e.wait(e.h.Window * 3 / 10)
+		if err := e.lasts(e.h.Open(e.TB, 2, e.h.Window)); err != nil {
+			return fmt.Errorf("round %d: %w", round+1, err)
+		}
+	}
+	return nil
+}
+
+func (e *env) lasts(l ratelimit.Limiter) error {
+	began := time.Now() // the window cannot have begun before
+	if _, err := e.exhaust(l); err != nil {
+		return err
+	}
+	for i := 0; time.Since(began) < maxWindows*e.h.Window; i++ {
+		e.wait(e.h.Window / 20)
+		if _, err := l.Allow(e.ctx, fmt.Sprintf("other %d", i)); err != nil {
+			return fmt.Errorf("ask for another key: %w", err)
+		}
+		if i%5 != 4 { // silent for a quarter of a window
+			continue
+		}
+		d, err := l.Allow(e.ctx, "k")
+		if err != nil {
+			return fmt.Errorf("ask in a window that is used up: %w", err)
+		}
+		if !d.Allowed {
+			continue
+		}
+		if lasted := time.Since(began); lasted < e.h.Window-2*e.h.Precision {
+			return fmt.Errorf("a window of %v that was used up admitted a request after %v", e.h.Window, lasted)
+		}
+		return nil
+	}
+	return fmt.Errorf("no request was allowed in %d windows", maxWindows)
+}
+
 func beginsNextWindow(e *env) error {
 	const limit = 3
 	l := e.h.Open(e.TB, limit, e.h.Window)

@@ -112,15 +112,19 @@ func (l *Limiter) Close() error {
 // Allow counts one request of key and decides about it, in one round trip to
 // Redis. Any string may be a key; long ones are stored as their SHA-256. It
 // returns when ctx ends or the timeouts of the client have passed. After an error
-// the request has been counted once or not at all.
+// the request has been counted once or not at all. Errors:
+// ratelimit.ErrUnavailable.
 func (l *Limiter) Allow(ctx context.Context, key string) (ratelimit.Decision, error) {
 	if err := ctx.Err(); err != nil {
 		return ratelimit.Decision{}, err
 	}
 	ctx, left := withLeft(ctx)
 	c, err := l.store.Increment(ctx, shortkey.Short(key), 1, l.rate)
+	if err != nil && ctx.Err() != nil {
+		return ratelimit.Decision{}, fmt.Errorf("redislimiter: count a request: %w", ctx.Err())
+	}
 	if err != nil {
-		return ratelimit.Decision{}, fmt.Errorf("redislimiter: count a request: %w", err)
+		return ratelimit.Decision{}, fmt.Errorf("redislimiter: count a request: %w: %w", ratelimit.ErrUnavailable, err)
 	}
 	return ratelimit.Decision{
 		Allowed:    !c.Reached,

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -107,7 +109,50 @@ func TestConformance(t *testing.T) {
 			o := &redislimiter.Options{Limit: limit, Window: window, Prefix: testenv.Name(t)}
 			return open(t, url, o), open(t, url, o)
 		},
+		OpenCut: func(t testing.TB, limit int64, window time.Duration) (ratelimit.Limiter, func()) {
+			client, cut := cuttable(t, url)
+			l, err := redislimiter.New(client, &redislimiter.Options{Limit: limit, Window: window, Prefix: testenv.Name(t)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return l, cut
+		},
 	})
+}
+
+// cuttable returns a client, and a function that ends its connections.
+func cuttable(t testing.TB, url string) (*redis.Client, func()) {
+	t.Helper()
+	o, err := redis.ParseURL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.ContextTimeoutEnabled = true
+	var mu sync.Mutex
+	var conns []net.Conn
+	gone := false
+	o.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if gone {
+			return nil, errors.New("no route to host")
+		}
+		conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+		if err == nil {
+			conns = append(conns, conn)
+		}
+		return conn, err
+	}
+	client := redis.NewClient(o)
+	t.Cleanup(func() { _ = client.Close() })
+	return client, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		gone = true
+		for _, conn := range conns {
+			_ = conn.Close()
+		}
+	}
 }
 
 func TestDefaults(t *testing.T) {
