@@ -27,11 +27,11 @@ SHELL       := bash
 # most of the time of the tests and finds nothing of ours.
 RACE := -race -gcflags='modernc.org/...=-d=checkptr=0' -gcflags='modernc.org/sqlite/lib=-d=checkptr=0 -race=false'
 
-# These run without the race detector: the crash tests start a process for each
-# step before which they kill one, storetest's own tests check broken stores in
+# These run without the race detector: the crash tests and the histories start a
+# process each time that they kill one, storetest's own tests check broken stores in
 # memory (every backend runs the suite itself with the detector), and the block
 # encoder has no goroutines.
-PLAIN := internal/test/crashtest store/storetest store/sqlitestore/internal/columnar
+PLAIN := internal/test/crashtest internal/test/history store/storetest store/sqlitestore/internal/columnar
 
 # The packages that take longest start first, so that none of them is left to
 # run alone at the end.
