@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -101,9 +102,15 @@ func namesNDJSON(name string) bool {
 	return strings.HasSuffix(name, ".ndjson") || strings.HasSuffix(name, ".jsonl")
 }
 
-// fileName returns a valid UTF-8 name of at most 255 bytes.
+// fileName returns a valid UTF-8 name of at most 255 bytes, without control
+// characters: a terminal or a log might obey them.
 func fileName(name string) string {
-	name = strings.ToValidUTF8(name, "\uFFFD")
+	name = strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) {
+			return -1
+		}
+		return c
+	}, strings.ToValidUTF8(name, "\uFFFD"))
 	const limit = 255
 	for len(name) > limit {
 		runes := []rune(name)

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/ingest/charset"
@@ -47,9 +48,9 @@ func noParams(serve handlerFunc) handlerFunc {
 
 // err returns a problem with all mistakes, or nil if there are none.
 func (p *params) err() error {
-	wrong := p.wrong
+	wrong := append(slices.Clone(p.wrong), p.noText()...)
 	if unknown := p.unknown(); unknown != "" {
-		wrong = append(slices.Clone(wrong), unknown)
+		wrong = append(wrong, unknown)
 	}
 	if len(wrong) == 0 {
 		return nil
@@ -58,6 +59,17 @@ func (p *params) err() error {
 		wrong = append(wrong[:maxMistakes:maxMistakes], fmt.Sprintf("and %d more mistakes", more))
 	}
 	return badRequest(strings.Join(wrong, "; "))
+}
+
+// noText describes the parameters that are no text: stores have no such strings.
+func (p *params) noText() (wrong []string) {
+	for _, name := range slices.Sorted(maps.Keys(p.query)) {
+		bad := func(s string) bool { return !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0 }
+		if bad(name) || slices.ContainsFunc(p.query[name], bad) {
+			wrong = append(wrong, fmt.Sprintf("%.40q: want UTF-8 without NUL", name))
+		}
+	}
+	return wrong
 }
 
 // unknown describes the parameters that were given and not read. They are

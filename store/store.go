@@ -18,6 +18,12 @@ import (
 // the ids of batches. They are UUIDv7 text, so that ascending ids are ascending
 // in time.
 //
+// All strings are valid UTF-8 without NUL, otherwise of any characters, and of at
+// most 4 KiB, names of attachments among them. A store keeps them byte for byte,
+// and two strings are equal only if their bytes are. The content of an attachment
+// is of any bytes. Callers drop or refuse other strings before: no method need
+// notice them.
+//
 // After its ctx has ended, a method or iterator returns an error for which
 // errors.Is(err, ctx.Err()) holds, also between two elements. A method may be
 // called inside a range over an iterator of the same Store.
@@ -111,8 +117,7 @@ type Writer interface {
 	// allowed.
 	Write(ctx context.Context, events []metrics.Event) error
 
-	// Attach appends a chunk to the attachment called name of this batch. Any
-	// name is allowed. The store does not keep the slice.
+	// Attach appends a chunk to the attachment called name of this batch. The store does not keep the slice.
 	Attach(ctx context.Context, name string, chunk []byte) error
 
 	// Commit makes the batch durable and visible in one atomic step, with the

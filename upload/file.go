@@ -11,7 +11,8 @@ import (
 
 // File is a file to upload.
 type File struct {
-	// Name is the name that the sender gives it.
+	// Name is the name that the sender gives it. Bytes that are not UTF-8 are
+	// replaced, and NULs are dropped.
 	Name string
 	// Body is its content. Upload reads it to the end, or until an error.
 	Body io.Reader

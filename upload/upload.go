@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -26,7 +28,7 @@ import (
 // that DedupeOccurrence counts. Upload uses at most three goroutines and waits
 // for them before it returns, and so for a pending Read of File.Body.
 //
-// Errors before File.Body is read, which are not measured: ErrNoBody, *UnknownSchemaError,
+// Errors before File.Body is read, which are not measured: ErrNoBody, ErrNoText, *UnknownSchemaError,
 // ErrNoOriginal, store.ErrUnsupported for a Dedupe, and that of File.Admit.
 // Errors that concern the file: ErrNoRows, ErrTooLarge, *DedupeLimitError,
 // *ToleranceError if too many rows are rejected, *RejectedError if no row is
@@ -52,12 +54,16 @@ type plan struct {
 	deduper  store.Deduper // nil if the store has none
 }
 
-// prepare checks a file before it is read. Errors: ErrNoBody; *UnknownSchemaError;
+// prepare checks a file before it is read. Errors: ErrNoBody; ErrNoText; *UnknownSchemaError;
 // ErrNoOriginal; store.ErrUnsupported; an error of File.Admit or the store.
 func (u *Uploader) prepare(ctx context.Context, f File) (*plan, error) {
 	if f.Body == nil {
 		return nil, ErrNoBody
 	}
+	if !isText(f.IdempotencyKey) || !isText(f.RepairOf) {
+		return nil, ErrNoText
+	}
+	f.Name = strings.ReplaceAll(strings.ToValidUTF8(f.Name, "\uFFFD"), "\x00", "")
 	schema, err := u.Schema(f.Schema)
 	if err != nil {
 		return nil, err
@@ -77,6 +83,9 @@ func (u *Uploader) prepare(ctx context.Context, f File) (*plan, error) {
 	}
 	return &plan{f, schema, original, deduper}, nil
 }
+
+// isText reports whether a store can keep s.
+func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
 // uploadOnce handles idempotency keys.
 func (u *Uploader) uploadOnce(ctx context.Context, f *plan) (Receipt, error) {

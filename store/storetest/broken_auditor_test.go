@@ -11,7 +11,7 @@ import (
 )
 
 func brokenOptionals() []broken {
-	return slices.Concat(brokenContributions(), brokenAmends(), brokenArchives(), brokenReplacements(), brokenErasures(), brokenNames(), brokenOthers())
+	return slices.Concat(brokenContributions(), brokenAmends(), brokenArchives(), brokenReplacements(), brokenErasures(), brokenNames(), brokenCharacters(), brokenOthers())
 }
 
 func brokenContributions() []broken {

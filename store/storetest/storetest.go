@@ -70,7 +70,7 @@ func rules() []rule {
 		statusRules(), recordRules(), pendingRules(), dayCountRules(), lawRules(), deleteRules(),
 		pruneRules(), batchesRules(), iteratorRules(), contextRules(), reopenRules(), pingRules(),
 		auditorRules(), rebuildRules(), explainerRules(), deduperRules(), asOfRules(),
-		purgeRules(), unpurgedRules(), archiveRules(), replaceRules(), eraseRules(), nameRules(),
+		purgeRules(), unpurgedRules(), archiveRules(), replaceRules(), eraseRules(), nameRules(), textRules(),
 	} {
 		all = append(all, some...)
 	}

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// Text returns at most about limit bytes of s as valid UTF-8. It shares no
-// memory with s.
+// Text returns at most about limit bytes of s as valid UTF-8 without NUL. It
+// shares no memory with s.
 func Text(s string, limit int) string {
 	if len(s) > limit {
 		cut := limit
@@ -16,5 +16,5 @@ func Text(s string, limit int) string {
 		}
 		s = s[:cut] + "…"
 	}
-	return strings.Clone(strings.ToValidUTF8(s, "\uFFFD"))
+	return strings.Clone(strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", ""))
 }
