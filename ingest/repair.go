@@ -21,11 +21,13 @@ func isRepairName(name string) bool { return indexFold(repairNames(), name) >= 0
 // their columns, then _row, _line, _column, _code and _message. A [Reader] skips
 // these five columns.
 //
-// A value is protected against formulas of spreadsheets: if it begins with one of
-// = + - @ tab CR, or with apostrophes and one of these, it gets an apostrophe in
-// front, which the Reader removes. So a row that was not changed is read again
-// as it was, except that values that were too long are shortened. Bytes that are
-// not UTF-8 are written as they are.
+// A value is protected against formulas of spreadsheets: where a cell may begin,
+// at its start and after each ; tab | CR and LF, it gets an apostrophe if one of
+// = + - @ tab CR or a full-width ＝ ＋ － ＠ follows, apart from apostrophes, quotes
+// and spaces. For a spreadsheet may split lines at another delimiter than ours, and
+// then quotes protect nothing. The Reader removes these apostrophes. So a row that
+// was not changed is read again as it was, except that values that were too long
+// are shortened. Bytes that are not UTF-8 are written as they are.
 //
 // A RepairWriter is immutable and safe for concurrent use.
 type RepairWriter struct {
@@ -56,7 +58,7 @@ func (w *RepairWriter) AppendRow(b []byte, e *RowError) []byte {
 	b = append(strconv.AppendInt(b, e.Row, 10), ',')
 	b = append(strconv.AppendInt(b, e.Line, 10), ',')
 	b = append(AppendCell(b, e.Column), ',')
-	b = append(append(b, e.Code...), ',')
+	b = append(AppendCell(b, string(e.Code)), ',')
 	return append(AppendCell(b, e.Message), '\n')
 }
 
@@ -73,42 +75,22 @@ func (e *RowError) recorded(i int, name string) string {
 	return ""
 }
 
-// isFormula reports whether a spreadsheet might calculate a value.
-func isFormula(s string) bool {
-	s = strings.TrimLeft(s, "'")
-	return s != "" && strings.IndexByte("=+-@\t\r", s[0]) >= 0
-}
-
-// unprotect removes the apostrophe of AppendCell.
-func unprotect(s string) string {
-	if s != "" && s[0] == '\'' && isFormula(s) {
-		return s[1:]
-	}
-	return s
-}
-
-// AppendCell appends a value of a CSV line, in quotes if they are needed, and with
-// an apostrophe in front if a spreadsheet might calculate it.
+// AppendCell appends a value of a CSV line, in quotes if they are needed, and
+// protected against formulas of spreadsheets.
 func AppendCell(b []byte, s string) []byte {
-	formula := isFormula(s)
-	quoted := strings.ContainsAny(s, ",;\t|\"\r\n") || s != trim(s)
-	if quoted {
-		b = append(b, '"')
+	safe := protect(s)
+	if !strings.ContainsAny(safe, ",;\t|\"\r\n") && s == trim(s) {
+		return append(b, safe...)
 	}
-	if formula {
-		b = append(b, '\'')
-	}
-	if !quoted {
-		return append(b, s...)
-	}
-	for i := range len(s) {
+	b = append(b, '"')
+	for i := range len(safe) {
 		switch {
-		case s[i] == '"':
+		case safe[i] == '"':
 			b = append(b, '"')
-		case s[i] == '\r' && i+1 < len(s) && s[i+1] == '\n':
+		case safe[i] == '\r' && i+1 < len(safe) && safe[i+1] == '\n':
 			b = append(b, '\r') // or the pair would be read as one LF
 		}
-		b = append(b, s[i])
+		b = append(b, safe[i])
 	}
 	return append(b, '"')
 }

@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"encoding/csv"
 	"errors"
 	"strings"
 	"testing"
@@ -52,7 +53,7 @@ C1,T1,a,2025-11-08,"''@,more",3,4,,too_many_fields,"the row has 6 fields, the he
 func messy() *rapid.Generator[string] {
 	return rapid.Custom(func(t *rapid.T) string {
 		return strings.Join(rapid.SliceOfN(rapid.SampledFrom([]string{
-			`"`, `""`, ",", ";", "\t", "|", "\n", "\r", "\r\n", "'", "=", "+", "-", "@", " ", "a", "é", "2025-11-08", "_row", "\x00", "\xff",
+			`"`, `""`, ",", ";", "\t", "|", "\n", "\r", "\r\n", "'", "''", "=", "+", "-", "@", "＝", "＋", "－", "＠", " ", "a", "é", "2025-11-08", "_row", "\x00", "\xff",
 		}), 0, 5).Draw(t, "pieces"), "")
 	})
 }
@@ -81,6 +82,62 @@ func TestRowsComeBackFromARepairFile(t *testing.T) {
 			sameRecord(t, rejected[i].Record, got.Rejected[i].Record)
 		}
 	})
+}
+
+// cellsOf splits a file as a spreadsheet with another list separator does. It has
+// no eye for quotes, as one that meets a quote within a cell.
+func cellsOf(file, separator string) []string {
+	return strings.FieldsFunc(file, func(c rune) bool { return c == '\n' || c == '\r' || strings.ContainsRune(separator, c) })
+}
+
+func isCalculated(cell string) bool {
+	cell = strings.TrimLeft(cell, `" `)
+	return cell != "" && strings.ContainsRune("=+-@＝＋－＠", []rune(cell)[0])
+}
+
+func TestNoCellOfARepairFileIsCalculated(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		// _row alone would be a column of the file itself.
+		columns := []string{strings.ReplaceAll(messy().Draw(t, "column"), "_row", "r"), "b"}
+		e := ingest.RowError{Row: 1, Line: 2, Column: messy().Draw(t, "at"), Code: "x", Message: messy().Draw(t, "message")}
+		for _, name := range columns {
+			e.Record = append(e.Record, metrics.Field{Name: name, Value: messy().Draw(t, "value")})
+		}
+		file := repairFile(columns, []ingest.RowError{e})
+		for _, separator := range []string{";", "\t", "|"} {
+			for _, cell := range cellsOf(file, separator) {
+				if isCalculated(cell) {
+					t.Fatalf("with %q as separator, %q is calculated:\n%s", separator, cell, file)
+				}
+			}
+		}
+		for line, err := range ingest.RepairLines(func(yield func([]byte, error) bool) { yield([]byte(file), nil) }) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, f := range line.Row.Record[:2] {
+				if want := e.Record[i].Value; !line.Header && strings.ReplaceAll(f.Value, "\r\r\n", "\r\n") != want {
+					t.Fatalf("RepairLines: got %q, want %q", f.Value, want)
+				}
+			}
+		}
+		for _, record := range readCSV(t, file) {
+			for _, cell := range record {
+				if isCalculated(cell) || strings.HasPrefix(cell, "\t") || strings.HasPrefix(cell, "\r") {
+					t.Fatalf("with commas, %q is calculated:\n%s", cell, file)
+				}
+			}
+		}
+	})
+}
+
+func readCSV(t *rapid.T, file string) [][]string {
+	r := csv.NewReader(strings.NewReader(file))
+	all, err := r.ReadAll()
+	if err != nil {
+		t.Fatalf("%v:\n%s", err, file)
+	}
+	return all
 }
 
 // sameRecord compares values; white space around them does not count.

@@ -304,15 +304,27 @@ func (r *reader) repeatsHeader(fields []string) bool {
 	return false
 }
 
-// unguard takes away the apostrophe that a RepairWriter has put in front.
+// unguard takes away the apostrophes that a RepairWriter has put in front of what
+// a spreadsheet might take for a cell with a formula.
 func (r *reader) unguard(s string) string {
-	if r.repaired && guarded.MatchString(s) {
-		return s[1:]
+	if !r.repaired {
+		return s
 	}
-	return s
+	out := ""
+	for s != "" {
+		if guarded.MatchString(s) {
+			s = s[1:]
+		}
+		cell := toEnd.FindString(s)
+		out, s = out+cell, s[len(cell):]
+	}
+	return out
 }
 
-var guarded = regexp.MustCompile(`^''*[=+\-@\t\r]`)
+var (
+	guarded = regexp.MustCompile(`^'['" ]*[=+\-@\t\r＝＋－＠]`)
+	toEnd   = regexp.MustCompile(`^[^;\t|\r\n]*[;\t|\r\n]?`)
+)
 
 var firstDigit = regexp.MustCompile("^[0-9]")
 
