@@ -135,7 +135,7 @@ func drawTime(g *dice) string {
 }
 
 func drawText(g *dice) string {
-	s := oneOf(g, "a", "b", "C1", "", "long one", "é", "テスト", "🎉", `\N`, "null", "N/A", "NaN", "none", "#n/a", "0", "7", "-3.5", "1e3", "'", "'=x", "=1", "x;'=1", "'＝1", "a;''\"@", 
+	s := oneOf(g, "a", "b", "C1", "", "long one", "é", "テスト", "🎉", `\N`, "null", "N/A", "NaN", "none", "#n/a", "0", "7", "-3.5", "1e3", "'", "'=x", "=1", "x;'=1", "'＝1", "a;''\"@",
 		"x y", "event_type", "timestamp", "\ufffd", "a\u200db", "café", "x,y", `x"y`, "two\nlines", "two\r\nlines", "\r", "\n", "a\rb", `\n`, "0x10", ".5", "5.", "+4", "Infinity")
 	if g.rare(20) {
 		s = strings.Repeat(s+"x", g.between(1, 40))
