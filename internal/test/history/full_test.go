@@ -43,6 +43,9 @@ func (h *history) makeRoom() error {
 // room.
 func (h *history) refused(r *request, a *answer) error {
 	h.note("refused: %d %s", a.status, a.code())
+	if code := a.code(); code != "storage_full" && code != "busy" {
+		return fmt.Errorf("%s %s without space: %s", r.method, r.path, a)
+	}
 	nothingHappened := r.method == http.MethodPost && strings.HasPrefix(r.path, "/uploads")
 	waiting := len(h.model.where(func(b *batch) bool { return b.state == queued })) > 0
 	if nothingHappened && !waiting {

@@ -171,7 +171,7 @@ func (p *pair) play(t *testing.T, machines *machines, steps []step) (*history, e
 	place := p.place(t, machines)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	h := &history{ctx: ctx, place: place, order: order{Site: place.site, Poison: map[string]string{}}, model: model{retired: map[string]bool{}}}
+	h := &history{ctx: ctx, place: place, order: order{Site: place.site, Poison: map[string]string{}}, model: model{retired: map[string]bool{}, doubled: map[string]bool{}}}
 	h.rng = rand.New(rand.NewPCG(0, 0))
 	h.order.Dimensions = allDimensions[:2]
 	if err := h.startServer(); err != nil {

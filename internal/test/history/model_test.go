@@ -76,7 +76,11 @@ type batch struct {
 type model struct {
 	batches []*batch // in the order of their upload, without those that were deleted
 	files   []*file  // that were ever sent
-	retired map[string]bool
+	retired map[string]bool // keys that are not used any more
+	// doubled are contents that were stored although they were there. They are
+	// always stored again: the content belongs to one batch only, and is free
+	// when that one is deleted.
+	doubled map[string]bool
 	keys    int
 }
 

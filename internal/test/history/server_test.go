@@ -213,15 +213,7 @@ func (h *history) revive(cause error) error {
 		h.note("killed, and started again")
 		return h.startServer()
 	}
-	died := fmt.Errorf("a server died: %s: %s", h.server.cmd.ProcessState, h.server.log.String())
-	if !h.full {
-		return died
-	}
-	h.note("%s", died)
-	if err := h.makeRoom(); err != nil {
-		return err
-	}
-	return h.startServer()
+	return fmt.Errorf("a server died: %s: %s", h.server.cmd.ProcessState, h.server.log.String())
 }
 
 func (h *history) startServer() (err error) {

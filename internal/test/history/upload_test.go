@@ -49,12 +49,15 @@ func (h *history) drawUpload() *upload {
 		u.options.zone = pick(rng, zones)
 	}
 	u.name = fmt.Sprintf("file-%d.csv", u.file.number)
-	u.allow = chance(rng, 0) && len(h.model.sharing(u.file.sha, u.file.schema)) == 0
+	u.allow = chance(rng, 20)
 	if chance(rng, 40) {
 		u.key = h.model.newKey()
 	} else if chance(rng, 30) {
 		h.useKey(u)
 	}
+	content := u.file.sha + u.file.schema
+	u.allow = u.allow || h.model.doubled[content]
+	h.model.doubled[content] = u.allow
 	if chance(rng, 15) {
 		u.max = rng.IntN(4)
 	}
