@@ -38,6 +38,9 @@ func run(ctx context.Context, t *cli.Terminal, args []string) error {
 		{Name: "upload", About: "upload files to a running server", Run: cli.Upload},
 		{Name: "metrics", About: "print metrics from a running server", Run: cli.Metrics},
 		{Name: "doctor", About: "check the configuration and the backends without changing anything", Run: cli.Doctor},
+		{Name: "backup", About: "copy the data to a directory or an archive (-), also while the server runs", Run: backup},
+		{Name: "restore", About: "fill an empty data directory from a backup", Run: restore},
+		{Name: "compact", About: "return the free space in the files of a stopped server", Run: compact},
 		{Name: "import-legacy", About: "import the data of the original service", Run: importLegacy},
 		{Name: "version", About: "print version and build information", Run: cli.Version},
 	}}

@@ -3,7 +3,9 @@ package sqlitestore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 )
 
@@ -39,4 +41,39 @@ func Check(ctx context.Context, path string) error {
 		return fmt.Errorf("sqlitestore: the file is damaged: %s", verdict)
 	}
 	return nil
+}
+
+// Unused reports whether there is no file at path, or one that never had a
+// batch. It does not change the file. Errors: ErrVersion.
+func Unused(ctx context.Context, path string) (bool, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 && !hasLog(path) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("sqlitestore: %w", err)
+	}
+	_, dsn := DSN(path)
+	db, err := sql.Open("sqlite", dsn+"&mode=ro")
+	if err != nil {
+		return false, fmt.Errorf("sqlitestore: open %q: %w", path, err)
+	}
+	defer db.Close() //nolint:errcheck // it was only read
+	m, err := readMarks(ctx, db)
+	if err != nil || m.isNew() {
+		return m.isNew(), wrap(ctx, err, "read the file")
+	}
+	if err := m.check(); err != nil {
+		return false, wrap(ctx, err, "read the file")
+	}
+	// Each batch takes a number from the sequence.
+	var used bool
+	err = db.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM sqlite_sequence WHERE seq > 0)").Scan(&used)
+	return !used, wrap(ctx, err, "read the file")
+}
+
+// hasLog reports whether the file has a log with content.
+func hasLog(path string) bool {
+	info, err := os.Stat(path + "-wal")
+	return err == nil && info.Size() > 0
 }

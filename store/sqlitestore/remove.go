@@ -147,7 +147,11 @@ func (s *Store) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, er
 	if err := s.sweepClaims(ctx); err != nil {
 		return p, wrap(ctx, err, "prune claims")
 	}
-	return p, wrap(ctx, s.heal(ctx, nil), "prune")
+	err := s.heal(ctx, nil)
+	if err == nil {
+		err = s.tryEmptyLog(ctx) // a reader may have kept it from starting again
+	}
+	return p, wrap(ctx, err, "prune")
 }
 
 const (

@@ -73,6 +73,11 @@ func Open(ctx context.Context, o *Options) (_ *Backends, err error) {
 			return nil, err
 		}
 	}
+	if o.MongoURI == "" && o.RedisURL == "" {
+		if err := CheckPair(ctx, o.DataDir); err != nil {
+			return nil, err
+		}
+	}
 	if err := b.openStore(ctx); err != nil {
 		return nil, err
 	}
@@ -95,7 +100,7 @@ func (b *Backends) takeDir() error {
 	if err := os.MkdirAll(b.opts.DataDir, 0o700); err != nil {
 		return fmt.Errorf("create DATA_DIR: %w", err)
 	}
-	lock, err := lockDir(b.opts.DataDir)
+	lock, err := Lock(b.opts.DataDir)
 	if err != nil {
 		return err
 	}

@@ -12,10 +12,10 @@ import (
 	"syscall"
 )
 
-// lockDir locks a data directory for this process. A second server on the same
+// Lock locks a data directory for this process. A second server on the same
 // embedded queue would start again the jobs that the first one is running. The
 // operating system releases the lock when the process ends, for any reason.
-func lockDir(dir string) (io.Closer, error) {
+func Lock(dir string) (io.Closer, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock DATA_DIR: %w", err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9/logging"
 
+	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/backends"
 	"github.com/eventmetrics/eventmetrics/internal/redisdial"
 	"github.com/eventmetrics/eventmetrics/queue"
 	"github.com/eventmetrics/eventmetrics/queue/redisqueue"
@@ -27,6 +28,12 @@ func (c *checkup) store(ctx context.Context) {
 	if c.Backends.MongoURI != "" {
 		c.mongo(ctx, check)
 		return
+	}
+	if c.Backends.RedisURL == "" && !c.locked {
+		if err := backends.CheckPair(ctx, c.Backends.DataDir); errors.Is(err, backends.ErrLostStore) {
+			c.say(Fail, check, "SQLite: %v", err)
+			return
+		}
 	}
 	c.file(ctx, check, "events.db", "", func(ctx context.Context, path string) error {
 		err := sqlitestore.Check(ctx, path)
