@@ -29,5 +29,8 @@ func Check(ctx context.Context, uri string) (now time.Time, err error) {
 	if err := s.checkOwner(ctx); err != nil {
 		return hello.LocalTime, wrap(err, "read")
 	}
+	if err := s.checkLayout(ctx); err != nil {
+		return hello.LocalTime, wrap(err, "read")
+	}
 	return hello.LocalTime, s.Ping(ctx)
 }

@@ -11,6 +11,7 @@
 //	attachments    named blobs of a batch, in pieces of 1 MiB
 //	keys           the batch that has an idempotency key
 //	fingerprints   the batch that has a row or a file; _id is the fingerprint
+//	layout         the version of all this; a newer one is refused (ErrVersion)
 //
 // The others are those of the ledger and the daily sums: contributions, shares,
 // groups, journal, dailymetrics and details. Package internal/rollup has their

@@ -45,7 +45,7 @@ type Store struct {
 	run    *command.Runner
 	opts   Options
 
-	events, batches, attachments, keys, fingerprints *mongo.Collection
+	events, batches, attachments, keys, fingerprints, layout *mongo.Collection
 
 	ledger    *rollup.Ledger
 	rollup    *rollup.Rollup
@@ -70,7 +70,8 @@ var ErrForeign = errors.New("mongostore: database belongs to another program")
 // Open connects to the deployment that a mongodb:// or mongodb+srv:// URI
 // names and opens the database in its path. Writes wait for a majority. The
 // caller must Close the Store. Nil options mean the defaults. No error cites
-// the URI. Errors: [ErrForeign]; store.ErrUnavailable.
+// the URI. Errors: [ErrForeign]; [ErrVersion];
+// store.ErrUnavailable.
 func Open(ctx context.Context, uri string, opts *Options) (*Store, error) {
 	client, err := connect(uri)
 	if err != nil {
@@ -115,7 +116,8 @@ func databaseOf(uri string) string {
 // as long as that takes. Whatever the client is set to, the Store reads from the
 // primary what a majority has, and its writes wait for a majority. The caller
 // must Close the Store, and then disconnect the client. Nil options mean the
-// defaults. Errors: [ErrForeign]; store.ErrUnavailable.
+// defaults. Errors: [ErrForeign]; [ErrVersion];
+// store.ErrUnavailable.
 func New(ctx context.Context, db *mongo.Database, opts *Options) (*Store, error) {
 	s := newStore(db, opts)
 	if err := s.setUp(ctx); err != nil {
@@ -133,7 +135,7 @@ func newStore(db *mongo.Database, opts *Options) *Store {
 		SetWriteConcern(writeconcern.Majority()))
 	s := &Store{
 		events: db.Collection("events"), batches: db.Collection("batches"), attachments: db.Collection("attachments"),
-		keys: db.Collection("keys"), fingerprints: db.Collection("fingerprints"),
+		keys: db.Collection("keys"), fingerprints: db.Collection("fingerprints"), layout: db.Collection("layout"),
 	}
 	if opts != nil {
 		s.opts = *opts

@@ -16,6 +16,9 @@ func (s *Store) setUp(ctx context.Context) error {
 	if err := s.checkOwner(ctx); err != nil {
 		return err
 	}
+	if err := s.checkLayout(ctx); err != nil {
+		return err
+	}
 	for _, index := range []struct {
 		on     *mongo.Collection
 		keys   bson.D
@@ -33,7 +36,10 @@ func (s *Store) setUp(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.rollup.SetUp(ctx)
+	if err := s.rollup.SetUp(ctx); err != nil {
+		return err
+	}
+	return s.markLayout(ctx)
 }
 
 // checkOwner returns ErrForeign if another program has made the batches or the

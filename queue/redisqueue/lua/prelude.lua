@@ -9,7 +9,7 @@ local version, holder = nil, ''
 local stored = call('GET', layout)
 if stored then version, holder = string.match(stored, '^(%S*) ?(.*)$') end
 if version and version ~= '1' then
-  return redis.error_reply('LAYOUT the queue has layout ' .. version .. ', this program knows layout 1')
+  return redis.error_reply('LAYOUT the queue has layout ' .. version .. ' of a newer release, this program knows layout 1: run the newer release')
 end
 if owner ~= '' and holder ~= '' and owner ~= holder then
   return redis.error_reply('OWNER the queue belongs to ' .. holder .. ', not to ' .. owner)
