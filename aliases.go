@@ -1,6 +1,7 @@
 package eventmetrics
 
 import (
+	"github.com/eventmetrics/eventmetrics/budget"
 	"github.com/eventmetrics/eventmetrics/ledger"
 	"github.com/eventmetrics/eventmetrics/retention"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -33,6 +34,9 @@ type (
 	UnknownSchemaError = upload.UnknownSchemaError
 	// DedupeLimitError means that a file has too many distinct rows.
 	DedupeLimitError = upload.DedupeLimitError
+	// MemoryExceededError means that an upload or a query alone needs more than
+	// Options.UploadMemory or Options.QueryMemory.
+	MemoryExceededError = budget.ExceededError
 )
 
 // The modes of Dedupe.
@@ -108,6 +112,9 @@ var (
 	ErrKeyReused = upload.ErrKeyReused
 	// ErrNoOriginal means that there is no batch with the id File.RepairOf.
 	ErrNoOriginal = upload.ErrNoOriginal
+	// ErrBusy means that other uploads use the memory that this one needs, or
+	// other queries. Trying again later may succeed.
+	ErrBusy = budget.ErrBusy
 	// ErrRowsPurged means that retention has removed the rejected rows.
 	ErrRowsPurged = upload.ErrRowsPurged
 	// ErrBadErasure means that an Erasure has no Subject or no valid Counts.

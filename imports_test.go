@@ -98,11 +98,11 @@ store:                 metrics
 queue:
 ratelimit:
 internal/telemetry:    store internal/text/clip
-upload:                ingest metrics store internal/telemetry internal/text/clip
+upload:                budget ingest metrics store internal/telemetry internal/text/clip
 ledger:                metrics store internal/telemetry internal/text/clip
-internal/worker:       ledger upload metrics store queue internal/telemetry internal/text/clip
+internal/worker:       budget ledger upload metrics store queue internal/telemetry internal/text/clip
 retention:             ledger upload ingest metrics store queue internal/telemetry internal/text/clip
-.:                     upload ledger retention internal/worker internal/telemetry metrics/series ingest metrics store queue
+.:                     budget upload ledger retention internal/worker internal/telemetry metrics/series ingest metrics store queue
 httpapi/ui:
 httpapi:               . upload ledger retention metrics/series ingest ingest/charset metrics store queue ratelimit httpapi/ui internal/text/clip internal/text/texttable
 

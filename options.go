@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/eventmetrics/eventmetrics/budget"
 	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -60,6 +61,14 @@ type Options struct {
 	// 0 means 4 million, which need 100 MB during the upload, and nearly twice
 	// that for a moment.
 	MaxDedupeRows int
+	// UploadMemory bounds the memory of all uploads together, and of the batches
+	// being processed, in bytes; 0 means 256 MiB. An upload takes 8 MiB to begin
+	// with, and one with many days, types, groups or distinct rows up to 200 MiB.
+	// At least LeastUploadMemory.
+	UploadMemory int64
+	// QueryMemory bounds the memory of all queries together, in bytes; 0 means
+	// 256 MiB. A query takes 16 MiB to begin with. At least LeastQueryMemory.
+	QueryMemory int64
 	// KeyTTL is how long an idempotency key is kept; 0 means 24 h.
 	KeyTTL time.Duration
 
@@ -136,6 +145,8 @@ func (o *Options) withDefaults() Options {
 	u := d.uploadOptions().WithDefaults()
 	d.Schema, d.Limits, d.MaxUploadBytes, d.MaxErrors = u.Schema, u.Limits, u.MaxUploadBytes, u.MaxErrors
 	d.MaxRepairBytes, d.MaxDedupeRows, d.KeyTTL, d.Logger, d.Now = u.MaxRepairBytes, u.MaxDedupeRows, u.KeyTTL, u.Logger, u.Now
+	d.UploadMemory = cmp.Or(max(d.UploadMemory, 0), budget.DefaultSize)
+	d.QueryMemory = cmp.Or(max(d.QueryMemory, 0), budget.DefaultSize)
 	d.CleanupEvery = cmp.Or(d.CleanupEvery, time.Hour)
 	d.CleanupTTL = cmp.Or(d.CleanupTTL, 24*time.Hour)
 	d.RetainEvery = cmp.Or(d.RetainEvery, time.Hour)
@@ -160,7 +171,10 @@ func (o *Options) Validate() error {
 	if o == nil {
 		return nil
 	}
-	errs := []error{validateSchema("Schema", o.Schema), o.validateSubject(), o.validateDimensions(), o.validateNumbers()}
+	errs := []error{
+		validateSchema("Schema", o.Schema), o.validateSubject(), o.validateDimensions(), o.validateNumbers(),
+		validateMemory("UploadMemory", o.UploadMemory, LeastUploadMemory), validateMemory("QueryMemory", o.QueryMemory, LeastQueryMemory),
+	}
 	if _, unnamed := o.Schemas[""]; unnamed {
 		errs = append(errs, errors.New("eventmetrics: Options.Schemas: a schema has no name"))
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/eventmetrics/eventmetrics/budget"
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/metrics/series"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -14,35 +15,38 @@ import (
 // Query computes a time series from the ledger: see [series.Run]. Errors:
 // series.ErrNoUniques, series.ErrNoGroupUniques, series.ErrBadRange,
 // series.ErrNoPrevious, series.ErrTooManyBuckets, *series.UnalignedZoneError,
-// *series.NoSubjectError, *UnknownDimensionError, ErrFuture.
-func (s *Service) Query(ctx context.Context, q series.Query) (series.Result, error) {
-	if s.invalid != nil {
-		return series.Result{}, s.invalid
-	}
+// *series.NoSubjectError, *UnknownDimensionError, ErrFuture. All queries under
+// way stay within Options.QueryMemory: one that needs what others use waits, up
+// to ten seconds, then fails with ErrBusy; one that alone needs more fails with
+// *MemoryExceededError.
+func (s *Service) Query(ctx context.Context, q series.Query) (result series.Result, err error) {
+	err = s.QueryFunc(ctx, q, func(r *series.Result, _ func(int64) error) error {
+		result = *r
+		return nil
+	})
+	return result, err
+}
+
+// checkQuery checks what is known before anything is read.
+func (s *Service) checkQuery(q *series.Query) error {
 	if err := q.Validate(); err != nil {
-		return series.Result{}, err
+		return err
 	}
-	if err := s.checkDimensions(&q); err != nil {
-		return series.Result{}, err
+	if err := s.checkDimensions(q); err != nil {
+		return err
 	}
 	if q.AsOf.UnixMilli() > s.now().UnixMilli() {
-		return series.Result{}, ErrFuture
+		return ErrFuture
 	}
-	ctx, done := s.observeQuery(ctx, "series")
-	r, err := series.Run(ctx, s.source(), q)
-	fault := err
-	if isRefusal(err) {
-		fault = nil
-	}
-	done(fault)
-	return r, err
+	return nil
 }
 
 // isRefusal reports whether an error is due to the query, not to the store.
 func isRefusal(err error) bool {
 	_, unaligned := errors.AsType[*series.UnalignedZoneError](err)
 	_, noSubject := errors.AsType[*series.NoSubjectError](err)
-	return unaligned || noSubject || errors.Is(err, series.ErrTooManyBuckets)
+	_, exceeded := errors.AsType[*budget.ExceededError](err)
+	return unaligned || noSubject || exceeded || errors.Is(err, budget.ErrBusy) || errors.Is(err, series.ErrTooManyBuckets)
 }
 
 // source is what series are computed from: the ledger.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/eventmetrics/eventmetrics/budget"
 	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/internal/telemetry"
 	"github.com/eventmetrics/eventmetrics/internal/worker"
@@ -34,6 +35,8 @@ type Service struct {
 	// invalid is why the Service cannot work; every method returns it.
 	invalid error
 
+	queryMemory *budget.Budget
+
 	uploads  *upload.Uploader
 	ledger   *ledger.Ledger
 	worker   *worker.Worker
@@ -48,12 +51,15 @@ func New(st store.Store, q queue.Queue, opts *Options) *Service {
 	o := opts.withDefaults()
 	s := &Service{store: st, queue: q, opts: o, logger: o.Logger, tel: newInstruments(&o)}
 	s.invalid = errors.Join(missing("store", st == nil), missing("queue", q == nil), opts.Validate())
-	s.uploads = upload.New(st, o.uploadOptions())
+	s.queryMemory = budget.New(o.QueryMemory, 0)
+	uploads := o.uploadOptions()
+	uploads.Memory = budget.New(o.UploadMemory, 0)
+	s.uploads = upload.New(st, uploads)
 	s.ledger = ledger.New(st, &ledger.Options{
 		Sums: o.Caps, Logger: o.Logger, TracerProvider: o.TracerProvider, MeterProvider: o.MeterProvider, Now: o.Now,
 	})
 	s.worker = worker.New(st, q, s.ledger, &worker.Options{
-		ReconcileEvery: o.ReconcileEvery, AfterCompleted: o.AfterCompleted,
+		ReconcileEvery: o.ReconcileEvery, AfterCompleted: o.AfterCompleted, Memory: uploads.Memory,
 		Logger: o.Logger, TracerProvider: o.TracerProvider, MeterProvider: o.MeterProvider, Now: o.Now,
 	})
 	s.enforcer = retention.New(st, s.ledger, &retention.Options{
@@ -105,9 +111,9 @@ func (s *Service) Ping(ctx context.Context) error {
 //
 // Errors that concern the file: ErrNoBody, ErrNoRows, ErrTooLarge, *RejectedError,
 // *ToleranceError, *DedupeLimitError, *UnknownSchemaError, ErrNoOriginal,
-// *ingest.HeaderError, *ingest.AmbiguousTimeError, *ingest.RuleError. Others:
-// ErrInFlight, ErrKeyReused, ErrUnsupported for a Dedupe that the store lacks,
-// and errors of File.Body. See [upload.Uploader.Upload].
+// *ingest.HeaderError, *ingest.AmbiguousTimeError, *ingest.RuleError,
+// *MemoryExceededError. Others: ErrBusy, ErrInFlight, ErrKeyReused,
+// ErrUnsupported for a Dedupe that the store lacks, and errors of File.Body. See [upload.Uploader.Upload].
 func (s *Service) Upload(ctx context.Context, f File) (Receipt, error) {
 	if s.invalid != nil {
 		return Receipt{}, s.invalid

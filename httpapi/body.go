@@ -40,6 +40,7 @@ type incoming struct {
 	format  ingest.Format
 	charset string // of the content type
 	body    io.Reader
+	memory  int64      // that decompressors take, in bytes
 	options url.Values // form fields before the file
 	close   func()     // releases decompressors
 }
@@ -59,6 +60,7 @@ func openFile(r *http.Request, body io.Reader) (*incoming, error) {
 		if err != nil {
 			return nil, err
 		}
+		in.memory = form.memory
 		in.close, encoding = form.close, "" // what is inside is not encoded twice
 		if err = in.readForm(form, params["boundary"]); err != nil {
 			in.close()
@@ -79,6 +81,7 @@ func openFile(r *http.Request, body io.Reader) (*incoming, error) {
 		in.close()
 		return nil, err
 	}
+	in.memory += plain.memory
 	closeForm := in.close
 	in.body, in.close = plain, func() { plain.close(); closeForm() }
 	return in, nil
@@ -121,8 +124,9 @@ func fileName(name string) string {
 
 // plainReader is a decompressed file.
 type plainReader struct {
-	r     io.Reader
-	close func()
+	r      io.Reader
+	close  func()
+	memory int64 // in bytes
 }
 
 // Read implements io.Reader. Errors are problems that describe the body.
@@ -160,20 +164,35 @@ func decompress(r io.Reader, encoding string) (*plainReader, error) {
 	case isZstd:
 		return unzstd(buffered)
 	}
-	return &plainReader{buffered, func() {}}, nil
+	return &plainReader{r: buffered, close: func() {}}, nil
 }
 
-// maxZstdWindow bounds the memory of a zstd stream: zstd --long=27 needs as
-// much, and a stream that needs more is refused.
-const maxZstdWindow = 128 << 20
+const (
+	// maxZstdWindow bounds the memory of a zstd stream: zstd --long=27 needs as
+	// much, and a stream that needs more is refused.
+	maxZstdWindow = 128 << 20
+	// usualZstdWindow is the greatest window of zstd without --long or --ultra.
+	usualZstdWindow = 8 << 20
+)
 
-func unzstd(r io.Reader) (*plainReader, error) {
+// unzstd undoes zstd. Its memory is the window that the first frame asks for; a
+// later frame that needs more is refused.
+func unzstd(r *bufio.Reader) (*plainReader, error) {
+	window := uint64(usualZstdWindow)
+	head, _ := r.Peek(zstd.HeaderMaxSize) // less if the file is short
+	var frame zstd.Header
+	if frame.Decode(head) == nil && !frame.SingleSegment {
+		window = min(max(window, frame.WindowSize), maxZstdWindow)
+	}
+	if frame.SingleSegment { // its window is its content
+		window = min(max(window, frame.FrameContentSize), maxZstdWindow)
+	}
 	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxWindow(maxZstdWindow))
+		zstd.WithDecoderMaxWindow(window))
 	if err != nil {
 		return nil, fmt.Errorf("httpapi: make zstd reader: %w", err)
 	}
-	return &plainReader{z, z.Close}, nil
+	return &plainReader{r: z, close: z.Close, memory: int64(window)}, nil
 }
 
 func gunzip(r *bufio.Reader) (*plainReader, error) {
@@ -182,7 +201,7 @@ func gunzip(r *bufio.Reader) (*plainReader, error) {
 		return nil, bodyProblem(err)
 	}
 	z.Multistream(false)
-	return &plainReader{&gzipMembers{in: r, z: z}, func() { _ = z.Close() }}, nil
+	return &plainReader{r: &gzipMembers{in: r, z: z}, close: func() { _ = z.Close() }}, nil
 }
 
 // gzipMembers reads the members of a gzip file, and ignores zeros after the

@@ -22,15 +22,21 @@ type format struct {
 	content string
 	media   string // in Accept
 	fill    bool   // needs every period
-	encode  func(*answer) []byte
+	table   bool   // is made as a whole
+	encode  encoder
 }
+
+// encoder encodes an answer. It passes what it has to flush now and then, and goes
+// on with what that returns: the same, or the empty rest of it. It returns what is
+// left.
+type encoder func(a *answer, flush func([]byte) []byte) []byte
 
 func formats() []format {
 	return []format{
-		{"json", "application/json", "application/json", false, encodeJSON},
-		{"ndjson", "application/x-ndjson", "application/x-ndjson", false, encodeNDJSON},
-		{"csv", "text/csv; charset=utf-8", "text/csv", false, encodeCSV},
-		{"text", "text/plain; charset=utf-8", "text/plain", true, encodeText},
+		{"json", "application/json", "application/json", false, false, encodeJSON},
+		{"ndjson", "application/x-ndjson", "application/x-ndjson", false, false, encodeNDJSON},
+		{"csv", "text/csv; charset=utf-8", "text/csv", false, false, encodeCSV},
+		{"text", "text/plain; charset=utf-8", "text/plain", true, true, encodeText},
 	}
 }
 
@@ -64,16 +70,13 @@ func dateText(a *answer, start time.Time) string {
 
 // encodeJSON writes {count, data:[{date, metrics:[{event_type, count}]}]};
 // totals have their count in place of metrics, unless they are grouped.
-func encodeJSON(a *answer) []byte {
-	data := make([]byte, 0, 64+48*len(a.result.Buckets))
+func encodeJSON(a *answer, flush func([]byte) []byte) []byte {
 	periods := 0
-	for period := range a.result.Periods() {
-		if periods++; periods > 1 {
-			data = append(data, ',')
-		}
-		data = appendPeriod(data, a, period)
+	for range a.result.Periods() {
+		periods++
 	}
-	head := strconv.AppendInt([]byte(`{"count":`), int64(periods), 10)
+	head := make([]byte, 0, min(1024+48*len(a.result.Buckets), maxWhole))
+	head = strconv.AppendInt(append(head, `{"count":`...), int64(periods), 10)
 	if a.compares() || a.Top > 0 || a.sliced() {
 		head = strconv.AppendInt(append(head, `,"total_count":`...), a.result.Count, 10)
 	}
@@ -95,15 +98,22 @@ func encodeJSON(a *answer) []byte {
 		}
 		head = append(head, '}')
 	}
-	head = append(head, `,"data":[`...)
-	return append(append(head, data...), "]}\n"...)
+	b := append(head, `,"data":[`...)
+	first := true
+	for period := range a.result.Periods() {
+		if !first {
+			b = append(b, ',')
+		}
+		b, first = appendPeriod(b, a, period, flush), false
+	}
+	return append(b, "]}\n"...)
 }
 
-func appendPeriod(b []byte, a *answer, period []series.Bucket) []byte {
+func appendPeriod(b []byte, a *answer, period []series.Bucket, flush func([]byte) []byte) []byte {
 	b = append(append(append(b, `{"date":"`...), dateText(a, period[0].Start)...), '"')
 	b = appendFinality(b, a, &period[0])
 	if a.Total && !a.grouped() {
-		return append(appendNumbers(append(b, ','), a, &period[0]), '}')
+		return flush(append(appendNumbers(append(b, ','), a, &period[0]), '}'))
 	}
 	b = append(b, `,"metrics":[`...)
 	for i := range period {
@@ -111,7 +121,7 @@ func appendPeriod(b []byte, a *answer, period []series.Bucket) []byte {
 			b = append(b, ',')
 		}
 		b = appendNames(append(b, '{'), a, &period[i])
-		b = append(appendNumbers(b, a, &period[i]), '}')
+		b = flush(append(appendNumbers(b, a, &period[i]), '}'))
 	}
 	return append(b, "]}"...)
 }
@@ -161,7 +171,7 @@ func appendString(b []byte, s string) []byte {
 
 // encodeNDJSON writes one {date, event_type, count} per line, with the dimension
 // values after event_type.
-func encodeNDJSON(a *answer) []byte {
+func encodeNDJSON(a *answer, flush func([]byte) []byte) []byte {
 	var b []byte
 	for i := range a.result.Buckets {
 		bucket := &a.result.Buckets[i]
@@ -171,14 +181,14 @@ func encodeNDJSON(a *answer) []byte {
 		if !a.AsOf.IsZero() {
 			b = append(b, `,"as_of":"`+timeText(a.AsOf)+`"`...)
 		}
-		b = append(b, "}\n"...)
+		b = flush(append(b, "}\n"...))
 	}
 	return b
 }
 
 // encodeCSV writes the columns date, event_type, the dimensions, the numbers,
 // finality and as_of, as far as the answer has them.
-func encodeCSV(a *answer) []byte {
+func encodeCSV(a *answer, flush func([]byte) []byte) []byte {
 	b := []byte("date")
 	if !a.Total {
 		b = append(b, ",event_type"...)
@@ -213,7 +223,7 @@ func encodeCSV(a *answer) []byte {
 		if a.Finality {
 			b = append(append(b, ','), bucket.Finality...)
 		}
-		b = append(append(b, asOf...), '\n')
+		b = flush(append(append(b, asOf...), '\n'))
 	}
 	return b
 }

@@ -64,7 +64,6 @@ type Handler struct {
 	logger   *slog.Logger
 	observed telemetry
 	uploads  chan struct{} // a slot for each upload under way
-	queries  chan struct{} // for each query being answered
 	streams  chan struct{} // and for each stream of events
 	watch    *watcher
 	assets   map[string]ui.File // the dashboard, by name
@@ -88,7 +87,6 @@ func New(svc *eventmetrics.Service, opts *Options) (*Handler, error) {
 	h := &Handler{svc: svc, opts: *opts, started: time.Now()}
 	h.setDefaults()
 	h.uploads = make(chan struct{}, h.opts.MaxUploads)
-	h.queries = make(chan struct{}, maxQueries)
 	h.streams = make(chan struct{}, maxStreams)
 	h.watch = newWatcher(svc.Batches, svc.Batch)
 	h.drained = make(chan struct{})
@@ -129,10 +127,6 @@ func (h *Handler) setDefaults() {
 		h.logger = slog.New(slog.DiscardHandler)
 	}
 }
-
-// maxQueries is the number of concurrent queries. Each may need some ten
-// megabytes, and more of them would not finish sooner.
-const maxQueries = 16
 
 // handlerFunc serves an endpoint. It returns an error instead of writing one;
 // it must not have written anything then. It reads its parameters with

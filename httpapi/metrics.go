@@ -1,13 +1,13 @@
 package httpapi
 
 import (
-	"context"
-	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
 
+	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/metrics/series"
 )
@@ -18,38 +18,36 @@ func (h *Handler) metrics(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body, err := h.series(r.Context(), asked, format)
-	if err != nil {
-		return err
+	asked.Fill = asked.Fill || format.fill
+	var body []byte
+	err = h.svc.QueryFunc(r.Context(), asked.Query, func(result *series.Result, more func(int64) error) error {
+		if err := more(format.bytes(result)); err != nil {
+			return err
+		}
+		asked.result, asked.numbers = *result, numbers(asked)
+		if asked.sliced() {
+			w.Header().Set("Unattributed-Count", strconv.FormatInt(result.Unattributed, 10))
+		}
+		if len(result.Buckets) == 0 {
+			return noMetrics(w)
+		}
+		w.Header().Set("Content-Type", format.content)
+		w.Header().Set("Vary", "Accept, Authorization")
+		w.Header().Set("Cache-Control", cacheControl(result.Finality))
+		body = sendLong(w, r, asked, format)
+		return nil
+	})
+	if _, ok := errors.AsType[*eventmetrics.MemoryExceededError](err); ok {
+		return problem{
+			status: http.StatusBadRequest, code: CodeBadRequest, cause: err,
+			detail: "the answer needs more memory than a query may take; ask for a shorter range, a longer interval or fewer groups",
+		}
 	}
-	if asked.sliced() {
-		w.Header().Set("Unattributed-Count", strconv.FormatInt(asked.result.Unattributed, 10))
+	if err == nil && body != nil {
+		asked.result = series.Result{} // while the client reads
+		sendTagged(w, r, body)
 	}
-	if body == nil {
-		return noMetrics(w)
-	}
-	w.Header().Set("Content-Type", format.content)
-	w.Header().Set("Vary", "Accept, Authorization")
-	w.Header().Set("Cache-Control", cacheControl(asked.result.Finality))
-	sendTagged(w, r, body)
-	return nil
-}
-
-// series returns the encoded answer to a query, or nil if it has no result. It
-// waits while maxQueries others are under way.
-func (h *Handler) series(ctx context.Context, a *answer, format format) (_ []byte, err error) {
-	select {
-	case h.queries <- struct{}{}:
-		defer func() { <-h.queries }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	a.Fill = a.Fill || format.fill
-	if a.result, err = h.svc.Query(ctx, a.Query); err != nil || len(a.result.Buckets) == 0 {
-		return nil, err
-	}
-	a.numbers = numbers(a)
-	return format.encode(a), nil
+	return err
 }
 
 // cacheControl returns how long an answer may be cached. A deleted batch or a
@@ -73,9 +71,9 @@ func noMetrics(w http.ResponseWriter) error {
 	return writeJSON(w, http.StatusNotFound, noMetricsJSON{Message: "No metrics found"})
 }
 
-// sendTagged sends a body with its ETag, or 304 if the client has it.
-func sendTagged(w http.ResponseWriter, r *http.Request, body []byte) {
-	digest := sha256.Sum256(body)
+// tagged sets the ETag of a body from its digest. If the client has the body, it
+// answers 304 and returns true.
+func tagged(w http.ResponseWriter, r *http.Request, digest []byte) bool {
 	tag := `"` + hex.EncodeToString(digest[:16]) + `"`
 	w.Header().Set("ETag", tag)
 	for _, line := range r.Header.Values("If-None-Match") {
@@ -83,11 +81,11 @@ func sendTagged(w http.ResponseWriter, r *http.Request, body []byte) {
 			candidate = strings.TrimPrefix(strings.TrimSpace(candidate), "W/")
 			if candidate == tag || candidate == "*" {
 				w.WriteHeader(http.StatusNotModified)
-				return
+				return true
 			}
 		}
 	}
-	_, _ = w.Write(body) // an error means that the client left
+	return false
 }
 
 // explain serves GET /metrics/explain.

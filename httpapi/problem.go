@@ -172,6 +172,12 @@ func toProblem(err error) problem {
 	if limit, ok := errors.AsType[*eventmetrics.DedupeLimitError](err); ok {
 		return dedupeLimitProblem(limit)
 	}
+	if _, ok := errors.AsType[*eventmetrics.MemoryExceededError](err); ok {
+		return problem{
+			status: http.StatusRequestEntityTooLarge, code: CodeTooLarge, cause: err,
+			detail: "the file has so many days, event types, groups or distinct rows that it needs more memory than an upload may take; split it. Nothing of it was kept",
+		}
+	}
 	for _, known := range knownProblems() {
 		if errors.Is(err, known.err) {
 			p = known.problem
@@ -243,6 +249,7 @@ func knownProblems() []knownProblem {
 		}},
 		{store.ErrFull, storageFull("the store has no space left for this, and nothing was kept; try again when its operator has made room")},
 		{queue.ErrFull, storageFull("the queue has no space left for this; try again when its operator has made room")},
+		{eventmetrics.ErrBusy, unavailable("other requests use the memory that this one needs; try again")},
 		{store.ErrUnavailable, unavailable("the store is unavailable; try again")},
 		{queue.ErrUnavailable, unavailable("the queue is unavailable; try again")},
 		{context.Canceled, problem{status: 499, code: CodeTimeout, detail: "the client closed the connection"}},

@@ -14,7 +14,7 @@ import (
 const defaultColumns = 80
 
 // encodeText draws a table with a row for each event type.
-func encodeText(a *answer) []byte {
+func encodeText(a *answer, _ func([]byte) []byte) []byte {
 	t := texttable.Counts{Uniques: a.Uniques, Compared: a.compares()}
 	var finalities []series.Finality
 	for period := range a.result.Periods() {

@@ -86,6 +86,7 @@ func readUpload(r *http.Request, in *incoming) (uploadRequest, eventmetrics.File
 	encoding := p.text("encoding")
 	if in != nil {
 		file.Name, file.Format, file.Body = fileName(cmp.Or(in.name, file.Name)), in.format, in.body
+		file.BodyMemory = in.memory
 		encoding = readCharset(p, encoding, in.charset)
 	}
 	file.Encoding = p.encoding(encoding)

@@ -87,6 +87,25 @@ func (c Contribution) Events() int64 {
 	return n
 }
 
+// Bytes returns about how much memory the contribution and its encoding take.
+func (c Contribution) Bytes() int64 {
+	var n int64
+	for i := range c {
+		d := &c[i]
+		n += groupBytes + 2*int64(len(d.Group))
+		if d.Slots != nil {
+			n += 16 * int64(len(d.Slots.few))
+		}
+		if d.Slots != nil && d.Slots.all != nil {
+			n += 16 * SlotsPerDay
+		}
+		if d.Subjects != nil {
+			n += 2 * d.Subjects.Bytes()
+		}
+	}
+	return n
+}
+
 // Days returns the parts of the contribution day by day, ascending. The parts
 // share the memory of c.
 func (c Contribution) Days() iter.Seq2[Day, Contribution] {

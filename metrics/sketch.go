@@ -101,6 +101,15 @@ func (s *Sketch) Clone() *Sketch {
 	return c
 }
 
+// Bytes returns about how much memory the sketch takes.
+func (s *Sketch) Bytes() int64 {
+	const self = 48
+	if s.dense != nil {
+		return self + registers
+	}
+	return self + 4*int64(cap(s.sparse))
+}
+
 // Equal reports whether both sketches are in the same state; nil equals nil
 // only. Sketches of equal sets always are.
 func (s *Sketch) Equal(other *Sketch) bool {

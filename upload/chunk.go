@@ -23,6 +23,9 @@ type chunk struct {
 	fields       []metrics.Field     // what their Fields point to
 	fingerprints []store.Fingerprint // of the events in use, if duplicates are skipped
 	repair       []byte              // lines of the repair file
+	text         int64               // bytes of the file that it was made of
+	size         int64               // see bytes
+	memory       int64               // bytes that all chunks and the parser take
 }
 
 // reset empties the chunk and keeps its memory.

@@ -16,6 +16,9 @@ type File struct {
 	Name string
 	// Body is its content. Upload reads it to the end, or until an error.
 	Body io.Reader
+	// BodyMemory is how many bytes of memory reading Body takes, for the window of
+	// a decompressor for example. It counts within Options.Memory.
+	BodyMemory int64
 	// Format is the format of Body: ingest.CSV or ingest.NDJSON.
 	Format ingest.Format
 	// Encoding is how the text of Body is encoded; the zero value detects UTF-8

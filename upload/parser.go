@@ -34,17 +34,26 @@ type parser struct {
 
 	repairLeft int64 // bytes that the repair file may still take
 
+	memory memory // of the goroutine that stores
+	noted  int64  // bytes of firstLines
+	chunks int64  // bytes of all chunks
+
 	current *chunk
 	free    chan *chunk
 	full    chan *chunk // closed at the end
 }
 
-func (u *Uploader) newParser(ctx context.Context, f File, schema ingest.Schema, body *body, filter *dedupeFilter) *parser {
-	schema = f.Dedupe.schema(schema)
+func (u *Uploader) newParser(ctx context.Context, f *plan, body *body, filter *dedupeFilter) *parser {
+	schema := f.Dedupe.schema(f.schema)
+	sums := u.opts.Sums
+	if filter != nil { // its own sum counts, this one enforces the limits
+		sums.Subject, sums.Dimensions = "", nil
+	}
 	p := &parser{
 		body:       body,
 		filter:     filter,
-		sum:        metrics.NewAggregator(&u.opts.Sums),
+		sum:        metrics.NewAggregator(&sums),
+		memory:     newMemory(f.memory),
 		schema:     schema,
 		dimensions: u.opts.Sums.Dimensions,
 		maxErrors:  u.opts.MaxErrors,
@@ -117,10 +126,24 @@ func (p *parser) run(ctx context.Context) error {
 		if err := p.fill(); err != nil {
 			return err
 		}
+		p.measure()
 		if p.current.n == 0 && len(p.current.repair) == 0 {
 			return nil
 		}
 		p.full <- p.current // never blocks: full has capacity for all chunks
+	}
+}
+
+// measure notes in the current chunk how much memory is needed when it has been
+// filled.
+func (p *parser) measure() {
+	c := p.current
+	before := c.size
+	c.size = c.bytes()
+	p.chunks += c.size - before
+	c.memory = p.chunks + p.noted + p.sum.Bytes()
+	if p.filter != nil {
+		c.memory += p.filter.hasher.seen.bytes()
 	}
 }
 
@@ -129,6 +152,7 @@ func (p *parser) fill() error {
 	c := p.current
 	c.reset()
 	start, bytes := time.Now(), p.body.n
+	defer func() { c.text = p.body.n - bytes }()
 	for {
 		n, err := p.reader.Read(c.spare())
 		p.stopped = errors.Is(err, errStopped)
@@ -221,6 +245,9 @@ func (p *parser) store(ctx context.Context, w store.Writer) error {
 				return err
 			}
 		}
+		if err := p.require(ctx, c); err != nil {
+			return err
+		}
 		if c.n > 0 {
 			if err := w.Write(ctx, c.events[:c.n]); err != nil {
 				return fmt.Errorf("eventmetrics: store events: %w", err)
@@ -232,6 +259,19 @@ func (p *parser) store(ctx context.Context, w store.Writer) error {
 			}
 		}
 		p.free <- c
+	}
+	return nil
+}
+
+// require takes the memory that is needed since a chunk was filled. It waits in
+// the goroutine that stores, so that the one that reads does not go far ahead.
+func (p *parser) require(ctx context.Context, c *chunk) error {
+	n := c.memory
+	if p.filter != nil {
+		n += p.filter.sum.Bytes()
+	}
+	if err := p.memory.require(ctx, n); err != nil {
+		return fmt.Errorf("eventmetrics: upload: %w", err)
 	}
 	return nil
 }
@@ -269,6 +309,7 @@ func (p *parser) count(e *metrics.Event) error {
 func (p *parser) noteFirst(f metrics.Field) {
 	if _, known := p.firstLines[f]; !known {
 		f.Value = strings.Clone(f.Value)
+		p.noted += 96 + int64(len(f.Value))
 		p.firstLines[f] = p.reader.Line()
 	}
 }

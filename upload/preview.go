@@ -64,6 +64,7 @@ func (u *Uploader) DryRun(ctx context.Context, f File) (Preview, error) {
 	if err != nil {
 		return Preview{}, err
 	}
+	defer checked.memory.Release()
 	ctx, done := u.tel.observe(ctx)
 	p, err := u.preview(ctx, checked)
 	done(nil, err)

@@ -67,10 +67,13 @@ func (t *seenTable) slot(fp store.Fingerprint) int {
 	return at
 }
 
+// nextSize is the number of slots after the next growth.
+func (t *seenTable) nextSize() int { return min(max(2*len(t.counts), 1024), t.limit/4*5+8) }
+
 // grow doubles the table, up to what the limit needs.
 func (t *seenTable) grow() {
 	old, counts := t.fingerprints, t.counts
-	size := min(max(2*len(counts), 1024), t.limit/4*5+8)
+	size := t.nextSize()
 	t.fingerprints, t.counts = make([]store.Fingerprint, size), make([]uint32, size)
 	for i, n := range counts {
 		if n > 0 {

@@ -26,7 +26,7 @@ func (u *Uploader) stream(ctx context.Context, f *plan, body *body, w store.Writ
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	p := u.newParser(ctx, f.File, f.schema, body, filter)
+	p := u.newParser(ctx, f, body, filter)
 	done := make(chan error, 1)
 	go func() { done <- p.guardedRun(ctx) }()
 	storeErr, parseErr := p.storeAll(ctx, cancel, done, w)

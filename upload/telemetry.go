@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/eventmetrics/eventmetrics/budget"
 	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/internal/telemetry"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -62,6 +63,7 @@ func (t *instruments) observe(ctx context.Context) (context.Context, func(*Recei
 func outcomeOf(r *Receipt, err error) (outcome string, fault error) {
 	var bodyErr *bodyError
 	var limit *DedupeLimitError
+	var exceeded *budget.ExceededError
 	switch {
 	case err == nil && r == nil:
 		return "dry_run", nil
@@ -73,7 +75,7 @@ func outcomeOf(r *Receipt, err error) (outcome string, fault error) {
 		return "stored", nil
 	case isRejection(err):
 		return "rejected", nil
-	case errors.Is(err, ErrTooLarge), errors.As(err, &limit):
+	case errors.Is(err, ErrTooLarge), errors.As(err, &limit), errors.As(err, &exceeded):
 		return "too_large", nil
 	case errors.Is(err, ErrInFlight), errors.Is(err, ErrKeyReused):
 		return "conflict", nil
@@ -81,7 +83,7 @@ func outcomeOf(r *Receipt, err error) (outcome string, fault error) {
 		return "broken_off", nil
 	case errors.Is(err, store.ErrFull):
 		return "storage_full", err
-	case errors.Is(err, store.ErrUnavailable):
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, budget.ErrBusy):
 		return "unavailable", err
 	default:
 		return "error", err

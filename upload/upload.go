@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/eventmetrics/eventmetrics/budget"
 	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/store"
 )
@@ -24,22 +25,28 @@ import (
 // way, and for up to two minutes after its process was lost. All of this needs a
 // store that is a [store.Deduper].
 //
-// Memory does not depend on the size of the file, except for the distinct rows
-// that DedupeOccurrence counts. Upload uses at most three goroutines and waits
-// for them before it returns, and so for a pending Read of File.Body.
+// Memory does not depend on the size of the file, but on the days, event types
+// and groups in it, and on the distinct rows that DedupeOccurrence counts. All
+// uploads together stay within Options.Memory: one that needs what others use
+// waits, and fails with budget.ErrBusy if that takes too long, or if all wait.
+// Upload uses at most three goroutines and waits for them before it returns, and
+// so for a pending Read of File.Body.
 //
 // Errors before File.Body is read, which are not measured: ErrNoBody, ErrNoText, *UnknownSchemaError,
-// ErrNoOriginal, store.ErrUnsupported for a Dedupe, and that of File.Admit.
+// ErrNoOriginal, store.ErrUnsupported for a Dedupe, budget.ErrBusy, and that of
+// File.Admit.
 // Errors that concern the file: ErrNoRows, ErrTooLarge, *DedupeLimitError,
 // *ToleranceError if too many rows are rejected, *RejectedError if no row is
 // valid, *RepairError, *ReadingError, *ingest.FormatError, *ingest.HeaderError,
-// *ingest.AmbiguousTimeError, *ingest.RuleError. Other errors: ErrInFlight,
-// ErrKeyReused, and those of File.Body, ctx and the store.
+// *ingest.AmbiguousTimeError, *ingest.RuleError, *budget.ExceededError if it
+// needs more memory than there is. Other errors: ErrInFlight, ErrKeyReused,
+// budget.ErrBusy, and those of File.Body, ctx and the store.
 func (u *Uploader) Upload(ctx context.Context, f File) (Receipt, error) {
 	checked, err := u.prepare(ctx, f)
 	if err != nil {
 		return Receipt{}, err
 	}
+	defer checked.memory.Release()
 	ctx, done := u.tel.observe(ctx)
 	r, err := u.uploadOnce(ctx, checked)
 	done(&r, err)
@@ -52,10 +59,12 @@ type plan struct {
 	schema   ingest.Schema
 	original *store.Batch  // of a repair, else nil
 	deduper  store.Deduper // nil if the store has none
+	memory   *budget.Hold
 }
 
 // prepare checks a file before it is read. Errors: ErrNoBody; ErrNoText; *UnknownSchemaError;
-// ErrNoOriginal; store.ErrUnsupported; an error of File.Admit or the store.
+// ErrNoOriginal; store.ErrUnsupported; those of acquire; an error of File.Admit
+// or the store.
 func (u *Uploader) prepare(ctx context.Context, f File) (*plan, error) {
 	if f.Body == nil {
 		return nil, ErrNoBody
@@ -76,12 +85,23 @@ func (u *Uploader) prepare(ctx context.Context, f File) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	memory, err := u.acquire(ctx, &f)
+	if err != nil {
+		return nil, err
+	}
+	admitted := false
+	defer func() { // also after a panic of Admit
+		if !admitted {
+			memory.Release()
+		}
+	}()
 	if f.Admit != nil {
 		if err := f.Admit(ctx); err != nil {
 			return nil, err
 		}
 	}
-	return &plan{f, schema, original, deduper}, nil
+	admitted = true
+	return &plan{f, schema, original, deduper, memory}, nil
 }
 
 // isText reports whether a store can keep s.

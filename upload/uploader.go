@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/eventmetrics/eventmetrics/budget"
 	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/internal/telemetry"
 	"github.com/eventmetrics/eventmetrics/metrics"
@@ -51,6 +52,9 @@ type Options struct {
 	// 0 means 4 million, which need 100 MB during the upload, and nearly twice
 	// that for a moment.
 	MaxDedupeRows int
+	// Memory bounds the memory of all uploads together; nil means 256 MiB.
+	// Uploaders may share it.
+	Memory *budget.Budget
 	// KeyTTL is how long an idempotency key is kept; 0 means 24 h.
 	KeyTTL time.Duration
 	// BeforeAccept is asked about each valid row, in the order of the file. An
@@ -73,7 +77,7 @@ type Options struct {
 }
 
 // WithDefaults returns o with the defaults in place of zero fields, but for the
-// providers of OpenTelemetry.
+// providers of OpenTelemetry. Without Memory the result has a budget of its own.
 func (o Options) WithDefaults() Options {
 	o.Schema, o.Limits = o.Schema.WithDefaults(), o.Limits.WithDefaults()
 	o.MaxUploadBytes = cmp.Or(max(o.MaxUploadBytes, 0), 1<<30)
@@ -81,6 +85,9 @@ func (o Options) WithDefaults() Options {
 	o.MaxRepairBytes = cmp.Or(o.MaxRepairBytes, 64<<20)
 	o.MaxDedupeRows = cmp.Or(max(o.MaxDedupeRows, 0), 4_000_000)
 	o.KeyTTL = cmp.Or(o.KeyTTL, 24*time.Hour)
+	if o.Memory == nil {
+		o.Memory = budget.New(0, 0)
+	}
 	o.Logger = telemetry.Logger(o.Logger)
 	if o.Now == nil {
 		o.Now = time.Now

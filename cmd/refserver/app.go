@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"os"
+	"runtime/debug"
 
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/backends"
@@ -36,6 +38,7 @@ func open(ctx context.Context, c *config.Config) (_ *app, err error) {
 	if c.API.Token == "" {
 		c.API.Token, a.generated = rand.Text(), true
 	}
+	limitMemory(&c.Service)
 	if a.backends, err = backends.Open(ctx, &c.Backends); err != nil {
 		return nil, err
 	}
@@ -62,6 +65,17 @@ func open(ctx context.Context, c *config.Config) (_ *app, err error) {
 	}
 	a.api, err = httpapi.New(a.service, &c.API)
 	return a, err
+}
+
+// restMemory is what a server takes beside uploads and queries, in bytes.
+const restMemory = 128 << 20
+
+// limitMemory makes the garbage collector work harder before garbage exceeds what
+// the settings promise. GOMEMLIMIT decides if it is set.
+func limitMemory(o *eventmetrics.Options) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(o.UploadMemory + o.QueryMemory + restMemory)
+	}
 }
 
 func (a *app) close() error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/eventmetrics/eventmetrics/budget"
 	"github.com/eventmetrics/eventmetrics/internal/text/clip"
 	"github.com/eventmetrics/eventmetrics/ledger"
 	"github.com/eventmetrics/eventmetrics/metrics"
@@ -50,18 +51,20 @@ func (w *Worker) finish(ctx context.Context, job queue.Job, err error) (outcome 
 // retryInterval is the time between two tries while the store is unavailable.
 const retryInterval = time.Second
 
-// countWithRetry counts a batch and waits while the store is unavailable, for as
-// long as the job may take: an outage costs no attempt.
+// countWithRetry counts a batch and waits while the store is unavailable or
+// uploads use all memory, for as long as the job may take: that costs no
+// attempt.
 func (w *Worker) countWithRetry(ctx context.Context, id string) error {
 	for tries := 1; ; tries++ {
 		err := w.count(ctx, id)
 		if err == nil {
 			err = w.notifyCompleted(ctx, id)
 		}
-		if !errors.Is(err, store.ErrUnavailable) {
+		busy := errors.Is(err, budget.ErrBusy)
+		if !busy && !errors.Is(err, store.ErrUnavailable) {
 			return err
 		}
-		if tries == 1 {
+		if tries == 1 && !busy {
 			w.logger.WarnContext(ctx, "store unavailable, waiting", "batch", id, "err", err)
 		}
 		select {
@@ -72,9 +75,17 @@ func (w *Worker) countWithRetry(ctx context.Context, id string) error {
 	}
 }
 
+// jobBytes is the memory of a job beside the contribution of its batch.
+const jobBytes = 4 << 20
+
 // count enters a batch into the ledger. Each step is safe to repeat.
 func (w *Worker) count(ctx context.Context, id string) error {
-	err := w.store.SetStatus(ctx, id, unfinished, store.Processing, "")
+	memory, err := w.opts.Memory.Acquire(ctx, jobBytes)
+	if err != nil {
+		return fmt.Errorf("eventmetrics: process batch %s: %w", id, err)
+	}
+	defer memory.Release()
+	err = w.store.SetStatus(ctx, id, unfinished, store.Processing, "")
 	if errors.Is(err, store.ErrConflict) { // completed by an earlier delivery
 		return nil
 	}
@@ -84,6 +95,9 @@ func (w *Worker) count(ctx context.Context, id string) error {
 	c, err := w.contribution(ctx, id)
 	if err != nil {
 		return err
+	}
+	if err := memory.Grow(ctx, c.Bytes()); err != nil {
+		return fmt.Errorf("eventmetrics: process batch %s: %w", id, err)
 	}
 	if err := w.store.Record(ctx, id, c); err != nil {
 		return fmt.Errorf("eventmetrics: record batch %s: %w", id, err)

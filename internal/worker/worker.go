@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/eventmetrics/eventmetrics/budget"
 	"github.com/eventmetrics/eventmetrics/internal/telemetry"
 	"github.com/eventmetrics/eventmetrics/ledger"
 	"github.com/eventmetrics/eventmetrics/queue"
@@ -21,6 +22,7 @@ import (
 type Options struct {
 	ReconcileEvery time.Duration
 	AfterCompleted func(ctx context.Context, b store.Batch)
+	Memory         *budget.Budget // of uploads and jobs
 	Logger         *slog.Logger
 	TracerProvider trace.TracerProvider
 	MeterProvider  metric.MeterProvider

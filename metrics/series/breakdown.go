@@ -23,6 +23,8 @@ type breakdown struct {
 	matches map[metrics.Group]match
 	groups  map[metrics.Group]*group // by their values without names
 
+	bytes int64 // of matches and groups
+
 	unknown, previousUnknown int64 // events of the range, and of the earlier one
 }
 
@@ -129,6 +131,7 @@ func (b *breakdown) match(group metrics.Group) match {
 		m.group = b.group(values)
 	}
 	b.matches[group] = m
+	b.bytes += matchBytes + 2*int64(len(group))
 	return m
 }
 

@@ -18,8 +18,8 @@ func (t *table) fill() error {
 				t.bucket(p, col)
 			}
 		}
-		if t.used > MaxBuckets {
-			return ErrTooManyBuckets
+		if err := t.checkSize(); err != nil {
+			return err
 		}
 	}
 	return nil

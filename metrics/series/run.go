@@ -21,6 +21,10 @@ type Source struct {
 	// batch has a share whose raw events are not purged. Zero means no limit.
 	// Nil means that no events are ever purged.
 	UnpurgedDays func(ctx context.Context, first, last metrics.Day) ([]metrics.Day, error)
+	// Require is told how many bytes of memory the result takes, whenever that is
+	// about a MiB more than before. Its error ends the query, unchanged. Nil
+	// means no limit.
+	Require func(ctx context.Context, bytes int64) error
 	// Now returns the present; nil means time.Now.
 	Now func() time.Time
 }
@@ -57,6 +61,9 @@ func Run(ctx context.Context, src Source, q Query) (Result, error) {
 // read reads the daily metrics of both ranges into buckets.
 func read(ctx context.Context, src *Source, q *Query) (Result, error) {
 	t := newTable(q)
+	if src.Require != nil {
+		t.require = func(bytes int64) error { return src.Require(ctx, bytes) }
+	}
 	if err := t.addAll(src.DayCounts(ctx, q.filter())); err != nil {
 		return Result{}, err
 	}
@@ -78,6 +85,9 @@ func read(ctx context.Context, src *Source, q *Query) (Result, error) {
 		if err := t.fill(); err != nil {
 			return Result{}, err
 		}
+	}
+	if err := t.requireResult(); err != nil {
+		return Result{}, err
 	}
 	r.Buckets = t.buckets()
 	for i := range r.Buckets {

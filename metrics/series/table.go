@@ -30,7 +30,10 @@ type table struct {
 	columns   []column          // each has a bucket
 	periods   map[int64]*period // by start, in Unix seconds
 	used      int               // number of buckets
-	first     time.Time         // All without From: the first quarter hour with events
+	sketches  int64             // bytes of their sketches
+	require   func(bytes int64) error
+	required  int64     // what it was last told
+	first     time.Time // All without From: the first quarter hour with events
 
 	day    metrics.Day // the day that slots are of
 	ready  bool        // slots are set
@@ -85,8 +88,8 @@ func (t *table) addAll(counts iter.Seq2[metrics.DayCount, error]) error {
 		if err := t.add(&d); err != nil {
 			return err
 		}
-		if t.used > MaxBuckets {
-			return ErrTooManyBuckets
+		if err := t.checkSize(); err != nil {
+			return err
 		}
 	}
 	if t.breakdown != nil {
@@ -281,7 +284,9 @@ func (t *table) count(p *period, col int, n int64, subjects *metrics.Sketch) {
 	}
 	*sum += n
 	if subjects != nil && sketch != nil {
+		before := sketch.Bytes()
 		sketch.Merge(subjects)
+		t.sketches += sketch.Bytes() - before
 	}
 }
 

@@ -77,6 +77,8 @@ func (c *Config) serverSettings() []Setting {
 		New("ALLOW_GENERATED_TOKEN", "false", "generate a token even when listening on more than loopback addresses", Bool(&c.GenerateToken)),
 		New("MAX_UPLOAD_BYTES", "1073741824", "maximum `size` of an uploaded file in bytes, after decompression", Int(&s.MaxUploadBytes, 1, math.MaxInt64/2)),
 		New("MAX_UPLOADS", "8", "maximum number of concurrent uploads", Int(&api.MaxUploads, 1, 10_000)),
+		New("UPLOAD_MEMORY_BYTES", "268435456", "memory of all uploads and of the batches being processed, in `bytes`", Int(&s.UploadMemory, eventmetrics.LeastUploadMemory, math.MaxInt64/2)),
+		New("QUERY_MEMORY_BYTES", "268435456", "memory of all queries, in `bytes`", Int(&s.QueryMemory, eventmetrics.LeastQueryMemory, math.MaxInt64/2)),
 		New("SCHEMAS_FILE", "", "JSON `file` with the schemas that uploads may select by name", c.readSchemas),
 		New("UPLOAD_LIMIT", "1", "uploads allowed per client address in each rate-limit window; 0 means no limit", Int(&c.UploadLimit, 0, math.MaxInt64)),
 		New("UPLOAD_WINDOW_SECONDS", "60", "rate-limit window in seconds", Seconds(&c.UploadWindow, 1)),

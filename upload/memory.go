@@ -1,0 +1,63 @@
+package upload
+
+import (
+	"context"
+	"unsafe"
+
+	"github.com/eventmetrics/eventmetrics/budget"
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
+)
+
+const (
+	// baseMemory is what an upload takes of Options.Memory to begin with: for the
+	// reader, and for what a store holds of blocks.
+	baseMemory = 8 << 20
+	// memoryStep is how much more it takes at once.
+	memoryStep = 1 << 20
+)
+
+// acquire takes what an upload needs to begin with. Errors: budget.ErrBusy,
+// *budget.ExceededError, that of ctx.
+func (u *Uploader) acquire(ctx context.Context, f *File) (*budget.Hold, error) {
+	return u.opts.Memory.Acquire(ctx, baseMemory+max(f.BodyMemory, 0))
+}
+
+// fingerprintBytes is the size of a fingerprint.
+const fingerprintBytes = int64(len(store.Fingerprint{}))
+
+// memory follows how much an upload needs.
+type memory struct {
+	hold *budget.Hold
+	base int64
+}
+
+func newMemory(hold *budget.Hold) memory { return memory{hold: hold, base: hold.Bytes()} }
+
+// require takes more of the budget if that is needed for n bytes beside the
+// base. Errors: budget.ErrBusy, *budget.ExceededError, that of ctx.
+func (m *memory) require(ctx context.Context, n int64) error {
+	missing := m.base + n - m.hold.Bytes()
+	if missing <= 0 {
+		return nil
+	}
+	return m.hold.Grow(ctx, (missing+memoryStep-1)/memoryStep*memoryStep)
+}
+
+// bytes returns about how much memory the chunk takes, with the text that its
+// events refer to.
+func (c *chunk) bytes() int64 {
+	return int64(cap(c.events))*int64(unsafe.Sizeof(metrics.Event{})) +
+		int64(cap(c.fields))*int64(unsafe.Sizeof(metrics.Field{})) +
+		int64(cap(c.fingerprints))*fingerprintBytes + int64(cap(c.repair)) + c.text
+}
+
+// bytes returns how much memory the table takes, and will take when it grows
+// next if that is soon.
+func (t *seenTable) bytes() int64 {
+	n := len(t.counts)
+	if 5*t.used > 3*n {
+		n += t.nextSize()
+	}
+	return int64(n) * (fingerprintBytes + 4)
+}
