@@ -53,7 +53,7 @@ type Batch struct {
 	// or "". It stays when that batch is deleted.
 	RepairOf string
 	Created  time.Time
-	// Updated is the time of the last change of status.
+	// Updated is the time of the last SetStatus, or that of Commit.
 	Updated time.Time
 	// EventsPurged means that the raw events were purged. The contribution can
 	// no longer be recounted.

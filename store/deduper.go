@@ -23,7 +23,7 @@ type Deduper interface {
 	// batch that had it, or "" if the batch has got it now. If fps has one
 	// twice, the answer for the second is the id of the batch itself. Claims
 	// need not be durable before Commit. The other ids in the answer are those
-	// of visible batches.
+	// of visible and archived batches.
 	//
 	// Errors: ErrClaimed when the open Writer of another batch has one of the
 	// fingerprints; ErrNotFound when id is not the batch of an open Writer.
@@ -39,8 +39,9 @@ type Deduper interface {
 	// does not change or keep fps, and the answer belongs to the caller.
 	Claim(ctx context.Context, id string, fps []Fingerprint) ([]string, error)
 
-	// Owners returns the id of the visible batch that has each fingerprint, in
-	// the order of fps, and "" where no batch has it. It changes nothing. The
+	// Owners returns the id of the visible or archived batch that has each
+	// fingerprint, in the order of fps, and "" where no batch has it. It changes
+	// nothing. The
 	// store does not keep fps, and the answer belongs to the caller.
 	Owners(ctx context.Context, fps []Fingerprint) ([]string, error)
 }

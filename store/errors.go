@@ -11,6 +11,8 @@ var (
 	ErrNotFound = errors.New("store: batch not found")
 	// ErrConflict means that the batch is in none of the expected statuses.
 	ErrConflict = errors.New("store: batch is in another status")
+	// ErrIDTaken means that another batch has the id of a new one, or had it.
+	ErrIDTaken = errors.New("store: batch id taken")
 	// ErrKeyTaken means that another batch has the idempotency key.
 	ErrKeyTaken = errors.New("store: idempotency key taken")
 	// ErrEventsPurged means that the raw events of the batch were purged.

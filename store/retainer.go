@@ -13,7 +13,7 @@ type Retainer interface {
 	// PurgeEvents removes the raw events of a completed batch and sets
 	// Batch.EventsPurged. The contribution stays. It does nothing if the
 	// events were purged before. Errors: ErrNotFound; ErrConflict when the
-	// batch is not completed.
+	// batch is not completed, even if its events were purged before.
 	PurgeEvents(ctx context.Context, id string) error
 
 	// UnpurgedDays returns the days, ascending, to which a batch contributes

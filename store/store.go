@@ -11,12 +11,18 @@ import (
 // Store keeps batches, their events and the ledger.
 //
 // All methods are safe for concurrent use, by several processes too if the
-// database is shared. A method returns when its effect is durable, or with an
-// error. An error that is not one of the package's sentinels, or is
-// ErrUnavailable, leaves open whether the change was made; every method but
-// Begin may then be called again with the same arguments. The caller chooses
-// the ids of batches. They are UUIDv7 text, so that ascending ids are ascending
-// in time.
+// database is shared: each method sees what all methods did that have returned
+// before. A method returns when its effect is durable, so that it survives the
+// loss of the process or of the database server right after, or with an error.
+// An error that is not one of the package's sentinels, or is ErrUnavailable,
+// leaves open whether the change was made; every method but Begin may then be
+// called again with the same arguments. While the database cannot be reached,
+// each method and iterator returns ErrUnavailable, unless its ctx ends first.
+// When it can be reached again, the same Store works.
+//
+// The caller chooses the ids of batches. They are UUIDv7 text, so that ascending
+// ids are ascending in time. Times that the store sets are those of its own
+// process, UTC, cut to the millisecond; a clock of the database is not used.
 //
 // All strings are valid UTF-8 without NUL, otherwise of any characters, and of at
 // most 4 KiB, names of attachments among them. A store keeps them byte for byte,
@@ -25,16 +31,21 @@ import (
 // notice them.
 //
 // After its ctx has ended, a method or iterator returns an error for which
-// errors.Is(err, ctx.Err()) holds, also between two elements. A method may be
-// called inside a range over an iterator of the same Store.
+// errors.Is(err, ctx.Err()) holds and errors.Is(err, ErrUnavailable) does not,
+// also between two elements. A method that is called with such a ctx changes
+// nothing; only Writer.Abort ends its Writer. A method may be called inside a
+// range over an iterator of the same Store, also if the store has one connection
+// only.
 //
 // An iterator does nothing before it is ranged over, yields at most one error,
-// which is then the last element, and releases its resources on break. Each
-// range runs the query again.
+// which is then the last element, and releases its resources on break. It never
+// ends early without an error. Each range runs the query again.
 type Store interface {
 	// Begin starts a new batch and returns the Writer that fills it. Until the
 	// Writer has committed, the batch is invisible to all other methods but
-	// Prune. The caller must call Commit or Abort. The id must be new.
+	// Prune. The caller must call Commit or Abort. The id must be new. Errors:
+	// ErrIDTaken when a batch or another Writer has the id, or an archived batch
+	// had it.
 	Begin(ctx context.Context, id string) (Writer, error)
 
 	// Batch returns a batch. Errors: ErrNotFound.
@@ -46,20 +57,26 @@ type Store interface {
 
 	// Events returns the events of a batch, ascending by row, exactly as they
 	// were written. An Event and its Fields slice are valid until the next
-	// element; the strings stay valid. Errors: ErrNotFound; ErrEventsPurged
-	// when the events were purged; ErrChanged when some were erased meanwhile.
+	// element, whatever is called meanwhile; the strings stay valid. A range
+	// yields all events that the batch had when it began, or ends with an
+	// error: ErrNotFound when the batch is unknown, or was deleted, pruned or
+	// archived meanwhile; ErrEventsPurged when the events were purged;
+	// ErrChanged when some were erased meanwhile.
 	Events(ctx context.Context, id string) iter.Seq2[metrics.Event, error]
 
 	// Attachment returns the content of an attachment in chunks, whose bounds
 	// need not be those of Attach. An attachment without content yields none.
-	// A chunk is valid until the next. Errors: ErrNotFound when the batch is
-	// unknown; ErrChanged when the attachment was replaced meanwhile.
+	// A chunk is valid until the next, whatever is called meanwhile. A range
+	// yields all of the content that the attachment had when it began, or ends
+	// with an error: ErrNotFound when the batch is unknown, or was deleted,
+	// pruned or archived meanwhile; ErrChanged when the attachment was replaced
+	// meanwhile.
 	Attachment(ctx context.Context, id, name string) iter.Seq2[[]byte, error]
 
 	// SetStatus moves a batch from one of the statuses in from to the status
 	// to, and sets LastError and Updated, in one atomic compare-and-set. A
-	// batch may be moved to the status that it has, if from includes it.
-	// Errors: ErrNotFound; ErrConflict when the batch's status is not in from.
+	// batch may be moved to the status that it has, if from includes it; that
+	// sets LastError and Updated too. Errors: ErrNotFound; ErrConflict when the batch's status is not in from.
 	SetStatus(ctx context.Context, id string, from []Status, to Status, lastError string) error
 
 	// Pending returns the contribution that Commit was given, until Record has
@@ -74,17 +91,18 @@ type Store interface {
 	// ledger has one for this batch already, it returns nil and changes
 	// nothing. It is the commit point of processing: DayCounts includes either
 	// nothing of the contribution or all of it. It removes the pending
-	// contribution, and does not change the status. The store notes the time of
-	// its own clock, cut to the millisecond, for the AsOf of queries; Amend
-	// does not change that time. The store does not change or keep c. Errors:
-	// ErrNotFound when the batch is unknown or was deleted, however long ago.
+	// contribution, and does not change the status. The store notes the time,
+	// for the AsOf of queries; Amend does not change that time. The store does
+	// not change or keep c. Errors: ErrNotFound when the batch is unknown or was
+	// deleted, however long ago.
 	Record(ctx context.Context, id string, c metrics.Contribution) error
 
 	// DayCounts returns the part of the sum of the ledger that q selects,
 	// ascending by day, type and group: one DayCount for each day and event
 	// type that has events and, if q asks for groups, one for each group. They
 	// belong to the caller. The DayCounts of one day are of one state of the
-	// ledger: each includes all of a batch or nothing of it. There may be a
+	// ledger: each includes all of a batch or nothing of it. So are those of
+	// a small answer: of up to 20 days and 500 DayCounts. There may be a
 	// thousand times as many groups as totals, so a query for totals must not
 	// read groups. With q.AsOf the sum does not include what was recorded
 	// later; it is computed from the contributions, day by day, in bounded
@@ -92,23 +110,27 @@ type Store interface {
 	DayCounts(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error]
 
 	// DeleteBatch removes a batch, its events, its attachments and its
-	// contribution. DayCounts is then as if the batch had never existed.
-	// Errors: ErrNotFound. A repeated call returns nil or ErrNotFound.
+	// contribution. DayCounts is then as if the batch had never existed. What
+	// runs concurrently leaves nothing of it. Errors: ErrNotFound. A repeated
+	// call returns nil or ErrNotFound.
 	DeleteBatch(ctx context.Context, id string) error
 
 	// Prune removes batches that were uploaded before q.Before and never
-	// queued, and unfinished uploads: what a Writer has written that was
-	// neither committed nor aborted, and made its last call before q.Before. A
-	// batch in another status is not touched. The Commit of a Writer whose
-	// upload was pruned fails.
+	// queued, with their contributions, and unfinished uploads: what a Writer
+	// has written that was neither committed nor aborted, and made its last call
+	// before q.Before. Times are compared to the millisecond. To save writes, a
+	// store may take the last call of a Writer for one that was up to a minute
+	// earlier. A batch in another status is not touched. A Writer whose upload
+	// was pruned has ended: its Commit fails, and its Abort does nothing.
 	Prune(ctx context.Context, q PruneQuery) (Pruned, error)
 
 	// Ping returns nil if the database can be read and written now.
 	Ping(ctx context.Context) error
 }
 
-// Writer fills one new batch. It is not safe for concurrent use. The context
-// of a call may end as soon as the call has returned.
+// Writer fills one new batch, alone: concurrent Writers do not mix. It is not
+// safe for concurrent use. The context of a call may end as soon as the call has
+// returned.
 type Writer interface {
 	// Write adds any number of events. Rows ascend within a batch, and times
 	// are in the years 1970 to 9999. After Write has returned, the store keeps
@@ -132,11 +154,15 @@ type Writer interface {
 	// pruned. After an error the batch is not visible, or Commit may be called
 	// again with the same arguments until it returns nil. After a key has
 	// expired, another batch may have it. Batches by key then returns the new
-	// one first; it may also return the old one.
+	// one first; it may also return the old one. After ErrKeyTaken, Commit
+	// returns nil once the key is free. A Commit that is repeated after nil
+	// returns the same Batch and changes nothing.
 	Commit(ctx context.Context, b Batch, pending metrics.Contribution) (Batch, error)
 
-	// Abort removes what was written, and ends the Writer in every case. It
-	// does nothing after a Commit that has returned nil. So it is safe to
+	// Abort removes what was written, and ends the Writer in every case, also
+	// after a Commit that has failed. It does nothing to a batch that is
+	// visible: neither after a Commit that has returned nil, nor after one that
+	// has made the batch visible and yet returned an error. So it is safe to
 	// defer. If ctx has ended, the rest is left to Prune.
 	Abort(ctx context.Context) error
 }

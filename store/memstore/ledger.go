@@ -117,6 +117,10 @@ func (s *Store) Explain(ctx context.Context, day metrics.Day, eventType string) 
 		ledger := maps.Clone(s.ledger)
 		s.mu.RUnlock()
 		for _, id := range slices.Sorted(maps.Keys(ledger)) {
+			if err := ctx.Err(); err != nil {
+				yield(store.Share{}, err)
+				return
+			}
 			for _, d := range ledger[id].Contribution {
 				total := d.Day == day && d.Type == eventType && d.Group == ""
 				if total && !yield(store.Share{BatchID: id, Count: d.Count}, nil) {

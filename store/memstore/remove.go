@@ -27,14 +27,17 @@ func (s *Store) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, er
 	if err := ctx.Err(); err != nil {
 		return p, err
 	}
-	maps.DeleteFunc(s.batches, func(_ string, b *batch) bool {
-		old := b.Status == store.Uploaded && b.Created.Before(q.Before)
-		if old {
-			p.Batches++
-			p.Events += b.AcceptedRows
+	for id, b := range s.batches {
+		if b.Status != store.Uploaded || !b.Created.Before(q.Before) {
+			continue
 		}
-		return old && !q.DryRun
-	})
+		p.Batches++
+		p.Events += b.AcceptedRows
+		if !q.DryRun {
+			delete(s.batches, id)
+			delete(s.ledger, id)
+		}
+	}
 	maps.DeleteFunc(s.open, func(_ string, w *writer) bool {
 		old := w.called.Before(q.Before)
 		if old {

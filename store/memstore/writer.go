@@ -16,6 +16,8 @@ type writer struct {
 	st *Store
 	batch
 	called time.Time // the last time
+
+	result *store.Batch // of Commit
 }
 
 // Begin implements [store.Store].
@@ -24,6 +26,9 @@ func (s *Store) Begin(ctx context.Context, id string) (store.Writer, error) {
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if s.open[id] != nil || s.countsLocked(id) {
+		return nil, fmt.Errorf("memstore: begin %q: %w", id, store.ErrIDTaken)
 	}
 	w := &writer{st: s, called: time.Now()}
 	w.ID, w.attachments = id, map[string][]byte{}
@@ -67,6 +72,9 @@ func (w *writer) Commit(ctx context.Context, b store.Batch, pending metrics.Cont
 	if err := ctx.Err(); err != nil {
 		return store.Batch{}, err
 	}
+	if w.result != nil {
+		return *w.result, nil
+	}
 	if s.open[w.ID] != w { // pruned, or lost to a Claim
 		return store.Batch{}, fmt.Errorf("memstore: commit %q: %w", w.ID, store.ErrNotFound)
 	}
@@ -77,9 +85,11 @@ func (w *writer) Commit(ctx context.Context, b store.Batch, pending metrics.Cont
 	if len(pending) > 0 {
 		w.pending = metrics.Merge(pending) // a copy
 	}
+	result := w.Batch
+	w.result = &result
 	delete(s.open, w.ID)
 	s.batches[w.ID] = &w.batch
-	return w.Batch, nil
+	return result, nil
 }
 
 // keyTakenLocked reports whether another batch has the key of b.

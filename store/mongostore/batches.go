@@ -61,6 +61,8 @@ type batchDoc struct {
 	Erased  int64       `bson:"erased_events,omitempty"`
 	Erasure string      `bson:"erasure,omitempty"`
 	Erasing *erasingDoc `bson:"erasing,omitempty"`
+	// Writer is the Writer of an unfinished upload.
+	Writer bson.ObjectID `bson:"writer,omitempty"`
 	// Deleting means that its deletion has begun: the batch is deleted when its
 	// entry in the ledger is void.
 	Deleting bool `bson:"deleting,omitempty"`
@@ -221,9 +223,9 @@ func (s *Store) movedBy(ctx context.Context, id string, call int64) error {
 }
 
 // commit makes the batch of a Writer visible.
-func (s *Store) commit(ctx context.Context, id string, events int64, b store.Batch) (store.Batch, error) {
+func (s *Store) commit(ctx context.Context, w *writer, b store.Batch) (store.Batch, error) {
 	d := batchDoc{
-		Key: id, ID: id, FileName: b.FileName, SHA256: b.SHA256, Events: events, Failed: b.RejectedRows, Duplicates: b.DuplicateRows, Status: store.Uploaded,
+		Key: w.id, ID: w.id, FileName: b.FileName, SHA256: b.SHA256, Events: w.events, Writer: w.number, Failed: b.RejectedRows, Duplicates: b.DuplicateRows, Status: store.Uploaded,
 		IdempotencyKey: b.IdempotencyKey, Repairs: b.RepairOf, Created: toDate(b.Created), Updated: s.now(),
 	}
 	if b.IdempotencyKey != "" {
@@ -232,7 +234,7 @@ func (s *Store) commit(ctx context.Context, id string, events int64, b store.Bat
 			return store.Batch{}, err
 		}
 	}
-	committed, err := s.run.Replace(ctx, s.batches, eq("_id", id, "status", statusUploading), d)
+	committed, err := s.run.Replace(ctx, s.batches, w.filter(), d)
 	if err != nil {
 		return store.Batch{}, err
 	}
@@ -246,8 +248,11 @@ func (s *Store) commit(ctx context.Context, id string, events int64, b store.Bat
 // no answer. Errors: store.ErrNotFound if the upload was pruned.
 func (s *Store) committedBefore(ctx context.Context, d *batchDoc) (store.Batch, error) {
 	there, err := s.read(ctx, d.ID)
-	if err == nil {
+	if err == nil && there.Writer == d.Writer {
 		return there.batch(), nil
+	}
+	if err == nil {
+		err = store.ErrNotFound
 	}
 	if errors.Is(err, store.ErrNotFound) && d.IdempotencyKey != "" {
 		return store.Batch{}, errors.Join(err, s.release(ctx, d.IdempotencyKey, d.ID))

@@ -58,14 +58,14 @@ func (s *Store) markNewShares(ctx context.Context, id string) error {
 
 // Explain implements [store.Explainer].
 func (s *Store) Explain(ctx context.Context, day metrics.Day, eventType string) iter.Seq2[store.Share, error] {
-	return wrapped(s.ledger.Explain(ctx, day, eventType), "explain %s %.40q", day, eventType)
+	return wrapped(ctx, s.ledger.Explain(ctx, day, eventType), "explain %s %.40q", day, eventType)
 }
 
 // DayCounts implements [store.Store]. All days that are read at once are of one
 // state of the ledger: 4,000 days of counts, 400 of quarter hours, 50 of
 // subjects, 20 of groups, 30 of a query with AsOf.
 func (s *Store) DayCounts(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
-	return wrapped(s.rollup.DayCounts(ctx, q), "read daily metrics")
+	return wrapped(ctx, s.rollup.DayCounts(ctx, q), "read daily metrics")
 }
 
 // Rebuild implements [store.Auditor]. Answers stay right meanwhile, but are
@@ -75,11 +75,15 @@ func (s *Store) Rebuild(ctx context.Context) error {
 	return wrap(s.rollup.Rebuild(ctx), "rebuild rollup")
 }
 
-// wrapped is a sequence with its error wrapped.
-func wrapped[T any](seq iter.Seq2[T, error], format string, args ...any) iter.Seq2[T, error] {
+// wrapped is a sequence with its error wrapped, which ends with the error of ctx
+// when ctx has ended.
+func wrapped[T any](ctx context.Context, seq iter.Seq2[T, error], format string, args ...any) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for v, err := range seq {
-			if !yield(v, wrap(err, format, args...)) {
+			if err == nil {
+				err = ctx.Err()
+			}
+			if !yield(v, wrap(err, format, args...)) || err != nil {
 				return
 			}
 		}

@@ -1,8 +1,17 @@
 package mongostore_test
 
 import (
+	"context"
+	"errors"
+	"net"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 	"go.uber.org/goleak"
 
 	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
@@ -29,19 +38,86 @@ func opened(t testing.TB, uri string) *mongostore.Store {
 }
 
 func TestStoreKeepsTheRules(t *testing.T) {
-	uris := map[store.Store]string{}
+	all := lines{}
 	storetest.Run(t, storetest.Harness{
 		Scale: 0.05, // the test server sorts in memory
-		Open: func(t *testing.T) store.Store {
-			uri := testenv.Mongo(t)
-			st := opened(t, uri)
-			uris[st] = uri
-			return st
-		},
+		Open:  func(t *testing.T) store.Store { return all.at(t, testenv.Mongo(t), 0) },
 		Reopen: func(t *testing.T, st store.Store) store.Store {
-			again := opened(t, uris[st])
-			uris[again] = uris[st]
-			return again
+			all[st].cut.Store(true)
+			return all.at(t, all[st].uri, 0)
+		},
+		OpenNarrow: func(t *testing.T) store.Store { return all.at(t, testenv.Mongo(t), 1) },
+		OpenPair: func(t *testing.T) (a, b store.Store) {
+			uri := testenv.Mongo(t)
+			return all.at(t, uri, 0), all.at(t, uri, 0)
+		},
+		Cut: func(_ *testing.T, st store.Store) (restore func()) {
+			all[st].cut.Store(true)
+			return func() { all[st].cut.Store(false) }
 		},
 	})
+}
+
+// lines are the connections of open stores to their databases.
+type lines map[store.Store]*line
+
+// line is a network that can be cut.
+type line struct {
+	net.Dialer
+	uri string
+	cut atomic.Bool
+}
+
+// at opens a store with a number of connections; 0 means the default.
+func (all lines) at(t *testing.T, uri string, pool uint64) store.Store {
+	t.Helper()
+	l := &line{uri: uri}
+	client, err := mongo.Connect(options.Client().
+		SetServerSelectionTimeout(5 * time.Second).
+		SetReadConcern(readconcern.Majority()).
+		SetWriteConcern(writeconcern.Majority()).
+		ApplyURI(uri).SetMaxPoolSize(pool).SetDialer(l))
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := mongostore.New(t.Context(), client.Database(mongostore.DatabaseOf(uri)), &mongostore.Options{RetryFor: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all[st] = l
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+		defer cancel()
+		l.cut.Store(true) // so that nothing waits for an answer
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+		_ = client.Disconnect(ctx) // waits for connections that were cut
+	})
+	return st
+}
+
+func (l *line) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	if l.cut.Load() {
+		return nil, errCut
+	}
+	conn, err := l.Dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return lineConn{conn, l}, nil
+}
+
+var errCut = errors.New("the line is cut")
+
+type lineConn struct {
+	net.Conn
+	line *line
+}
+
+func (c lineConn) Write(b []byte) (int, error) {
+	if c.line.cut.Load() {
+		return 0, errCut
+	}
+	return c.Conn.Write(b)
 }

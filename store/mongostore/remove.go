@@ -67,13 +67,13 @@ func (s *Store) clearParts(ctx context.Context, d *batchDoc) error {
 }
 
 // removeUnfinished removes the unfinished upload of a Writer.
-func (s *Store) removeUnfinished(ctx context.Context, id string) error {
-	mine, err := s.run.Update(ctx, s.batches, eq("_id", id, "status", eq("$in", bson.A{statusUploading, statusRemoving})),
+func (s *Store) removeUnfinished(ctx context.Context, w *writer) error {
+	mine, err := s.run.Update(ctx, s.batches, eq("_id", w.id, "status", eq("$in", bson.A{statusUploading, statusRemoving}), "writer", w.number),
 		eq("$set", eq("status", statusRemoving)))
 	if err != nil || !mine {
 		return err
 	}
-	return s.clear(ctx, &batchDoc{ID: id})
+	return s.clear(ctx, &batchDoc{ID: w.id})
 }
 
 // Prune implements [store.Store].

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"regexp"
 	"sync/atomic"
 	"testing"
 
@@ -120,11 +121,13 @@ func (s *several) Ping(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// The rules hold as well when each call is that of another process.
+// The rules hold as well when each call is that of another process. Those about
+// Store are also rules of Harness.OpenPair.
 func TestSeveralStoresKeepTheRulesTogether(t *testing.T) {
 	storetest.Run(t, storetest.Harness{
 		Scale: 0.04,
 		Seed:  2,
+		Only:  regexp.MustCompile("Auditor|Deduper|Retainer|AsOf|Prune|attachment|iterator"),
 		Open:  func(t *testing.T) store.Store { return newSeveral(t, testenv.Mongo(t)) },
 	})
 }

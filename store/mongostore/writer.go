@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -24,6 +25,7 @@ var errEnded = errors.New("mongostore: writer has ended")
 type writer struct {
 	s       *Store
 	id      string
+	number  bson.ObjectID // in the batch's document
 	encoder eventEncoder
 	buffer  []byte
 	piece   command.Piece
@@ -31,6 +33,7 @@ type writer struct {
 	chunks  map[string]int // of each attachment
 	touched time.Time
 	ended   bool
+	result  *store.Batch // of Commit
 
 	// background is the context of the inserts. Those of the calls may end as
 	// soon as the calls return.
@@ -44,16 +47,33 @@ type writer struct {
 
 // Begin implements [store.Store].
 func (s *Store) Begin(ctx context.Context, id string) (store.Writer, error) {
-	now := s.now()
-	_, err := s.run.Insert(ctx, s.batches, batchDoc{Key: id, ID: id, Status: statusUploading, Updated: now})
+	now, number := s.now(), bson.NewObjectID()
+	added, err := s.run.Insert(ctx, s.batches, batchDoc{Key: id, ID: id, Status: statusUploading, Updated: now, Writer: number})
+	if err == nil && !added {
+		err = s.begunBefore(ctx, id, number)
+	}
 	if err != nil {
 		return nil, wrap(err, "begin batch %q", id)
 	}
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	return &writer{
-		s: s, id: id, background: background, cancel: cancel, encoder: eventEncoder{batch: id}, chunks: map[string]int{}, touched: now,
+		s: s, id: id, number: number, background: background, cancel: cancel, encoder: eventEncoder{batch: id}, chunks: map[string]int{}, touched: now,
 		slots: make(chan struct{}, s.opts.Inserters),
 	}, nil
+}
+
+// begunBefore returns nil if an earlier try has added the document of a Writer but
+// got no answer. Errors: store.ErrIDTaken.
+func (s *Store) begunBefore(ctx context.Context, id string, number bson.ObjectID) error {
+	var there batchDoc
+	err := s.run.Find(ctx, s.batches, eq("_id", id), &there)
+	switch {
+	case errors.Is(err, mongo.ErrNoDocuments): // removed meanwhile
+		return store.ErrIDTaken
+	case err == nil && there.Writer != number:
+		return store.ErrIDTaken
+	}
+	return err
 }
 
 // Write implements [store.Writer].
@@ -128,6 +148,12 @@ func (w *writer) flush(ctx context.Context) error {
 	return w.failure()
 }
 
+// filter selects the document of the unfinished upload, as long as it is that of
+// this Writer.
+func (w *writer) filter() bson.D {
+	return eq("_id", w.id, "status", statusUploading, "writer", w.number)
+}
+
 // touch updates the time in the batch, so that neither Prune nor a Claim ends the
 // upload. Errors: store.ErrNotFound if one has.
 func (w *writer) touch(ctx context.Context) error {
@@ -135,7 +161,7 @@ func (w *writer) touch(ctx context.Context) error {
 	if now.Sub(w.touched) < touchEvery {
 		return nil
 	}
-	alive, err := w.s.run.Update(ctx, w.s.batches, eq("_id", w.id, "status", statusUploading), eq("$set", eq("updated_at", now)))
+	alive, err := w.s.run.Update(ctx, w.s.batches, w.filter(), eq("$set", eq("updated_at", now)))
 	if err == nil && !alive {
 		err = store.ErrNotFound
 	}
@@ -169,11 +195,14 @@ func (w *writer) Attach(ctx context.Context, name string, chunk []byte) error {
 
 // Commit implements [store.Writer].
 func (w *writer) Commit(ctx context.Context, b store.Batch, pending metrics.Contribution) (store.Batch, error) {
-	if w.ended {
-		return store.Batch{}, errEnded
-	}
 	if err := ctx.Err(); err != nil {
 		return store.Batch{}, err
+	}
+	if w.result != nil {
+		return *w.result, nil
+	}
+	if w.ended {
+		return store.Batch{}, errEnded
 	}
 	if err := w.flush(ctx); err != nil {
 		return store.Batch{}, err
@@ -184,11 +213,11 @@ func (w *writer) Commit(ctx context.Context, b store.Batch, pending metrics.Cont
 	if err := w.s.writePending(ctx, w.id, pending); err != nil {
 		return store.Batch{}, wrap(err, "commit batch %q", w.id)
 	}
-	committed, err := w.s.commit(ctx, w.id, w.events, b)
+	committed, err := w.s.commit(ctx, w, b)
 	if err != nil {
 		return store.Batch{}, wrap(err, "commit batch %q", w.id)
 	}
-	w.ended = true
+	w.ended, w.result = true, &committed
 	w.cancel()
 	return committed, nil
 }
@@ -214,5 +243,5 @@ func (w *writer) Abort(ctx context.Context) error {
 		return nil
 	}
 	w.ended = true
-	return wrap(w.s.removeUnfinished(ctx, w.id), "abort batch %q", w.id)
+	return wrap(w.s.removeUnfinished(ctx, w), "abort batch %q", w.id)
 }

@@ -14,10 +14,9 @@ const dayCountBytes = 5 << 10
 // readAsOf sums what was recorded until q.AsOf from the ledger, in which the
 // rows of a day are together.
 func (r *dayReader) readAsOf(ctx context.Context, tx *sql.Tx) error {
-	from, to := daysOf(&r.q)
 	rows, err := tx.QueryContext(ctx, `SELECT day, counts, CASE WHEN ? THEN subjects END, CASE WHEN ? THEN `+shareGroups+` END
 		FROM ledger WHERE day BETWEEN ? AND ? AND coalesce((SELECT recorded FROM batches WHERE id = batch_id),
-			(SELECT recorded FROM archived WHERE id = batch_id)) <= ? ORDER BY day`, r.q.Subjects, r.q.Groups, from, to, r.q.AsOf.UnixMilli())
+			(SELECT recorded FROM archived WHERE id = batch_id)) <= ? ORDER BY day`, r.q.Subjects, r.q.Groups, r.from, r.to, r.q.AsOf.UnixMilli())
 	if err != nil {
 		return err
 	}
@@ -29,9 +28,9 @@ func (r *dayReader) readAsOf(ctx context.Context, tx *sql.Tx) error {
 		if err := rows.Scan(&day, &counts, &subjects, &groups); err != nil {
 			return err
 		}
-		if day != now.day {
-			if err := r.hold(ctx, now, len(now.sum)*dayCountBytes); err != nil {
-				return err
+		if day != now.day || now.sum == nil {
+			if r.holdSum(now); r.full() {
+				return nil
 			}
 			now = heldDay{day: day}
 		}
@@ -44,5 +43,13 @@ func (r *dayReader) readAsOf(ctx context.Context, tx *sql.Tx) error {
 	if err := rows.Err(); err != nil {
 		return err
 	}
-	return r.hold(ctx, now, len(now.sum)*dayCountBytes)
+	r.holdSum(now)
+	return nil
+}
+
+// holdSum holds a day that has a sum.
+func (r *dayReader) holdSum(d heldDay) {
+	if d.sum != nil {
+		r.hold(d, len(d.sum)*dayCountBytes)
+	}
 }

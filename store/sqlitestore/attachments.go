@@ -131,7 +131,7 @@ func (s *Store) Attachment(ctx context.Context, id, name string) iter.Seq2[[]byt
 				return
 			}
 			if err == nil && last >= 0 && no != last+1 {
-				err = store.ErrChanged
+				err = s.whyGap(ctx, &b)
 			}
 			if err != nil {
 				yield(nil, wrap(ctx, err, "read attachment %q of batch %q", name, id))
@@ -142,6 +142,15 @@ func (s *Store) Attachment(ctx context.Context, id, name string) iter.Seq2[[]byt
 			}
 		}
 	}
+}
+
+// whyGap returns the reason why chunks are missing: the batch was removed or the
+// attachment replaced meanwhile.
+func (s *Store) whyGap(ctx context.Context, b *batchRow) error {
+	if _, err := readBatch(ctx, s.reader, b.ID); err != nil {
+		return err
+	}
+	return store.ErrChanged
 }
 
 // attachmentEnd returns nil at the end of an attachment, and an error if the

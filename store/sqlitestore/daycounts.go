@@ -12,25 +12,33 @@ import (
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
-// heldBytes is the size of the days up to which DayCounts reads all of them
-// before it yields the first, so that a slow caller holds no connection.
+// heldBytes is the size of the days that DayCounts reads at once, before it
+// yields the first of them. So a slow caller holds no connection.
 const heldBytes = 4 << 20
 
-// DayCounts implements [store.Store]. All of its answer is of one state of the
-// database.
+// DayCounts implements [store.Store]. The days that it reads at once, of 4 MiB or
+// all, are of one state of the database.
 func (s *Store) DayCounts(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
 	return func(yield func(metrics.DayCount, error) bool) {
 		r := dayReader{q: q, yield: yield}
+		r.from, r.to = daysOf(&q)
 		read := r.readSums
 		if !q.AsOf.IsZero() {
 			read = r.readAsOf
 		}
-		err := s.view(ctx, func(tx *sql.Tx) error { return read(ctx, tx) })
-		if err == nil {
-			err = r.flush(ctx)
-		}
-		if err != nil && !errors.Is(err, errStopped) {
-			yield(metrics.DayCount{}, wrap(ctx, err, "read daily metrics"))
+		for more := true; more; {
+			err := s.view(ctx, func(tx *sql.Tx) error { return read(ctx, tx) })
+			more = r.full()
+			if err == nil {
+				err = r.flush(ctx)
+			}
+			if errors.Is(err, errStopped) {
+				return
+			}
+			if err != nil {
+				yield(metrics.DayCount{}, wrap(ctx, err, "read daily metrics"))
+				return
+			}
 		}
 	}
 }
@@ -40,10 +48,11 @@ var errStopped = errors.New("sqlitestore: the range has ended")
 
 // dayReader holds days that are read and not yielded yet.
 type dayReader struct {
-	q     metrics.Filter
-	yield func(metrics.DayCount, error) bool
-	days  []heldDay
-	size  int
+	q        metrics.Filter
+	from, to int64 // the days to read
+	yield    func(metrics.DayCount, error) bool
+	days     []heldDay
+	size     int
 }
 
 // heldDay is a day that is decoded when it is yielded.
@@ -54,14 +63,15 @@ type heldDay struct {
 	sum                      metrics.Contribution // replaces all of the above where counts are nil
 }
 
-// hold adds a day, and yields the days if they are many. Errors: errStopped.
-func (r *dayReader) hold(ctx context.Context, d heldDay, size int) error {
+// hold adds a day, after which the days to read begin.
+func (r *dayReader) hold(d heldDay, size int) {
 	r.days = append(r.days, d)
-	if r.size += size; r.size < heldBytes {
-		return nil
-	}
-	return r.flush(ctx)
+	r.size += size
+	r.from = int64(d.day) + 1
 }
+
+// full reports whether to yield the days before more are read.
+func (r *dayReader) full() bool { return r.size >= heldBytes }
 
 // flush yields the days. Errors: errStopped.
 func (r *dayReader) flush(ctx context.Context) error {
@@ -141,13 +151,12 @@ func (d *heldDay) totals(q metrics.Filter) (metrics.Contribution, error) {
 
 // readSums reads the sums that are kept of days.
 func (r *dayReader) readSums(ctx context.Context, tx *sql.Tx) error {
-	from, to := daysOf(&r.q)
-	rows, err := tx.QueryContext(ctx, r.statement(), from, to)
+	rows, err := tx.QueryContext(ctx, r.statement(), r.from, r.to)
 	if err != nil {
 		return err
 	}
 	defer rows.Close() //nolint:errcheck // Err tells
-	for rows.Next() {
+	for !r.full() && rows.Next() {
 		var d heldDay
 		if err := rows.Scan(&d.day, &d.counts, &d.subjects, &d.groups); err != nil {
 			return err
@@ -157,9 +166,7 @@ func (r *dayReader) readSums(ctx context.Context, tx *sql.Tx) error {
 				return err
 			}
 		}
-		if err := r.hold(ctx, d, len(d.counts)+len(d.subjects)+len(d.groups)); err != nil {
-			return err
-		}
+		r.hold(d, len(d.counts)+len(d.subjects)+len(d.groups))
 	}
 	return rows.Err()
 }

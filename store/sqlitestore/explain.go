@@ -10,42 +10,57 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
+// sharesPage is the number of shares that one query reads.
+const sharesPage = 1000
+
 // Explain implements [store.Explainer]. It reads the ledger of one day in the
-// order of its key.
+// order of its key, page by page, and holds no connection while it yields.
 func (s *Store) Explain(ctx context.Context, day metrics.Day, eventType string) iter.Seq2[store.Share, error] {
 	return func(yield func(store.Share, error) bool) {
-		stopped := false
-		err := s.view(ctx, func(tx *sql.Tx) error {
-			return explain(ctx, tx, day, eventType, func(share store.Share) bool {
-				stopped = !yield(share, nil)
-				return !stopped
-			})
-		})
-		if err != nil && !stopped {
-			yield(store.Share{}, wrap(ctx, err, "explain %v", day))
+		for last, more := "", true; more; {
+			page, err := s.shares(ctx, day, eventType, last)
+			if err != nil {
+				yield(store.Share{}, wrap(ctx, err, "explain %v", day))
+				return
+			}
+			for _, share := range page {
+				if err := ctx.Err(); err != nil {
+					yield(store.Share{}, wrap(ctx, err, "explain %v", day))
+					return
+				}
+				if last = share.BatchID; share.Count != 0 && !yield(share, nil) {
+					return
+				}
+			}
+			more = len(page) == sharesPage
 		}
 	}
 }
 
-func explain(ctx context.Context, tx *sql.Tx, day metrics.Day, eventType string, yield func(store.Share) bool) error {
-	rows, err := tx.QueryContext(ctx, "SELECT batch_id, counts FROM ledger WHERE day = ? ORDER BY batch_id", day)
+// shares reads the next page of the batches that contribute to a day. Their
+// Count is 0 if they have no event of the type.
+func (s *Store) shares(ctx context.Context, day metrics.Day, eventType, after string) ([]store.Share, error) {
+	rows, err := s.reader.QueryContext(ctx, "SELECT batch_id, counts FROM ledger WHERE day = ? AND batch_id > ? ORDER BY batch_id LIMIT ?",
+		day, after, sharesPage)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer rows.Close() //nolint:errcheck // Err tells
+	var page []store.Share
 	for rows.Next() {
-		var id string
+		var share store.Share
 		var counts sql.RawBytes
-		if err := rows.Scan(&id, &counts); err != nil {
-			return err
+		if err := rows.Scan(&share.BatchID, &counts); err != nil {
+			return nil, err
 		}
-		share, err := metrics.DecodeContribution(counts, metrics.Filter{Types: []string{eventType}})
+		c, err := metrics.DecodeContribution(counts, metrics.Filter{Types: []string{eventType}})
 		if err != nil {
-			return fmt.Errorf("ledger of batch %q: %w", id, err)
+			return nil, fmt.Errorf("ledger of batch %q: %w", share.BatchID, err)
 		}
-		if len(share) > 0 && !yield(store.Share{BatchID: id, Count: share[0].Count}) {
-			return nil
+		if len(c) > 0 {
+			share.Count = c[0].Count
 		}
+		page = append(page, share)
 	}
-	return rows.Err()
+	return page, rows.Err()
 }

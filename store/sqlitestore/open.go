@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	_ "modernc.org/sqlite" // registers the driver
-
 	"github.com/eventmetrics/eventmetrics/store"
 )
 

@@ -94,7 +94,7 @@ func (s *Store) sweepLater(ctx context.Context, seq int64) {
 }
 
 // sweep deletes the blocks and attachments of a discarded batch in short
-// transactions.
+// transactions. It does nothing to a batch that is not discarded.
 func (s *Store) sweep(ctx context.Context, seq int64) error {
 	for more := true; more; {
 		blocks, chunks := sweepBlocks, sweepChunks
@@ -122,7 +122,7 @@ func sweepSome(ctx context.Context, tx *sql.Tx, seq int64, blocks, chunks int) (
 	}
 	more, err = changed(tx.ExecContext(ctx, `DELETE FROM attachments
 		WHERE seq = ?1 AND (name, no) IN (SELECT name, no FROM attachments WHERE seq = ?1 ORDER BY name, no LIMIT ?2)
-		AND (SELECT attached FROM unfinished WHERE seq = ?1)`, seq, chunks))
+		AND (SELECT attached FROM unfinished WHERE seq = ?1 AND batch_id IS NULL)`, seq, chunks))
 	if more || err != nil {
 		return more, err
 	}

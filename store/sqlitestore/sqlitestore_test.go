@@ -2,9 +2,12 @@ package sqlitestore_test
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -43,23 +46,98 @@ func TestStoreKeepsTheRules(t *testing.T) {
 	keepsTheRules(t, storetest.Harness{}, func(*sqlitestore.Store) {})
 }
 
-// Thousands of fingerprints are as many leaves in as many levels then as else
-// hundreds of millions.
+// With small leaves, thousands of fingerprints are as many leaves in as many levels as
+// else hundreds of millions.
 func TestStoreOfSmallLeavesKeepsTheRules(t *testing.T) {
-	keepsTheRules(t, storetest.Harness{Scale: 0.1, Seed: 2}, (*sqlitestore.Store).UseSmallLeaves)
+	keepsTheRules(t, storetest.Harness{Scale: 0.1, Seed: 2, Only: regexp.MustCompile("Deduper|ingerprint")}, (*sqlitestore.Store).UseSmallLeaves)
 }
 
 // keepsTheRules runs the suite on stores that are opened and then changed.
 func keepsTheRules(t *testing.T, h storetest.Harness, change func(*sqlitestore.Store)) {
 	t.Helper()
-	paths := map[store.Store]string{}
-	at := func(t *testing.T, path string) store.Store {
-		st := opened(t, path)
-		change(st)
-		paths[st] = path
-		return st
+	all := files{change: change, open: map[store.Store]*file{}}
+	h.Open = func(t *testing.T) store.Store { return all.at(t, newPath(t), 0) }
+	h.Reopen = func(t *testing.T, st store.Store) store.Store { return all.at(t, killed(t, all.open[st].path), 0) }
+	h.OpenNarrow = func(t *testing.T) store.Store { return all.at(t, newPath(t), 1) }
+	h.OpenPair = func(t *testing.T) (a, b store.Store) {
+		path := newPath(t)
+		return all.at(t, path, 0), all.at(t, path, 0)
 	}
-	h.Open = func(t *testing.T) store.Store { return at(t, filepath.Join(t.TempDir(), "events.db")) }
-	h.Reopen = func(t *testing.T, st store.Store) store.Store { return at(t, paths[st]) }
+	h.Cut = func(t *testing.T, st store.Store) func() { return all.open[st].cut(t) }
 	storetest.Run(t, h)
+}
+
+func newPath(t *testing.T) string { return filepath.Join(t.TempDir(), "events.db") }
+
+// files are the files of open stores.
+type files struct {
+	change func(*sqlitestore.Store)
+	open   map[store.Store]*file
+}
+
+// file is a file with the handles of its store.
+type file struct {
+	path           string
+	writer, reader *sql.DB
+}
+
+// at opens a store with a number of read connections; 0 means any number.
+func (f *files) at(t *testing.T, path string, readers int) store.Store {
+	t.Helper()
+	opened := &file{path: path}
+	writerDSN, readerDSN := sqlitestore.DSN(path)
+	for dsn, db := range map[string]**sql.DB{writerDSN: &opened.writer, readerDSN: &opened.reader} {
+		var err error
+		if *db, err = sql.Open("sqlite", dsn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	opened.reader.SetMaxOpenConns(readers)
+	st, err := sqlitestore.New(t.Context(), opened.writer, opened.reader, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(st.Close(), opened.reader.Close(), opened.writer.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	f.change(st)
+	f.open[st] = opened
+	return st
+}
+
+// cut moves the folder of the file away, and closes the connections that have it
+// open.
+func (f *file) cut(t *testing.T) (restore func()) {
+	t.Helper()
+	dir := filepath.Dir(f.path)
+	if err := os.Rename(dir, dir+" away"); err != nil {
+		t.Fatal(err)
+	}
+	for _, db := range []*sql.DB{f.writer, f.reader} {
+		db.SetConnMaxLifetime(1)
+	}
+	return func() {
+		if err := os.Rename(dir+" away", dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// killed returns a copy of what a process leaves that is killed now: the file and
+// its log, without a checkpoint.
+func killed(t *testing.T, path string) string {
+	t.Helper()
+	left := newPath(t)
+	for _, suffix := range []string{"", "-wal"} {
+		data, err := os.ReadFile(path + suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(left+suffix, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return left
 }

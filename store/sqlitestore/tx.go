@@ -6,6 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/eventmetrics/eventmetrics/store"
 )
 
 // durability is what a committed transaction survives.
@@ -56,15 +61,34 @@ func (s *Store) view(ctx context.Context, f func(tx *sql.Tx) error) error {
 }
 
 // wrap adds what was tried, and the error of an ended ctx, which the driver may
-// hide.
+// hide. Errors: store.ErrUnavailable.
 func wrap(ctx context.Context, err error, format string, args ...any) error {
 	if err == nil {
 		return nil
 	}
-	if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
+	ended := ctx.Err()
+	switch {
+	case ended == nil:
+		err = markUnavailable(err)
+	case !errors.Is(err, ended):
 		err = fmt.Errorf("%w: %w", ended, err)
 	}
 	return fmt.Errorf("sqlitestore: %s: %w", fmt.Sprintf(format, args...), err)
+}
+
+// markUnavailable makes an error a store.ErrUnavailable if the file could not be
+// opened, read or written, or was locked for too long: the same call may succeed
+// later.
+func markUnavailable(err error) error {
+	failed, ok := errors.AsType[*sqlite.Error](err)
+	if !ok || errors.Is(err, store.ErrUnavailable) {
+		return err
+	}
+	switch failed.Code() & 0xff { // the rest of the code is a detail
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL:
+		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	}
+	return err
 }
 
 // changed reports whether a statement changed rows.

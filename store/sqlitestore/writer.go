@@ -51,12 +51,13 @@ func (s *Store) Begin(ctx context.Context, id string) (store.Writer, error) {
 	err := s.add(ctx, unsynced, func(tx *sql.Tx) error {
 		var taken bool
 		err := tx.QueryRowContext(ctx,
-			"SELECT EXISTS(SELECT 1 FROM batches WHERE id = ?1) OR EXISTS(SELECT 1 FROM unfinished WHERE batch_id = ?1)", id).Scan(&taken)
+			`SELECT EXISTS(SELECT 1 FROM batches WHERE id = ?1) OR EXISTS(SELECT 1 FROM unfinished WHERE batch_id = ?1)
+				OR EXISTS(SELECT 1 FROM archived WHERE id = ?1)`, id).Scan(&taken)
 		if err != nil {
 			return err
 		}
 		if taken {
-			return errors.New("the id is not new")
+			return store.ErrIDTaken
 		}
 		r, err := tx.ExecContext(ctx, "INSERT INTO unfinished(batch_id, touched, attached) VALUES(?, ?, 1)", id, w.touched.UnixMilli())
 		if err != nil {
@@ -103,7 +104,7 @@ func (w *writer) ready(ctx context.Context) error {
 // fail keeps the first error, after which the batch is incomplete.
 func (w *writer) fail(err error) error {
 	if err != nil {
-		w.err = fmt.Errorf("sqlitestore: write batch %q: %w", w.id, err)
+		w.err = fmt.Errorf("sqlitestore: write batch %q: %w", w.id, markUnavailable(err))
 	}
 	return w.err
 }

@@ -134,13 +134,11 @@ func archiveConflict(c *check) {
 
 func archivedSurvives(c *check) {
 	f := need[store.Retainer](c)
-	if c.h.Reopen == nil {
-		c.Skipf("there is no Reopen")
-	}
+	c.needs("Reopen")
 	mine := c.someContribution(30)
 	id := c.purged(mine)
 	c.must(f.Archive(c.Context(), id), "Archive")
-	c.st = c.h.Reopen(c.t, c.st)
+	c.reopen()
 	c.gone(id, "after Archive and the loss of the process")
 	c.ledgerIs("after Archive and the loss of the process", mine)
 }

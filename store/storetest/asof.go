@@ -32,6 +32,9 @@ func moment() time.Time {
 	return t
 }
 
+// soon returns a moment, to the millisecond, that is after all that has happened.
+func soon() time.Time { return moment().Add(time.Millisecond) }
+
 // asOfIs reports a sum as of a moment that is not that of contributions.
 func (c *check) asOfIs(when string, at time.Time, contributions ...metrics.Contribution) {
 	c.Helper()

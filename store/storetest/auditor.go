@@ -87,12 +87,12 @@ func amendKeepsNothing(c *check) {
 
 func amendRacesDelete(c *check) {
 	a := need[store.Auditor](c)
-	for i := range c.scaled(30) {
+	for i := range raceRounds {
 		id := c.recorded(c.someContribution(5))
 		late := c.someContribution(i + 10)
 		amend := func() error { return a.Amend(c.Context(), id, late) }
 		for _, err := range c.deletedRace(i, id, amend, amend) {
-			c.nilOrNotFound(err, "Amend")
+			c.nilOrNotFound(err, "Amend concurrent with DeleteBatch")
 		}
 		c.gone(id, "after DeleteBatch concurrent with Amend")
 		c.ledgerIs("after DeleteBatch concurrent with Amend")

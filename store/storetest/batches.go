@@ -15,7 +15,7 @@ func batchesRules() []rule {
 		{"Batches lists the newest first", newestFirst, batchesNewestFirst},
 		{"Batches has a default and a greatest Limit", "BatchQuery.Limit: 0 means DefaultLimit, more than MaxLimit means MaxLimit.", batchesLimit},
 		{"pages neither repeat nor lose a batch", "BatchQuery.After is the keyset cursor: it selects batches with a smaller id, whatever is added or deleted meanwhile.", batchesPages},
-		{"Batches filters as BatchQuery.Match does", newestFirst + " They are the ones that BatchQuery.Match selects.", batchesFilter},
+		{"Batches filters as BatchQuery.Match does", newestFirst + " UpdatedBefore is compared to the nanosecond. They are the ones that BatchQuery.Match selects.", batchesFilter},
 		{"repairs are found by what they repair", "BatchQuery.RepairOf selects the batches that repair this one.", repairsFound},
 		{"a repair outlives what it repairs", "Batch.RepairOf stays when the batch that it names is deleted.", repairsStay},
 		{"the slice that Batches returns belongs to the caller", "Store.Batches: the slice belongs to the caller.", batchesBelong},
@@ -107,7 +107,7 @@ func batchesFilter(c *check) {
 		}
 		some := all[rng.IntN(len(all))]
 		if rng.IntN(2) == 0 {
-			q.UpdatedBefore = some.Updated.Add(time.Duration(rng.IntN(3)-1) * time.Millisecond)
+			q.UpdatedBefore = some.Updated.Add(time.Duration(rng.IntN(5)-2) * time.Millisecond / 2)
 		}
 		if rng.IntN(2) == 0 {
 			q.After = some.ID

@@ -118,15 +118,15 @@ func brokenContexts() []broken {
 	ended, writer := "a method whose context has ended fails and does nothing", "a call of a Writer whose context has ended fails"
 	forever := context.WithoutCancel
 	return []broken{
-		{"reads a batch whatever the context", ended, "Batch with a cancelled context", func(p *patched) {
+		{"reads a batch whatever the context", ended, "Batch with a context that has ended", func(p *patched) {
 			p.batch = func(ctx context.Context, id string) (store.Batch, error) { return p.Store.Batch(forever(ctx), id) }
 		}},
-		{"sums whatever the context", ended, "DayCounts with a cancelled context", func(p *patched) {
+		{"sums whatever the context", ended, "DayCounts with a context that has ended", func(p *patched) {
 			p.dayCounts = func(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
 				return p.Store.DayCounts(forever(ctx), q)
 			}
 		}},
-		{"hides the context's error", ended, "SetStatus with a cancelled context: got error timeout", func(p *patched) {
+		{"hides the context's error", ended, "SetStatus with a context that has ended: got error timeout", func(p *patched) {
 			p.setStatus = func(ctx context.Context, id string, from []store.Status, to store.Status, cause string) error {
 				if ctx.Err() != nil {
 					return errors.New("timeout")
@@ -192,11 +192,15 @@ func brokenContexts() []broken {
 func loseEventsOnRetry(p *patched) {
 	p.writer = func(ctx context.Context, id string, w *patchedWriter) error {
 		commit, failed := w.commit, false
+		var again store.Writer
 		w.commit = func(ctx context.Context, b store.Batch, pending metrics.Contribution) (store.Batch, error) {
 			if failed {
-				again, err := p.Store.Begin(ctx, id)
-				if err != nil {
-					return b, err
+				if again == nil {
+					_ = w.abort(ctx)
+					var err error
+					if again, err = p.Store.Begin(ctx, id); err != nil {
+						return b, err
+					}
 				}
 				return again.Commit(ctx, b, nil)
 			}

@@ -69,7 +69,7 @@ func brokenCommits() []broken {
 			var told store.Status
 			p.editCommit(func(b *store.Batch) { told = b.Status }, func(b *store.Batch) { b.Status = told })
 		}},
-		{"believes the caller's Updated", rest, "want the time of Commit or Created", func(p *patched) {
+		{"believes the caller's Updated", rest, "Updated after Commit is 2005", func(p *patched) {
 			var told time.Time
 			p.editCommit(func(b *store.Batch) { told = b.Updated }, func(b *store.Batch) { b.Updated = told })
 		}},

@@ -194,7 +194,7 @@ func brokenOwners() []broken {
 				return answers, ignore(store.ErrNotFound, err)
 			}
 		}},
-		{"looks without a context", "a method whose context has ended fails and does nothing", "Owners with a cancelled context", func(p *patched) {
+		{"looks without a context", "a method whose context has ended fails and does nothing", "Owners with a context that has ended", func(p *patched) {
 			p.owners = func(ctx context.Context, fps []store.Fingerprint) ([]string, error) {
 				return p.Store.Owners(context.WithoutCancel(ctx), fps)
 			}

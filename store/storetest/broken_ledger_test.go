@@ -12,14 +12,14 @@ import (
 )
 
 func brokenStatuses() []broken {
-	moves := "SetStatus moves a batch and sets its LastError"
+	moves := "SetStatus moves a batch and sets LastError and Updated"
 	return []broken{
 		{"loses the Cause", moves, "LastError: want", func(p *patched) {
 			p.setStatus = func(ctx context.Context, id string, from []store.Status, to store.Status, _ string) error {
 				return p.Store.SetStatus(ctx, id, from, to, "")
 			}
 		}},
-		{"leaves Updated as it was", moves, "not the time of the last change", func(p *patched) {
+		{"leaves Updated as it was", moves, "Updated after SetStatus", func(p *patched) {
 			p.editBatch(func(b *store.Batch) { b.Updated = b.Created })
 		}},
 		{"refuses the status that the batch has", moves, "in another status", func(p *patched) {

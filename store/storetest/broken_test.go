@@ -21,24 +21,34 @@ type broken struct {
 }
 
 func harness(patch func(p *patched)) storetest.Harness {
+	open := func() *patched {
+		p := newPatched()
+		patch(p)
+		return p
+	}
 	return storetest.Harness{
-		Open: func(*testing.T) store.Store {
-			p := newPatched()
-			patch(p)
-			return p
+		Open:       func(*testing.T) store.Store { return open() },
+		Reopen:     func(_ *testing.T, st store.Store) store.Store { return st.(*patched).reopened() },
+		OpenNarrow: func(*testing.T) store.Store { return open() },
+		OpenPair: func(*testing.T) (a, b store.Store) {
+			first := newPatched()
+			second := patchedOn(first.Store)
+			patch(first)
+			patch(second)
+			return first, second
 		},
-		Reopen: func(_ *testing.T, st store.Store) store.Store {
-			if p := st.(*patched); p.reopen != nil {
-				return p.reopen()
-			}
-			return st
+		Cut: func(_ *testing.T, st store.Store) (restore func()) {
+			p := st.(*patched)
+			p.away.Store(true)
+			p.wasAway = true
+			return func() { p.away.Store(false) }
 		},
 	}
 }
 
 func brokenStores() []broken {
 	return slices.Concat(brokenWriters(), brokenEvents(), brokenTexts(), brokenBatches(), brokenKeys(), brokenStatuses(),
-		brokenRecords(), brokenPendings(), brokenEffects(), brokenDayCounts(), brokenAnswers(), brokenLaws(), brokenRemovals(), brokenIterators(), brokenOptionals(), brokenDedupers(), brokenAsOfs(), brokenUnpurgedDays(), brokenRebuilds())
+		brokenRecords(), brokenPendings(), brokenEffects(), brokenDayCounts(), brokenAnswers(), brokenLaws(), brokenRemovals(), brokenIterators(), brokenOptionals(), brokenDedupers(), brokenAsOfs(), brokenUnpurgedDays(), brokenRebuilds(), brokenBegins(), brokenCommitsAgain(), brokenMeanwhiles(), brokenCuts(), brokenMoves(), brokenChanges(), brokenPairs(), brokenTimes())
 }
 
 func TestEachBrokenStoreFailsTheCheckOfItsRule(t *testing.T) {

@@ -20,7 +20,7 @@ type reporter interface {
 	Helper()
 	Context() context.Context
 	Errorf(format string, args ...any)
-	Fatalf(format string, args ...any)
+	FailNow()
 	Skipf(format string, args ...any)
 }
 
@@ -32,24 +32,48 @@ type check struct {
 	rule rule
 	st   store.Store
 
-	mu  sync.Mutex
-	ids int
+	mu          sync.Mutex
+	ids         int
+	differences int  // that were found
+	all         bool // print each of them
 }
 
 func newCheck(r reporter, t *testing.T, h Harness, which rule) *check {
 	return &check{reporter: r, t: t, h: h, rule: which, st: h.Open(t)}
 }
 
-// Errorf reports a broken rule.
+// Errorf reports a broken rule. Only the first difference is printed; finish
+// prints how many there are.
 func (c *check) Errorf(format string, args ...any) {
 	c.Helper()
-	c.reporter.Errorf("%s\nThe rule: %s", fmt.Sprintf(format, args...), c.rule.why)
+	c.mu.Lock()
+	c.differences++
+	printed := c.all || c.differences == 1
+	c.mu.Unlock()
+	if printed {
+		c.reporter.Errorf("%s\nThe rule: %s", fmt.Sprintf(format, args...), c.rule.why)
+	}
 }
 
 // Fatalf reports a broken rule and ends the check.
 func (c *check) Fatalf(format string, args ...any) {
 	c.Helper()
-	c.reporter.Fatalf("%s\nThe rule: %s", fmt.Sprintf(format, args...), c.rule.why)
+	c.Errorf(format, args...)
+	c.FailNow()
+}
+
+// run checks the rule.
+func (c *check) run() {
+	defer c.finish()
+	c.rule.check(c)
+}
+
+func (c *check) finish() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.differences > 1 {
+		c.reporter.Errorf("%d differences; the first is above", c.differences)
+	}
 }
 
 // must ends the check if a call failed that the rule is not even about.
@@ -85,6 +109,9 @@ func (c *check) begin(id string) store.Writer {
 	return w
 }
 
+// pieceSize is the number of events in one Write of the Service.
+const pieceSize = 1024
+
 // prepare begins and fills a batch.
 func (c *check) prepare(u upload) (store.Writer, store.Batch) {
 	c.Helper()
@@ -96,7 +123,9 @@ func (c *check) prepare(u upload) (store.Writer, store.Batch) {
 		b.Created = epoch
 	}
 	w := c.begin(b.ID)
-	c.must(w.Write(c.Context(), u.events), "Write")
+	for part := range slices.Chunk(u.events, pieceSize) {
+		c.must(w.Write(c.Context(), part), "Write")
+	}
 	for name, content := range u.attach {
 		c.must(w.Attach(c.Context(), name, []byte(content)), "Attach")
 	}

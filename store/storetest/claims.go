@@ -84,7 +84,7 @@ func claimBesideWriter(c *check) {
 func claimRaces(c *check) {
 	d := need[store.Deduper](c)
 	const writers = 5
-	for round := range c.scaled(20) {
+	for round := range raceRounds {
 		all := fpsOf(1000*round, 200)
 		answers := make([][]string, writers)
 		ids := make([]string, writers)
@@ -162,7 +162,7 @@ func claimMany(c *check) {
 
 func reopenClaims(c *check) {
 	need[store.Deduper](c)
-	c.needReopen()
+	c.needs("Reopen")
 	all := fpsOf(0, 300)
 	kept := c.holding(all[:100])
 	c.move(kept, store.Queued, "")

@@ -2,13 +2,14 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const cancelled = "Store: after its ctx has ended, a method or iterator returns an error for which errors.Is(err, ctx.Err()) holds, also between two elements."
+const cancelled = "Store: after its ctx has ended, a method or iterator returns an error for which errors.Is(err, ctx.Err()) holds and errors.Is(err, ErrUnavailable) does not, also between two elements. A method that is called with such a ctx changes nothing."
 
 func contextRules() []rule {
 	return []rule{
@@ -19,18 +20,34 @@ func contextRules() []rule {
 	}
 }
 
+// wantEnded reports an error that is not that of an ended context.
+func (c *check) wantEnded(err, ended error, call string) {
+	c.Helper()
+	c.want(err, ended, call)
+	if errors.Is(err, store.ErrUnavailable) {
+		c.Errorf("%s: the error is %v too: %v", call, store.ErrUnavailable, err)
+	}
+}
+
 func contextEnded(c *check) {
 	kept := c.someContribution(5)
-	id := c.recorded(kept)
-	ctx, cancel := context.WithCancel(c.Context())
+	id := c.upload(filled()).ID
+	c.must(c.st.Record(c.Context(), id, kept), "Record")
+	c.move(id, store.Completed, "")
+	cancelled, cancel := context.WithCancel(c.Context())
 	cancel()
+	late, cancel := context.WithDeadline(c.Context(), epoch)
+	defer cancel()
 	want := c.batch(id)
-	for call, f := range c.allMethods(ctx, id) {
-		c.want(f(), context.Canceled, call+" with a cancelled context")
+	for _, ctx := range []context.Context{cancelled, late} {
+		for call, f := range c.allMethods(ctx, id) {
+			c.wantEnded(f(), ctx.Err(), call+" with a context that has ended")
+		}
 	}
 	if d := diffBatch(want, c.batch(id)); d != "" {
 		c.Errorf("Batch after methods whose context had ended:%s", d)
 	}
+	c.whole(id, "after methods whose context had ended")
 	c.ledgerIs("after methods whose context had ended", kept)
 }
 
@@ -44,6 +61,7 @@ func (c *check) allMethods(ctx context.Context, id string) map[string]func() err
 		"Batch":       func() error { _, err := c.st.Batch(ctx, id); return err },
 		"Batches":     func() error { _, err := c.st.Batches(ctx, store.BatchQuery{}); return err },
 		"SetStatus":   func() error { return c.st.SetStatus(ctx, id, store.Statuses(), store.Failed, "x") },
+		"Ping":        func() error { return c.st.Ping(ctx) },
 		"Pending":     func() error { _, err := c.st.Pending(ctx, id); return err },
 		"Record":      func() error { return c.st.Record(ctx, id, c.someContribution(6)) },
 		"DeleteBatch": func() error { return c.st.DeleteBatch(ctx, id) },
@@ -63,6 +81,7 @@ func (c *check) optionalMethods(ctx context.Context, id string, all map[string]f
 	if a, ok := store.As[store.Auditor](c.st); ok {
 		all["Contribution"] = func() error { _, err := a.Contribution(ctx, id); return err }
 		all["Amend"] = func() error { return a.Amend(ctx, id, c.someContribution(6)) }
+		all["Rebuild"] = func() error { return a.Rebuild(ctx) }
 	}
 	if d, ok := store.As[store.Deduper](c.st); ok {
 		all["Claim"] = func() error { _, err := d.Claim(ctx, id, fpsOf(0, 1)); return err }
@@ -73,7 +92,22 @@ func (c *check) optionalMethods(ctx context.Context, id string, all map[string]f
 		all["Explain"] = func() error { _, err := c.count(r); return err }
 	}
 	if s, ok := store.As[store.Retainer](c.st); ok {
-		all["PurgeEvents"] = func() error { return s.PurgeEvents(ctx, id) }
+		c.retainerMethods(ctx, s, id, all)
+	}
+}
+
+func (c *check) retainerMethods(ctx context.Context, r store.Retainer, id string, all map[string]func() error) {
+	all["PurgeEvents"] = func() error { return r.PurgeEvents(ctx, id) }
+	all["UnpurgedDays"] = func() error { _, err := r.UnpurgedDays(ctx, 0, 0); return err }
+	all["Archive"] = func() error { return r.Archive(ctx, id) }
+	all["ReplaceAttachment"] = func() error {
+		return r.ReplaceAttachment(ctx, id, "rejected", pieces([]byte("other"), 2))
+	}
+	all["EraseNames"] = func() error { return r.EraseNames(ctx, id, store.Names{FileName: true}) }
+	all["Scrub"] = func() error { return r.Scrub(ctx) }
+	all["Erase"] = func() error {
+		_, err := r.Erase(ctx, id, store.Erasure{ID: "one", Field: "test_id", Value: "t-1"})
+		return err
 	}
 }
 
@@ -82,14 +116,14 @@ func contextEndedWriter(c *check) {
 	cancel()
 	w, b := c.prepare(filled())
 	_, err := w.Commit(ctx, b, nil)
-	c.want(err, context.Canceled, "Commit with a cancelled context")
+	c.wantEnded(err, context.Canceled, "Commit with a cancelled context")
 	c.committedOrNot(w, b)
 
 	w, _ = c.prepare(filled())
-	c.want(w.Write(ctx, someEvents(1)), context.Canceled, "Write with a cancelled context")
+	c.wantEnded(w.Write(ctx, someEvents(1)), context.Canceled, "Write with a cancelled context")
 	c.must(w.Abort(c.Context()), "Abort")
 	w, _ = c.prepare(filled())
-	c.want(w.Attach(ctx, "rejected", []byte("x")), context.Canceled, "Attach with a cancelled context")
+	c.wantEnded(w.Attach(ctx, "rejected", []byte("x")), context.Canceled, "Attach with a cancelled context")
 	c.must(w.Abort(c.Context()), "Abort")
 }
 
@@ -140,16 +174,27 @@ func (c *check) committedOrNot(w store.Writer, b store.Batch) {
 
 func contextEndsIterator(c *check) {
 	w, b := c.unfinished()
-	b, err := w.Commit(c.Context(), b, nil)
+	_, err := w.Commit(c.Context(), b, nil)
 	c.must(err, "Commit")
-	ctx, cancel := context.WithCancel(c.Context())
-	n := int64(0)
-	err = drain(c, "Events", c.st.Events(ctx, b.ID), func(metrics.Event) {
-		n++
+	for range 3 { // so that Explain has several
+		c.recorded(c.someContribution(200))
+	}
+	for i := range c.rangers(c.Context(), b.ID) {
+		ctx, cancel := context.WithCancel(c.Context())
+		r := c.rangers(ctx, b.ID)[i]
+		all, err := c.count(c.rangers(c.Context(), b.ID)[i])
+		c.must(err, r.call)
+		n := 0
+		err = drain(c, r.call, r.seq, func(any) {
+			n++
+			cancel()
+		})
 		cancel()
-	})
-	c.want(err, context.Canceled, "Events whose context ends within the range")
-	if n == b.AcceptedRows {
-		c.Errorf("Events whose context ended after the first: still got all %d", n)
+		if all > 1 || err != nil { // the only element may be the last
+			c.wantEnded(err, context.Canceled, r.call+" whose context ends within the range")
+		}
+		if all > 1 && n == all {
+			c.Errorf("%s whose context ended after the first: still got all %d", r.call, n)
+		}
 	}
 }

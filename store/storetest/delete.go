@@ -59,25 +59,25 @@ func deleteUnknown(c *check) {
 func deleteRacesRecord(c *check) {
 	kept := c.someContribution(4)
 	c.recorded(kept)
-	for i := range c.scaled(30) {
+	for i := range raceRounds {
 		id := c.upload(filled()).ID
 		late := c.someContribution(i + 10)
 		record := func() error { return c.st.Record(c.Context(), id, late) }
 		move := func() error { return c.st.SetStatus(c.Context(), id, store.Statuses(), store.Completed, "") }
 		errs := c.deletedRace(i, id, record, move, record)
 		for j, call := range []string{"Record", "SetStatus", "Record"} {
-			c.nilOrNotFound(errs[j], call)
+			c.nilOrNotFound(errs[j], call+" concurrent with DeleteBatch")
 		}
 		c.gone(id, "after DeleteBatch concurrent with Record")
 		c.ledgerIs("after DeleteBatch concurrent with Record", kept)
 	}
 }
 
-// nilOrNotFound reports any other error of a call that races DeleteBatch.
+// nilOrNotFound reports any other error of a call that races a removal.
 func (c *check) nilOrNotFound(err error, call string) {
 	c.Helper()
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		c.Errorf("%s concurrent with DeleteBatch: got error %v, want nil or %v", call, err, store.ErrNotFound)
+		c.Errorf("%s: got error %v, want nil or %v", call, err, store.ErrNotFound)
 	}
 }
 

@@ -130,8 +130,8 @@ func eraseStatuses(c *check) {
 
 func eraseWhileRead(c *check) {
 	er := need[store.Retainer](c)
-	events := someEvents(c.scaled(25_000))
-	for _, after := range []int{1, len(events) / 2, len(events)} {
+	events := someEvents(c.scaled(50_000))
+	for _, after := range []int{1, len(events)} {
 		id := c.upload(upload{events: events}).ID
 		var got []metrics.Event
 		var failed error
@@ -182,7 +182,7 @@ func eraseConflict(c *check) {
 
 func eraseRace(c *check) {
 	er := need[store.Retainer](c)
-	for range c.scaled(10) {
+	for range raceRounds {
 		id := c.upload(filled()).ID
 		ns, errs := make([]int64, 4), make([]error, 4)
 		var all sync.WaitGroup
@@ -229,7 +229,7 @@ func eraseStays(c *check) {
 	c.gone(pruned, "after Erase and Prune")
 	want := c.batch(kept)
 	if c.h.Reopen != nil {
-		c.st = c.h.Reopen(c.t, c.st)
+		c.reopen()
 	}
 	if d := diffBatch(want, c.batch(kept)); d != "" {
 		c.Errorf("Batch after Erase, Prune and the loss of the process:%s", d)

@@ -29,8 +29,23 @@ func (v *Verdict) Says(text string) bool {
 	return slices.ContainsFunc(v.Failures, func(f string) bool { return strings.Contains(f, text) })
 }
 
-// Try checks one rule and returns its verdict instead of failing t.
+// Try checks one rule and returns its verdict, with all differences, instead of
+// failing t.
 func Try(t *testing.T, h Harness, name string) *Verdict {
+	t.Helper()
+	return try(t, h, name, true)
+}
+
+// TryAsRun checks one rule and returns what Run prints.
+func TryAsRun(t *testing.T, h Harness, name string) *Verdict {
+	t.Helper()
+	return try(t, h, name, false)
+}
+
+// Missing returns the functions that a harness lacks.
+func Missing(h Harness) []string { return h.missing() }
+
+func try(t *testing.T, h Harness, name string, all bool) *Verdict {
 	t.Helper()
 	i := slices.IndexFunc(rules(), func(r rule) bool { return r.name == name })
 	if i < 0 {
@@ -40,8 +55,9 @@ func Try(t *testing.T, h Harness, name string) *Verdict {
 	done := make(chan struct{})
 	go func() { // of its own, for Goexit
 		defer close(done)
-		r := rules()[i]
-		r.check(newCheck(rec, t, h, r))
+		c := newCheck(rec, t, h, rules()[i])
+		c.all = all
+		c.run()
 	}()
 	<-done
 	return &rec.verdict
@@ -60,10 +76,7 @@ func (r *recorder) Errorf(format string, args ...any) {
 	r.verdict.Failures = append(r.verdict.Failures, fmt.Sprintf(format, args...))
 }
 
-func (r *recorder) Fatalf(format string, args ...any) {
-	r.Errorf(format, args...)
-	runtime.Goexit()
-}
+func (r *recorder) FailNow() { runtime.Goexit() }
 
 func (r *recorder) Skipf(string, ...any) {
 	r.verdict.Skipped = true

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"iter"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
@@ -34,8 +35,7 @@ func boxed[T any](seq iter.Seq2[T, error]) iter.Seq2[any, error] {
 }
 
 // rangers returns each iterator of the store, not yet ranged over.
-func (c *check) rangers(id string) []ranger {
-	ctx := c.Context()
+func (c *check) rangers(ctx context.Context, id string) []ranger {
 	all := []ranger{
 		{"Events", boxed(c.st.Events(ctx, id))},
 		{"Attachment", boxed(c.st.Attachment(ctx, id, "rejected"))},
@@ -57,7 +57,7 @@ func (c *check) count(r ranger) (int, error) {
 
 func iteratorsQueryAgain(c *check) {
 	w, b := c.prepare(filled())
-	open := c.rangers(b.ID)
+	open := c.rangers(c.Context(), b.ID)
 	c.must(c.countAll(open, false), "range before Commit")
 	_, err := w.Commit(c.Context(), b, nil)
 	c.must(err, "Commit")
@@ -89,14 +89,14 @@ func iteratorsBreak(c *check) {
 	id := c.upload(filled()).ID
 	c.must(c.st.Record(c.Context(), id, c.someContribution(200)), "Record")
 	for range c.scaled(300) {
-		for _, r := range c.rangers(id) {
+		for _, r := range c.rangers(c.Context(), id) {
 			for _, err := range r.seq {
 				c.must(err, r.call+" after many breaks")
 				break
 			}
 		}
 	}
-	for _, r := range c.rangers(id) {
+	for _, r := range c.rangers(c.Context(), id) {
 		n, err := c.count(r)
 		c.must(err, r.call+" after many breaks")
 		if n == 0 {
@@ -109,7 +109,7 @@ func iteratorsBreak(c *check) {
 func iteratorsOpen(c *check) {
 	id := c.upload(filled()).ID
 	c.must(c.st.Record(c.Context(), id, c.someContribution(200)), "Record")
-	for _, r := range c.rangers(id) {
+	for _, r := range c.rangers(c.Context(), id) {
 		n := 0
 		for _, err := range r.seq {
 			c.must(err, r.call)

@@ -106,7 +106,7 @@ func lawHolds(c *check) {
 
 func lawHoldsConcurrently(c *check) {
 	const workers = 6
-	steps := c.scaled(40)
+	const steps = raceRounds
 	var models []*ledger
 	for i := range workers {
 		l := c.newLedger(rand.New(rand.NewPCG(c.seed(), uint64(i))))
@@ -149,8 +149,7 @@ func sketchesDrop(c *check) {
 }
 
 func readersSeeWhole(c *check) {
-	const readers = 3
-	steps := c.scaled(60)
+	const readers, steps = 3, 3 * raceRounds
 	l := c.newLedger(c.random())
 	for range steps {
 		l.uploaded = append(l.uploaded, c.uploaded())

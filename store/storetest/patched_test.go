@@ -1,11 +1,14 @@
 package storetest_test
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"iter"
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -15,7 +18,15 @@ import (
 // patched is a sound store of which single methods are replaced.
 type patched struct {
 	*memstore.Store
+	// lost means that its process was lost: its handle has no database any more.
+	lost *atomic.Bool
+	// away means that its database cannot be reached; cutError is what its
+	// methods return then.
+	away         *atomic.Bool
+	cutError     func(ctx context.Context) error
+	wasAway      bool
 	writer       func(ctx context.Context, id string, w *patchedWriter) error
+	begin        func(ctx context.Context, id string) (store.Writer, error)
 	batch        func(ctx context.Context, id string) (store.Batch, error)
 	batches      func(ctx context.Context, q store.BatchQuery) ([]store.Batch, error)
 	events       func(ctx context.Context, id string) iter.Seq2[metrics.Event, error]
@@ -43,10 +54,15 @@ type patched struct {
 	reopen       func() store.Store
 }
 
-func newPatched() *patched {
-	st := memstore.New()
+func newPatched() *patched { return patchedOn(memstore.New()) }
+
+func patchedOn(st *memstore.Store) *patched {
 	return &patched{
 		Store:        st,
+		lost:         &atomic.Bool{},
+		away:         &atomic.Bool{},
+		cutError:     func(ctx context.Context) error { return cmp.Or(ctx.Err(), store.ErrUnavailable) },
+		begin:        st.Begin,
 		batch:        st.Batch,
 		batches:      st.Batches,
 		events:       st.Events,
@@ -75,98 +91,220 @@ func newPatched() *patched {
 }
 
 func (p *patched) Begin(ctx context.Context, id string) (store.Writer, error) {
-	inner, err := p.Store.Begin(ctx, id)
-	if err != nil || p.writer == nil {
+	if err := p.gone(ctx); err != nil {
+		return nil, err
+	}
+	inner, err := p.begin(ctx, id)
+	if err != nil {
 		return inner, err
 	}
-	w := &patchedWriter{write: inner.Write, attach: inner.Attach, commit: inner.Commit, abort: inner.Abort}
-	return w, p.writer(ctx, id, w)
+	w := &patchedWriter{p: p, write: inner.Write, attach: inner.Attach, commit: inner.Commit, abort: inner.Abort}
+	if p.writer != nil {
+		err = p.writer(ctx, id, w)
+	}
+	return w, err
 }
 
-func (p *patched) Batch(ctx context.Context, id string) (store.Batch, error) { return p.batch(ctx, id) }
+// reopened loses the process of p and returns another handle, with what reopen
+// says.
+func (p *patched) reopened() store.Store {
+	var next store.Store = p
+	if p.reopen != nil {
+		next = p.reopen()
+	}
+	if next != store.Store(p) {
+		return next
+	}
+	again := *p
+	again.lost = &atomic.Bool{}
+	p.lost.Store(true)
+	return &again
+}
+
+// gone is the error of all methods while there is no database.
+func (p *patched) gone(ctx context.Context) error {
+	switch {
+	case p.lost.Load():
+		return errLost
+	case p.away.Load():
+		return p.cutError(ctx)
+	}
+	return nil
+}
+
+// unless yields the error of a missing database instead of seq.
+func unless[T any](ctx context.Context, p *patched, seq iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		if err := p.gone(ctx); err != nil {
+			var zero T
+			yield(zero, err)
+			return
+		}
+		seq(yield)
+	}
+}
+
+var errLost = errors.New("the process was lost")
+
+func (p *patched) Batch(ctx context.Context, id string) (store.Batch, error) {
+	if err := p.gone(ctx); err != nil {
+		return store.Batch{}, err
+	}
+	return p.batch(ctx, id)
+}
 
 func (p *patched) Batches(ctx context.Context, q store.BatchQuery) ([]store.Batch, error) {
+	if err := p.gone(ctx); err != nil {
+		return nil, err
+	}
 	return p.batches(ctx, q)
 }
 
 func (p *patched) Events(ctx context.Context, id string) iter.Seq2[metrics.Event, error] {
-	return p.events(ctx, id)
+	return unless(ctx, p, p.events(ctx, id))
 }
 
 func (p *patched) Attachment(ctx context.Context, id, name string) iter.Seq2[[]byte, error] {
-	return p.attachment(ctx, id, name)
+	return unless(ctx, p, p.attachment(ctx, id, name))
 }
 
 func (p *patched) SetStatus(ctx context.Context, id string, from []store.Status, to store.Status, cause string) error {
+	if err := p.gone(ctx); err != nil {
+		return err
+	}
 	return p.setStatus(ctx, id, from, to, cause)
 }
 
 func (p *patched) Pending(ctx context.Context, id string) (metrics.Contribution, error) {
+	if err := p.gone(ctx); err != nil {
+		return nil, err
+	}
 	return p.pending(ctx, id)
 }
 
 func (p *patched) Record(ctx context.Context, id string, c metrics.Contribution) error {
+	if err := p.gone(ctx); err != nil {
+		return err
+	}
 	return p.record(ctx, id, c)
 }
 
 func (p *patched) DayCounts(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
-	return p.dayCounts(ctx, q)
+	return unless(ctx, p, p.dayCounts(ctx, q))
 }
 
-func (p *patched) DeleteBatch(ctx context.Context, id string) error { return p.deleteBatch(ctx, id) }
+func (p *patched) DeleteBatch(ctx context.Context, id string) error {
+	if err := p.gone(ctx); err != nil {
+		return err
+	}
+	return p.deleteBatch(ctx, id)
+}
 
 func (p *patched) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, error) {
+	if err := p.gone(ctx); err != nil {
+		return store.Pruned{}, err
+	}
 	return p.prune(ctx, q)
 }
 
 func (p *patched) Contribution(ctx context.Context, id string) (metrics.Contribution, error) {
+	if err := p.gone(ctx); err != nil {
+		return nil, err
+	}
 	return p.contribution(ctx, id)
 }
 
 func (p *patched) Amend(ctx context.Context, id string, c metrics.Contribution) error {
+	if err := p.gone(ctx); err != nil {
+		return err
+	}
 	return p.amend(ctx, id, c)
 }
 
 func (p *patched) Explain(ctx context.Context, day metrics.Day, eventType string) iter.Seq2[store.Share, error] {
-	return p.explain(ctx, day, eventType)
+	return unless(ctx, p, p.explain(ctx, day, eventType))
 }
 
 func (p *patched) Claim(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
+	if err := p.gone(ctx); err != nil {
+		return nil, err
+	}
 	return p.claim(ctx, id, fps)
 }
 
 func (p *patched) Owners(ctx context.Context, fps []store.Fingerprint) ([]string, error) {
+	if err := p.gone(ctx); err != nil {
+		return nil, err
+	}
 	return p.owners(ctx, fps)
 }
 
-func (p *patched) PurgeEvents(ctx context.Context, id string) error { return p.purge(ctx, id) }
+func (p *patched) PurgeEvents(ctx context.Context, id string) error {
+	if err := p.gone(ctx); err != nil {
+		return err
+	}
+	return p.purge(ctx, id)
+}
 
 func (p *patched) UnpurgedDays(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error) {
+	if err := p.gone(ctx); err != nil {
+		return nil, err
+	}
 	return p.unpurged(ctx, from, to)
 }
 
-func (p *patched) Rebuild(ctx context.Context) error { return p.rebuild(ctx) }
+func (p *patched) Rebuild(ctx context.Context) error {
+	if err := p.gone(ctx); err != nil {
+		return err
+	}
+	return p.rebuild(ctx)
+}
 
-func (p *patched) Archive(ctx context.Context, id string) error { return p.archive(ctx, id) }
+func (p *patched) Archive(ctx context.Context, id string) error {
+	if err := p.gone(ctx); err != nil {
+		return err
+	}
+	return p.archive(ctx, id)
+}
 
 func (p *patched) ReplaceAttachment(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
+	if err := p.gone(ctx); err != nil {
+		return err
+	}
 	return p.replace(ctx, id, name, content)
 }
 
 func (p *patched) Erase(ctx context.Context, id string, e store.Erasure) (int64, error) {
+	if err := p.gone(ctx); err != nil {
+		return 0, err
+	}
 	return p.erase(ctx, id, e)
 }
 
 func (p *patched) EraseNames(ctx context.Context, id string, names store.Names) error {
+	if err := p.gone(ctx); err != nil {
+		return err
+	}
 	return p.eraseNames(ctx, id, names)
 }
 
-func (p *patched) Scrub(ctx context.Context) error { return p.scrub(ctx) }
+func (p *patched) Scrub(ctx context.Context) error {
+	if err := p.gone(ctx); err != nil {
+		return err
+	}
+	return p.scrub(ctx)
+}
 
-func (p *patched) Ping(ctx context.Context) error { return p.ping(ctx) }
+func (p *patched) Ping(ctx context.Context) error {
+	if err := p.gone(ctx); err != nil {
+		return err
+	}
+	return p.ping(ctx)
+}
 
 // patchedWriter is a Writer of which single methods are replaced.
 type patchedWriter struct {
+	p      *patched
 	write  func(ctx context.Context, events []metrics.Event) error
 	attach func(ctx context.Context, name string, chunk []byte) error
 	commit func(ctx context.Context, b store.Batch, pending metrics.Contribution) (store.Batch, error)
@@ -182,6 +320,9 @@ func (w *patchedWriter) Attach(ctx context.Context, name string, chunk []byte) e
 }
 
 func (w *patchedWriter) Commit(ctx context.Context, b store.Batch, pending metrics.Contribution) (store.Batch, error) {
+	if err := w.p.gone(ctx); err != nil {
+		return store.Batch{}, err
+	}
 	return w.commit(ctx, b, pending)
 }
 

@@ -128,7 +128,7 @@ func pendingIsRemoved(c *check) {
 }
 
 func pendingSurvives(c *check) {
-	c.needReopen()
+	c.needs("Reopen")
 	sum := c.someContribution(100)
 	id := c.upload(upload{events: someEvents(5), pending: sum}).ID
 	c.reopen()

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	pruneRemoves      = "Store.Prune removes batches that were uploaded before q.Before and never queued. A batch in another status is not touched."
-	unfinishedUploads = "Store.Prune removes unfinished uploads: what a Writer has written that was neither committed nor aborted, and made its last call before q.Before. The Commit of a Writer whose upload was pruned fails."
+	pruneRemoves      = "Store.Prune removes batches that were uploaded before q.Before and never queued, with their contributions. Times are compared to the millisecond. A batch in another status is not touched."
+	unfinishedUploads = "Store.Prune removes unfinished uploads: what a Writer has written that was neither committed nor aborted, and made its last call before q.Before. A store may take the last call of a Writer for one that was up to a minute earlier. A Writer whose upload was pruned has ended: its Commit fails, and its Abort does nothing."
 )
 
 func pruneRules() []rule {
@@ -21,6 +21,7 @@ func pruneRules() []rule {
 		{"Prune keeps the upload of a Writer that wrote recently", unfinishedUploads, pruneLeavesLive},
 		{"Prune never removes a batch that was queued meanwhile", pruneRemoves, pruneRacesQueue},
 		{"Prune takes an unfinished upload whole or not at all", unfinishedUploads, pruneRacesCommit},
+		{"nothing remains when Prune races Record", pruneRemoves, pruneRacesRecord},
 	}
 }
 
@@ -82,6 +83,8 @@ func pruneOld(c *check) {
 	}
 	c.untouched(a)
 	c.prune(store.PruneQuery{Before: a.limit}, store.Pruned{})
+	c.prune(store.PruneQuery{Before: a.limit.Add(1)}, store.Pruned{Batches: 1, Events: 1})
+	c.gone(a.kept[0].ID, "after Prune a nanosecond later")
 }
 
 func pruneDry(c *check) {
@@ -113,8 +116,8 @@ func (c *check) unfinished() (store.Writer, store.Batch) {
 func pruneUnfinished(c *check) {
 	kept := c.uploaded()
 	c.move(kept, store.Queued, "")
-	soon := time.Now().Add(time.Hour)
 	w, b := c.unfinished()
+	soon := soon()
 	c.prune(store.PruneQuery{Before: soon}, store.Pruned{Unfinished: 1})
 	c.prune(store.PruneQuery{Before: soon}, store.Pruned{})
 	_, err := w.Commit(c.Context(), b, nil)
@@ -127,8 +130,9 @@ func pruneUnfinished(c *check) {
 }
 
 func pruneLeavesLive(c *check) {
+	began := time.Now()
 	w, b := c.unfinished()
-	c.prune(store.PruneQuery{Before: time.Now().Add(-time.Hour)}, store.Pruned{})
+	c.prune(store.PruneQuery{Before: began.Add(-time.Minute)}, store.Pruned{})
 	got, err := w.Commit(c.Context(), b, nil)
 	c.must(err, "Commit after Prune of what is older")
 	n := 0
@@ -140,7 +144,7 @@ func pruneLeavesLive(c *check) {
 }
 
 func pruneRacesQueue(c *check) {
-	for round := range c.scaled(20) {
+	for round := range raceRounds {
 		var ids []string
 		var moves []func() error
 		for range 8 {
@@ -176,7 +180,7 @@ func (c *check) queuedOrGone(id string, err error) {
 // batches are created after its limit, so that they stay once committed.
 func pruneRacesCommit(c *check) {
 	soon := time.Now().Add(time.Hour)
-	for round := range c.scaled(20) {
+	for round := range raceRounds {
 		var ids []string
 		var commits []func() error
 		for range 6 {
@@ -208,5 +212,20 @@ func (c *check) wholeOrGone(id string, err error) {
 	}
 	if got := c.attachment(id, "rejected"); got != "row 3" {
 		c.Errorf("Attachment of a batch that was committed concurrent with Prune: got %q", got)
+	}
+}
+
+func pruneRacesRecord(c *check) {
+	kept := c.someContribution(4)
+	c.move(c.recorded(kept), store.Completed, "")
+	for round := range raceRounds {
+		id := c.upload(filled()).ID
+		late := c.someContribution(round + 10)
+		record := func() error { return c.st.Record(c.Context(), id, late) }
+		for _, err := range c.prunedRace(round, id, store.PruneQuery{Before: epoch.Add(time.Hour)}, record, record) {
+			c.nilOrNotFound(err, "Record concurrent with Prune")
+		}
+		c.gone(id, "after Prune concurrent with Record")
+		c.ledgerIs("after Prune concurrent with Record", kept)
 	}
 }

@@ -8,6 +8,10 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
+// raceRounds is how often calls race. It does not depend on the Scale of the
+// harness: a slow database is as likely to have a race as a fast one.
+const raceRounds = 8
+
 // concurrently runs f n times at once and returns their errors, in order.
 func concurrently(n int, f func(i int) error) []error {
 	errs := make([]error, n)

@@ -29,7 +29,7 @@ func rebuilds(c *check) {
 			c.ledgerIs(fmt.Sprintf("after Rebuild, with seed %d", c.seed()), l.sum()...)
 		}
 	}
-	steps := c.scaled(60)
+	const steps = 2 * raceRounds
 	for range steps {
 		l.uploaded = append(l.uploaded, c.uploaded())
 	}

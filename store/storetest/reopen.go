@@ -1,27 +1,22 @@
 package storetest
 
 import (
+	"context"
+	"errors"
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const durable = "Store: a method returns when its effect is durable, so that it survives the loss of the process right after."
+const durable = "Store: a method returns when its effect is durable, so that it survives the loss of the process or of the database server right after."
 
 func reopenRules() []rule {
 	return []rule{
 		{"what was committed survives the process", durable, reopenKeeps},
 		{"what was not committed is invisible after a lost process and can be pruned", durable + " " + unfinishedUploads, reopenUncommitted},
 		{"the ledger survives the process", durable, reopenLedger},
-	}
-}
-
-// needReopen skips the rule if the harness cannot lose the process.
-func (c *check) needReopen() {
-	c.Helper()
-	if c.h.Reopen == nil {
-		c.Skipf("the harness has no Reopen")
+		{"Harness.Reopen cuts the old handle off", "Harness.Reopen: what st does after that must not reach the data.", reopenCutsOff},
 	}
 }
 
@@ -32,7 +27,7 @@ func (c *check) reopen() {
 }
 
 func reopenKeeps(c *check) {
-	c.needReopen()
+	c.needs("Reopen")
 	long := c.scaled(50_000)
 	w, b := c.unfinished()
 	want, err := w.Commit(c.Context(), b, nil)
@@ -67,7 +62,7 @@ func reopenKeeps(c *check) {
 }
 
 func reopenUncommitted(c *check) {
-	c.needReopen()
+	c.needs("Reopen")
 	kept := c.uploaded()
 	_, b := c.unfinished()
 	_, small := c.prepare(filled())
@@ -88,7 +83,7 @@ func reopenUncommitted(c *check) {
 }
 
 func reopenLedger(c *check) {
-	c.needReopen()
+	c.needs("Reopen")
 	l := c.newLedger(c.random())
 	for range c.scaled(40) {
 		l.uploaded = append(l.uploaded, c.uploaded())
@@ -104,5 +99,25 @@ func reopenLedger(c *check) {
 			c.must(c.st.Record(c.Context(), id, c.someContribution(80)), "Record again")
 		}
 		c.ledgerIs("after Record again", l.sum()...)
+	}
+}
+
+// reopenCutsOff checks the harness: after a Reopen that leaves the old handle as
+// it was, the rules about lost processes prove little.
+func reopenCutsOff(c *check) {
+	c.needs("Reopen")
+	kept := c.uploaded()
+	w, b := c.prepare(filled())
+	old := c.st
+	c.reopen()
+	ctx, cancel := context.WithTimeout(c.Context(), time.Second)
+	defer cancel()
+	_, _ = w.Commit(ctx, b, nil)
+	_ = old.SetStatus(ctx, kept, store.Statuses(), store.Failed, "the old handle")
+	if _, err := c.st.Batch(c.Context(), b.ID); !errors.Is(err, store.ErrNotFound) {
+		c.Errorf("Batch that the old handle committed after Reopen: got error %v, want %v", err, store.ErrNotFound)
+	}
+	if got := c.batch(kept); got.Status != store.Uploaded {
+		c.Errorf("Batch that the old handle moved after Reopen is %s, want %s", got.Status, store.Uploaded)
 	}
 }

@@ -103,7 +103,7 @@ func replaceWhileRead(c *check) {
 func replaceRace(c *check) {
 	r := need[store.Retainer](c)
 	id := c.upload(upload{attach: map[string]string{"rejected": "before"}}).ID
-	for range c.scaled(10) {
+	for range raceRounds {
 		var all sync.WaitGroup
 		for _, fill := range []string{"a", "b", "c"} {
 			all.Go(func() {

@@ -1,55 +1,91 @@
-// Package storetest is the conformance suite for implementations of package
-// store.
-//
-// The test of a store calls [Run] with a [Harness] that opens it. Each subtest
-// checks one rule of package store, and quotes the rule when it fails. The
-// rules of an optional interface are skipped if [store.As] does not find it.
-//
-//	func TestStoreKeepsTheRules(t *testing.T) {
-//		storetest.Run(t, storetest.Harness{
-//			Open: func(t *testing.T) store.Store { return open(t, t.TempDir()) },
-//		})
-//	}
-//
-// Package memstore is the model of a store that passes.
 package storetest
 
 import (
 	"math/rand/v2"
+	"reflect"
+	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// Harness opens the store under test. Only Open is required.
+// Harness opens the store under test. Only Open is required. Run names each
+// field that is left out, because its rules are not tested then.
 type Harness struct {
 	// Open returns a new, empty store, and closes it in t.Cleanup. A subtest
 	// calls it one or more times.
 	Open func(t *testing.T) store.Store
 
-	// Reopen simulates the loss of the process. It drops the handle st, without
-	// closing it cleanly where that is possible, opens the same data again and
-	// returns the new handle, which it closes in t.Cleanup. Nil, as for a store
-	// in memory, skips the rules about lost processes.
+	// Reopen simulates the sudden loss of the process and, if the store has a
+	// database server, of the server: as kill -9 does, at once and without
+	// closing anything. It opens the same data again and returns the new handle,
+	// which it closes in t.Cleanup. What st does after that must not reach the
+	// data: cut its connections, or open a copy of its files.
 	Reopen func(t *testing.T, st store.Store) store.Store
+
+	// OpenPair returns two handles of one new, empty store, as two processes
+	// have them, and closes them in t.Cleanup.
+	OpenPair func(t *testing.T) (a, b store.Store)
+
+	// OpenNarrow is Open with a pool of one connection, or of the fewest that
+	// the store documents.
+	OpenNarrow func(t *testing.T) store.Store
+
+	// Cut makes the database unreachable for st until restore is called. Open
+	// the stores with a short time of retries, because each method is called
+	// meanwhile.
+	Cut func(t *testing.T, st store.Store) (restore func())
 
 	// Scale multiplies the number of rows, batches and steps of the large
 	// checks; 0 means 1, which is 50,000 rows in a batch. A slow database may
 	// need 0.1. Choose it so that the rows are more than the blocks and caches
-	// of the store hold.
+	// of the store hold. It does not change how often concurrent calls race.
 	Scale float64
 
+	// Only selects the rules whose names match; nil means all.
+	Only *regexp.Regexp
+
 	// Seed starts the randomized checks; 0 means 1. A failure of one of them
-	// fingerprints the seed in use.
+	// prints the seed in use.
 	Seed uint64
 }
 
-// Run checks every rule of package store in a subtest of its own.
+// Run checks every rule of package store in a subtest of its own. For each
+// function of the Harness that is nil, a subtest that is skipped says so.
 func Run(t *testing.T, h Harness) {
-	for _, r := range rules() {
-		t.Run(r.name, func(t *testing.T) {
-			r.check(newCheck(t, t, h, r))
+	t.Helper()
+	for _, field := range h.missing() {
+		t.Run("not tested without Harness."+field, func(t *testing.T) {
+			t.Skipf("Harness.%s is nil: the rules that need it are not tested", field)
 		})
+	}
+	for _, r := range rules() {
+		if h.Only != nil && !h.Only.MatchString(r.name) {
+			continue
+		}
+		t.Run(r.name, func(t *testing.T) {
+			newCheck(t, t, h, r).run()
+		})
+	}
+}
+
+// missing returns the names of the functions that are nil.
+func (h *Harness) missing() []string {
+	var names []string
+	for field, value := range reflect.ValueOf(h).Elem().Fields() {
+		if field.Type.Kind() == reflect.Func && value.IsNil() {
+			names = append(names, field.Name)
+		}
+	}
+	return names
+}
+
+// needs skips the rule if a function of the harness is nil.
+func (c *check) needs(field string) {
+	c.Helper()
+	if slices.Contains(c.h.missing(), field) {
+		c.Skipf("Harness.%s is nil", field)
 	}
 }
 
@@ -66,9 +102,9 @@ type rule struct {
 func rules() []rule {
 	var all []rule
 	for _, some := range [][]rule{
-		visibilityRules(), eventRules(), attachmentRules(), commitRules(), keyRules(),
-		statusRules(), recordRules(), pendingRules(), dayCountRules(), lawRules(), deleteRules(),
-		pruneRules(), batchesRules(), iteratorRules(), contextRules(), reopenRules(), pingRules(),
+		visibilityRules(), beginRules(), eventRules(), attachmentRules(), meanwhileRules(), commitRules(), commitAgainRules(), keyRules(),
+		statusRules(), recordRules(), pendingRules(), dayCountRules(), lawRules(), movingRules(), deleteRules(),
+		pruneRules(), batchesRules(), iteratorRules(), narrowRules(), contextRules(), cutRules(), reopenRules(), durableRules(), pairRules(), pingRules(),
 		auditorRules(), rebuildRules(), explainerRules(), deduperRules(), asOfRules(),
 		purgeRules(), unpurgedRules(), archiveRules(), replaceRules(), eraseRules(), nameRules(), textRules(),
 	} {
