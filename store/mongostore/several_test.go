@@ -22,6 +22,15 @@ type several struct {
 	turn   atomic.Uint64
 }
 
+// Without these, the suite would skip their rules.
+var (
+	_ store.Store     = (*several)(nil)
+	_ store.Auditor   = (*several)(nil)
+	_ store.Deduper   = (*several)(nil)
+	_ store.Explainer = (*several)(nil)
+	_ store.Retainer  = (*several)(nil)
+)
+
 func newSeveral(t *testing.T, uri string) *several {
 	t.Helper()
 	s := &several{}
@@ -112,6 +121,12 @@ func (s *several) ReplaceAttachment(ctx context.Context, id, name string, conten
 func (s *several) Erase(ctx context.Context, id string, e store.Erasure) (int64, error) {
 	return s.next().Erase(ctx, id, e)
 }
+
+func (s *several) EraseNames(ctx context.Context, id string, names store.Names) error {
+	return s.next().EraseNames(ctx, id, names)
+}
+
+func (s *several) Scrub(ctx context.Context) error { return s.next().Scrub(ctx) }
 
 func (s *several) Ping(ctx context.Context) error {
 	var errs []error
