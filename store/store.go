@@ -51,12 +51,13 @@ type Store interface {
 	// Batch returns a batch. Errors: ErrNotFound.
 	Batch(ctx context.Context, id string) (Batch, error)
 
-	// Batches returns the batches that q selects, newest (greatest id) first.
+	// Batches returns the batches for which q.Match holds, newest (greatest id)
+	// first.
 	// The slice belongs to the caller.
 	Batches(ctx context.Context, q BatchQuery) ([]Batch, error)
 
 	// Events returns the events of a batch, ascending by row, exactly as they
-	// were written. An Event and its Fields slice are valid until the next
+	// were written: no name, value, id or type is special. An Event and its Fields slice are valid until the next
 	// element, whatever is called meanwhile; the strings stay valid. A range
 	// yields all events that the batch had when it began, or ends with an
 	// error: ErrNotFound when the batch is unknown, or was deleted, pruned or
@@ -65,7 +66,8 @@ type Store interface {
 	Events(ctx context.Context, id string) iter.Seq2[metrics.Event, error]
 
 	// Attachment returns the content of an attachment in chunks, whose bounds
-	// need not be those of Attach. An attachment without content yields none.
+	// need not be those of Attach. Each name of each batch is an attachment of
+	// its own. An attachment without content yields none.
 	// A chunk is valid until the next, whatever is called meanwhile. A range
 	// yields all of the content that the attachment had when it began, or ends
 	// with an error: ErrNotFound when the batch is unknown, or was deleted,
@@ -90,7 +92,8 @@ type Store interface {
 	// Record enters the contribution of a batch into the ledger, once: if the
 	// ledger has one for this batch already, it returns nil and changes
 	// nothing. It is the commit point of processing: DayCounts includes either
-	// nothing of the contribution or all of it. It removes the pending
+	// nothing of the contribution or all of it. An empty contribution is one
+	// too. It removes the pending
 	// contribution, and does not change the status. The store notes the time,
 	// for the AsOf of queries; Amend does not change that time. The store does
 	// not change or keep c. Errors: ErrNotFound when the batch is unknown or was
@@ -99,7 +102,8 @@ type Store interface {
 
 	// DayCounts returns the part of the sum of the ledger that q selects,
 	// ascending by day, type and group: one DayCount for each day and event
-	// type that has events and, if q asks for groups, one for each group. They
+	// type that has events and, if q asks for groups, one for each group. Types
+	// and groups are in byte order, a total before its groups. They
 	// belong to the caller. The DayCounts of one day are of one state of the
 	// ledger: each includes all of a batch or nothing of it. So are those of
 	// a small answer: of up to 20 days and 500 DayCounts. There may be a
@@ -132,7 +136,7 @@ type Store interface {
 // safe for concurrent use. The context of a call may end as soon as the call has
 // returned.
 type Writer interface {
-	// Write adds any number of events. Rows ascend within a batch, and times
+	// Write adds any number of events; a batch may have none. Rows ascend within a batch, and times
 	// are in the years 1970 to 9999. After Write has returned, the store keeps
 	// neither the slice nor the Fields slices; it may keep the strings. The
 	// events need not be durable before Commit. After an error, only Abort is
@@ -150,7 +154,7 @@ type Writer interface {
 	// copy for Pending, and does not count it.
 	//
 	// Errors: ErrKeyTaken when another batch has the same IdempotencyKey and
-	// its KeyExpires is after b.Created; ErrNotFound when the upload was
+	// its KeyExpires is after b.Created, an empty key being none; ErrNotFound when the upload was
 	// pruned. After an error the batch is not visible, or Commit may be called
 	// again with the same arguments until it returns nil. After a key has
 	// expired, another batch may have it. Batches by key then returns the new

@@ -8,14 +8,14 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const archives = "Retainer.Archive removes a completed and purged batch and its attachments, and keeps its contribution. For all other methods the batch is unknown from then on, so that its counts are permanent."
+const archives = "Retainer.Archive: removes a completed and purged batch and its attachments, and keeps its contribution: the answers of DayCounts do not change, and Explain still returns its id. For all other methods, Record and Amend among them, the batch is unknown from then on, so that its counts are permanent."
 
 func archiveRules() []rule {
 	return []rule{
 		{"Retainer: Archive removes a batch and keeps its counts", archives, archiveKeepsCounts},
 		{"Retainer: nothing changes the counts of an archived batch", archives, archivedIsUnknown},
-		{"Retainer: an archived batch keeps its fingerprints", "Retainer.Archive: the batch keeps its fingerprints, so that its rows cannot count again.", archivedHasFingerprints},
-		{"Retainer: only a purged batch is archived", "Retainer.Archive: ErrNotFound; ErrConflict when the batch is not completed or not purged.", archiveConflict},
+		{"Retainer: an archived batch keeps its fingerprints", "Retainer.Archive: In a Deduper it keeps its fingerprints, so that its rows cannot count again.", archivedHasFingerprints},
+		{"Retainer: only a purged batch is archived", "Retainer.Archive: Errors: ErrNotFound; ErrConflict when the batch is not completed or not purged.", archiveConflict},
 		{"Retainer: counts of an archived batch survive a lost process", archives, archivedSurvives},
 	}
 }

@@ -9,15 +9,15 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const asOf = "Filter.AsOf selects the contributions that were recorded up to that time, to the millisecond, as they are now."
+const asOf = "metrics.Filter: keeps the contributions that were recorded at that moment, to the millisecond, or before it, as they are now.\nStore.DayCounts: With q.AsOf the sum does not include what was recorded later"
 
 func asOfRules() []rule {
 	return []rule{
 		{"AsOf is the sum of what was recorded until then", asOf, asOfSums},
 		{"AsOf keeps what else the query asks for", asOf, asOfFilters},
-		{"AsOf does not bring a deleted batch back", asOf + " A deleted batch is in no sum.", asOfDeleted},
-		{"AsOf counts archived batches", asOf + " Archiving a batch changes no sum.", asOfArchived},
-		{"Auditor: Amend keeps the time of recording", "Store.Record: the store notes the time of its own clock; Amend does not change that time.", asOfCorrects},
+		{"AsOf does not bring a deleted batch back", asOf + "\nStore.DeleteBatch: DayCounts is then as if the batch had never existed.", asOfDeleted},
+		{"AsOf counts archived batches", asOf + "\nRetainer.Archive: the answers of DayCounts do not change", asOfArchived},
+		{"Auditor: Amend keeps the time of recording", "Store.Record: The store notes the time, for the AsOf of queries; Amend does not change that time.\nStore: Times that the store sets are those of its own process, UTC, cut to the millisecond", asOfCorrects},
 	}
 }
 

@@ -7,13 +7,13 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const inOrder = "Store.Attachment returns the content of an attachment in order, in chunks whose bounds need not be those of Attach."
+const inOrder = "Store.Attachment: returns the content of an attachment in chunks, whose bounds need not be those of Attach.\nWriter.Attach: appends a chunk to the attachment called name of this batch. Any name is allowed."
 
 func attachmentRules() []rule {
 	return []rule{
 		{"attachments keep their bytes in order", inOrder, attachmentKeepsBytes},
-		{"attachments do not mix", inOrder + " Each name of each batch is an attachment of its own.", attachmentsDoNotMix},
-		{"an unknown attachment yields nothing", "Store.Attachment: an attachment without content yields no chunks; ErrNotFound when the batch is unknown.", attachmentUnknown},
+		{"attachments do not mix", "Store.Attachment: each name of each batch is an attachment of its own.", attachmentsDoNotMix},
+		{"an unknown attachment yields nothing", "Store.Attachment: an attachment without content yields none. ErrNotFound when the batch is unknown", attachmentUnknown},
 		{"Attach keeps no slice", "Writer.Attach: the store does not keep the slice.", attachKeepsNoSlice},
 	}
 }

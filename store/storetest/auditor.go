@@ -5,14 +5,14 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const amends = "Auditor.Amend replaces the contribution of a batch in one atomic step."
+const amends = "Auditor.Amend: replaces the contribution of a batch in one atomic step."
 
 func auditorRules() []rule {
 	return []rule{
-		{"Auditor: Contribution returns what was recorded", "Auditor.Contribution returns the contribution of a batch from the ledger; it belongs to the caller.", contributionReturns},
+		{"Auditor: Contribution returns what was recorded", "Auditor.Contribution: returns the contribution of a batch from the ledger. It belongs to the caller.", contributionReturns},
 		{"Auditor: Amend replaces a contribution", amends, amendReplaces},
-		{"Auditor: no contribution is ErrNotFound", "Auditor: ErrNotFound when the batch is unknown or has no contribution.", amendUnknown},
-		{"Auditor: Amend does not change or keep the contribution", "Auditor.Amend: the store does not change or keep c.", amendKeepsNothing},
+		{"Auditor: no contribution is ErrNotFound", "Auditor.Contribution: ErrNotFound when the batch is unknown or has no contribution.\nAuditor.Amend: ErrNotFound when the batch is unknown or has no contribution.", amendUnknown},
+		{"Auditor: Amend does not change or keep the contribution", "Auditor.Amend: The store does not change or keep c.", amendKeepsNothing},
 		{"Auditor: nothing remains when DeleteBatch races Amend", asIfNever, amendRacesDelete},
 	}
 }

@@ -8,16 +8,16 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const newestFirst = "Store.Batches returns the batches that q selects, newest (greatest id) first."
+const newestFirst = "Store.Batches: returns the batches for which q.Match holds, newest (greatest id) first."
 
 func batchesRules() []rule {
 	return []rule{
 		{"Batches lists the newest first", newestFirst, batchesNewestFirst},
 		{"Batches has a default and a greatest Limit", "BatchQuery.Limit: 0 means DefaultLimit, more than MaxLimit means MaxLimit.", batchesLimit},
-		{"pages neither repeat nor lose a batch", "BatchQuery.After is the keyset cursor: it selects batches with a smaller id, whatever is added or deleted meanwhile.", batchesPages},
-		{"Batches filters as BatchQuery.Match does", newestFirst + " UpdatedBefore is compared to the nanosecond. They are the ones that BatchQuery.Match selects.", batchesFilter},
-		{"repairs are found by what they repair", "BatchQuery.RepairOf selects the batches that repair this one.", repairsFound},
-		{"a repair outlives what it repairs", "Batch.RepairOf stays when the batch that it names is deleted.", repairsStay},
+		{"pages neither repeat nor lose a batch", "BatchQuery.After: is the keyset cursor: it selects batches with a smaller id.", batchesPages},
+		{"Batches filters as BatchQuery.Match does", newestFirst + "\nBatchQuery.UpdatedBefore: selects the batches last changed before it, if not zero.", batchesFilter},
+		{"repairs are found by what they repair", "BatchQuery.RepairOf: selects the batches that repair this one", repairsFound},
+		{"a repair outlives what it repairs", "Batch.RepairOf: stays when that batch is deleted.", repairsStay},
 		{"the slice that Batches returns belongs to the caller", "Store.Batches: the slice belongs to the caller.", batchesBelong},
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const idIsNew = "Store.Begin: ErrIDTaken when a batch or another Writer has the id, or an archived batch had it."
+const idIsNew = "Store.Begin: The id must be new. ErrIDTaken when a batch or another Writer has the id, or an archived batch had it."
 
 func beginRules() []rule {
 	return []rule{

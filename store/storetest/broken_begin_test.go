@@ -141,6 +141,30 @@ func brokenCommitsAgain() []broken {
 				}
 			})
 		}},
+		{"shows a batch before its events", "a batch becomes visible whole", "a batch that has just become visible has 0 of 3000 events", func(p *patched) {
+			var begun atomic.Pointer[string]
+			p.editCommits(func(_ *patchedWriter, commit commitFunc) commitFunc {
+				return func(ctx context.Context, b store.Batch, pending metrics.Contribution) (store.Batch, error) {
+					begun.Store(&b.ID)
+					letReadersRun()
+					defer begun.Store(nil)
+					return commit(ctx, b, pending)
+				}
+			})
+			shows := func(id string) bool { now := begun.Load(); return now != nil && *now == id }
+			p.batch = func(ctx context.Context, id string) (store.Batch, error) {
+				if shows(id) {
+					return store.Batch{ID: id}, nil
+				}
+				return p.Store.Batch(ctx, id)
+			}
+			p.events = func(ctx context.Context, id string) iter.Seq2[metrics.Event, error] {
+				if shows(id) {
+					return yieldAll[metrics.Event](nil)
+				}
+				return p.Store.Events(ctx, id)
+			}
+		}},
 		{"removes the events of a batch whose Commit lost its answer", visible, "Events after a Commit whose answer was lost", func(p *patched) {
 			aborted, begun := map[string]bool{}, 0
 			p.editWriter(func(id string, w *patchedWriter) {

@@ -6,13 +6,13 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const commitTakes = "Writer.Commit takes FileName, SHA256, RejectedRows, DuplicateRows, IdempotencyKey, KeyExpires, RepairOf and Created from b; the store sets the other fields of the Batch that it returns."
+const commitTakes = "Writer.Commit: makes the batch durable and visible in one atomic step, with the status uploaded. from b it takes FileName, SHA256, RejectedRows, DuplicateRows, IdempotencyKey, KeyExpires, RepairOf and Created; the store sets the other fields of the Batch that it returns."
 
 func commitRules() []rule {
 	return []rule{
 		{"Commit keeps what it takes", commitTakes, commitKeeps},
 		{"Commit sets the other fields itself", commitTakes, commitDecides},
-		{"times of a batch are UTC to the millisecond", "Batch: times are UTC, kept to the millisecond, cut and not rounded; a zero time stays zero.", batchTimes},
+		{"times of a batch are UTC to the millisecond", "Batch: times are UTC, cut to the millisecond; a zero time stays zero.", batchTimes},
 	}
 }
 

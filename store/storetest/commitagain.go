@@ -12,8 +12,8 @@ func commitAgainRules() []rule {
 	return []rule{
 		{"Commit may be repeated", "Writer.Commit: a Commit that is repeated after nil returns the same Batch and changes nothing.", commitRepeated},
 		{"Commit may be repeated after ErrKeyTaken", "Writer.Commit: after ErrKeyTaken, Commit returns nil once the key is free.", commitAfterKeyTaken},
-		{"Abort ends the Writer after a Commit that failed", "Writer.Abort ends the Writer in every case, also after a Commit that has failed.", abortAfterFailure},
-		{"Abort leaves a visible batch whole", "Writer.Abort does nothing to a batch that is visible: neither after a Commit that has returned nil, nor after one that has made the batch visible and yet returned an error.", abortAfterLostAnswer},
+		{"Abort ends the Writer after a Commit that failed", "Writer.Abort: ends the Writer in every case, also after a Commit that has failed.", abortAfterFailure},
+		{"Abort leaves a visible batch whole", "Writer.Abort: does nothing to a batch that is visible: neither after a Commit that has returned nil, nor after one that has made the batch visible and yet returned an error.", abortAfterLostAnswer},
 	}
 }
 

@@ -14,7 +14,7 @@ const cancelled = "Store: after its ctx has ended, a method or iterator returns 
 func contextRules() []rule {
 	return []rule{
 		{"a method whose context has ended fails and does nothing", cancelled, contextEnded},
-		{"a call of a Writer whose context has ended fails", cancelled, contextEndedWriter},
+		{"a call of a Writer whose context has ended fails", cancelled + "\nWriter.Commit: After an error the batch is not visible, or Commit may be called again with the same arguments until it returns nil.", contextEndedWriter},
 		{"a Writer goes on when the context of an earlier call has ended", "Writer: the context of a call may end as soon as the call has returned.", writerOutlivesContexts},
 		{"an iterator whose context ends stops", cancelled, contextEndsIterator},
 	}

@@ -7,16 +7,16 @@ import (
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
-const sumOfLedger = "Store.DayCounts returns the part of the sum of the ledger that q selects, ascending by day, type and group: one DayCount for each day and event type that has events and, if q asks for groups, one for each group."
+const sumOfLedger = "Store.DayCounts: returns the part of the sum of the ledger that q selects, ascending by day, type and group: one DayCount for each day and event type that has events and, if q asks for groups, one for each group."
 
 func dayCountRules() []rule {
 	return []rule{
 		{"DayCounts of an empty ledger yields nothing", sumOfLedger, dayCountsEmpty},
-		{"DayCounts sums and orders by day and type", sumOfLedger + " Types and groups are in byte order; a total is before its groups.", dayCountsOrder},
-		{"DayCounts selects the days and types asked for", "metrics.Filter: From and To are both included, zero means no limit; no Types means all.", dayCountsFilters},
-		{"DayCounts has Slots and Subjects only when asked", "metrics.DayCount: Slots and Subjects are nil in the answer to a Filter that does not ask for them, and not nil otherwise.", dayCountsParts},
-		{"DayCounts has groups only when asked", "metrics.Filter: Groups asks for the groups in addition to the totals.", dayCountsGroups},
-		{"DayCounts belong to the caller", "Store.DayCounts: the DayCounts belong to the caller, who may keep and change them.", dayCountsBelongs},
+		{"DayCounts sums and orders by day and type", sumOfLedger + " Types and groups are in byte order, a total before its groups.", dayCountsOrder},
+		{"DayCounts selects the days and types asked for", "metrics.Filter: From and To are the first and last UTC day, both included. Zero means no limit on that side. Types are the event types to keep; none means all.", dayCountsFilters},
+		{"DayCounts has Slots and Subjects only when asked", "metrics.DayCount: it is nil if a Filter did not ask for it. It is nil in a group, and if a Filter did not ask for it.", dayCountsParts},
+		{"DayCounts has groups only when asked", "metrics.Filter: Groups asks for groups in addition to totals.\nStore.DayCounts: a query for totals must not read groups", dayCountsGroups},
+		{"DayCounts belong to the caller", "Store.DayCounts: They belong to the caller.", dayCountsBelongs},
 	}
 }
 

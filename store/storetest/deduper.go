@@ -8,11 +8,11 @@ import (
 )
 
 const (
-	claims   = "Deduper.Claim gives the batch those of the fingerprints that no batch has. For each one, in the order of fps, it returns the id of the batch that had it, or \"\" if the batch has got it now."
-	freeing  = "Deduper: a batch keeps its fingerprints when its events are purged. They are free again when the batch is deleted or pruned, or when its Writer is aborted."
-	claimed  = "Deduper.Claim: ErrClaimed when the open Writer of another batch has one of the fingerprints; the other ids in the answer are those of visible batches."
+	claims   = "Deduper.Claim: gives the batch of an open Writer those of the fingerprints that no batch has. For each one, in the order of fps, it returns the id of the batch that had it, or \"\" if the batch has got it now."
+	freeing  = "Deduper.Claim: Claims need not be durable before Commit.\nDeduper: The batch keeps it when its events are purged and when it is archived. The fingerprint is free again when the batch is deleted or pruned, or when its Writer is aborted."
+	claimed  = "Deduper.Claim: ErrClaimed when the open Writer of another batch has one of the fingerprints. The other ids in the answer are those of visible and archived batches."
 	oneBatch = "Deduper: at most one batch has a fingerprint."
-	ofOwners = "Deduper.Owners returns the id of the visible batch that has each fingerprint, in the order of fps, and \"\" where no batch has it. It changes nothing."
+	ofOwners = "Deduper.Owners: returns the id of the visible or archived batch that has each fingerprint, in the order of fps, and \"\" where no batch has it. It changes nothing."
 )
 
 func deduperRules() []rule {
@@ -20,18 +20,18 @@ func deduperRules() []rule {
 		{"Deduper: Claim answers with the batch that has each fingerprint", claims, claimAnswers},
 		{"Deduper: fingerprints that differ in one bit are different", oneBatch, claimIsExact},
 		{"Deduper: a repeat has the id of its own batch", claims + " If fps has one twice, the answer for the second is the id of the batch itself.", claimRepeats},
-		{"Deduper: Claim does not change or keep the fingerprints", "Deduper.Claim: the store does not change or keep fps, and the answer belongs to the caller.", claimKeepsNothing},
+		{"Deduper: Claim does not change or keep the fingerprints", "Deduper.Claim: the store does not change or keep fps, and the answer belongs to the caller.\nDeduper.Owners: The store does not keep fps, and the answer belongs to the caller.", claimKeepsNothing},
 		{"Deduper: Owners returns visible batches and changes nothing", ofOwners, ownersOnlyLook},
 		{"Deduper: a fingerprint of an open Writer is ErrClaimed", claimed, claimUnfinished},
-		{"Deduper: a Writer can be used after ErrClaimed", "Deduper.Claim: the Writer can be used after ErrClaimed.", claimGoesOn},
+		{"Deduper: a Writer can be used after ErrClaimed", "Deduper.Claim: The Writer can be used after ErrClaimed", claimGoesOn},
 		{"Deduper: Claim needs an open Writer", "Deduper.Claim: ErrNotFound when id is not the batch of an open Writer.", claimNeedsWriter},
 		{"Deduper: claims end with their batch", freeing, claimsEnd},
 		{"Deduper: PurgeEvents keeps claims", freeing, purgeKeepsClaims},
-		{"Deduper: Claim may run concurrently with the Writer", "Deduper.Claim may run concurrently with the methods of the Writer.", claimBesideWriter},
+		{"Deduper: Claim may run concurrently with the Writer", "Deduper.Claim: Claim may run concurrently with the methods of the Writer.", claimBesideWriter},
 		{"Deduper: one of several Writers gets a fingerprint", oneBatch, claimRaces},
 		{"Deduper: many fingerprints are known as well as few", claims, claimMany},
-		{"Deduper: claims survive the process", durable + " " + claimed, reopenClaims},
-		{"Deduper: claims are like those in a map", claims + " " + freeing, claimLaw},
+		{"Deduper: claims survive the process", durable + "\n" + claimed, reopenClaims},
+		{"Deduper: claims are like those in a map", claims + "\n" + freeing, claimLaw},
 	}
 }
 

@@ -7,12 +7,12 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const asIfNever = "Store.DeleteBatch removes a batch, its events, its attachments and its contribution. DayCounts is then as if the batch had never existed."
+const asIfNever = "Store.DeleteBatch: removes a batch, its events, its attachments and its contribution. DayCounts is then as if the batch had never existed. What runs concurrently leaves nothing of it."
 
 func deleteRules() []rule {
 	return []rule{
 		{"DeleteBatch removes all of a batch and nothing else", asIfNever, deleteRemoves},
-		{"DeleteBatch of an unknown batch is ErrNotFound", "Store.DeleteBatch: ErrNotFound. A repeated call returns nil or ErrNotFound.", deleteUnknown},
+		{"DeleteBatch of an unknown batch is ErrNotFound", "Store.DeleteBatch: Errors: ErrNotFound. A repeated call returns nil or ErrNotFound.", deleteUnknown},
 		{"nothing remains when DeleteBatch races Record", asIfNever, deleteRacesRecord},
 	}
 }

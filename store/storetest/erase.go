@@ -11,16 +11,16 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const erases = "Retainer.Erase removes the events that e selects in one atomic step, adds their number to Batch.Erased and sets Batch.Erasure. AcceptedRows, the ledger and the attachments stay as they are."
+const erases = "Retainer.Erase: removes the events that e selects in one atomic step. It adds their number to Batch.Erased, sets Batch.Erasure, and returns the number. If e selects no events, nothing changes. AcceptedRows, the ledger and the attachments stay as they are."
 
 func eraseRules() []rule {
 	return []rule{
 		{"Retainer: Erase removes the selected events", erases, eraseRemoves},
-		{"Retainer: Erase takes fields and values literally", "Retainer.Erase removes the events for which Event.Field(Field) is Value.", eraseLiterally},
-		{"Retainer: Erase works in every status", "Retainer.Erase removes events whatever the status of the batch.", eraseStatuses},
-		{"Retainer: a reader of events gets all of them or ErrChanged", "Retainer.Erase: a range over the events that has begun yields all that were there before, or ends with ErrChanged.", eraseWhileRead},
-		{"Retainer: Erase names the reason why it cannot erase", "Retainer.Erase: ErrNotFound; ErrEventsPurged; ErrConflict when Batch.Erasure is neither e.After nor e.ID.", eraseConflict},
-		{"Retainer: one of several concurrent erasures succeeds", "Retainer.Erase: one atomic step; ErrConflict when Batch.Erasure is neither e.After nor e.ID.", eraseRace},
+		{"Retainer: Erase takes fields and values literally", "Erasure.Field: select the events for which Event.Field(Field) is Value.", eraseLiterally},
+		{"Retainer: Erase works in every status", "Retainer.Erase: whatever the status of the batch.", eraseStatuses},
+		{"Retainer: a reader of events gets all of them or ErrChanged", "Retainer.Erase: a range over the events that has begun yields all that were there before, or ends with ErrChanged.\nStore.Events: ErrChanged when some were erased meanwhile.", eraseWhileRead},
+		{"Retainer: Erase names the reason why it cannot erase", "Retainer.Erase: Errors: ErrNotFound; ErrEventsPurged; ErrConflict when Batch.Erasure is neither e.After nor e.ID.", eraseConflict},
+		{"Retainer: one of several concurrent erasures succeeds", "Retainer.Erase: in one atomic step; ErrConflict when Batch.Erasure is neither e.After nor e.ID.", eraseRace},
 		{"Retainer: erased events do not come back", erases, eraseStays},
 	}
 }

@@ -12,18 +12,18 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const exactly = "Store.Events returns the events of a batch, ascending by row, exactly as they were written."
+const exactly = "Store.Events: returns the events of a batch, ascending by row, exactly as they were written"
 
 func eventRules() []rule {
 	return []rule{
 		{"events keep rows, ids, types and fields exactly", exactly, eventsKeepValues},
-		{"events keep times to the nanosecond", exactly + " Times are in the years 1970 to 9999.", eventsKeepTimes},
-		{"events keep awkward strings", exactly + " No name, value, id or type is special.", eventsKeepStrings},
+		{"events keep times to the nanosecond", exactly + "\nWriter.Write: times are in the years 1970 to 9999.", eventsKeepTimes},
+		{"events keep awkward strings", exactly + ": no name, value, id or type is special.", eventsKeepStrings},
 		{"a long batch comes back in order, however it was written", exactly, longBatch},
-		{"a batch may have no events", "Writer: a batch may have no events, and Write may be given none.", emptyBatch},
+		{"a batch may have no events", "Writer.Write: adds any number of events; a batch may have none.", emptyBatch},
 		{
 			"Write keeps no slice",
-			"Writer.Write: after it has returned, the store keeps neither the slice nor the Fields slices; the caller fills them again.",
+			"Writer.Write: after Write has returned, the store keeps neither the slice nor the Fields slices",
 			writeKeepsNoSlice,
 		},
 		{"Events of an unknown batch is ErrNotFound", "Store.Events: ErrNotFound when the batch is unknown.", eventsUnknown},

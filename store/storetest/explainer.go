@@ -10,7 +10,7 @@ import (
 func explainerRules() []rule {
 	return []rule{{
 		"Explainer: Explain returns the share of each batch",
-		"Explainer.Explain returns the share of each batch in the count of one day and event type, ascending by batch id. Batches without a share are left out. The counts sum to the Count of the DayCount.",
+		"Explainer.Explain: returns the share of each batch in the count of one day and event type, ascending by batch id. Batches without a share are left out. The counts sum to the Count of the DayCount.",
 		explains,
 	}}
 }

@@ -18,6 +18,16 @@ func Rules() []string {
 	return all
 }
 
+// Why returns what a rule quotes.
+func Why(name string) string {
+	for _, r := range rules() {
+		if r.name == name {
+			return r.why
+		}
+	}
+	return ""
+}
+
 // Verdict is what a rule said about a store.
 type Verdict struct {
 	Failures []string

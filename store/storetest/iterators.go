@@ -14,7 +14,7 @@ func iteratorRules() []rule {
 	return []rule{
 		{"each range over an iterator runs the query again", iterators, iteratorsQueryAgain},
 		{"an iterator releases its resources on break", iterators, iteratorsBreak},
-		{"the store works while an iterator is open", "Store: a method may be called inside a range over an iterator of the same Store.", iteratorsOpen},
+		{"the store works while an iterator is open", "Store: a method may be called inside a range over an iterator of the same Store", iteratorsOpen},
 	}
 }
 

@@ -8,14 +8,14 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const keyTaken = "Writer.Commit: ErrKeyTaken when another batch has the same IdempotencyKey and its KeyExpires is after b.Created."
+const keyTaken = "Writer.Commit: ErrKeyTaken when another batch has the same IdempotencyKey and its KeyExpires is after b.Created"
 
 func keyRules() []rule {
 	return []rule{
 		{"an idempotency key is taken until it expires", keyTaken, keyIsTaken},
-		{"an expired idempotency key is free", keyTaken + " Batches by key then returns the new batch first.", keyExpires},
+		{"an expired idempotency key is free", "Writer.Commit: after a key has expired, another batch may have it. Batches by key then returns the new one first", keyExpires},
 		{"the idempotency key of a removed batch is free", keyTaken, keyOfRemoved},
-		{"no idempotency key is no key", keyTaken + " An empty key is none.", noKey},
+		{"no idempotency key is no key", "Writer.Commit: an empty key being none", noKey},
 		{"one of many concurrent commits gets the idempotency key", keyTaken, keyRace},
 	}
 }

@@ -12,15 +12,15 @@ import (
 )
 
 const (
-	sumLaw = "Package store: the daily metrics are by definition the sum of the ledger, whatever was recorded, deleted and amended before, in any order."
-	whole  = "Store.DayCounts: the DayCounts of one day include all of a batch or nothing of it."
+	sumLaw = "Package store: the daily metrics are by definition the sum of the ledger."
+	whole  = "Store.DayCounts: the DayCounts of one day are of one state of the ledger: each includes all of a batch or nothing of it."
 )
 
 func lawRules() []rule {
 	return []rule{
 		{"the daily metrics are the sum of the ledger", sumLaw, lawHolds},
 		{"the daily metrics are the sum of the ledger after concurrent changes", sumLaw, lawHoldsConcurrently},
-		{"sketches drop the subjects of a deleted batch", sumLaw + " A sketch cannot be subtracted: it must be merged again from the batches that remain.", sketchesDrop},
+		{"sketches drop the subjects of a deleted batch", sumLaw + "\nStore.DeleteBatch: DayCounts is then as if the batch had never existed.", sketchesDrop},
 		{"readers never see a part of a batch", whole, readersSeeWhole},
 	}
 }

@@ -10,14 +10,16 @@ import (
 )
 
 const (
-	yieldsAll = " yields all that was there when it began, or ends with an error: ErrNotFound when the batch is unknown, or was deleted, pruned or archived meanwhile"
-	untilNext = "whatever is called meanwhile"
+	yieldsEvents = "Store.Events: a range yields all events that the batch had when it began, or ends with an error: ErrNotFound when the batch is unknown, or was deleted, pruned or archived meanwhile; ErrEventsPurged when the events were purged"
+	yieldsChunks = "Store.Attachment: a range yields all of the content that the attachment had when it began, or ends with an error: ErrNotFound when the batch is unknown, or was deleted, pruned or archived meanwhile"
+	neverEarly   = "\nStore: it never ends early without an error."
+	untilNext    = "whatever is called meanwhile"
 )
 
 func meanwhileRules() []rule {
 	return []rule{
-		{"a reader of events that are removed gets all of them or an error", "Store.Events: a range" + yieldsAll + "; ErrEventsPurged when the events were purged.", eventsRemoved},
-		{"a reader of an attachment that is removed gets all of it or an error", "Store.Attachment: a range" + yieldsAll + ".", attachmentRemoved},
+		{"a reader of events that are removed gets all of them or an error", yieldsEvents + neverEarly, eventsRemoved},
+		{"a reader of an attachment that is removed gets all of it or an error", yieldsChunks + neverEarly, attachmentRemoved},
 		{"an event is valid until the next", "Store.Events: an Event and its Fields slice are valid until the next element, " + untilNext + "; the strings stay valid.", eventsStayValid},
 		{"a chunk is valid until the next", "Store.Attachment: a chunk is valid until the next, " + untilNext + ".", chunksStayValid},
 	}

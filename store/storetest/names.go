@@ -6,13 +6,13 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const erasesNames = "Retainer.EraseNames removes names from a visible batch: FileName becomes ErasedName, IdempotencyKey becomes empty and the key is free. Nothing else changes. It is safe to repeat. Errors: ErrNotFound."
+const erasesNames = "Retainer.EraseNames: removes names that the sender has chosen from a visible batch, in one atomic step, whatever its status: FileName becomes ErasedName, IdempotencyKey becomes empty and the key is free. Nothing else changes, Updated among it. It is safe to repeat. Errors: ErrNotFound."
 
 func nameRules() []rule {
 	return []rule{
 		{"Retainer: EraseNames removes the names that are asked for", erasesNames, namesErased},
 		{"Retainer: an idempotency key that was erased is free", erasesNames, erasedKeyIsFree},
-		{"Retainer: Scrub changes nothing that can be read", "Retainer.Scrub finishes what removes data. It is safe to repeat.", scrubs},
+		{"Retainer: Scrub changes nothing that can be read", "Retainer.Scrub: finishes what removes data. It is safe to repeat.", scrubs},
 	}
 }
 

@@ -8,15 +8,15 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const pendingIs = "Store.Pending returns the contribution that Commit was given, until Record has entered one into the ledger; then it returns nil."
+const pendingIs = "Store.Pending: returns the contribution that Commit was given, until Record has entered one into the ledger; then it returns nil."
 
 func pendingRules() []rule {
 	return []rule{
-		{"Pending returns what Commit was given", pendingIs + " It belongs to the caller.", pendingReturns},
-		{"Commit does not change or keep the pending contribution", "Writer.Commit: the store keeps a copy of the contribution for Pending.", pendingKeepsNothing},
-		{"a pending contribution does not count", "Writer.Commit keeps the contribution and does not count it; Record does.", pendingDoesNotCount},
-		{"Record removes the pending contribution", "Store.Record enters the contribution that it is given, and removes the pending one. It removes no attachment.", recordRemovesPending},
-		{"a removed batch has no pending contribution", "Store.Pending: ErrNotFound when the batch is unknown.", pendingIsRemoved},
+		{"Pending returns what Commit was given", pendingIs + " It also returns nil if Commit was given none. The contribution belongs to the caller.", pendingReturns},
+		{"Commit does not change or keep the pending contribution", "Writer.Commit: the contribution is the sum of the events, and may be nil; the store keeps a copy for Pending", pendingKeepsNothing},
+		{"a pending contribution does not count", "Writer.Commit: the store keeps a copy for Pending, and does not count it.", pendingDoesNotCount},
+		{"Record removes the pending contribution", "Store.Record: it removes the pending contribution", recordRemovesPending},
+		{"a removed batch has no pending contribution", "Store.Pending: Errors: ErrNotFound", pendingIsRemoved},
 		{"the pending contribution survives the process", durable, pendingSurvives},
 	}
 }

@@ -5,7 +5,7 @@ import (
 )
 
 func pingRules() []rule {
-	return []rule{{"Ping answers", "Store.Ping returns nil if the database can be read and written now.", pings}}
+	return []rule{{"Ping answers", "Store.Ping: returns nil if the database can be read and written now.", pings}}
 }
 
 func pings(c *check) {

@@ -9,14 +9,14 @@ import (
 )
 
 const (
-	pruneRemoves      = "Store.Prune removes batches that were uploaded before q.Before and never queued, with their contributions. Times are compared to the millisecond. A batch in another status is not touched."
-	unfinishedUploads = "Store.Prune removes unfinished uploads: what a Writer has written that was neither committed nor aborted, and made its last call before q.Before. A store may take the last call of a Writer for one that was up to a minute earlier. A Writer whose upload was pruned has ended: its Commit fails, and its Abort does nothing."
+	pruneRemoves      = "Store.Prune: removes batches that were uploaded before q.Before and never queued, with their contributions. Times are compared to the millisecond. A batch in another status is not touched."
+	unfinishedUploads = "Store.Prune: unfinished uploads: what a Writer has written that was neither committed nor aborted, and made its last call before q.Before. To save writes, a store may take the last call of a Writer for one that was up to a minute earlier. A Writer whose upload was pruned has ended: its Commit fails, and its Abort does nothing.\nWriter.Commit: ErrNotFound when the upload was pruned."
 )
 
 func pruneRules() []rule {
 	return []rule{
 		{"Prune removes old uploaded batches and no others", pruneRemoves, pruneOld},
-		{"Prune counts without removing in a dry run", "PruneQuery.DryRun counts without removing.", pruneDry},
+		{"Prune counts without removing in a dry run", "PruneQuery.DryRun: counts without removing.", pruneDry},
 		{"Prune removes old unfinished uploads", unfinishedUploads, pruneUnfinished},
 		{"Prune keeps the upload of a Writer that wrote recently", unfinishedUploads, pruneLeavesLive},
 		{"Prune never removes a batch that was queued meanwhile", pruneRemoves, pruneRacesQueue},

@@ -6,8 +6,8 @@ import (
 
 func purgeRules() []rule {
 	return []rule{
-		{"Retainer: PurgeEvents removes the events and keeps the rest", "Retainer.PurgeEvents removes the raw events of a completed batch and sets Batch.EventsPurged; Events then fails with ErrEventsPurged. The contribution and AcceptedRows stay. It does nothing if the events were purged before.", purges},
-		{"Retainer: only a completed batch is purged", "Retainer.PurgeEvents: ErrNotFound; ErrConflict when the batch is not completed.", purgeConflict},
+		{"Retainer: PurgeEvents removes the events and keeps the rest", "Retainer.PurgeEvents: removes the raw events of a completed batch and sets Batch.EventsPurged. The contribution stays. It does nothing if the events were purged before.", purges},
+		{"Retainer: only a completed batch is purged", "Retainer.PurgeEvents: Errors: ErrNotFound; ErrConflict when the batch is not completed, even if its events were purged before.", purgeConflict},
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 func rebuildRules() []rule {
 	return []rule{{
 		"Auditor: Rebuild changes no answer that is right",
-		"Auditor.Rebuild changes no answer that is the sum of the ledger, and may run concurrently with all other methods.",
+		"Auditor.Rebuild: Rebuild computes again, from the ledger, all sums that DayCounts reads instead of the ledger. It changes no answer that is the sum of the ledger. Rebuild may run concurrently with all other methods, and is safe to repeat.",
 		rebuilds,
 	}}
 }

@@ -5,19 +5,19 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const once = "Store.Record enters the contribution of a batch into the ledger, once: if the ledger has one for this batch already, it returns nil and changes nothing."
+const once = "Store.Record: enters the contribution of a batch into the ledger, once: if the ledger has one for this batch already, it returns nil and changes nothing."
 
 func recordRules() []rule {
 	return []rule{
-		{"Record shows the whole contribution", "Store.Record: DayCounts then includes all of the contribution.", recordShows},
+		{"Record shows the whole contribution", "Store.Record: DayCounts includes either nothing of the contribution or all of it.", recordShows},
 		{"Record counts once", once, recordOnce},
-		{"an empty contribution is a contribution", once + " A batch without events has an empty one.", recordEmpty},
+		{"an empty contribution is a contribution", "Store.Record: an empty contribution is one too.", recordEmpty},
 		{"the first of many concurrent Records wins whole", once + " DayCounts includes either nothing of the contribution or all of it.", recordRace},
-		{"Record does not change the status", "Store.Record does not change the status.", recordKeepsStatus},
-		{"Record of an unknown batch is ErrNotFound", "Store.Record: ErrNotFound when the batch is unknown.", recordUnknown},
+		{"Record does not change the status", "Store.Record: does not change the status.", recordKeepsStatus},
+		{"Record of an unknown batch is ErrNotFound", "Store.Record: ErrNotFound when the batch is unknown", recordUnknown},
 		{
 			"Record of a deleted batch is ErrNotFound",
-			"Store.Record: ErrNotFound when the batch was deleted, however long ago, so that a slow worker cannot bring it back.",
+			"Store.Record: ErrNotFound when the batch is unknown or was deleted, however long ago.",
 			recordDeleted,
 		},
 		{"Record does not change or keep the contribution", "Store.Record: the store does not change or keep c.", recordKeepsNothing},

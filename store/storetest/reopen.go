@@ -14,7 +14,7 @@ const durable = "Store: a method returns when its effect is durable, so that it 
 func reopenRules() []rule {
 	return []rule{
 		{"what was committed survives the process", durable, reopenKeeps},
-		{"what was not committed is invisible after a lost process and can be pruned", durable + " " + unfinishedUploads, reopenUncommitted},
+		{"what was not committed is invisible after a lost process and can be pruned", durable + "\n" + unfinishedUploads, reopenUncommitted},
 		{"the ledger survives the process", durable, reopenLedger},
 		{"Harness.Reopen cuts the old handle off", "Harness.Reopen: what st does after that must not reach the data.", reopenCutsOff},
 	}

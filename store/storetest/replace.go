@@ -10,15 +10,15 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const replaces = "Retainer.ReplaceAttachment replaces the content of an attachment in one atomic step. Content without chunks removes the attachment."
+const replaces = "Retainer.ReplaceAttachment: replaces the content of an attachment of a visible batch in one atomic step. Content without chunks removes the attachment. The store may range over content more than once, and keeps no chunk."
 
 func replaceRules() []rule {
 	return []rule{
 		{"Retainer: ReplaceAttachment replaces one attachment", replaces, replaceOne},
 		{"Retainer: an error of the content changes nothing", "Retainer.ReplaceAttachment: if content yields an error, that error is returned and nothing changes.", replaceFails},
-		{"Retainer: a reader of an attachment gets one content or ErrChanged", "Retainer.ReplaceAttachment: a range over the attachment that has begun yields all of the old content, or ends with ErrChanged.", replaceWhileRead},
+		{"Retainer: a reader of an attachment gets one content or ErrChanged", "Retainer.ReplaceAttachment: a range over the attachment that has begun yields all of the old content, or ends with ErrChanged.\nStore.Attachment: ErrChanged when the attachment was replaced meanwhile.", replaceWhileRead},
 		{"Retainer: the last of several concurrent replacements wins", "Retainer.ReplaceAttachment: the last of several concurrent calls wins.", replaceRace},
-		{"Retainer: ReplaceAttachment without a batch is ErrNotFound", "Retainer.ReplaceAttachment: ErrNotFound.", replaceUnknown},
+		{"Retainer: ReplaceAttachment without a batch is ErrNotFound", "Retainer.ReplaceAttachment: Errors: ErrNotFound.", replaceUnknown},
 	}
 }
 

@@ -8,13 +8,13 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const compareAndSet = "Store.SetStatus moves a batch from one of the statuses in from to the status to, and sets LastError and Updated, in one atomic compare-and-set."
+const compareAndSet = "Store.SetStatus: moves a batch from one of the statuses in from to the status to, and sets LastError and Updated, in one atomic compare-and-set."
 
 func statusRules() []rule {
 	return []rule{
-		{"SetStatus moves a batch and sets LastError and Updated", compareAndSet + " A batch may be moved to the status that it has; that sets LastError and Updated too.", statusMoves},
-		{"SetStatus compares before it sets", compareAndSet + " ErrConflict when the batch's status is not in from.", statusConflict},
-		{"SetStatus of an unknown batch is ErrNotFound", "Store.SetStatus: ErrNotFound.", statusUnknown},
+		{"SetStatus moves a batch and sets LastError and Updated", compareAndSet + " A batch may be moved to the status that it has, if from includes it; that sets LastError and Updated too.\nBatch.Updated: the time of the last SetStatus, or that of Commit.", statusMoves},
+		{"SetStatus compares before it sets", "Store.SetStatus: ErrConflict when the batch's status is not in from.", statusConflict},
+		{"SetStatus of an unknown batch is ErrNotFound", "Store.SetStatus: Errors: ErrNotFound", statusUnknown},
 		{"one of many concurrent SetStatus wins", compareAndSet, statusRace},
 	}
 }

@@ -8,11 +8,11 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const unpurged = "Retainer.UnpurgedDays returns the days, ascending, to which a batch contributes whose events are not purged."
+const unpurged = "Retainer.UnpurgedDays: returns the days, ascending, to which a batch contributes whose events are not purged."
 
 func unpurgedRules() []rule {
 	return []rule{
-		{"Retainer: UnpurgedDays misses no day", unpurged + " No such day is missing.", unpurgedMissesNone},
+		{"Retainer: UnpurgedDays misses no day", unpurged + " From and to are included; zero means no limit, as in metrics.Filter. No such day is missing. The slice belongs to the caller.", unpurgedMissesNone},
 		{"Retainer: UnpurgedDays drops the days of purged batches", unpurged + " A day may be listed for some time after its last such batch was purged, amended or deleted.", unpurgedDropsDays},
 	}
 }
@@ -35,6 +35,7 @@ func (c *check) unpurgedSoon(when string, from, to metrics.Day, contributions ..
 		got, err := r.UnpurgedDays(c.Context(), from, to)
 		c.must(err, "UnpurgedDays")
 		if slices.Equal(want, got) {
+			clear(got) // it belongs to the caller
 			return
 		}
 		for _, day := range want {

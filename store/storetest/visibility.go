@@ -13,27 +13,32 @@ func visibilityRules() []rule {
 	return []rule{
 		{
 			"a batch is invisible before Commit",
-			"Store.Begin: until the Writer has committed, the batch is invisible to all other methods but Prune.",
+			"Store.Begin: until the Writer has committed, the batch is invisible to all other methods but Prune.\nStore.Batch: Errors: ErrNotFound.",
 			invisibleBeforeCommit,
 		},
 		{
 			"an aborted batch leaves nothing",
-			"Writer.Abort removes what was written.",
+			"Writer.Abort: removes what was written",
 			abortLeavesNothing,
 		},
 		{
 			"Abort after Commit does nothing",
-			"Writer.Abort does nothing after a Commit that has returned nil, so that it is safe to defer.",
+			"Writer.Abort: does nothing to a batch that is visible: neither after a Commit that has returned nil. So it is safe to defer.",
 			abortAfterCommit,
 		},
 		{
 			"Abort ends the Writer even with a cancelled context",
-			"Writer.Abort ends the Writer in every case. The context of a deferred Abort has often ended; no lock or transaction may remain.",
+			"Writer.Abort: ends the Writer in every case. If ctx has ended, the rest is left to Prune.\nStore: only Writer.Abort ends its Writer.",
 			abortWithCancelledContext,
 		},
 		{
+			"a batch becomes visible whole",
+			"Writer.Commit: makes the batch durable and visible in one atomic step",
+			visibleWhole,
+		},
+		{
 			"concurrent Writers do not mix",
-			"Store: all methods are safe for concurrent use; each Writer fills its own batch.",
+			"Writer: fills one new batch, alone: concurrent Writers do not mix.",
 			writersSideBySide,
 		},
 	}
