@@ -115,8 +115,9 @@ func (s *Store) sweep(ctx context.Context, seq int64) error {
 
 func sweepSome(ctx context.Context, tx *sql.Tx, seq int64, blocks, chunks int) (more bool, err error) {
 	more, err = changed(tx.ExecContext(ctx,
-		"DELETE FROM blocks WHERE id IN (SELECT id FROM blocks WHERE id >= ? AND id < ? ORDER BY id LIMIT ?)",
-		seq<<blockBits, (seq+1)<<blockBits, blocks))
+		`DELETE FROM blocks WHERE id IN (SELECT id FROM blocks WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3)
+			AND EXISTS(SELECT 1 FROM unfinished WHERE seq = ?4 AND batch_id IS NULL)`,
+		seq<<blockBits, (seq+1)<<blockBits, blocks, seq))
 	if more || err != nil {
 		return more, err
 	}
