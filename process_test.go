@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -184,6 +185,55 @@ func TestReconcileFindsWhatACrashLeft(t *testing.T) {
 	}
 	if d := cmp.Diff([]string{"2025-11-08 started 3"}, r.counts(t)); d != "" {
 		t.Error(d)
+	}
+}
+
+// A queue may lose jobs, or a clock may be set back after a batch was queued.
+func TestReconcileComparesNoTimes(t *testing.T) {
+	st, q := memstore.New(), memqueue.New(nil)
+	r := &rig{eventmetrics.New(st, q, &eventmetrics.Options{ReconcileEvery: time.Hour}), st, q}
+	b := r.upload(t, day(1))
+	if err := st.SetStatus(t.Context(), b.ID, []store.Status{store.Uploaded}, store.Queued, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Reconcile(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := r.QueueStats(t.Context()); err != nil || s.Waiting != 1 {
+		t.Errorf("Stats is %+v, %v; want the job of the queued batch waiting", s, err)
+	}
+}
+
+// A job is dead if its process was killed at each attempt before the queue knew
+// that it was done.
+func TestReconcileDiscardsTheDeadJobOfACompletedBatch(t *testing.T) {
+	r := newRig(t, nil, false)
+	done, failed := r.upload(t, day(3)), r.upload(t, day(4))
+	for _, b := range []store.Batch{done, failed} {
+		if err := r.Process(t.Context(), b.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var calls atomic.Int64
+	err := r.queue.Consume(ctx, func(context.Context, queue.Job) error {
+		if calls.Add(1) == 2 {
+			stop()
+		}
+		return queue.Permanent(errors.New("killed"))
+	})
+	if err == nil {
+		err = r.store.SetStatus(t.Context(), done.ID, []store.Status{store.Queued}, store.Completed, "")
+	}
+	if err == nil {
+		err = r.Reconcile(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead, err := r.queue.Dead(t.Context(), queue.DeadQuery{})
+	if err != nil || len(dead) != 1 || dead[0].ID != failed.ID {
+		t.Errorf("Dead is %+v, %v; want the job of batch %s alone: batch %s is completed", dead, err, failed.ID, done.ID)
 	}
 }
 

@@ -59,7 +59,7 @@ func New(st store.Store, q queue.Queue, opts *Options) *Service {
 		Sums: o.Caps, Logger: o.Logger, TracerProvider: o.TracerProvider, MeterProvider: o.MeterProvider, Now: o.Now,
 	})
 	s.worker = worker.New(st, q, s.ledger, &worker.Options{
-		ReconcileEvery: o.ReconcileEvery, AfterCompleted: o.AfterCompleted, Memory: uploads.Memory,
+		AfterCompleted: o.AfterCompleted, Memory: uploads.Memory,
 		Logger: o.Logger, TracerProvider: o.TracerProvider, MeterProvider: o.MeterProvider, Now: o.Now,
 	})
 	s.enforcer = retention.New(st, s.ledger, &retention.Options{
@@ -244,8 +244,9 @@ func (s *Service) DiscardDead(ctx context.Context, key, reason string) error {
 }
 
 // Reconcile repairs the effects of a crash between two steps: it marks the
-// batches of dead jobs failed, and enqueues batches that lost their job. Run
-// calls it every Options.ReconcileEvery. It is safe to repeat.
+// batches of dead jobs failed, discards the dead jobs of completed batches, and
+// enqueues batches that lost their job. Run calls it every
+// Options.ReconcileEvery. It is safe to repeat.
 func (s *Service) Reconcile(ctx context.Context) error {
 	if s.invalid != nil {
 		return s.invalid

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/eventmetrics/eventmetrics/internal/text/clip"
@@ -13,9 +14,10 @@ import (
 const maxLastError = 500
 
 // Reconcile repairs the effects of a crash between two steps: it marks the
-// batches of dead jobs failed, and enqueues the jobs of batches that have been
-// queued or processing for longer than Options.ReconcileEvery. It is safe to
-// repeat at any time, because the queue admits one job for a batch.
+// batches of dead jobs failed, discards the dead jobs of completed batches, and
+// enqueues the jobs of batches that are queued or processing. It is safe to
+// repeat at any time, because the queue admits one job for a batch. It compares
+// no times, so that no batch waits for a clock that was set back.
 func (w *Worker) Reconcile(ctx context.Context) error {
 	if err := w.failDead(ctx); err != nil {
 		return err
@@ -23,7 +25,9 @@ func (w *Worker) Reconcile(ctx context.Context) error {
 	return w.enqueueLost(ctx)
 }
 
-// failDead marks the batches of dead jobs failed.
+// failDead marks the batches of dead jobs failed. A job whose batch is completed
+// has done its work, and lost its last attempt when its process was killed
+// before the queue knew.
 func (w *Worker) failDead(ctx context.Context) error {
 	for job, err := range queue.AllDead(ctx, w.queue) {
 		if err != nil {
@@ -32,6 +36,27 @@ func (w *Worker) failDead(ctx context.Context) error {
 		if err := w.failBatchOf(ctx, job); err != nil {
 			return err
 		}
+		if err := w.discardDone(ctx, job); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// discardDone discards a dead job if its batch is completed.
+func (w *Worker) discardDone(ctx context.Context, job *queue.DeadJob) error {
+	if job.Kind != KindProcess {
+		return nil
+	}
+	b, err := w.store.Batch(ctx, job.ID)
+	if errors.Is(err, store.ErrNotFound) || err == nil && b.Status != store.Completed {
+		return nil
+	}
+	if err == nil {
+		err = ignore(w.queue.Discard(ctx, job.Key(), "batch is completed"), queue.ErrNotFound, queue.ErrNotDead)
+	}
+	if err != nil {
+		return fmt.Errorf("eventmetrics: discard dead job of completed batch %s: %w", job.ID, err)
 	}
 	return nil
 }
@@ -51,10 +76,7 @@ func (w *Worker) failBatchOf(ctx context.Context, job *queue.DeadJob) error {
 
 // enqueueLost enqueues the jobs of batches that should have one.
 func (w *Worker) enqueueLost(ctx context.Context) error {
-	q := store.BatchQuery{
-		Statuses:      []store.Status{store.Queued, store.Processing},
-		UpdatedBefore: w.now().Add(-w.opts.ReconcileEvery),
-	}
+	q := store.BatchQuery{Statuses: []store.Status{store.Queued, store.Processing}}
 	var jobs []queue.Job
 	for b, err := range store.All(ctx, w.store, q) {
 		if err != nil {

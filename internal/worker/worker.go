@@ -20,7 +20,6 @@ import (
 
 // Options configure a [Worker]; eventmetrics.Options documents them.
 type Options struct {
-	ReconcileEvery time.Duration
 	AfterCompleted func(ctx context.Context, b store.Batch)
 	Memory         *budget.Budget // of uploads and jobs
 	Logger         *slog.Logger
