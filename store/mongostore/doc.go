@@ -12,6 +12,7 @@
 //	keys           the batch that has an idempotency key
 //	fingerprints   the batch that has a row or a file; _id is the fingerprint
 //	layout         the version of all this; a newer one is refused (ErrVersion)
+//	deployment     an id of the database, made by ID
 //
 // The others are those of the ledger and the daily sums: contributions, shares,
 // groups, journal, dailymetrics and details. Package internal/rollup has their

@@ -55,6 +55,7 @@ type Backends struct {
 	Queue queue.Queue
 
 	opts    Options
+	id      string // of the deployment, "" if its store has none
 	closers []io.Closer
 }
 
@@ -122,6 +123,9 @@ func (b *Backends) openStore(ctx context.Context) error {
 		return named("MONGO_URI", err)
 	}
 	b.Store, b.closers = s, append(b.closers, s)
+	if b.id, err = s.ID(ctx); err != nil {
+		return named("MONGO_URI", err)
+	}
 	return nil
 }
 
@@ -141,7 +145,7 @@ func (b *Backends) openQueue(ctx context.Context) error {
 	// returns say the same.
 	logging.Disable()
 	q, err := redisqueue.Open(ctx, b.opts.RedisURL, &redisqueue.Options{
-		Workers: b.opts.Workers, DrainTimeout: drain, Logger: b.opts.Logger,
+		Owner: b.id, Workers: b.opts.Workers, DrainTimeout: drain, Logger: b.opts.Logger,
 	})
 	if err != nil {
 		return named("REDIS_URL", err)

@@ -15,6 +15,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/backends"
 	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
 	"github.com/eventmetrics/eventmetrics/queue"
+	"github.com/eventmetrics/eventmetrics/queue/redisqueue"
 	"github.com/eventmetrics/eventmetrics/ratelimit"
 	"github.com/eventmetrics/eventmetrics/store"
 )
@@ -130,6 +131,26 @@ func TestReplicasCountUploadsTogether(t *testing.T) {
 		replicas = append(replicas, limiter)
 	}
 	countTogether(t, replicas[0], replicas[1])
+}
+
+func TestTwoDeploymentsOnOneRedisAreRefused(t *testing.T) {
+	redis := testenv.Redis(t).URL
+	open := func(mongo string) error {
+		b, err := backends.Open(t.Context(), &backends.Options{MongoURI: mongo, RedisURL: redis, Workers: 1})
+		if err == nil {
+			t.Cleanup(func() { _ = b.Close() })
+		}
+		return err
+	}
+	first, second := testenv.Mongo(t), testenv.Mongo(t)
+	for _, replica := range []int{1, 2} {
+		if err := open(first); err != nil {
+			t.Fatalf("replica %d: %v", replica, err)
+		}
+	}
+	if err := open(second); !errors.Is(err, redisqueue.ErrOwner) || !strings.HasPrefix(err.Error(), "REDIS_URL: ") {
+		t.Errorf("a deployment with another database: %v, want ErrOwner of REDIS_URL", err)
+	}
 }
 
 const secret = "Tr0ub4dor"
