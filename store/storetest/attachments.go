@@ -7,7 +7,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const inOrder = "Store.Attachment: returns the content of an attachment in chunks, whose bounds need not be those of Attach.\nWriter.Attach: appends a chunk to the attachment called name of this batch. Any name is allowed."
+const inOrder = "Store.Attachment: returns the content of an attachment in chunks, whose bounds need not be those of Attach.\nWriter.Attach: appends a chunk to the attachment called name of this batch.\nStore: The content of an attachment is of any bytes."
 
 func attachmentRules() []rule {
 	return []rule{

@@ -181,6 +181,7 @@ var untested = map[string]string{
 	"Store: the caller chooses the ids of batches":                                                                              "binds the caller",
 	"Store: they are UUIDv7 text, so that ascending ids are ascending in time":                                                  "binds the caller",
 	"Store: a clock of the database is not used":                                                                                "the database of a test has the clock of its process",
+	"Store: callers drop or refuse other strings before: no method need notice them":                                            "binds the caller",
 	"Store.Batch: batch returns a batch":                                                                                        "all rules use it",
 	"Store.Begin: begin starts a new batch and returns the Writer that fills it":                                                "all rules use it",
 	"Store.Begin: the caller must call Commit or Abort":                                                                         "binds the caller",

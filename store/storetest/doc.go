@@ -63,8 +63,8 @@
 //	attachments keep their bytes in order
 //	    Store.Attachment: returns the content of an attachment in chunks, whose bounds need not
 //	        be those of Attach.
-//	    Writer.Attach: appends a chunk to the attachment called name of this batch. Any name is
-//	        allowed.
+//	    Writer.Attach: appends a chunk to the attachment called name of this batch.
+//	    Store: The content of an attachment is of any bytes.
 //	attachments do not mix
 //	    Store.Attachment: each name of each batch is an attachment of its own.
 //	an unknown attachment yields nothing
@@ -541,4 +541,17 @@
 //	        repeat. Errors: ErrNotFound.
 //	Retainer: Scrub changes nothing that can be read
 //	    Retainer.Scrub: finishes what removes data. It is safe to repeat.
+//	strings of all characters are kept byte for byte
+//	    Store: All strings are valid UTF-8 without NUL, otherwise of any characters, and of at
+//	        most 4 KiB, names of attachments among them. A store keeps them byte for byte, and two
+//	        strings are equal only if their bytes are.
+//	strings that look alike are different
+//	    Store: All strings are valid UTF-8 without NUL, otherwise of any characters, and of at
+//	        most 4 KiB, names of attachments among them. A store keeps them byte for byte, and two
+//	        strings are equal only if their bytes are.
+//	an id of any characters that is no batch is not found
+//	    Store: All strings are valid UTF-8 without NUL, otherwise of any characters, and of at
+//	        most 4 KiB, names of attachments among them. A store keeps them byte for byte, and two
+//	        strings are equal only if their bytes are.
+//	    Store.Batch: ErrNotFound.
 package storetest

@@ -9,13 +9,13 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const texts = "All strings are valid UTF-8 without NUL, and otherwise of any characters. A store keeps them byte for byte, and two strings are equal only if their bytes are."
+const texts = "Store: All strings are valid UTF-8 without NUL, otherwise of any characters, and of at most 4 KiB, names of attachments among them. A store keeps them byte for byte, and two strings are equal only if their bytes are."
 
 func textRules() []rule {
 	return []rule{
 		{"strings of all characters are kept byte for byte", texts, keepsTexts},
 		{"strings that look alike are different", texts, tellsTextsApart},
-		{"an id of any characters that is no batch is not found", texts + " Errors: ErrNotFound.", findsNoText},
+		{"an id of any characters that is no batch is not found", texts + "\nStore.Batch: ErrNotFound.", findsNoText},
 	}
 }
 
