@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -116,15 +117,16 @@ func lines(c metrics.Contribution) []string {
 	for _, d := range c {
 		uniques := ""
 		if d.Subjects != nil {
-			uniques = fmt.Sprint(d.Subjects.Estimate())
+			uniques = strconv.FormatInt(d.Subjects.Estimate(), 10)
 		}
-		line := fmt.Sprintf("%v %s %q %d uniques %s slots", d.Day, d.Type, d.Group, d.Count, cmp.Or(uniques, "-"))
+		var line strings.Builder
+		fmt.Fprintf(&line, "%v %s %q %d uniques %s slots", d.Day, d.Type, d.Group, d.Count, cmp.Or(uniques, "-"))
 		if d.Slots != nil {
 			for i, n := range d.Slots.Each() {
-				line += fmt.Sprintf(" %d:%d", i, n)
+				fmt.Fprintf(&line, " %d:%d", i, n)
 			}
 		}
-		all = append(all, line)
+		all = append(all, line.String())
 	}
 	return all
 }
