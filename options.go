@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -32,7 +31,8 @@ type Options struct {
 	// default candidate_id. It must be set if Schema does not require that
 	// column: NoSubject says that there is none. A schema need not require it: events without it count, but
 	// a query for distinct subjects is refused where no event of a day and type
-	// has one, and an erasure names the schemas that do not require it.
+	// has one, and an erasure names the schemas that do not require it. However
+	// it is spelled, here and in Dimensions, its name is its ingest.ColumnName.
 	Subject string
 	// Dimensions are up to three columns by whose values metrics can be grouped
 	// and filtered; by default none. A row has "" in a column that its file
@@ -137,7 +137,8 @@ func (o *Options) withDefaults() Options {
 	if o != nil {
 		d = *o
 	}
-	d.Subject = cmp.Or(d.Subject, defaultSubject)
+	d.Subject = ingest.ColumnName(cmp.Or(d.Subject, defaultSubject))
+	d.Dimensions = ingest.ColumnNames(d.Dimensions)
 	d.Caps.Subject, d.Caps.Dimensions = d.Subject, d.Dimensions
 	if d.Subject == NoSubject {
 		d.Caps.Subject = ""
@@ -231,11 +232,11 @@ func (o *Options) validateDimensions() error {
 		return fmt.Errorf("eventmetrics: Options.Dimensions: there are %d, at most %d are possible", len(o.Dimensions), metrics.MaxDimensions)
 	}
 	taken := []string{
-		"", schema.EventID, schema.EventType, schema.Time, cmp.Or(o.Subject, defaultSubject),
+		"", schema.EventID, schema.EventType, schema.Time, ingest.ColumnName(cmp.Or(o.Subject, defaultSubject)),
 		"date", "event_type", "count", "uniques", "previous_count", "previous_uniques", "finality", "as_of",
 	}
-	for _, name := range o.Dimensions {
-		if slices.ContainsFunc(taken, func(other string) bool { return strings.EqualFold(name, other) }) {
+	for _, name := range ingest.ColumnNames(o.Dimensions) {
+		if slices.Contains(taken, name) {
 			return fmt.Errorf("eventmetrics: Options.Dimensions: %.40q is empty, given twice, or has another meaning", name)
 		}
 		taken = append(taken, name)
@@ -259,5 +260,5 @@ func (o *Options) schemasWithoutSubject() (names []string) {
 
 // lacks reports whether a schema does not require a column.
 func lacks(s ingest.Schema, column string) bool {
-	return !slices.ContainsFunc(s.Columns(), func(name string) bool { return strings.EqualFold(name, column) })
+	return !slices.Contains(s.Columns(), ingest.ColumnName(column))
 }

@@ -5,14 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 
 	"github.com/eventmetrics/eventmetrics/budget"
+	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/metrics/series"
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// Query computes a time series from the ledger: see [series.Run]. Errors:
+// Query computes a time series from the ledger: see [series.Run]. Dimensions may
+// be spelled as in files: see [ingest.ColumnName]. Errors:
 // series.ErrNoUniques, series.ErrNoGroupUniques, series.ErrBadRange,
 // series.ErrNoPrevious, series.ErrTooManyBuckets, *series.UnalignedZoneError,
 // *series.NoSubjectError, *UnknownDimensionError, ErrFuture. All queries under
@@ -27,11 +31,13 @@ func (s *Service) Query(ctx context.Context, q series.Query) (result series.Resu
 	return result, err
 }
 
-// checkQuery checks what is known before anything is read.
+// checkQuery checks what is known before anything is read, and gives dimensions
+// the names of their columns.
 func (s *Service) checkQuery(q *series.Query) error {
 	if err := q.Validate(); err != nil {
 		return err
 	}
+	q.GroupBy, q.Where = ingest.ColumnNames(q.GroupBy), whereNames(q.Where)
 	if err := s.checkDimensions(q); err != nil {
 		return err
 	}
@@ -39,6 +45,16 @@ func (s *Service) checkQuery(q *series.Query) error {
 		return ErrFuture
 	}
 	return nil
+}
+
+// whereNames returns a filter by the names of columns.
+func whereNames(where map[string][]string) map[string][]string {
+	named := make(map[string][]string, len(where))
+	for _, spelled := range slices.Sorted(maps.Keys(where)) {
+		name := ingest.ColumnName(spelled)
+		named[name] = append(named[name], where[spelled]...)
+	}
+	return named
 }
 
 // isRefusal reports whether an error is due to the query, not to the store.

@@ -61,7 +61,7 @@ type past struct {
 var dimensions = []string{"country", "device", "test_id"}
 
 func (p *past) service(o eventmetrics.Options) *eventmetrics.Service {
-	o.Schema = ingest.Schema{Required: []string{}}
+	o.Schema, o.Subject = ingest.Schema{Required: []string{}}, "candidate_id"
 	return eventmetrics.New(p.store, memqueue.New(nil), &o)
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/metrics/series"
 )
@@ -76,7 +77,7 @@ func readSeries(p *params) series.Query {
 		Fill:     p.oneOf("fill", "zero") != "",
 		Total:    p.oneOf("group", "none") != "",
 		GroupBy:  readGroupBy(p),
-		Where:    p.prefixed("where."),
+		Where:    readWhere(p),
 		Compare:  series.Comparison(p.oneOf("compare", "previous_period", "previous_year")),
 		Finality: p.boolean("finality"),
 		AsOf:     p.moment("as_of"),
@@ -91,7 +92,7 @@ func readGroupBy(p *params) []string {
 	if given == nil {
 		return nil
 	}
-	names := strings.Split(strings.Join(given, ","), ",")
+	names := ingest.ColumnNames(strings.Split(strings.Join(given, ","), ","))
 	for i, name := range names {
 		if slices.Contains(names[:i], name) {
 			p.fail("group_by: %.40q is given twice", name)
@@ -99,6 +100,19 @@ func readGroupBy(p *params) []string {
 		}
 	}
 	return names
+}
+
+// readWhere reads the values that are wanted by dimension.
+func readWhere(p *params) map[string][]string {
+	var where map[string][]string
+	for name, values := range p.prefixed("where.") {
+		if where == nil {
+			where = map[string][]string{}
+		}
+		name = ingest.ColumnName(name)
+		where[name] = append(where[name], values...)
+	}
+	return where
 }
 
 // readRange reads date, or from and to.

@@ -26,7 +26,7 @@ func grouping(t *testing.T, dimensions ...string) *api {
 }
 
 func TestMetricsByDimension(t *testing.T) {
-	a := grouping(t, "test_id", "country")
+	a := grouping(t, "Test_ID", "COUNTRY")
 	a.countFile(byTest)
 	for _, tc := range []struct{ name, query, want string }{
 		{
@@ -35,7 +35,7 @@ func TestMetricsByDimension(t *testing.T) {
 				`{"event_type":"started","test_id":"T,\"2","count":1},{"event_type":"started","test_id":"T1","count":1},{"event_type":"started","test_id":"T2","count":1}]}]}`,
 		},
 		{
-			"two dimensions of all types, in the order asked for", "date=2025-11-09&group_by=country,test_id&group=none&finality=true",
+			"two dimensions of all types, in the order asked for", "date=2025-11-09&group_by=Country,TEST_ID&group=none&finality=true",
 			`{"count":1,"total_count":1,"unattributed_count":0,"folded_group_count":0,"data":[{"date":"2025-11-09","finality":"settled","metrics":[` +
 				`{"country":"np","test_id":"T1","count":1}]}]}`,
 		},
@@ -45,7 +45,7 @@ func TestMetricsByDimension(t *testing.T) {
 				`{"event_type":"done","country":"np","count":1},{"event_type":"started","country":"__other__","count":2},{"event_type":"started","country":"np","count":1}]}]}`,
 		},
 		{
-			"a filter", "where.test_id=T1&where.test_id=T2&where.country=np&group=none&tz=Asia/Kathmandu",
+			"a filter", "where.test_id=T1&where.Test_Id=T2&where.COUNTRY=np&group=none&tz=Asia/Kathmandu",
 			`{"count":2,"total_count":2,"unattributed_count":0,"data":[{"date":"2025-11-08","count":1},{"date":"2025-11-09","count":1}]}`,
 		},
 		{
@@ -91,7 +91,7 @@ func TestMetricsByDimensionRefused(t *testing.T) {
 		{a, "where.event_type=a", 422, "unknown_dimension", `unknown dimension "event_type"; there are test_id`},
 		{a, "group_by=", 422, "unknown_dimension", `unknown dimension ""; there are test_id`},
 		{none, "group_by=test_id", 422, "unknown_dimension", `unknown dimension "test_id"; there are none`},
-		{a, "group_by=test_id,test_id", 400, "bad_request", `group_by: "test_id" is given twice`},
+		{a, "group_by=Test_ID,test_id", 400, "bad_request", `group_by: "test_id" is given twice`},
 		{a, "group_by=test_id&uniques=true", 422, "no_group_uniques", "uniques: distinct candidates are not counted by dimension; leave out uniques, or group_by and where"},
 		{a, "where.test_id=T1&uniques=true", 422, "no_group_uniques", "uniques: distinct candidates are not counted by dimension; leave out uniques, or group_by and where"},
 	} {

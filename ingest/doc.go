@@ -29,9 +29,9 @@
 // If it differs from the first, reading ends with a HeaderError, because the
 // rows after it may have other columns.
 //
-// Extra columns whose names differ at most in case become note and note_2. An
-// input of another format, such as a workbook or a PDF, is refused with a
-// [FormatError].
+// A column has one name however a file spells it: see [ColumnName]. A header in
+// which two columns have one name is refused. An input of another format, such as
+// a workbook or a PDF, is refused with a [FormatError].
 //
 // A row with wrong quotes, or one that is too long, is rejected, and reading
 // continues after its first line. A quote that does not close within

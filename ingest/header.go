@@ -10,7 +10,7 @@ import (
 // layout says what the columns of an input mean.
 type layout struct {
 	names []string // of the columns that count, in file order
-	// header has them as the file spells them; equal ones may be there.
+	// header has "" where names has a name of our own.
 	header []string
 	// columns has, for each name, its place in the row.
 	columns []int
@@ -26,7 +26,7 @@ type layout struct {
 
 // role is what a column is to the schema.
 type role struct {
-	known    bool // it is a column of the schema, and white space around values does not count
+	known    bool // it is a column of the schema
 	required bool
 }
 
@@ -82,7 +82,7 @@ func (r *Reader) readHeader() (*layout, error) {
 // required columns.
 func (r *Reader) hasRequired() bool {
 	names := r.headerNames()
-	return !slices.ContainsFunc(r.required, func(name string) bool { return indexFold(names, name) < 0 })
+	return !slices.ContainsFunc(r.required, func(name string) bool { return indexName(names, name) < 0 })
 }
 
 // skip goes on behind the first line of what was scanned.
@@ -146,7 +146,7 @@ func (r *Reader) tryDelim(delim byte) int {
 	}
 	names, n := r.headerNames(), 0
 	for _, name := range r.required {
-		if indexFold(names, name) >= 0 {
+		if indexName(names, name) >= 0 {
 			n++
 		}
 	}
@@ -215,6 +215,7 @@ func (r *Reader) layout(names []string) (*layout, error) {
 		if l.repair && isRepairName(name) {
 			continue
 		}
+		name = ColumnName(name)
 		l.header = append(l.header, name)
 		if name == "" {
 			name = fmt.Sprintf("column_%d", i+1)
@@ -223,7 +224,7 @@ func (r *Reader) layout(names []string) (*layout, error) {
 		l.names = append(l.names, name)
 	}
 	missing := l.apply(&r.opts.Schema)
-	duplicate := l.rename()
+	duplicate := l.duplicates()
 	if len(missing)+len(duplicate) == 0 {
 		return l, nil
 	}
@@ -231,37 +232,29 @@ func (r *Reader) layout(names []string) (*layout, error) {
 	return nil, &HeaderError{Missing: missing, Duplicate: shortenAll(duplicate), Found: found, Guess: guesses(missing, found)}
 }
 
-// apply gives the columns of the schema its spelling and finds the others. It
-// returns the names of the schema that are missing.
+// apply finds what the columns are to the schema. It returns the names of the
+// schema that are missing.
 func (l *layout) apply(s *Schema) (missing []string) {
 	l.roles = make([]role, len(l.names))
-	place := func(name string, required bool) int {
-		i := indexFold(l.names, name)
-		if i < 0 {
-			if required {
-				missing = append(missing, name)
-			}
-			return -1
+	place := func(name string) int {
+		i := slices.Index(l.names, name)
+		if i >= 0 {
+			l.roles[i].known = true
 		}
-		for j := range l.names { // all of them, so that duplicates are found
-			if sameName(l.names[j], name) {
-				l.names[j] = name
-			}
-		}
-		l.roles[i] = role{known: true, required: required || l.roles[i].required}
 		return i
 	}
 	present := s.present()
 	for _, name := range s.Columns() {
-		place(name, true)
-		if i := indexFold(l.names, name); i >= 0 {
-			l.roles[i].required = indexFold(present, name) >= 0
+		if i := place(name); i < 0 {
+			missing = append(missing, name)
+		} else {
+			l.roles[i].required = slices.Contains(present, name)
 		}
 	}
 	for _, rule := range s.Rules {
-		place(s.spell(rule.Column), false)
+		place(ColumnName(rule.Column))
 	}
-	l.typ, l.time, l.id = place(s.EventType, false), place(s.Time, false), place(s.EventID, false)
+	l.typ, l.time, l.id = place(s.EventType), place(s.Time), place(s.EventID)
 	for i, r := range l.roles {
 		if r.known {
 			l.checked = append(l.checked, i)
@@ -273,33 +266,12 @@ func (l *layout) apply(s *Schema) (missing []string) {
 	return missing
 }
 
-// rename makes the names of the columns unique: of equal ones that the schema
-// does not know, the second note becomes note_2. It returns the names of the
-// schema that are there more than once.
-func (l *layout) rename() (duplicate []string) {
+// duplicates returns the names that several columns have.
+func (l *layout) duplicates() (names []string) {
 	for i, name := range l.names {
-		if indexFold(l.names, name) == i {
-			continue
-		}
-		if l.roles[indexFold(l.names, name)].known {
-			if !slices.Contains(duplicate, name) {
-				duplicate = append(duplicate, name)
-			}
-			continue
-		}
-		for n := 2; ; n++ {
-			l.names[i] = fmt.Sprintf("%s_%d", name, n)
-			if indexFold(l.names, l.names[i]) == i && indexFold(l.names[i+1:], l.names[i]) < 0 {
-				break
-			}
+		if slices.Index(l.names, name) == i && slices.Contains(l.names[i+1:], name) {
+			names = append(names, name)
 		}
 	}
-	return duplicate
-}
-
-// sameName reports whether two column names mean the same column.
-func sameName(a, b string) bool { return strings.EqualFold(trim(a), trim(b)) }
-
-func indexFold(names []string, name string) int {
-	return slices.IndexFunc(names, func(n string) bool { return sameName(n, name) })
+	return names
 }

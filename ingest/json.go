@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -93,7 +94,7 @@ func (j *jsonRow) member() string {
 	if wrong != "" {
 		return "a name " + wrong
 	}
-	if trim(name) == "" {
+	if ColumnName(name) == "" {
 		return "a name is empty"
 	}
 	if !j.take(':') {
@@ -249,7 +250,7 @@ func digits(s string) (n int, rest string) {
 	return n, s[n:]
 }
 
-// add adds a member under the schema's spelling of its name.
+// add adds a member under the name of its column.
 func (j *jsonRow) add(raw, value string) string {
 	i := len(j.members)
 	if i == len(j.columns) || j.columns[i].raw != raw {
@@ -270,11 +271,10 @@ func (j *jsonRow) add(raw, value string) string {
 }
 
 func (j *jsonRow) column(raw string) jsonColumn {
-	c := jsonColumn{raw: strings.Clone(raw)}
-	c.name = strings.Clone(trim(raw))
+	c := jsonColumn{raw: strings.Clone(raw), name: strings.Clone(ColumnName(raw))}
 	for role, names := range [][]string{requiredMember: j.schema.Required, typeMember: {j.schema.EventType}, timeMember: {j.schema.Time}, idMember: {j.schema.EventID}} {
-		if i := indexFold(names, c.name); i >= 0 {
-			c.name, c.role = names[i], jsonRole(role)
+		if slices.Contains(names, c.name) {
+			c.role = jsonRole(role)
 		}
 	}
 	return c

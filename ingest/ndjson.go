@@ -39,8 +39,8 @@ func (r *Reader) startJSON() (*layout, error) {
 		return nil, orNoRows(r.scanner.err)
 	}
 	r.json.schema = r.opts.Schema
-	for _, rule := range r.opts.Schema.Rules { // these are trimmed too
-		r.json.schema.Required = append(slices.Clip(r.json.schema.Required), r.opts.Schema.spell(rule.Column))
+	for _, rule := range r.opts.Schema.Rules {
+		r.json.schema.Required = append(slices.Clip(r.json.schema.Required), ColumnName(rule.Column))
 	}
 	r.json.maxMembers = r.opts.Limits.Columns
 	return &layout{width: 1}, nil

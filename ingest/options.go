@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"slices"
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
@@ -18,8 +19,8 @@ const (
 )
 
 // Schema names the columns that have a meaning. A zero field means its
-// default. Names match those of a file regardless of case and of white space
-// around them.
+// default. Names match those of a file however they are spelled: see
+// [ColumnName].
 type Schema struct {
 	// EventType is the column of the event type; "" means event_type. The
 	// column must exist and its values must not be empty.
@@ -41,11 +42,11 @@ type Schema struct {
 
 // Columns returns the names of the columns that a file must have: Required,
 // EventType, Time, each with its default, and those that rules require, each
-// once.
+// once, as [ColumnName] has them.
 func (s Schema) Columns() []string {
 	names := s.present()
 	for _, r := range s.Rules {
-		if name := s.spell(r.Column); r.Required && !r.Warn && indexFold(names, name) < 0 {
+		if name := ColumnName(r.Column); r.Required && !r.Warn && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
@@ -58,14 +59,15 @@ func (s Schema) present() []string {
 	s = s.WithDefaults()
 	var names []string
 	for _, name := range append(append(names, s.Required...), s.EventType, s.Time) {
-		if indexFold(names, name) < 0 {
+		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
 	return names
 }
 
-// WithDefaults returns s with defaults for its zero fields.
+// WithDefaults returns s with defaults for its zero fields, and with the
+// [ColumnName] of each column except those of Rules.
 func (s Schema) WithDefaults() Schema {
 	setDefault(&s.EventType, "event_type")
 	setDefault(&s.Time, "timestamp")
@@ -73,6 +75,8 @@ func (s Schema) WithDefaults() Schema {
 	if s.Required == nil {
 		s.Required = []string{"candidate_id", "test_id"}
 	}
+	s.EventType, s.Time, s.EventID = ColumnName(s.EventType), ColumnName(s.Time), ColumnName(s.EventID)
+	s.Required = ColumnNames(s.Required)
 	return s
 }
 

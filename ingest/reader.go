@@ -72,10 +72,8 @@ func NewReader(in io.Reader, opts *Options) *Reader {
 	return r
 }
 
-// Columns returns the names of the columns of a CSV file, in file order.
-// Columns of the schema have the spelling of the schema, and others the text of
-// the header without white space around it; a third column without a name is
-// column_3. The columns that a [RepairWriter] added are left out. For NDJSON it
+// Columns returns the [ColumnName] of each column of a CSV file, in file order. A
+// third column without a name is column_3. The columns that a [RepairWriter] added are left out. For NDJSON it
 // returns nil. Columns reads the header if that has not been read. Errors:
 // *RuleError, *HeaderError, ErrNoRows for an empty input, and those of the
 // input. It is safe to repeat.

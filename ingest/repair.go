@@ -12,10 +12,10 @@ func repairNames() []string {
 }
 
 func isRepair(names []string) bool {
-	return !slices.ContainsFunc(repairNames(), func(name string) bool { return indexFold(names, name) < 0 })
+	return !slices.ContainsFunc(repairNames(), func(name string) bool { return indexName(names, name) < 0 })
 }
 
-func isRepairName(name string) bool { return indexFold(repairNames(), name) >= 0 }
+func isRepairName(name string) bool { return slices.Contains(repairNames(), ColumnName(name)) }
 
 // RepairWriter writes rejected rows as CSV, to be corrected and uploaded again:
 // their columns, then _row, _line, _column, _code and _message. A [Reader] skips
@@ -68,7 +68,7 @@ func (e *RowError) recorded(i int, name string) string {
 		return e.Record[i].Value
 	}
 	for _, f := range e.Record {
-		if sameName(f.Name, name) {
+		if f.Name == name {
 			return f.Value
 		}
 	}

@@ -119,13 +119,13 @@ func (r *Reader) isHeader() bool {
 		return false // the common case of rows that quick leaves
 	}
 	for _, name := range r.required {
-		if indexFold(r.vals, name) < 0 {
+		if indexName(r.vals, name) < 0 {
 			return false
 		}
 	}
 	same := r.fields == r.cols.width || r.fields == r.cols.width+1 && isBlank(r.spare)
 	for i, name := range r.cols.header {
-		same = same && sameName(name, r.val(i))
+		same = same && isNamed(r.val(i), name)
 	}
 	if same {
 		r.note(RepeatedHeader, "", "the header again: files were joined; it is not counted as a row")

@@ -95,26 +95,13 @@ func (s Schema) checks() (all []*check, err error) {
 	var wrong []error
 	for i, rule := range s.Rules {
 		c := &check{Rule: rule}
-		c.Column = s.spell(rule.Column)
+		c.Column = ColumnName(rule.Column)
 		for _, reason := range c.prepare() {
 			wrong = append(wrong, &RuleError{i, rule.Column, reason})
 		}
 		all = append(all, c)
 	}
 	return all, errors.Join(wrong...)
-}
-
-// spell returns the schema's spelling of the name of a column.
-func (s Schema) spell(name string) string {
-	s = s.WithDefaults()
-	own := append(slices.Clone(s.Required), s.EventType, s.Time, s.EventID)
-	for _, r := range s.Rules {
-		own = append(own, trim(r.Column))
-	}
-	if i := indexFold(own, name); i >= 0 {
-		return own[i]
-	}
-	return trim(name)
 }
 
 // prepare returns what is wrong with a rule.
@@ -230,17 +217,17 @@ func (r *Reader) bind(all []*check) {
 func (r *Reader) placeOf(column string) int {
 	s := &r.opts.Schema
 	switch {
-	case sameName(column, s.EventType):
+	case column == s.EventType:
 		return typePlace
-	case sameName(column, s.Time):
+	case column == s.Time:
 		return timePlace
-	case sameName(column, s.EventID):
+	case column == s.EventID:
 		return idPlace
 	case r.opts.Format == NDJSON:
 		return byName
 	}
 	for k, i := range r.cols.fields {
-		if sameName(r.cols.names[i], column) {
+		if r.cols.names[i] == column {
 			return k
 		}
 	}

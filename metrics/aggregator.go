@@ -18,8 +18,8 @@ var (
 // AggregatorOptions bound the memory of an Aggregator. The zero value means
 // the defaults.
 type AggregatorOptions struct {
-	// Subject is the name of the field whose distinct values are estimated;
-	// "" means none.
+	// Subject is the name of the field whose distinct values are estimated, as
+	// events have it; "" means none.
 	Subject string
 	// MaxTypes is the greatest number of event types; 0 means 1,000.
 	MaxTypes int

@@ -22,7 +22,8 @@ type Event struct {
 	Fields []Field
 }
 
-// Field is the name and the value of a column.
+// Field is the name and the value of a column. Package ingest gives a column one
+// name, however its file spells it: ingest.ColumnName.
 type Field struct {
 	Name, Value string
 }

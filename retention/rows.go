@@ -149,7 +149,7 @@ func (r *rejectedRows) isOf(e *ingest.RowError) bool {
 	}
 	known := false
 	for _, f := range e.Record {
-		if sameColumn(f.Name, column) {
+		if ingest.ColumnName(f.Name) == column {
 			known = true
 			if x.is(f.Value) {
 				return true
@@ -159,7 +159,7 @@ func (r *rejectedRows) isOf(e *ingest.RowError) bool {
 	if !known && slices.ContainsFunc(e.Record, func(f metrics.Field) bool { return x.is(f.Value) }) {
 		return true
 	}
-	return x.is(e.Value) && (!known || sameColumn(e.Column, column)) || r.spans(e.Record)
+	return x.is(e.Value) && (!known || ingest.ColumnName(e.Column) == column) || r.spans(e.Record)
 }
 
 // torn reports whether a row could not be split into columns, so that a value
@@ -213,8 +213,4 @@ func (r *rejectedRows) spans(record []metrics.Field) bool {
 func piecesOf(value, piece string) bool {
 	trimmed := func(s string) string { return strings.Trim(ingest.Clean(s), ` "'`) }
 	return slices.ContainsFunc(readings(value), func(v string) bool { return trimmed(v) == trimmed(piece) })
-}
-
-func sameColumn(a, b string) bool {
-	return strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b))
 }

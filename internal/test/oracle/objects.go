@@ -76,7 +76,7 @@ func (r *reader) readMember(row *record, in *json.Decoder, line string, seen map
 	if halfSurrogate(line[from:in.InputOffset()]) {
 		return "bad_encoding"
 	}
-	if trim(name) == "" {
+	if named(name) == "" {
 		return "bad_json"
 	}
 	from = in.InputOffset()
@@ -87,7 +87,7 @@ func (r *reader) readMember(row *record, in *json.Decoder, line string, seen map
 	if halfSurrogate(line[from:in.InputOffset()]) {
 		return "bad_encoding"
 	}
-	if name = r.spell(name); seen[name] {
+	if name = named(name); seen[name] {
 		return "bad_json"
 	}
 	seen[name] = true
@@ -108,20 +108,6 @@ func (r *reader) readMember(row *record, in *json.Decoder, line string, seen map
 	row.raw = append(row.raw, Field{name, text})
 	row.fields = append(row.fields, Field{name, value(text)})
 	return ""
-}
-
-// spell returns the name of a member as the schema spells it.
-func (r *reader) spell(name string) string {
-	known := append(r.need(), r.EventID)
-	for _, rule := range r.Rules {
-		known = append(known, rule.Column)
-	}
-	for _, k := range known {
-		if folded(k) == folded(name) {
-			return k
-		}
-	}
-	return trim(name)
 }
 
 var escapes = regexp.MustCompile(`\\(?:u[0-9a-fA-F]{4}|.)`)

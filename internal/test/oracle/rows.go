@@ -105,10 +105,10 @@ func separator(line string) string {
 func (r *reader) isHeader(fields []string) bool {
 	have := map[string]bool{}
 	for _, f := range fields {
-		have[folded(f)] = true
+		have[named(f)] = true
 	}
 	for _, name := range r.need() {
-		if !have[folded(name)] {
+		if !have[named(name)] {
 			return false
 		}
 	}
@@ -120,81 +120,44 @@ func (r *reader) takeHeader(fields []string) error {
 	if len(fields) > r.Columns {
 		return r.fail(BadHeader)
 	}
-	spelling := map[string]string{}
-	known := append(r.need(), r.EventID)
-	for _, rule := range r.Rules {
-		known = append(known, rule.Column)
-	}
-	for _, name := range known {
-		if _, ok := spelling[folded(name)]; !ok {
-			spelling[folded(name)] = name
-		}
-	}
 	seen := map[string]int{}
 	for _, f := range fields {
 		if !utf8.ValidString(f) || strings.Contains(f, "\x00") || len(trim(f)) > r.FieldBytes {
 			return r.fail(BadHeader)
 		}
-		seen[folded(f)]++
+		seen[named(f)]++
 	}
 	r.repaired = true
 	for _, name := range repairNames {
-		r.repaired = r.repaired && seen[folded(name)] > 0
+		r.repaired = r.repaired && seen[named(name)] > 0
 	}
 	fields = slices.Clone(fields)
 	for i, f := range fields {
 		fields[i] = r.unguard(trim(f))
-		r.header = append(r.header, folded(fields[i]))
+		r.header = append(r.header, named(fields[i]))
 	}
-	taken := map[string]bool{}
+	times := map[string]int{}
 	for i, f := range fields {
-		if trim(f) == "" {
-			f = "column_" + strconv.Itoa(i+1)
+		name := named(f)
+		if name == "" {
+			name = "column_" + strconv.Itoa(i+1)
 		}
-		taken[folded(f)] = true
+		own := r.repaired && slices.Contains(repairNames, named(f))
+		r.columns, r.ignored = append(r.columns, name), append(r.ignored, own)
+		if !own {
+			times[name]++
+		}
 	}
-	for i, f := range fields {
-		name, ok := spelling[folded(f)]
-		if ok && seen[folded(f)] > 1 {
+	for _, name := range r.columns {
+		if times[name] > 1 {
 			r.result.Duplicate = append(r.result.Duplicate, name)
-			seen[folded(f)] = 0
+			times[name] = 0
 		}
-		if !ok {
-			name = r.extraName(trim(f), i, taken)
-		}
-		ignored := false
-		for _, own := range repairNames {
-			ignored = ignored || r.repaired && folded(f) == folded(own)
-		}
-		r.columns, r.ignored = append(r.columns, name), append(r.ignored, ignored)
 	}
 	if r.result.Duplicate != nil {
 		return r.fail(BadHeader)
 	}
 	return nil
-}
-
-// extraName makes the name of an extra column unique.
-func (r *reader) extraName(name string, i int, taken map[string]bool) string {
-	if name == "" {
-		name = "column_" + strconv.Itoa(i+1)
-	}
-	used := func(name string) bool {
-		for _, c := range r.columns {
-			if folded(c) == folded(name) {
-				return true
-			}
-		}
-		return false
-	}
-	if !used(name) {
-		return name
-	}
-	for n := 2; ; n++ {
-		if next := name + "_" + strconv.Itoa(n); !used(next) && !taken[folded(next)] {
-			return next
-		}
-	}
 }
 
 // findRows splits a CSV file into rows.
@@ -290,7 +253,7 @@ func (r *reader) column(name string) int { return slices.Index(r.columns, name) 
 func (r *reader) repeatsHeader(fields []string) bool {
 	same := len(fields) == len(r.columns)
 	for i := 0; same && i < len(fields); i++ {
-		same = r.ignored[i] || folded(r.unguard(fields[i])) == r.header[i]
+		same = r.ignored[i] || named(r.unguard(fields[i])) == r.header[i]
 	}
 	if same {
 		return true

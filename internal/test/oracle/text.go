@@ -128,13 +128,21 @@ func id(s string) string {
 	return s
 }
 
-// folded returns a name as names are compared: without regard of case.
-func folded(s string) string {
+// named returns the name of a column, however it is spelled.
+func named(s string) string {
 	return strings.Map(func(c rune) rune {
+		switch {
+		case unicode.Is(unicode.White_Space, c):
+			return ' '
+		case unseen(c):
+			return -1
+		case unicode.SimpleFold(c) == c:
+			return c
+		}
 		least := c
 		for next := unicode.SimpleFold(c); next != c; next = unicode.SimpleFold(next) {
 			least = min(least, next)
 		}
-		return least
+		return unicode.ToLower(least)
 	}, trim(s))
 }
