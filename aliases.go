@@ -99,6 +99,8 @@ const (
 
 // Errors of the parts of a Service.
 var (
+	// ErrTooManyRows means that a file has more rows than Options.Limits.Rows.
+	ErrTooManyRows = upload.ErrTooManyRows
 	// ErrNoBody means that File.Body is nil.
 	ErrNoBody = upload.ErrNoBody
 	// ErrNoRows means that a file has no data row.

@@ -119,24 +119,33 @@ func is(target error) func(error) bool {
 	return func(err error) bool { return errors.Is(err, target) }
 }
 
-func TestAdmitIsAskedBeforeTheBodyIsRead(t *testing.T) {
+func TestAdmitIsAskedBeforeAnEventIsStored(t *testing.T) {
 	r := newRig(t, nil, false)
 	const admitted = "candidate_id,test_id,event_type,timestamp\nC1,T1,a,2025-11-08T09:00:00Z\n"
 	refusal := errors.New("not now")
 	asked := 0
-	file := eventmetrics.File{
-		Body:  iotest.ErrReader(errors.New("the body was read")),
-		Admit: func(context.Context) error { asked++; return refusal },
+	// A Body that goes on without end: a refused file is not read to its end.
+	endless := func() io.Reader {
+		return io.MultiReader(strings.NewReader(admitted), &endlessly{text: "C1,T1,a,2025-11-08T09:00:00Z\n"})
 	}
+	file := eventmetrics.File{Body: endless(), Admit: func(context.Context) error { asked++; return refusal }}
 	if _, err := r.Upload(t.Context(), file); !errors.Is(err, refusal) {
 		t.Errorf("upload: %v", err)
 	}
+	file.Body = endless()
 	if _, err := r.DryRun(t.Context(), file); !errors.Is(err, refusal) || asked != 2 {
 		t.Errorf("dry run: %v, asked %d times", err, asked)
 	}
 	file.Schema = "unknown"
 	if _, err := r.Upload(t.Context(), file); asked != 2 {
 		t.Errorf("a file with a mistake is asked about: %v", err)
+	}
+	file.Schema = ""
+	for _, mistake := range []string{"", "a,b\n1,2\n", "candidate_id,test_id,event_type,timestamp\n", "candidate_id,test_id,event_type,timestamp\nC1,T1,a,never\n"} {
+		file.Body = strings.NewReader(mistake)
+		if _, err := r.Upload(t.Context(), file); err == nil || asked != 2 {
+			t.Errorf("a file without a valid row is asked about: %v", err)
+		}
 	}
 	file.Schema, file.IdempotencyKey = "", "key"
 	file.Body, file.Admit = strings.NewReader(admitted), nil
@@ -294,4 +303,18 @@ func TestRepairFileHasABound(t *testing.T) {
 	if repair.Len() > 1200 || !strings.Contains(repair.String(), ",cut,") || !strings.HasSuffix(repair.String(), "\n") {
 		t.Errorf("%d bytes:\n%s", repair.Len(), repair.String())
 	}
+}
+
+// endlessly yields a text without end.
+type endlessly struct{ text string }
+
+func (r *endlessly) Read(p []byte) (int, error) {
+	n := 0
+	for n+len(r.text) <= len(p) {
+		n += copy(p[n:], r.text)
+	}
+	if n == 0 {
+		return 0, io.ErrShortBuffer
+	}
+	return n, nil
 }

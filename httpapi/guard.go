@@ -8,21 +8,26 @@ import (
 	"time"
 )
 
-// guardStep is how much an upload must send in each StallTimeout.
-const guardStep = 16 << 10
+// guardStep is how much an upload must send in its first StallTimeout of waiting,
+// and guardSteps how often that doubles, once in each further StallTimeout. So a
+// client of 70 kB/s gets through, and none holds a place for days.
+const (
+	guardStep  = 16 << 10
+	guardSteps = 7
+)
 
-// guard bounds the size of a body and the time that it may stall. The read
-// deadline moves only when enough has arrived, so that a trickle of bytes ends
-// like silence. The returned function sets a last deadline for the unread rest of
-// the body.
+// guard bounds the size of a body and the time that it may stall. The deadline
+// moves only when enough has arrived, so that a trickle of bytes ends like
+// silence. Only the time in which the server waits for the client counts. The
+// returned function sets a last deadline for the unread rest of the body.
 func (h *Handler) guard(w http.ResponseWriter, r *http.Request) (io.Reader, func()) {
 	g := &guarded{
 		r:       http.MaxBytesReader(w, r.Body, h.opts.MaxBodyBytes),
 		control: http.NewResponseController(w),
 		timeout: h.opts.StallTimeout,
+		left:    h.opts.StallTimeout,
 		due:     guardStep,
 	}
-	g.extend()
 	// A server that cannot set deadlines has its own way to end requests.
 	return g, func() {
 		if !g.ended {
@@ -35,17 +40,21 @@ type guarded struct {
 	r       io.Reader
 	control *http.ResponseController
 	timeout time.Duration
-	due     int // bytes to go before the deadline moves
+	waited  time.Duration // for the client in all
+	left    time.Duration // in which due bytes must come
+	due     int
 	ended   bool
 }
 
-func (g *guarded) extend() { _ = g.control.SetReadDeadline(time.Now().Add(g.timeout)) }
-
 func (g *guarded) Read(p []byte) (int, error) {
+	start := time.Now()
+	_ = g.control.SetReadDeadline(start.Add(g.left))
 	n, err := g.r.Read(p)
+	waited := time.Since(start)
+	g.waited += waited
+	g.left -= waited
 	if g.due -= n; g.due <= 0 {
-		g.due = guardStep
-		g.extend()
+		g.left, g.due = g.timeout, g.step()
 	}
 	switch {
 	case errors.Is(err, io.EOF): // further bytes are not of this body
@@ -56,6 +65,9 @@ func (g *guarded) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// step returns how much must come in the next timeout.
+func (g *guarded) step() int { return guardStep << min(g.waited/g.timeout, guardSteps) }
 
 // errStalled means that a body did not arrive in time.
 var errStalled = errors.New("httpapi: upload stalled")

@@ -39,9 +39,10 @@ type Options struct {
 	// not; 0 means 1 GiB and 1 MiB. The decompressed file is bounded by the
 	// Service.
 	MaxBodyBytes int64
-	// StallTimeout is the time in which an upload must send 16 KiB more, and in
-	// which the client must read each write of an answer. Otherwise the request
-	// ends; 0 means 30 s.
+	// StallTimeout is the time in which an upload must send 16 KiB more, twice as
+	// much in each further StallTimeout up to 2 MiB, and in which the client must
+	// read each write of an answer. Otherwise the request ends. The time in which
+	// the server does not read does not count. 0 means 30 s.
 	StallTimeout time.Duration
 
 	// QueueName is the name of the queue in paths; "" means event-processing.

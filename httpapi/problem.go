@@ -211,6 +211,9 @@ func knownProblems() []knownProblem {
 		{eventmetrics.ErrTooLarge, problem{
 			status: http.StatusRequestEntityTooLarge, code: CodeTooLarge, detail: "the file is too large; nothing of it was kept",
 		}},
+		{eventmetrics.ErrTooManyRows, problem{
+			status: http.StatusRequestEntityTooLarge, code: CodeTooLarge, detail: "the file has too many rows; nothing of it was kept",
+		}},
 		{eventmetrics.ErrInFlight, problem{
 			status: http.StatusConflict, code: CodeInFlight,
 			detail: "another upload with this Idempotency-Key, content or rows is under way; try again",

@@ -19,6 +19,9 @@ var (
 	ErrNoRows = errors.New("eventmetrics: no rows")
 	// ErrTooLarge means that a file has more bytes than Options.MaxUploadBytes.
 	ErrTooLarge = errors.New("eventmetrics: file too large")
+	// ErrTooManyRows means that a file has more rows than Options.Limits.Rows.
+	// Those after them were not read, and nothing was stored.
+	ErrTooManyRows = errors.New("eventmetrics: file has too many rows")
 	// ErrInFlight means that an upload with the same idempotency key, content
 	// or rows is under way. Trying again later may succeed.
 	ErrInFlight = errors.New("eventmetrics: upload with this idempotency key, content or rows in flight")

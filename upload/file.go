@@ -48,10 +48,11 @@ type File struct {
 	// content under the same schema. Otherwise Upload returns the Receipt of
 	// that batch. It has no effect on duplicate rows.
 	AllowDuplicate bool
-	// Admit is called once, after the other fields were checked and before
-	// Body is read or anything is stored. An error refuses the file, and is
-	// returned. A server asks its rate limiter here, so that requests with
-	// mistakes do not count. Nil admits every file.
+	// Admit is called once, when the first valid row of Body has been read and
+	// before an event is stored; for a known idempotency key before Body is
+	// read. An error refuses the file, and is returned. A server asks its rate
+	// limiter here, so that requests with mistakes, and files without a valid
+	// row, do not count. Nil admits every file.
 	Admit func(context.Context) error
 }
 

@@ -30,6 +30,7 @@ type parser struct {
 	codes      map[ingest.Code]int64   // rejected rows
 	reasons    reasons
 	tolerance  Tolerance
+	admit      func(context.Context) error
 	stopped    bool // before the end of the file, which is refused
 
 	repairLeft int64 // bytes that the repair file may still take
@@ -61,6 +62,7 @@ func (u *Uploader) newParser(ctx context.Context, f *plan, body *body, filter *d
 		codes:      map[ingest.Code]int64{},
 		reasons:    reasons{limit: u.opts.MaxErrors, places: map[reason]int{}},
 		tolerance:  f.Tolerance,
+		admit:      f.admit,
 		repairLeft: u.opts.MaxRepairBytes,
 		free:       make(chan *chunk, plainChunks),
 		full:       make(chan *chunk, plainChunks),
@@ -176,8 +178,11 @@ func (p *parser) fill() error {
 }
 
 // reject keeps the first rejected rows for the answer and writes each to the
-// repair file. Errors: errStopped.
+// repair file. Errors: errStopped, ErrTooManyRows.
 func (p *parser) reject(ctx context.Context, e *ingest.RowError) error {
+	if e.Code == ingest.TooManyRows { // so is every row after it
+		return ErrTooManyRows
+	}
 	c := p.current
 	p.codes[e.Code]++
 	p.reasons.add(e)
@@ -239,7 +244,14 @@ func (p *parser) storeAll(ctx context.Context, cancel func(), done <-chan error,
 
 // store writes the chunks in their order.
 func (p *parser) store(ctx context.Context, w store.Writer) error {
+	admitted := false
 	for c := range p.full {
+		if c.n > 0 && !admitted {
+			if err := p.admit(ctx); err != nil {
+				return err
+			}
+			admitted = true
+		}
 		if p.filter != nil && c.n > 0 {
 			if err := p.filter.dropDuplicates(ctx, c); err != nil {
 				return err

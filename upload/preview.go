@@ -68,7 +68,7 @@ func (u *Uploader) DryRun(ctx context.Context, f File) (Preview, error) {
 	ctx, done := u.tel.observe(ctx)
 	p, err := u.preview(ctx, checked)
 	done(nil, err)
-	return p, err
+	return p, unwrapAdmit(err)
 }
 
 func (u *Uploader) preview(ctx context.Context, f *plan) (Preview, error) {

@@ -75,7 +75,7 @@ func outcomeOf(r *Receipt, err error) (outcome string, fault error) {
 		return "stored", nil
 	case isRejection(err):
 		return "rejected", nil
-	case errors.Is(err, ErrTooLarge), errors.As(err, &limit), errors.As(err, &exceeded):
+	case errors.Is(err, ErrTooLarge), errors.Is(err, ErrTooManyRows), errors.As(err, &limit), errors.As(err, &exceeded):
 		return "too_large", nil
 	case errors.Is(err, ErrInFlight), errors.Is(err, ErrKeyReused):
 		return "conflict", nil
@@ -98,9 +98,10 @@ func isRejection(err error) bool {
 	var tolerance *ToleranceError
 	var ambiguous *ingest.AmbiguousTimeError
 	var unknown *UnknownSchemaError
+	var refused *admitError
 	return errors.Is(err, ErrNoRows) || errors.Is(err, ErrNoOriginal) || errors.Is(err, store.ErrUnsupported) ||
 		errors.As(err, &rejected) || errors.As(err, &header) || errors.As(err, &tolerance) ||
-		errors.As(err, &ambiguous) || errors.As(err, &unknown)
+		errors.As(err, &ambiguous) || errors.As(err, &unknown) || errors.As(err, &refused)
 }
 
 func (t *instruments) countRejected(ctx context.Context, rows map[ingest.Code]int64) {

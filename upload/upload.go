@@ -32,15 +32,15 @@ import (
 // Upload uses at most three goroutines and waits for them before it returns, and
 // so for a pending Read of File.Body.
 //
-// Errors before File.Body is read, which are not measured: ErrNoBody, ErrNoText, *UnknownSchemaError,
-// ErrNoOriginal, store.ErrUnsupported for a Dedupe, budget.ErrBusy, and that of
-// File.Admit.
-// Errors that concern the file: ErrNoRows, ErrTooLarge, *DedupeLimitError,
-// *ToleranceError if too many rows are rejected, *RejectedError if no row is
-// valid, *RepairError, *ReadingError, *ingest.FormatError, *ingest.HeaderError,
-// *ingest.AmbiguousTimeError, *ingest.RuleError, *budget.ExceededError if it
-// needs more memory than there is. Other errors: ErrInFlight, ErrKeyReused,
-// budget.ErrBusy, and those of File.Body, ctx and the store.
+// Errors before File.Body is read, which are not measured: ErrNoBody, ErrNoText,
+// *UnknownSchemaError, ErrNoOriginal, store.ErrUnsupported for a Dedupe,
+// budget.ErrBusy. Errors that concern the file: ErrNoRows, ErrTooLarge,
+// ErrTooManyRows, *DedupeLimitError, *ToleranceError if too many rows are rejected,
+// *RejectedError if no row is valid, *RepairError, *ReadingError,
+// *ingest.FormatError, *ingest.HeaderError, *ingest.AmbiguousTimeError,
+// *ingest.RuleError, *budget.ExceededError if it needs more memory than there is.
+// Other errors: ErrInFlight, ErrKeyReused, budget.ErrBusy, and those of File.Admit,
+// File.Body, ctx and the store.
 func (u *Uploader) Upload(ctx context.Context, f File) (Receipt, error) {
 	checked, err := u.prepare(ctx, f)
 	if err != nil {
@@ -50,7 +50,7 @@ func (u *Uploader) Upload(ctx context.Context, f File) (Receipt, error) {
 	ctx, done := u.tel.observe(ctx)
 	r, err := u.uploadOnce(ctx, checked)
 	done(&r, err)
-	return r, err
+	return r, unwrapAdmit(err)
 }
 
 // plan is a File that was checked, with what its names refer to.
@@ -63,8 +63,7 @@ type plan struct {
 }
 
 // prepare checks a file before it is read. Errors: ErrNoBody; ErrNoText; *UnknownSchemaError;
-// ErrNoOriginal; store.ErrUnsupported; those of acquire; an error of File.Admit
-// or the store.
+// ErrNoOriginal; store.ErrUnsupported; those of acquire; an error of the store.
 func (u *Uploader) prepare(ctx context.Context, f File) (*plan, error) {
 	if f.Body == nil {
 		return nil, ErrNoBody
@@ -89,19 +88,31 @@ func (u *Uploader) prepare(ctx context.Context, f File) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	admitted := false
-	defer func() { // also after a panic of Admit
-		if !admitted {
-			memory.Release()
-		}
-	}()
-	if f.Admit != nil {
-		if err := f.Admit(ctx); err != nil {
-			return nil, err
-		}
-	}
-	admitted = true
 	return &plan{f, schema, original, deduper, memory}, nil
+}
+
+// admitError is an error of File.Admit.
+type admitError struct{ error }
+
+func (e *admitError) Unwrap() error { return e.error }
+
+// unwrapAdmit returns the error of File.Admit as it was.
+func unwrapAdmit(err error) error {
+	if refused, ok := errors.AsType[*admitError](err); ok {
+		return refused.error
+	}
+	return err
+}
+
+// admit asks File.Admit, if there is one. Errors: *admitError.
+func (f *File) admit(ctx context.Context) error {
+	if f.Admit == nil {
+		return nil
+	}
+	if err := f.Admit(ctx); err != nil {
+		return &admitError{err}
+	}
+	return nil
 }
 
 // isText reports whether a store can keep s.
@@ -122,6 +133,9 @@ func (u *Uploader) uploadOnce(ctx context.Context, f *plan) (Receipt, error) {
 	}
 	if earlier == nil {
 		return u.upload(ctx, f)
+	}
+	if err := f.admit(ctx); err != nil {
+		return Receipt{}, err
 	}
 	body := newBody(ctx, f.Body, u.opts.MaxUploadBytes)
 	defer func() { u.tel.bytes.Add(ctx, body.n) }()
