@@ -98,10 +98,11 @@ func (h *history) settleBatch(b *batch) error {
 		if got.Status == string(completed) && b.poison == "" || got.Status == string(failed) && b.poison != "" {
 			break
 		}
-		if got.Status == string(failed) || time.Now().After(deadline) {
+		if got.Status == string(failed) && !b.retried || time.Now().After(deadline) {
 			return fmt.Errorf("batch %s is %s, updated at %s, with the error %v; want it processed; the queue: %s", b.id, got.Status, got.UpdatedAt, text(got.LastError), h.queueText())
 		}
 	}
+	b.retried = false
 	if got.Status == string(failed) {
 		b.state, b.dead, b.died, b.lastError = failed, true, time.Now(), b.poison
 		return h.waitDead(b)
@@ -180,6 +181,11 @@ func (h *history) opProcess() error {
 func (h *history) process(b *batch, wait bool) error {
 	if err := h.letGoIf(wait); err != nil {
 		return err
+	}
+	if b.state == queued && b.poison != "" { // it may have failed already
+		if err := h.settle(); err != nil {
+			return err
+		}
 	}
 	h.note("process %s, which is %s, wait %v", b.id, b.state, wait)
 	begin := h.now()

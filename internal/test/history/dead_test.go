@@ -110,6 +110,7 @@ func (h *history) opRetry() error {
 		for _, b := range h.allDead() {
 			h.enqueued(b, begin)
 		}
+		b.retried = true
 	}
 	h.enqueued(b, begin)
 	return nil
@@ -143,6 +144,7 @@ func (h *history) opRetryAll() error {
 	}
 	for _, b := range all {
 		h.enqueued(b, begin)
+		b.retried = a.again
 	}
 	return nil
 }

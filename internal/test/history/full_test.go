@@ -43,7 +43,8 @@ func (h *history) makeRoom() error {
 // room.
 func (h *history) refused(r *request, a *answer) error {
 	h.note("refused: %d %s", a.status, a.code())
-	if code := a.code(); code != "storage_full" && code != "busy" {
+	own := strings.HasPrefix(r.path, "/-/") // of the test
+	if code := a.code(); code != "storage_full" && code != "busy" && !own {
 		return fmt.Errorf("%s %s without space: %s", r.method, r.path, a)
 	}
 	nothingHappened := r.method == http.MethodPost && strings.HasPrefix(r.path, "/uploads")

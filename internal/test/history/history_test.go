@@ -263,5 +263,6 @@ func operations() []operation {
 		{4, (*history).opKill},
 		{6, (*history).opClock},
 		{4, (*history).opFull},
+		{4, (*history).opTogether},
 	}
 }

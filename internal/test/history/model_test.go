@@ -56,10 +56,13 @@ type batch struct {
 	state state
 	// poisoned means that its job fails with this text; dead that its job is a
 	// dead letter.
-	poison    string
-	dead      bool
-	died      time.Time // by the clock of the queue
-	lastError string    // a part of it, "" for none
+	poison string
+	dead   bool
+	died   time.Time // by the clock of the queue
+	// retried means that a process was killed while it retried the dead letter:
+	// the batch may be failed until the job runs.
+	retried   bool
+	lastError string // a part of it, "" for none
 
 	dimensions []string // by which its counts are broken down
 	erased     int
@@ -74,8 +77,8 @@ type batch struct {
 
 // model is what a server must know.
 type model struct {
-	batches []*batch // in the order of their upload, without those that were deleted
-	files   []*file  // that were ever sent
+	batches []*batch        // in the order of their upload, without those that were deleted
+	files   []*file         // that were ever sent
 	retired map[string]bool // keys that are not used any more
 	// doubled are contents that were stored although they were there. They are
 	// always stored again: the content belongs to one batch only, and is free
