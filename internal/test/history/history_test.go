@@ -116,7 +116,7 @@ func draw(seed uint64) (steps []step) {
 	for _, op := range all {
 		sum += op.weight
 	}
-	for range 18 + rng.IntN(18) {
+	for range 15 + rng.IntN(15) {
 		n := rng.IntN(sum)
 		for i, op := range all {
 			if n -= op.weight; n < 0 {
