@@ -252,8 +252,14 @@ func TestTheSameContentIsAnsweredWithItsBatch(t *testing.T) {
 	if err := r.DeleteBatch(t.Context(), first.Batch.ID); err != nil {
 		t.Fatal(err)
 	}
+	if again := r.send(t, content, byOccurrence); again.DuplicateOf != allowed.Batch.ID {
+		t.Errorf("after its deletion: %+v; want a duplicate of %s", again, allowed.Batch.ID)
+	}
+	if err := r.DeleteBatch(t.Context(), allowed.Batch.ID); err != nil {
+		t.Fatal(err)
+	}
 	if again := r.send(t, content, byOccurrence); again.DuplicateOf != "" || again.Batch.DuplicateRows != 0 {
-		t.Errorf("after its deletion: %+v", again)
+		t.Errorf("after the deletion of both: %+v", again)
 	}
 }
 

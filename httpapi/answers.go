@@ -321,6 +321,7 @@ type retentionPeriodsJSON struct {
 
 type integrityJSON struct {
 	BatchPass       auditPassJSON    `json:"batch_pass"`
+	Damages         []damageJSON     `json:"damages"`
 	DayPass         auditPassJSON    `json:"day_pass"`
 	Drifts          []driftJSON      `json:"drifts"`
 	IntervalSeconds float64          `json:"interval_seconds"`
@@ -332,6 +333,13 @@ type integrityJSON struct {
 	Truncated       bool             `json:"truncated"`
 	Unreadable      []unreadableJSON `json:"unreadable"`
 	WrongDays       []wrongDayJSON   `json:"wrong_days"`
+}
+
+// damageJSON is a part of the store that is not what was written.
+type damageJSON struct {
+	BatchID *string `json:"batch_id"`
+	Error   string  `json:"error"`
+	Part    string  `json:"part"`
 }
 
 type auditRoundJSON struct {

@@ -78,11 +78,17 @@ func TestADuplicateFileIsAnsweredWithItsBatch(t *testing.T) {
 	if got := allowed.json(t); allowed.status != http.StatusCreated || got["duplicate_of"] != nil || got["batch_id"] == id {
 		t.Errorf("allowed: %d %v", allowed.status, got)
 	}
-	if res := a.do("DELETE", "/batches/"+id.(string), nil); res.status != http.StatusNoContent {
-		t.Fatal(res.body)
+	second := allowed.json(t)["batch_id"]
+	for _, id := range []any{id, second} {
+		if res := a.csv("/uploads?on_duplicate=answer", content); res.status != http.StatusOK || res.json(t)["duplicate_of"] != id {
+			t.Errorf("while there is a batch with the content: %d %s", res.status, res.body)
+		}
+		if res := a.do("DELETE", "/batches/"+id.(string), nil); res.status != http.StatusNoContent {
+			t.Fatal(res.body)
+		}
 	}
 	if res := a.csv("/uploads?on_duplicate=answer", content); res.status != http.StatusCreated {
-		t.Errorf("after its deletion: %d %s", res.status, res.body)
+		t.Errorf("after the deletion of both: %d %s", res.status, res.body)
 	}
 }
 

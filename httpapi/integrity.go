@@ -29,6 +29,7 @@ func (h *Handler) newIntegrity(all *eventmetrics.Integrity) integrityJSON {
 		RoundCount:      all.Rounds,
 		BatchPass:       newPass(&all.Batches),
 		DayPass:         newPass(&all.Days),
+		Damages:         make([]damageJSON, len(all.Damages)),
 		Drifts:          newDrifts(all.Drifts),
 		Unreadable:      make([]unreadableJSON, len(all.Unreadable)),
 		WrongDays:       newWrongDays(all.WrongDays),
@@ -36,6 +37,9 @@ func (h *Handler) newIntegrity(all *eventmetrics.Integrity) integrityJSON {
 	}
 	for i, u := range all.Unreadable {
 		answer.Unreadable[i] = unreadableJSON{BatchID: u.BatchID, Error: u.Err}
+	}
+	for i, d := range all.Damages {
+		answer.Damages[i] = damageJSON{Part: d.Part, BatchID: orNull(d.BatchID), Error: d.Err}
 	}
 	if all.Rounds > 0 {
 		answer.LastRound, answer.Total = newRound(&all.Last), newRound(&all.Total)

@@ -19,6 +19,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/httpapi"
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/queue/memqueue"
+	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
 
@@ -29,7 +30,7 @@ func TestIntegrityReportsTheAudits(t *testing.T) {
 		"ok": true, "ledger_checked": true, "interval_seconds": 0.0, "round_count": 0.0, "last_round": nil, "total": nil, "truncated": false,
 		"batch_pass": map[string]any{"began_at": nil, "seen_count": 0.0, "complete_count": 0.0, "completed_at": nil, "completed_seen_count": 0.0},
 		"day_pass":   map[string]any{"began_at": nil, "seen_count": 0.0, "complete_count": 0.0, "completed_at": nil, "completed_seen_count": 0.0},
-		"drifts":     []any{}, "unreadable": []any{}, "wrong_days": []any{},
+		"drifts":     []any{}, "unreadable": []any{}, "wrong_days": []any{}, "damages": []any{},
 	}
 	if d := cmp.Diff(none, a.get("/admin/integrity").json(t)); d != "" {
 		t.Errorf("before the first round: %s", d)
@@ -152,4 +153,25 @@ func namesIn(v any) []string {
 		}
 	}
 	return all
+}
+
+// damagedStore finds damage in itself.
+type damagedStore struct{ *memstore.Store }
+
+func (damagedStore) Inspect(context.Context, string) (store.Inspection, error) {
+	return store.Inspection{Damages: []store.Damage{
+		{Part: "structure", Err: "row 3 missing from index"}, {Part: "attachment", BatchID: "01998f3c-0000-7000-8000-000000000001", Err: "chunk 2"},
+	}}, nil
+}
+
+func TestIntegrityReportsDamage(t *testing.T) {
+	a := start(t, setup{store: damagedStore{memstore.New()}, service: eventmetrics.Options{AuditEvery: -1, ReprocessEvery: -1}})
+	found := a.do("POST", "/admin/integrity", nil).json(t)
+	want := []any{
+		map[string]any{"part": "structure", "batch_id": nil, "error": "row 3 missing from index"},
+		map[string]any{"part": "attachment", "batch_id": "01998f3c-0000-7000-8000-000000000001", "error": "chunk 2"},
+	}
+	if d := cmp.Diff(want, found["damages"]); d != "" || found["ok"] != false {
+		t.Errorf("ok %v, %s", found["ok"], d)
+	}
 }

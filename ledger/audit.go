@@ -50,7 +50,10 @@ func (l *Ledger) auditRound(ctx context.Context, r *Round) error {
 			return err
 		}
 	}
-	return l.auditDays(ctx, r)
+	if err := l.auditDays(ctx, r); err != nil {
+		return err
+	}
+	return l.inspect(ctx, r)
 }
 
 func (r *Round) isFull(part int64) bool {

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -50,10 +51,15 @@ const twoEvents = "candidate_id,test_id,event_type,timestamp\n" +
 	"C1,T1,started,2025-11-08T09:00:00Z\n" +
 	"C2,T1,started,2025-11-08T10:00:00Z\n"
 
-// uploaded stores a file and returns the id of its batch.
+// uploaded stores a file, an hour ago, and returns the id of its batch.
 func uploaded(t *testing.T, st store.Store, opts *upload.Options) string {
 	t.Helper()
-	receipt, err := upload.New(st, opts).Upload(t.Context(), upload.File{Body: strings.NewReader(twoEvents), AllowDuplicate: true})
+	old := upload.Options{}
+	if opts != nil {
+		old = *opts
+	}
+	old.Now = func() time.Time { return time.Now().Add(-time.Hour) }
+	receipt, err := upload.New(st, &old).Upload(t.Context(), upload.File{Body: strings.NewReader(twoEvents), AllowDuplicate: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,7 @@ func (l *Ledger) compareDays(ctx context.Context, r *Report) error {
 		}
 	}
 	sums, ok := store.As[store.Auditor](l.store)
-	if len(r.WrongDays) == 0 || !ok {
+	if len(r.WrongDays) == 0 && !l.audit.sumsDamaged() || !ok {
 		return nil
 	}
 	err := sums.Rebuild(ctx)

@@ -25,8 +25,9 @@ type Integrity struct {
 	// them together.
 	Rounds      int64
 	Last, Total Round
-	// Batches and Days are the progress of the rounds.
-	Batches, Days Pass
+	// Batches, Days and Parts are the progress of the rounds. Parts are those of a
+	// [store.Inspector].
+	Batches, Days, Parts Pass
 	// Drifts are the batches whose contribution differs from their events, by
 	// id.
 	Drifts []Drift
@@ -34,6 +35,9 @@ type Integrity struct {
 	Unreadable []Unreadable
 	// WrongDays are the days whose sum is not that of the ledger, ascending.
 	WrongDays []WrongDay
+	// Damages are the parts of the store that are not what was written, for which
+	// it must be a [store.Inspector].
+	Damages []store.Damage
 	// Truncated means that one of the lists has reached its limit of 100.
 	Truncated bool
 }
@@ -47,6 +51,8 @@ type Round struct {
 	Batches, Purged, Events int64
 	// Days is the number of days that were compared with the ledger.
 	Days int64
+	// Parts is the number of parts of the store that were inspected.
+	Parts int64
 }
 
 // Pass is the progress of the audit through the whole store.
@@ -141,6 +147,8 @@ type audit struct {
 	wrongDays  findings[metrics.Day, WrongDay]
 	batches    walk[string]
 	days       walk[metrics.Day]
+	damages    findings[string, []store.Damage] // by place
+	parts      walk[string]
 }
 
 func newAudit() *audit { return &audit{turn: make(chan struct{}, 1)} }
@@ -152,17 +160,19 @@ func (l *Ledger) Integrity() Integrity {
 	defer a.mu.Unlock()
 	all := a.state
 	_, all.LedgerChecked = store.As[store.Auditor](l.store)
-	all.Batches, all.Days = a.batches.Pass, a.days.Pass
+	all.Batches, all.Days, all.Parts = a.batches.Pass, a.days.Pass, a.parts.Pass
+	all.Damages = a.damagesLocked()
 	all.Drifts, all.Unreadable, all.WrongDays = a.drifts.list(), a.unreadable.list(), a.wrongDays.list()
-	all.Truncated = a.drifts.more || a.unreadable.more || a.wrongDays.more
-	all.OK = len(all.Drifts)+len(all.Unreadable)+len(all.WrongDays) == 0
+	all.Truncated = a.drifts.more || a.unreadable.more || a.wrongDays.more || a.damages.more || len(all.Damages) == maxDrifts
+	all.OK = len(all.Drifts)+len(all.Unreadable)+len(all.WrongDays)+len(all.Damages) == 0
 	return all
 }
 
 // Audit runs one round and returns all findings. A round audits up to 100
 // completed batches and a million events: it compares the contribution of a
 // batch with its events, or with their number if they were purged. Then it
-// compares the daily sums of up to 10 days with the ledger. A round starts where
+// compares the daily sums of up to 10 days with the ledger, and has a
+// [store.Inspector] check 20 parts of itself. A round starts where
 // the one before ended, the first one at random, so that rounds cover the whole
 // store in time.
 //
@@ -204,4 +214,5 @@ func (a *audit) record(r *Round) {
 	total.Purged += r.Purged
 	total.Events += r.Events
 	total.Days += r.Days
+	total.Parts += r.Parts
 }

@@ -53,6 +53,7 @@ func (l *Ledger) observeAudit(ctx context.Context) (context.Context, func(*Round
 	return ctx, func(r *Round, all *Integrity, err error) {
 		for kind, n := range map[string]int{
 			"drifted_batch": len(all.Drifts), "unreadable_batch": len(all.Unreadable), "wrong_day": len(all.WrongDays),
+			"damage": len(all.Damages),
 		} {
 			l.tel.auditFindings.Record(ctx, int64(n), telemetry.Kind(kind))
 		}

@@ -58,6 +58,11 @@ type Batch struct {
 	// EventsPurged means that the raw events were purged. The contribution can
 	// no longer be recounted.
 	EventsPurged bool
+	// Damaged means that what the store has of this Batch is damaged, so that
+	// some of the fields may be wrong. Only Batches returns such a Batch; the
+	// other methods fail for it with metrics.ErrCorrupt, but DeleteBatch, which
+	// removes it. A store that keeps no checksums does not set it.
+	Damaged bool
 }
 
 // BatchQuery selects batches. The zero value selects the newest.

@@ -13,10 +13,11 @@ type Fingerprint [16]byte
 // take the fingerprints that it has claimed.
 const ClaimTimeout = 2 * time.Minute
 
-// Deduper is a [Store] that knows which batch has a fingerprint. At most one
-// batch has a fingerprint. The batch keeps it when its events are purged and
-// when it is archived. The fingerprint is free again when the batch is deleted
-// or pruned, or when its Writer is aborted.
+// Deduper is a [Store] that knows which batch has a fingerprint. Claim gives a
+// fingerprint to at most one batch; AddOwner adds others. A batch keeps its
+// fingerprints when its events are purged and when it is archived. A fingerprint
+// is free again when each batch that has it is deleted or pruned, or its Writer is
+// aborted.
 type Deduper interface {
 	// Claim gives the batch of an open Writer those of the fingerprints that
 	// no batch has. For each one, in the order of fps, it returns the id of the
@@ -39,9 +40,16 @@ type Deduper interface {
 	// does not change or keep fps, and the answer belongs to the caller.
 	Claim(ctx context.Context, id string, fps []Fingerprint) ([]string, error)
 
+	// AddOwner makes the batch of an open Writer one of the batches that have a
+	// fingerprint, also if others have it. It counts from Commit on: until then
+	// neither Claim nor Owners knows of it. It may run concurrently with the
+	// methods of the Writer, and is safe to repeat. Errors: ErrNotFound when id is
+	// not the batch of an open Writer.
+	AddOwner(ctx context.Context, id string, fp Fingerprint) error
+
 	// Owners returns the id of the visible or archived batch that has each
-	// fingerprint, in the order of fps, and "" where no batch has it. It changes
-	// nothing. The
-	// store does not keep fps, and the answer belongs to the caller.
+	// fingerprint, or of one of them, in the order of fps, and "" where no batch
+	// has it. It changes nothing. The store does not keep fps, and the answer
+	// belongs to the caller.
 	Owners(ctx context.Context, fps []Fingerprint) ([]string, error)
 }

@@ -7,7 +7,7 @@
 //
 // # Optional interfaces
 //
-// A store may implement four more interfaces, each of them for one feature.
+// A store may implement five more interfaces, each of them for one feature.
 // Find them with [As], which looks into stores that wrap others. Without the
 // interface the feature fails with [ErrUnsupported], which is 501 over HTTP.
 //
@@ -17,6 +17,8 @@
 //	[Explainer]  which batches make up a count  no explain
 //	[Deduper]    find duplicate rows and files  no dedupe option, and a file that
 //	                                            is uploaded twice counts twice
+//	[Inspector]  look for damage in all that    audits read only the events and
+//	             the store keeps                the ledger
 //	[Retainer]   remove old data, and the data  no retention, no erasure, no
 //	             of one subject                 answer is sealed
 //

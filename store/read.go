@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"iter"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
 // All yields the batches that q selects, page by page. A Batch is valid
-// until the next.
+// until the next. Errors: those of st; metrics.ErrCorrupt if the batches are not
+// in order.
 func All(ctx context.Context, st Store, q BatchQuery) iter.Seq2[*Batch, error] {
 	return func(yield func(*Batch, error) bool) {
 		q.Limit = MaxLimit
@@ -18,6 +21,10 @@ func All(ctx context.Context, st Store, q BatchQuery) iter.Seq2[*Batch, error] {
 				return
 			}
 			for i := range page {
+				if q.After != "" && page[i].ID >= q.After { // would go on without an end
+					yield(nil, fmt.Errorf("list batches: %w: they are not in order", metrics.ErrCorrupt))
+					return
+				}
 				q.After = page[i].ID
 				if !yield(&page[i], nil) {
 					return

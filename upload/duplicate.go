@@ -24,7 +24,8 @@ func fileFingerprint(digest, schema string) []store.Fingerprint {
 }
 
 // claimFile claims the content of a file for its batch. It returns the id of an
-// earlier batch with this content, unless the file is to be stored nevertheless.
+// earlier batch with this content. If the file is to be stored nevertheless, its
+// batch has the content too, so that it is known after the earlier one is deleted.
 // Errors: ErrInFlight.
 func (u *Uploader) claimFile(ctx context.Context, d store.Deduper, id string, f *File, digest string) (earlier string, _ error) {
 	if d == nil {
@@ -32,14 +33,15 @@ func (u *Uploader) claimFile(ctx context.Context, d store.Deduper, id string, f 
 	}
 	owners, err := d.Claim(ctx, id, fileFingerprint(digest, f.Schema))
 	switch {
-	case errors.Is(err, store.ErrClaimed) && f.AllowDuplicate:
+	case f.AllowDuplicate && (errors.Is(err, store.ErrClaimed) || err == nil && owners[0] != ""):
+		if err := d.AddOwner(ctx, id, fileFingerprint(digest, f.Schema)[0]); err != nil {
+			return "", fmt.Errorf("eventmetrics: claim content: %w", err)
+		}
 		return "", nil
 	case errors.Is(err, store.ErrClaimed):
 		return "", ErrInFlight
 	case err != nil:
 		return "", fmt.Errorf("eventmetrics: claim content: %w", err)
-	case f.AllowDuplicate:
-		return "", nil
 	}
 	return owners[0], nil
 }

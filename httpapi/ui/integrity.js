@@ -31,7 +31,7 @@ function facts(all) {
     ? `All batches have been checked ${pass.complete_count === 1 ? 'once' : `${number(pass.complete_count)} times`}, most recently ${moment(pass.completed_at)}.`
     : last && `${plural(pass.seen_count, 'batch', 'batches')} checked so far in this pass.`;
   return [
-    h('p', { class: all.ok ? '' : 'bad' }, all.ok ? 'No known problems.' : 'The ledger, the daily sums and the raw events do not match.'),
+    h('p', { class: all.ok ? '' : 'bad' }, all.ok ? 'No known problems.' : all.damages.length > 0 ? 'Stored data is damaged.' : 'The ledger, the daily sums and the raw events do not match.'),
     h('p', { class: 'quiet' }, round ?? 'No audit has run yet.', ' ', passes ?? '', ' ',
       all.interval_seconds > 0 ? `Audits run every ${age(all.interval_seconds)}.` : 'Audits run only on request.',
       all.ledger_checked ? '' : ' This store cannot list its ledger, so only daily sums are checked.'),
@@ -42,6 +42,7 @@ function findings(all) {
   const rows = [
     ...all.drifts.map((d) => [batch(d.batch_id), causes[d.cause] ?? d.cause, `${number(d.ledger_count)} in the ledger, ${plural(d.event_count, 'event')}`]),
     ...all.unreadable.map((u) => [batch(u.batch_id), 'unreadable', u.error]),
+    ...all.damages.map((d) => [d.batch_id ? batch(d.batch_id) : '–', `damaged: ${d.part}`, d.error]),
     ...all.wrong_days.map((d) => [day(d.date), d.error ? 'unreadable' : 'wrong daily sum', d.error ?? `${number(d.ledger_count)} in the ledger, ${number(d.sum_count)} in the daily sum`]),
   ];
   if (rows.length === 0) return null;

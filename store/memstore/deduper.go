@@ -34,9 +34,38 @@ func (s *Store) Claim(ctx context.Context, id string, fps []store.Fingerprint) (
 			owners[i] = owner
 			continue
 		}
-		s.claims[fp] = id
+		if owners[i] = s.sharerLocked(fp); owners[i] == "" {
+			s.claims[fp] = id
+		}
 	}
 	return owners, nil
+}
+
+// AddOwner implements [store.Deduper].
+func (s *Store) AddOwner(ctx context.Context, id string, fp store.Fingerprint) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	w, ok := s.open[id]
+	if !ok {
+		return fmt.Errorf("memstore: add %q as an owner: %w", id, store.ErrNotFound)
+	}
+	w.called = time.Now()
+	s.shared[fp] = append(s.shared[fp], id)
+	return nil
+}
+
+// sharerLocked returns a visible or archived batch that AddOwner was called for,
+// or "".
+func (s *Store) sharerLocked(fp store.Fingerprint) string {
+	for _, id := range s.shared[fp] {
+		if s.countsLocked(id) {
+			return id
+		}
+	}
+	return ""
 }
 
 // Owners implements [store.Deduper].
@@ -48,8 +77,8 @@ func (s *Store) Owners(ctx context.Context, fps []store.Fingerprint) ([]string, 
 	}
 	owners := make([]string, len(fps))
 	for i, fp := range fps {
-		if id := s.claims[fp]; s.countsLocked(id) {
-			owners[i] = id
+		if owners[i] = s.claims[fp]; !s.countsLocked(owners[i]) {
+			owners[i] = s.sharerLocked(fp)
 		}
 	}
 	return owners, nil

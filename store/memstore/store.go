@@ -21,6 +21,7 @@ type Store struct {
 	batches map[string]*batch  // committed
 	ledger  map[string]entry   // by batch, archived ones included
 	claims  map[store.Fingerprint]string
+	shared  map[store.Fingerprint][]string // further batches
 }
 
 var (
@@ -48,6 +49,7 @@ func New() *Store {
 		batches: map[string]*batch{},
 		ledger:  map[string]entry{},
 		claims:  map[store.Fingerprint]string{},
+		shared:  map[store.Fingerprint][]string{},
 	}
 }
 

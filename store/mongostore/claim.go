@@ -2,6 +2,7 @@ package mongostore
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 
@@ -26,7 +27,13 @@ func (s *Store) Claim(ctx context.Context, id string, fps []store.Fingerprint) (
 	}
 	sorted, places := fingerprints.Distinct(fps)
 	c := claim{s: s, id: id, call: rand.Int64(), fps: sorted, owners: make([]string, len(sorted)), known: map[string]string{id: ""}}
-	if err := c.run(ctx); err != nil {
+	err = c.run(ctx)
+	if err == nil {
+		var shared []int
+		shared, err = s.addOwners(ctx, sorted, c.owners)
+		err = errors.Join(err, c.giveBack(ctx, shared))
+	}
+	if err != nil {
 		return nil, wrap(err, "claim fingerprints for batch %q", id)
 	}
 	return fingerprints.Answers(c.owners, places, id), nil

@@ -40,7 +40,8 @@
 // the call of Claim that wrote it. Claim inserts documents. Where one is there
 // already, the state of its batch decides: a visible batch keeps the fingerprint,
 // a deleted one loses it by an update that names both batches. So a fingerprint
-// is free without anything being removed. The documents of a batch are removed
+// is free without anything being removed. A document whose _id is text names a
+// further owner of a fingerprint, which AddOwner has added. The documents of a batch are removed
 // with it or, if its process is lost, by Prune.
 //
 // # Retries

@@ -32,9 +32,16 @@ func (s *Store) Owners(ctx context.Context, fps []store.Fingerprint) ([]string, 
 	if err != nil {
 		return nil, wrap(err, "look for the owners of fingerprints")
 	}
+	all := make([]string, len(sorted))
+	for i := range docs {
+		all[i] = known[docs[i].batch]
+	}
+	if _, err := s.addOwners(ctx, sorted, all); err != nil {
+		return nil, wrap(err, "look for the owners of fingerprints")
+	}
 	owners := make([]string, len(fps))
 	for i, place := range distinct {
-		owners[i] = known[docs[place].batch]
+		owners[i] = all[place]
 	}
 	return owners, nil
 }

@@ -20,8 +20,9 @@ func (s *Store) Pending(ctx context.Context, id string) (metrics.Contribution, e
 	return c, wrap(err, "read pending contribution of batch %q", id)
 }
 
-// pending reads the pieces. If a concurrent Record removes some of them, the
-// rest is corrupt, and the caller recounts the events to no effect.
+// pending reads the pieces. A concurrent Record or DeleteBatch may remove some of
+// them meanwhile. What is left is corrupt then, and the reason is that the batch
+// is recorded or deleted.
 func (s *Store) pending(ctx context.Context, id string) (metrics.Contribution, error) {
 	if _, err := s.read(ctx, id); err != nil {
 		return nil, err
@@ -40,7 +41,18 @@ func (s *Store) pending(ctx context.Context, id string) (metrics.Contribution, e
 	if text == nil {
 		return nil, nil
 	}
-	return metrics.DecodeContribution(text, metrics.AllParts())
+	c, err := metrics.DecodeContribution(text, metrics.AllParts())
+	if !errors.Is(err, metrics.ErrCorrupt) {
+		return c, err
+	}
+	if _, missing := s.read(ctx, id); missing != nil {
+		return nil, missing
+	}
+	recorded, errLedger := s.ledger.IsRecorded(ctx, id)
+	if recorded || errLedger != nil {
+		return nil, errLedger
+	}
+	return nil, err
 }
 
 // writePending stores the pending contribution of a batch that is about to

@@ -104,6 +104,10 @@ func (s *several) Claim(ctx context.Context, id string, fps []store.Fingerprint)
 	return s.next().Claim(ctx, id, fps)
 }
 
+func (s *several) AddOwner(ctx context.Context, id string, fp store.Fingerprint) error {
+	return s.next().AddOwner(ctx, id, fp)
+}
+
 func (s *several) Owners(ctx context.Context, fps []store.Fingerprint) ([]string, error) {
 	return s.next().Owners(ctx, fps)
 }

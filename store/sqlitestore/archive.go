@@ -19,8 +19,9 @@ func (s *Store) Archive(ctx context.Context, id string) error {
 		if b.Status != store.Completed || !b.EventsPurged {
 			return store.ErrConflict
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO archived(seq, id, recorded) SELECT seq, id, recorded FROM batches WHERE seq = ?1;
-			DELETE FROM batches WHERE seq = ?1`, b.seq)
+		kept := proof{entry: b.proof.entry}
+		_, err = tx.ExecContext(ctx, `INSERT INTO archived(seq, id, recorded, proof) VALUES(?1, ?2, ?3, ?4);
+			DELETE FROM batches WHERE seq = ?1`, b.seq, b.ID, b.recorded, kept.seal(archivedBytes(b.seq, b.ID, b.recorded)))
 		if err != nil {
 			return err
 		}

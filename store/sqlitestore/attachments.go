@@ -3,8 +3,12 @@ package sqlitestore
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"hash/crc32"
 	"iter"
+	"slices"
 
+	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
@@ -25,6 +29,7 @@ type chunks struct {
 type openChunk struct {
 	no   int64
 	data []byte
+	sums []uint32 // of the chunks that are stored
 }
 
 // Attach implements [store.Writer].
@@ -108,8 +113,24 @@ func (c *chunks) done(name string) {
 		return
 	}
 	c.held -= len(open.data)
+	open.sums = append(open.sums, crc32.ChecksumIEEE(open.data))
 	open.no++
 	open.data = open.data[:0]
+}
+
+// attached returns the attachments of a batch that is about to be committed.
+func (c *chunks) attached() map[string]attached {
+	all := map[string]attached{}
+	for name, open := range c.open {
+		sums := slices.Clip(open.sums)
+		if len(open.data) > 0 {
+			sums = append(sums, crc32.ChecksumIEEE(open.data))
+		}
+		if len(sums) > 0 {
+			all[name] = attached{sums: sums}
+		}
+	}
+	return all
 }
 
 // Attachment implements [store.Store]. No connection is held between chunks.
@@ -120,19 +141,8 @@ func (s *Store) Attachment(ctx context.Context, id, name string) iter.Seq2[[]byt
 			yield(nil, wrap(ctx, err, "read attachment %q of batch %q", name, id))
 			return
 		}
-		for no, last := int64(-1), int64(-1); ; last = no {
-			var data []byte
-			err := s.reader.QueryRowContext(ctx,
-				"SELECT no, data FROM attachments WHERE seq = ? AND name = ? AND no > ? ORDER BY no LIMIT 1", b.seq, name, last).Scan(&no, &data)
-			if isNoRows(err) {
-				if err := s.attachmentEnd(ctx, &b, name, last); err != nil {
-					yield(nil, wrap(ctx, err, "read attachment %q of batch %q", name, id))
-				}
-				return
-			}
-			if err == nil && last >= 0 && no != last+1 {
-				err = s.whyGap(ctx, &b)
-			}
+		for i := range b.proof.attached[name].sums {
+			data, err := s.chunk(ctx, &b, name, i)
 			if err != nil {
 				yield(nil, wrap(ctx, err, "read attachment %q of batch %q", name, id))
 				return
@@ -141,25 +151,44 @@ func (s *Store) Attachment(ctx context.Context, id, name string) iter.Seq2[[]byt
 				return
 			}
 		}
+		if _, err := readBatch(ctx, s.reader, id); err != nil { // deleted meanwhile
+			yield(nil, wrap(ctx, err, "read attachment %q of batch %q", name, id))
+		}
 	}
 }
 
-// whyGap returns the reason why chunks are missing: the batch was removed or the
-// attachment replaced meanwhile.
-func (s *Store) whyGap(ctx context.Context, b *batchRow) error {
-	if _, err := readBatch(ctx, s.reader, b.ID); err != nil {
-		return err
+// chunk reads a chunk of an attachment. Errors: store.ErrNotFound,
+// store.ErrChanged, metrics.ErrCorrupt.
+func (s *Store) chunk(ctx context.Context, b *batchRow, name string, i int) ([]byte, error) {
+	all := b.proof.attached[name]
+	var data []byte
+	err := s.reader.QueryRowContext(ctx, "SELECT data FROM attachments WHERE seq = ? AND name = ? AND no = ?",
+		b.seq, name, all.first+int64(i)).Scan(&data)
+	switch {
+	case isNoRows(err):
+		return nil, s.whyNoChunk(ctx, b, name)
+	case err != nil:
+		return nil, err
+	case crc32.ChecksumIEEE(data) != all.sums[i]:
+		return nil, fmt.Errorf("%w: chunk %d", metrics.ErrCorrupt, i)
 	}
-	return store.ErrChanged
+	return data, nil
 }
 
-// attachmentEnd returns nil at the end of an attachment, and an error if the
-// batch was deleted or the attachment replaced meanwhile.
-func (s *Store) attachmentEnd(ctx context.Context, b *batchRow, name string, last int64) error {
-	if _, err := readBatch(ctx, s.reader, b.ID); err != nil {
+// whyNoChunk returns the reason why a chunk is missing: the batch was deleted or
+// the attachment replaced meanwhile, or it is damaged.
+func (s *Store) whyNoChunk(ctx context.Context, b *batchRow, name string) error {
+	now, err := readBatch(ctx, s.reader, b.ID)
+	was := b.proof.attached[name]
+	switch is := now.proof.attached[name]; {
+	case err != nil:
 		return err
+	case now.seq != b.seq:
+		return store.ErrNotFound
+	case is.first != was.first || !slices.Equal(is.sums, was.sums):
+		return store.ErrChanged
 	}
-	return s.unchanged(ctx, b, name, last)
+	return fmt.Errorf("%w: a chunk is missing", metrics.ErrCorrupt)
 }
 
 var _ store.Writer = (*writer)(nil)

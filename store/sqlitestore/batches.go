@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
+	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
@@ -40,16 +42,40 @@ type batchRow struct {
 	seq, blocks int64
 	recorded    sql.NullInt64 // when its contribution was
 	source      int64         // of its blocks
+	proof       proof
 }
 
-func readBatch(ctx context.Context, q querier, id string) (batchRow, error) {
+const rowColumns = batchColumns + ", seq, blocks, recorded, source, proof"
+
+// scanRow reads a row of rowColumns. If it is damaged, it sets Damaged.
+func scanRow(scan func(dest ...any) error) (batchRow, error) {
 	var r batchRow
-	row := q.QueryRowContext(ctx, "SELECT "+batchColumns+", seq, blocks, recorded, source FROM batches WHERE id = ?", id)
-	b, err := scanBatch(row.Scan, &r.seq, &r.blocks, &r.recorded, &r.source)
+	var text []byte
+	b, err := scanBatch(scan, &r.seq, &r.blocks, &r.recorded, &r.source, &text)
+	if err != nil {
+		return r, err
+	}
+	r.Batch = b
+	r.Damaged = r.proof.open(text, r.bytes()) != nil
+	return r, nil
+}
+
+// readRow reads the row of a batch, also if it is damaged. Errors:
+// store.ErrNotFound.
+func readRow(ctx context.Context, q querier, id string) (batchRow, error) {
+	r, err := scanRow(q.QueryRowContext(ctx, "SELECT "+rowColumns+" FROM batches WHERE id = ?", id).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = store.ErrNotFound
 	}
-	r.Batch = b
+	return r, err
+}
+
+// readBatch reads a batch. Errors: store.ErrNotFound, metrics.ErrCorrupt.
+func readBatch(ctx context.Context, q querier, id string) (batchRow, error) {
+	r, err := readRow(ctx, q, id)
+	if err == nil && r.Damaged {
+		err = fmt.Errorf("%w: the description of the batch is damaged", metrics.ErrCorrupt)
+	}
 	return r, err
 }
 
@@ -66,18 +92,18 @@ func (s *Store) Batch(ctx context.Context, id string) (store.Batch, error) {
 func (s *Store) Batches(ctx context.Context, q store.BatchQuery) ([]store.Batch, error) {
 	where, args := conditions(&q)
 	args = append(args, q.Size())
-	rows, err := s.reader.QueryContext(ctx, "SELECT "+batchColumns+" FROM batches"+where+" ORDER BY id DESC LIMIT ?", args...)
+	rows, err := s.reader.QueryContext(ctx, "SELECT "+rowColumns+" FROM batches"+where+" ORDER BY id DESC LIMIT ?", args...)
 	if err != nil {
 		return nil, wrap(ctx, err, "list batches")
 	}
 	defer rows.Close() //nolint:errcheck // Err tells
 	var all []store.Batch
 	for rows.Next() {
-		b, err := scanBatch(rows.Scan)
+		r, err := scanRow(rows.Scan)
 		if err != nil {
 			return nil, wrap(ctx, err, "list batches")
 		}
-		all = append(all, b)
+		all = append(all, r.Batch)
 	}
 	return all, wrap(ctx, rows.Err(), "list batches")
 }

@@ -84,6 +84,9 @@ func (l *levels) owners(ctx context.Context, sorted []store.Fingerprint, known m
 		}
 		return nil
 	})
+	if err == nil {
+		err = l.addOwners(ctx, sorted, owners)
+	}
 	return owners, err
 }
 

@@ -66,7 +66,8 @@ func (w *writer) commit(ctx context.Context, tx *sql.Tx, row *batchRow, pending 
 	if err := w.chunks.insertAll(ctx, tx, w.seq); err != nil {
 		return err
 	}
-	if err := insertPending(ctx, tx, w.seq, pending); err != nil {
+	row.proof = proof{blocks: w.blocks.sum, attached: w.chunks.attached()}
+	if err := insertPending(ctx, tx, row, pending); err != nil {
 		return err
 	}
 	if err := insertBatch(ctx, tx, row); err != nil {
@@ -90,11 +91,10 @@ func checkKey(ctx context.Context, tx *sql.Tx, b *store.Batch) error {
 }
 
 func insertBatch(ctx context.Context, tx *sql.Tx, b *batchRow) error {
-	orNull := func(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
-	_, err := tx.ExecContext(ctx, "INSERT INTO batches("+batchColumns+", seq, blocks, recorded, source) VALUES("+marks(20)+")",
+	_, err := tx.ExecContext(ctx, "INSERT INTO batches("+rowColumns+") VALUES("+marks(21)+")",
 		b.ID, b.FileName, b.SHA256, b.AcceptedRows, b.RejectedRows, b.DuplicateRows, string(b.Status), b.LastError, orNull(b.IdempotencyKey),
 		b.KeyExpires.UnixMilli(), orNull(b.RepairOf), b.Created.UnixMilli(), b.Updated.UnixMilli(), b.EventsPurged,
-		b.Erased, b.Erasure, b.seq, b.blocks, b.recorded, b.source)
+		b.Erased, b.Erasure, b.seq, b.blocks, b.recorded, b.source, b.proof.seal(b.bytes()))
 	return err
 }
 

@@ -73,13 +73,15 @@ type copier struct {
 	decoder columnar.Decoder
 }
 
-// search counts the events to be erased.
+// search counts the events to be erased. Errors: metrics.ErrCorrupt when not all
+// events can be read.
 func (c *copier) search(ctx context.Context) error {
-	var d columnar.Decoder
+	r := blockReader{s: c.s, b: &c.from}
 	for no := range c.from.blocks {
-		if err := c.s.readBlock(ctx, &d, &c.from, no); err != nil {
+		if err := r.read(ctx, no); err != nil {
 			return err
 		}
+		d := &r.decoder
 		for e := (metrics.Event{}); d.Next(&e); {
 			if e.Field(c.e.Field) != c.e.Value {
 				continue
@@ -92,7 +94,7 @@ func (c *copier) search(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return r.end()
 }
 
 func (c *copier) copyAll(ctx context.Context) error {
@@ -122,8 +124,9 @@ func (c *copier) copyBlock(ctx context.Context, no int64) error {
 		return err
 	}
 	if no < c.first {
+		start := len(c.blocks.pending)
 		c.blocks.pending = append(c.blocks.pending, data...)
-		c.blocks.ends = append(c.blocks.ends, len(c.blocks.pending))
+		c.blocks.end(start)
 		return nil
 	}
 	for e := (metrics.Event{}); c.decoder.Next(&e); {
@@ -173,15 +176,16 @@ func (c *copier) swap(ctx context.Context, tx *sql.Tx) error {
 	if err := c.insert(ctx, tx); err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "UPDATE batches SET source = ?, blocks = ?, erased = erased + ?, erasure = ? WHERE seq = ?",
-		c.source, c.blocks.n+int64(len(c.blocks.ends)), c.erased, c.e.ID, now.seq)
-	if err != nil {
+	was := now.source
+	now.source, now.blocks, now.proof.blocks = c.source, c.blocks.n+int64(len(c.blocks.ends)), c.blocks.sum
+	now.Erased, now.Erasure = now.Erased+c.erased, c.e.ID
+	if err := now.save(ctx, tx); err != nil {
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, "DELETE FROM unfinished WHERE seq = ?", c.source); err != nil {
 		return err
 	}
-	return c.s.discard(ctx, tx, now.source, false)
+	return c.s.discard(ctx, tx, was, false)
 }
 
 // drop removes a copy that is not used.

@@ -29,15 +29,18 @@ func (s *Store) Events(ctx context.Context, id string) iter.Seq2[metrics.Event, 
 			yield(metrics.Event{}, wrap(ctx, err, "read events of batch %q", id))
 			return
 		}
-		var d columnar.Decoder
+		r := blockReader{s: s, b: &b}
 		for no := range b.blocks {
-			if err := s.readBlock(ctx, &d, &b, no); err != nil {
+			if err := r.read(ctx, no); err != nil {
 				yield(metrics.Event{}, wrap(ctx, err, "read events of batch %q", id))
 				return
 			}
-			if !yieldBlock(ctx, &d, yield) {
+			if !yieldBlock(ctx, &r.decoder, yield) {
 				return
 			}
+		}
+		if err := r.end(); err != nil {
+			yield(metrics.Event{}, wrap(ctx, err, "read events of batch %q", id))
 		}
 	}
 }
@@ -56,13 +59,28 @@ func yieldBlock(ctx context.Context, d *columnar.Decoder, yield func(metrics.Eve
 	return true
 }
 
-func (s *Store) readBlock(ctx context.Context, d *columnar.Decoder, b *batchRow, no int64) error {
-	data, err := s.blockData(ctx, b, no)
+// blockReader reads the blocks of a batch in their order.
+type blockReader struct {
+	s       *Store
+	b       *batchRow
+	decoder columnar.Decoder
+	sum     optionalSum
+}
+
+func (r *blockReader) read(ctx context.Context, no int64) error {
+	data, err := r.s.blockData(ctx, r.b, no)
 	if err != nil {
 		return err
 	}
-	return d.Decode(data)
+	r.sum.addBlock(data)
+	if err := r.decoder.Decode(data); err != nil {
+		return errors.Join(metrics.ErrCorrupt, err)
+	}
+	return nil
 }
+
+// end compares what was read with what was written. Errors: metrics.ErrCorrupt.
+func (r *blockReader) end() error { return r.b.proof.blocks.check(r.sum, "the list of blocks") }
 
 func (s *Store) blockData(ctx context.Context, b *batchRow, no int64) ([]byte, error) {
 	var data []byte
@@ -87,5 +105,5 @@ func (s *Store) whyNoBlock(ctx context.Context, b *batchRow, no int64) error {
 	case now.source != b.source:
 		return store.ErrChanged
 	}
-	return fmt.Errorf("%w: block %d is missing", columnar.ErrCorrupt, no)
+	return fmt.Errorf("%w: block %d is missing", metrics.ErrCorrupt, no)
 }

@@ -59,7 +59,7 @@ func TestOpenMakesAFileWithTheRightMarks(t *testing.T) {
 	for _, pragma := range []string{"journal_mode", "page_size", "user_version", "application_id", "integrity_check"} {
 		got[pragma] = query[string](t, db, "PRAGMA "+pragma)
 	}
-	want := map[string]string{"journal_mode": "wal", "page_size": "8192", "user_version": "4", "application_id": "1702260084", "integrity_check": "ok"}
+	want := map[string]string{"journal_mode": "wal", "page_size": "8192", "user_version": strconv.Itoa(sqlitestore.PresentVersion), "application_id": "1702260084", "integrity_check": "ok"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}

@@ -13,13 +13,16 @@ import (
 
 // free notes that the claims of a batch are void.
 func free(ctx context.Context, tx *sql.Tx, seq int64) error {
-	_, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO freed SELECT ? WHERE EXISTS(SELECT 1 FROM levels)", seq)
+	_, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO freed SELECT ?1 WHERE EXISTS(SELECT 1 FROM levels); DELETE FROM owners WHERE seq = ?1", seq)
 	return err
 }
 
-// freedBatches returns the batches of which claims may be left.
+// freedBatches returns the batches of which claims may be left. A damaged number
+// does not make the claims of a batch void.
 func freedBatches(ctx context.Context, tx *sql.Tx) ([]int64, error) {
-	rows, err := tx.QueryContext(ctx, "SELECT seq FROM freed")
+	rows, err := tx.QueryContext(ctx, `SELECT seq FROM freed WHERE NOT EXISTS(SELECT 1 FROM batches b WHERE b.seq = freed.seq)
+		AND NOT EXISTS(SELECT 1 FROM archived a WHERE a.seq = freed.seq)
+		AND NOT EXISTS(SELECT 1 FROM unfinished u WHERE u.seq = freed.seq AND batch_id IS NOT NULL)`)
 	if err != nil {
 		return nil, err
 	}

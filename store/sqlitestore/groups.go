@@ -23,24 +23,24 @@ func joinShare(counts, subjects, groups []byte, q metrics.Filter) (metrics.Contr
 }
 
 // enterGroups adds the groups of a share to the ledger and to the sum of their
-// day. It does nothing if there are none.
-func enterGroups(ctx context.Context, tx *sql.Tx, day metrics.Day, id string, groups metrics.Contribution) error {
+// day, and returns their encoding. It does nothing if there are none.
+func enterGroups(ctx context.Context, tx *sql.Tx, day metrics.Day, id string, groups metrics.Contribution) ([]byte, error) {
 	if len(groups) == 0 {
-		return nil
+		return nil, nil
 	}
 	text, err := groups.AppendPart(nil, metrics.GroupsPart())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	_, err = tx.ExecContext(ctx, "INSERT INTO ledger_groups(day, batch_id, groups) VALUES(?, ?, ?)", day, id, text)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	sum, err := groupsOfDay(ctx, tx, day)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return writeGroups(ctx, tx, day, metrics.Merge(sum, groups))
+	return text, writeGroups(ctx, tx, day, metrics.Merge(sum, groups))
 }
 
 // withdrawGroups takes the groups of a batch out of the ledger and the sums.

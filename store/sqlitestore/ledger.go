@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"fmt"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
@@ -16,19 +17,18 @@ func (s *Store) Record(ctx context.Context, id string, c metrics.Contribution) e
 		if err != nil || b.recorded.Valid {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "UPDATE batches SET recorded = ? WHERE seq = ?", s.now().UnixMilli(), b.seq); err != nil {
-			return err
-		}
 		if err := deletePending(ctx, tx, b.seq); err != nil {
 			return err
 		}
+		b.recorded, b.proof.pending = sql.NullInt64{Int64: s.now().UnixMilli(), Valid: true}, optionalSum{}
 		return enter(ctx, tx, &b, c)
 	})
 	return wrap(ctx, err, "record batch %q", id)
 }
 
-// enter adds a contribution to the ledger and to the sums.
+// enter adds a contribution to the ledger and to the sums, and saves the batch.
 func enter(ctx context.Context, tx *sql.Tx, b *batchRow, c metrics.Contribution) error {
+	b.proof.entry = optionalSum{kept: true}
 	for day, share := range c.WithEvents().Days() {
 		counts, err := share.AppendPart(nil, metrics.SlotsPart())
 		if err != nil {
@@ -45,9 +45,14 @@ func enter(ctx context.Context, tx *sql.Tx, b *batchRow, c metrics.Contribution)
 		if err := addToDay(ctx, tx, day, share.Totals()); err != nil {
 			return err
 		}
-		if err := enterGroups(ctx, tx, day, b.ID, share.Groups()); err != nil {
+		groups, err := enterGroups(ctx, tx, day, b.ID, share.Groups())
+		if err != nil {
 			return err
 		}
+		b.proof.entry.addShare(day, counts, subjects, groups)
+	}
+	if err := b.save(ctx, tx); err != nil {
+		return err
 	}
 	if b.EventsPurged {
 		return nil
@@ -105,11 +110,45 @@ func ledgerOf(ctx context.Context, tx *sql.Tx, id string, q metrics.Filter) (met
 	return all, rows.Err()
 }
 
+// addShare adds what the ledger has for a day.
+func (o *optionalSum) addShare(day metrics.Day, counts, subjects, groups []byte) {
+	o.add(binary.LittleEndian.AppendUint64(nil, uint64(day)), counts, subjects, groups)
+}
+
+// checkEntry compares the rows of a batch in the ledger with those that were
+// entered. Errors: metrics.ErrCorrupt.
+func checkEntry(ctx context.Context, tx *sql.Tx, id string, entry *optionalSum) error {
+	if !entry.kept {
+		return nil
+	}
+	rows, err := tx.QueryContext(ctx, "SELECT day, counts, subjects, "+shareGroups+" FROM ledger WHERE batch_id = ? ORDER BY day", id)
+	if err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // Err tells
+	got := optionalSum{kept: true}
+	for rows.Next() {
+		var day metrics.Day
+		var counts, subjects, groups sql.RawBytes
+		if err := rows.Scan(&day, &counts, &subjects, &groups); err != nil {
+			return err
+		}
+		got.addShare(day, counts, subjects, groups)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	return entry.check(got, "the ledger entry")
+}
+
 // Contribution implements [store.Auditor].
 func (s *Store) Contribution(ctx context.Context, id string) (metrics.Contribution, error) {
 	var c metrics.Contribution
 	err := s.view(ctx, func(tx *sql.Tx) error {
-		_, err := recorded(ctx, tx, id)
+		b, err := recorded(ctx, tx, id)
+		if err == nil {
+			err = checkEntry(ctx, tx, id, &b.proof.entry)
+		}
 		if err != nil {
 			return err
 		}

@@ -1,13 +1,16 @@
 package sqlitestore
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
+	"hash/crc32"
 	"maps"
 	"slices"
 	"sort"
 
+	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/internal/fingerprints"
 )
@@ -64,7 +67,7 @@ func (s *Store) openLevels(ctx context.Context, tx *sql.Tx) (*levels, error) {
 	}
 	var err error
 	// A fingerprint is in the first leaf that does not end before it, or nowhere.
-	l.seek, err = tx.PrepareContext(ctx, "SELECT id, last, data FROM fingerprints WHERE level = ? AND last >= ? ORDER BY last LIMIT 1")
+	l.seek, err = tx.PrepareContext(ctx, "SELECT id, last, data, sum FROM fingerprints WHERE level = ? AND last >= ? ORDER BY last LIMIT 1")
 	return l, err
 }
 
@@ -97,20 +100,35 @@ func (l *levels) close() { _ = l.seek.Close() }
 // next reads the first leaf of a level that does not end before p, if there
 // is one.
 func (l *levels) next(ctx context.Context, n int, p []byte) (bool, error) {
-	return l.load(l.seek.QueryRowContext(ctx, n, p))
+	return l.load(n, l.seek.QueryRowContext(ctx, n, p))
 }
 
-func (l *levels) load(row *sql.Row) (bool, error) {
+func (l *levels) load(n int, row *sql.Row) (bool, error) {
 	var data []byte
+	var sum uint32
 	l.last = nil
-	err := row.Scan(&l.id, &l.last, &data)
+	err := row.Scan(&l.id, &l.last, &data, &sum)
 	if isNoRows(err) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	return true, l.leaf.decode(data)
+	if sum != leafSum(n, data) {
+		return false, fmt.Errorf("%w: leaf %d of fingerprints", metrics.ErrCorrupt, l.id)
+	}
+	if err := l.leaf.decode(data); err != nil {
+		return false, err
+	}
+	if end := l.leaf.fp(l.leaf.len() - 1); !bytes.Equal(l.last, end[:]) {
+		return false, fmt.Errorf("%w: leaf %d of fingerprints ends elsewhere", metrics.ErrCorrupt, l.id)
+	}
+	return true, nil
+}
+
+// leafSum is the checksum of a leaf in a level.
+func leafSum(level int, data []byte) uint32 {
+	return crc32.Update(crc32.ChecksumIEEE([]byte{byte(level)}), crc32.IEEETable, data)
 }
 
 // find calls use with the index of each fingerprint that was claimed, and the
@@ -199,7 +217,7 @@ func (l *levels) merge(ctx context.Context, n int, claims []claim) error {
 
 // end reads the last leaf of a level, if there is one.
 func (l *levels) end(ctx context.Context, n int) (bool, error) {
-	return l.load(l.tx.QueryRowContext(ctx, "SELECT id, last, data FROM fingerprints WHERE level = ? ORDER BY last DESC LIMIT 1", n))
+	return l.load(n, l.tx.QueryRowContext(ctx, "SELECT id, last, data, sum FROM fingerprints WHERE level = ? ORDER BY last DESC LIMIT 1", n))
 }
 
 // merged returns claims and, if asked, those of the leaf that was read last,
@@ -235,7 +253,8 @@ func (l *levels) replace(ctx context.Context, n int, was bool, claims []claim) e
 	for i := range leaves {
 		part := claims[i*len(claims)/leaves : (i+1)*len(claims)/leaves]
 		l.buffer = appendLeaf(l.buffer[:0], part)
-		_, err := l.tx.ExecContext(ctx, "INSERT INTO fingerprints(level, last, data) VALUES(?, ?, ?)", n, part[len(part)-1].fp[:], l.buffer)
+		_, err := l.tx.ExecContext(ctx, "INSERT INTO fingerprints(level, last, data, sum) VALUES(?, ?, ?, ?)",
+			n, part[len(part)-1].fp[:], l.buffer, leafSum(n, l.buffer))
 		if err != nil {
 			return err
 		}

@@ -24,6 +24,7 @@ const oldestVersion = 3
 // needs as much free space as the file has.
 var steps = [...]func(ctx context.Context, tx *sql.Tx) error{
 	nameTablesPlainly, // to 4
+	addProofs,         // to 5
 }
 
 // schemaVersion is the user_version of a file that schema describes.

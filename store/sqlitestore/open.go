@@ -52,6 +52,7 @@ var (
 	_ store.Auditor   = (*Store)(nil)
 	_ store.Deduper   = (*Store)(nil)
 	_ store.Explainer = (*Store)(nil)
+	_ store.Inspector = (*Store)(nil)
 	_ store.Retainer  = (*Store)(nil)
 )
 

@@ -20,13 +20,21 @@ func (s *Store) Pending(ctx context.Context, id string) (metrics.Contribution, e
 	}
 	var c metrics.Contribution
 	if err == nil {
+		err = b.proof.pending.check(pendingSum(text), "the pending contribution")
+	}
+	if err == nil {
 		c, err = metrics.DecodeContribution(text, metrics.AllParts())
 	}
 	return c, wrap(ctx, err, "read pending contribution of batch %q", id)
 }
 
+func pendingSum(text []byte) (o optionalSum) {
+	o.add(text)
+	return o
+}
+
 // insertPending stores the pending contribution of a batch, if there is one.
-func insertPending(ctx context.Context, tx *sql.Tx, seq int64, c metrics.Contribution) error {
+func insertPending(ctx context.Context, tx *sql.Tx, b *batchRow, c metrics.Contribution) error {
 	if len(c) == 0 {
 		return nil
 	}
@@ -34,7 +42,8 @@ func insertPending(ctx context.Context, tx *sql.Tx, seq int64, c metrics.Contrib
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO pending(seq, data) VALUES(?, ?)", seq, text)
+	b.proof.pending = pendingSum(text)
+	_, err = tx.ExecContext(ctx, "INSERT INTO pending(seq, data) VALUES(?, ?)", b.seq, text)
 	return err
 }
 

@@ -25,7 +25,8 @@ func (s *Store) PurgeEvents(ctx context.Context, id string) error {
 		if err := countUnpurged(ctx, tx, id, -1); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "UPDATE batches SET purged = 1, blocks = 0 WHERE seq = ?", b.seq); err != nil {
+		b.EventsPurged, b.blocks, b.proof.blocks = true, 0, optionalSum{}
+		if err := b.save(ctx, tx); err != nil {
 			return err
 		}
 		seq = b.source

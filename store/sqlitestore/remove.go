@@ -23,7 +23,7 @@ func (s *Store) DeleteBatch(ctx context.Context, id string) error {
 	var gone batchRow
 	var days []metrics.Day
 	err := s.update(ctx, synced, func(tx *sql.Tx) (err error) {
-		if gone, err = readBatch(ctx, tx, id); err != nil {
+		if gone, err = readRow(ctx, tx, id); err != nil { // also a damaged one
 			return err
 		}
 		days, err = s.remove(ctx, tx, &gone)
@@ -113,17 +113,20 @@ func (s *Store) sweep(ctx context.Context, seq int64) error {
 	return nil
 }
 
+// sweepSome deletes a part. A batch that is there keeps what it has, so that a
+// damaged number in unfinished deletes nothing.
 func sweepSome(ctx context.Context, tx *sql.Tx, seq int64, blocks, chunks int) (more bool, err error) {
 	more, err = changed(tx.ExecContext(ctx,
 		`DELETE FROM blocks WHERE id IN (SELECT id FROM blocks WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3)
-			AND EXISTS(SELECT 1 FROM unfinished WHERE seq = ?4 AND batch_id IS NULL)`,
+		AND EXISTS(SELECT 1 FROM unfinished WHERE seq = ?4 AND batch_id IS NULL)
+		AND NOT EXISTS(SELECT 1 FROM batches WHERE source = ?4 AND NOT purged)`,
 		seq<<blockBits, (seq+1)<<blockBits, blocks, seq))
 	if more || err != nil {
 		return more, err
 	}
 	more, err = changed(tx.ExecContext(ctx, `DELETE FROM attachments
 		WHERE seq = ?1 AND (name, no) IN (SELECT name, no FROM attachments WHERE seq = ?1 ORDER BY name, no LIMIT ?2)
-		AND (SELECT attached FROM unfinished WHERE seq = ?1 AND batch_id IS NULL)`, seq, chunks))
+		AND (SELECT attached FROM unfinished WHERE seq = ?1 AND batch_id IS NULL) AND NOT EXISTS(SELECT 1 FROM batches WHERE seq = ?1)`, seq, chunks))
 	if more || err != nil {
 		return more, err
 	}
@@ -169,14 +172,15 @@ func countOld(ctx context.Context, tx *sql.Tx, before int64, p *store.Pruned) er
 }
 
 // pruneBatches removes each batch in a transaction of its own, which checks
-// that the batch is still to be pruned.
+// that the batch is still to be pruned. A damaged batch stays: it may be another
+// one, or not old.
 func (s *Store) pruneBatches(ctx context.Context, before int64, p *store.Pruned) error {
-	for {
+	for last := int64(0); ; {
 		var gone batchRow
 		var days []metrics.Day
 		err := s.update(ctx, synced, func(tx *sql.Tx) error {
 			var id string
-			err := tx.QueryRowContext(ctx, "SELECT id"+oldBatches+" LIMIT 1", before).Scan(&id)
+			err := tx.QueryRowContext(ctx, "SELECT id, seq"+oldBatches+" AND seq > ? ORDER BY seq LIMIT 1", before, last).Scan(&id, &last)
 			if err != nil {
 				return err
 			}
@@ -186,10 +190,13 @@ func (s *Store) pruneBatches(ctx context.Context, before int64, p *store.Pruned)
 			days, err = s.remove(ctx, tx, &gone)
 			return err
 		})
-		if isNoRows(err) {
+		switch {
+		case isNoRows(err):
 			return nil
-		}
-		if err != nil {
+		case isDamaged(err):
+			s.log.Warn("left damaged batch to the audit", "err", err)
+			continue
+		case err != nil:
 			return err
 		}
 		p.Batches++

@@ -5,9 +5,8 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"errors"
+	"hash/crc32"
 	"iter"
-
-	"github.com/eventmetrics/eventmetrics/store"
 )
 
 // ReplaceAttachment implements [store.Retainer]. The content is written under a
@@ -34,6 +33,7 @@ type staged struct {
 	id, name string
 	no       int64 // chunks stored
 	data     []byte
+	sums     []uint32 // of the chunks stored
 }
 
 func (st *staged) fill(ctx context.Context, content iter.Seq2[[]byte, error]) error {
@@ -63,6 +63,7 @@ func (st *staged) store(ctx context.Context, tx *sql.Tx) error {
 	}
 	_, err = tx.ExecContext(ctx, "INSERT INTO attachments(seq, name, no, data) VALUES(?, ?, ?, ?)", b.seq, st.name, st.no, st.data)
 	if err == nil {
+		st.sums = append(st.sums, crc32.ChecksumIEEE(st.data))
 		st.no++
 		st.data = st.data[:0]
 	}
@@ -92,7 +93,10 @@ func (st *staged) swap(ctx context.Context, tx *sql.Tx, name string) error {
 	if n, err := r.RowsAffected(); err != nil || n != st.no {
 		return errors.Join(err, errDropped)
 	}
-	return nil
+	if delete(b.proof.attached, name); len(st.sums) > 0 {
+		b.proof.attached[name] = attached{last + 2, st.sums}
+	}
+	return b.save(ctx, tx)
 }
 
 // drop removes content that is not used. If it fails, the content is removed
@@ -105,18 +109,4 @@ func (st *staged) drop(ctx context.Context) {
 	if err != nil {
 		st.s.log.Warn("left a staged attachment with its batch", "batch", st.id, "err", err)
 	}
-}
-
-// unchanged returns store.ErrChanged if the chunk that was read last no longer
-// exists.
-func (s *Store) unchanged(ctx context.Context, b *batchRow, name string, no int64) error {
-	if no < 0 {
-		return nil
-	}
-	var there bool
-	err := s.reader.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM attachments WHERE seq = ? AND name = ? AND no = ?)", b.seq, name, no).Scan(&there)
-	if err == nil && !there {
-		err = store.ErrChanged
-	}
-	return err
 }

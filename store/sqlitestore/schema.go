@@ -25,6 +25,8 @@ const (
 //     of the batch, until an erasure has given it other blocks. The id of a
 //     block is source shifted by blockBits, plus its place. A batch whose
 //     recorded is null has no contribution in the ledger.
+//     Its proof has sums of all that the batch has in other tables, and of the
+//     row itself.
 //   - pending has the contributions that were committed and not recorded.
 //   - days has the counts of the sums of days, so that it is small and quick to
 //     read; details has their quarter hours and subjects. Null subjects in
@@ -35,9 +37,10 @@ const (
 //   - unpurged counts, for each day, the batches that contribute to it and whose
 //     events are not purged.
 //   - fingerprints has a leaf of claims in each row: fingerprints, up to last,
-//     and the numbers of their batches. The claims of a batch that is neither in
+//     and the numbers of their batches, with a sum. The claims of a batch that is neither in
 //     batches nor in archived are void. Its number is in freed until they are
 //     removed.
+//   - owners has further batches of fingerprints, with a sum of each row.
 const schema = `
 CREATE TABLE unfinished (
 	seq      INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -65,8 +68,10 @@ CREATE TABLE batches (
 	recorded    INTEGER,
 	source      INTEGER NOT NULL,
 	erased      INTEGER NOT NULL,
-	erasure     TEXT NOT NULL
+	erasure     TEXT NOT NULL,
+	proof       BLOB NOT NULL DEFAULT x''
 );
+CREATE UNIQUE INDEX batches_by_source ON batches(source);
 CREATE INDEX batches_by_status ON batches(status, id);
 CREATE INDEX batches_by_key ON batches(idem_key, id) WHERE idem_key IS NOT NULL;
 CREATE INDEX batches_by_repaired ON batches(repair_of, id) WHERE repair_of IS NOT NULL;
@@ -107,9 +112,17 @@ CREATE TABLE fingerprints (
 	id    INTEGER PRIMARY KEY,
 	level INTEGER NOT NULL,
 	last  BLOB NOT NULL,
-	data  BLOB NOT NULL
+	data  BLOB NOT NULL,
+	sum   INTEGER NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX fingerprints_by_last ON fingerprints(level, last);
+CREATE TABLE owners (
+	seq INTEGER NOT NULL,
+	fp  BLOB NOT NULL,
+	sum INTEGER NOT NULL,
+	PRIMARY KEY (fp, seq)
+) WITHOUT ROWID;
+CREATE INDEX owners_by_batch ON owners(seq);
 CREATE TABLE levels (
 	level  INTEGER PRIMARY KEY,
 	claims INTEGER NOT NULL,
@@ -121,7 +134,8 @@ CREATE TABLE freed (
 CREATE TABLE archived (
 	seq      INTEGER PRIMARY KEY,
 	id       TEXT NOT NULL UNIQUE,
-	recorded INTEGER
+	recorded INTEGER,
+	proof    BLOB NOT NULL DEFAULT x''
 );
 CREATE TABLE unpurged (
 	day     INTEGER PRIMARY KEY,

@@ -13,15 +13,17 @@ import (
 // EraseNames implements [store.Retainer].
 func (s *Store) EraseNames(ctx context.Context, id string, names store.Names) error {
 	err := s.update(ctx, synced, func(tx *sql.Tx) error {
-		ok, err := changed(tx.ExecContext(ctx, `UPDATE batches SET
-			file_name = CASE WHEN ?1 THEN ?2 ELSE file_name END,
-			idem_key = CASE WHEN ?3 THEN NULL ELSE idem_key END,
-			key_expires = CASE WHEN ?3 THEN ?4 ELSE key_expires END
-			WHERE id = ?5`, names.FileName, store.ErasedName, names.IdempotencyKey, time.Time{}.UnixMilli(), id))
-		if err == nil && !ok {
-			err = store.ErrNotFound
+		b, err := readBatch(ctx, tx, id)
+		if err != nil {
+			return err
 		}
-		return err
+		if names.FileName {
+			b.FileName = store.ErasedName
+		}
+		if names.IdempotencyKey {
+			b.IdempotencyKey, b.KeyExpires = "", time.Time{}
+		}
+		return b.save(ctx, tx)
 	})
 	return wrap(ctx, err, "erase names of batch %q", id)
 }

@@ -22,11 +22,19 @@ type blocks struct {
 	n       int64  // blocks stored
 	pending []byte // encoded blocks, one after the other
 	ends    []int  // where each of them ends
+	sum     optionalSum
 }
 
 func (b *blocks) encode(buffer *columnar.Buffer) {
+	start := len(b.pending)
 	b.pending = b.encoder.Encode(b.pending, buffer)
+	b.end(start)
+}
+
+// end ends the block that begins at start.
+func (b *blocks) end(start int) {
 	b.ends = append(b.ends, len(b.pending))
+	b.sum.addBlock(b.pending[start:])
 }
 
 // insert writes the pending blocks. They stay pending until done is called,

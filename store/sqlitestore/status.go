@@ -3,23 +3,23 @@ package sqlitestore
 import (
 	"context"
 	"database/sql"
+	"slices"
 
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
 // SetStatus implements [store.Store].
 func (s *Store) SetStatus(ctx context.Context, id string, from []store.Status, to store.Status, lastError string) error {
-	args := append([]any{string(to), lastError, s.now().UnixMilli(), id}, statusArgs(from)...)
 	err := s.update(ctx, synced, func(tx *sql.Tx) error {
-		ok, err := changed(tx.ExecContext(ctx,
-			"UPDATE batches SET status = ?, last_error = ?, updated = ? WHERE id = ? AND status IN ("+marks(len(from))+")", args...))
-		if err != nil || ok {
+		b, err := readBatch(ctx, tx, id)
+		if err != nil {
 			return err
 		}
-		if _, err := readBatch(ctx, tx, id); err != nil {
-			return err
+		if !slices.Contains(from, b.Status) {
+			return store.ErrConflict
 		}
-		return store.ErrConflict
+		b.Status, b.LastError, b.Updated = to, lastError, s.now()
+		return b.save(ctx, tx)
 	})
 	return wrap(ctx, err, "set status of batch %q to %s", id, to)
 }

@@ -48,7 +48,7 @@ func harness(patch func(p *patched)) storetest.Harness {
 
 func brokenStores() []broken {
 	return slices.Concat(brokenWriters(), brokenEvents(), brokenTexts(), brokenBatches(), brokenKeys(), brokenStatuses(),
-		brokenRecords(), brokenPendings(), brokenEffects(), brokenDayCounts(), brokenAnswers(), brokenLaws(), brokenRemovals(), brokenIterators(), brokenOptionals(), brokenDedupers(), brokenAsOfs(), brokenUnpurgedDays(), brokenRebuilds(), brokenBegins(), brokenCommitsAgain(), brokenMeanwhiles(), brokenCuts(), brokenMoves(), brokenChanges(), brokenPairs(), brokenTimes())
+		brokenRecords(), brokenPendings(), brokenEffects(), brokenDayCounts(), brokenAnswers(), brokenLaws(), brokenRemovals(), brokenIterators(), brokenOptionals(), brokenDedupers(), brokenAddOwners(), brokenAsOfs(), brokenUnpurgedDays(), brokenRebuilds(), brokenBegins(), brokenCommitsAgain(), brokenMeanwhiles(), brokenCuts(), brokenMoves(), brokenChanges(), brokenPairs(), brokenTimes())
 }
 
 func TestEachBrokenStoreFailsTheCheckOfItsRule(t *testing.T) {

@@ -9,10 +9,10 @@ import (
 
 const (
 	claims   = "Deduper.Claim: gives the batch of an open Writer those of the fingerprints that no batch has. For each one, in the order of fps, it returns the id of the batch that had it, or \"\" if the batch has got it now."
-	freeing  = "Deduper.Claim: Claims need not be durable before Commit.\nDeduper: The batch keeps it when its events are purged and when it is archived. The fingerprint is free again when the batch is deleted or pruned, or when its Writer is aborted."
+	freeing  = "Deduper.Claim: Claims need not be durable before Commit.\nDeduper: A batch keeps its fingerprints when its events are purged and when it is archived. A fingerprint is free again when each batch that has it is deleted or pruned, or its Writer is aborted."
 	claimed  = "Deduper.Claim: ErrClaimed when the open Writer of another batch has one of the fingerprints. The other ids in the answer are those of visible and archived batches."
-	oneBatch = "Deduper: at most one batch has a fingerprint."
-	ofOwners = "Deduper.Owners: returns the id of the visible or archived batch that has each fingerprint, in the order of fps, and \"\" where no batch has it. It changes nothing."
+	oneBatch = "Deduper: Claim gives a fingerprint to at most one batch."
+	ofOwners = "Deduper.Owners: returns the id of the visible or archived batch that has each fingerprint, or of one of them, in the order of fps, and \"\" where no batch has it. It changes nothing."
 )
 
 func deduperRules() []rule {

@@ -170,6 +170,9 @@
 //	the pending contribution survives the process
 //	    Store: a method returns when its effect is durable, so that it survives the loss of the
 //	        process or of the database server right after.
+//	Pending concurrent with Record or DeleteBatch is whole or nothing
+//	    Store.Pending: returns the contribution that Commit was given, until Record has entered
+//	        one into the ledger; then it returns nil.
 //	DayCounts of an empty ledger yields nothing
 //	    Store.DayCounts: returns the part of the sum of the ledger that q selects, ascending by
 //	        day, type and group: one DayCount for each day and event type that has events and, if q
@@ -382,7 +385,7 @@
 //	        has. For each one, in the order of fps, it returns the id of the batch that had it, or
 //	        "" if the batch has got it now.
 //	Deduper: fingerprints that differ in one bit are different
-//	    Deduper: at most one batch has a fingerprint.
+//	    Deduper: Claim gives a fingerprint to at most one batch.
 //	Deduper: a repeat has the id of its own batch
 //	    Deduper.Claim: gives the batch of an open Writer those of the fingerprints that no batch
 //	        has. For each one, in the order of fps, it returns the id of the batch that had it, or
@@ -394,7 +397,8 @@
 //	    Deduper.Owners: The store does not keep fps, and the answer belongs to the caller.
 //	Deduper: Owners returns visible batches and changes nothing
 //	    Deduper.Owners: returns the id of the visible or archived batch that has each
-//	        fingerprint, in the order of fps, and "" where no batch has it. It changes nothing.
+//	        fingerprint, or of one of them, in the order of fps, and "" where no batch has it. It
+//	        changes nothing.
 //	Deduper: a fingerprint of an open Writer is ErrClaimed
 //	    Deduper.Claim: ErrClaimed when the open Writer of another batch has one of the
 //	        fingerprints. The other ids in the answer are those of visible and archived batches.
@@ -404,18 +408,18 @@
 //	    Deduper.Claim: ErrNotFound when id is not the batch of an open Writer.
 //	Deduper: claims end with their batch
 //	    Deduper.Claim: Claims need not be durable before Commit.
-//	    Deduper: The batch keeps it when its events are purged and when it is archived. The
-//	        fingerprint is free again when the batch is deleted or pruned, or when its Writer is
-//	        aborted.
+//	    Deduper: A batch keeps its fingerprints when its events are purged and when it is
+//	        archived. A fingerprint is free again when each batch that has it is deleted or pruned,
+//	        or its Writer is aborted.
 //	Deduper: PurgeEvents keeps claims
 //	    Deduper.Claim: Claims need not be durable before Commit.
-//	    Deduper: The batch keeps it when its events are purged and when it is archived. The
-//	        fingerprint is free again when the batch is deleted or pruned, or when its Writer is
-//	        aborted.
+//	    Deduper: A batch keeps its fingerprints when its events are purged and when it is
+//	        archived. A fingerprint is free again when each batch that has it is deleted or pruned,
+//	        or its Writer is aborted.
 //	Deduper: Claim may run concurrently with the Writer
 //	    Deduper.Claim: Claim may run concurrently with the methods of the Writer.
 //	Deduper: one of several Writers gets a fingerprint
-//	    Deduper: at most one batch has a fingerprint.
+//	    Deduper: Claim gives a fingerprint to at most one batch.
 //	Deduper: many fingerprints are known as well as few
 //	    Deduper.Claim: gives the batch of an open Writer those of the fingerprints that no batch
 //	        has. For each one, in the order of fps, it returns the id of the batch that had it, or
@@ -430,9 +434,28 @@
 //	        has. For each one, in the order of fps, it returns the id of the batch that had it, or
 //	        "" if the batch has got it now.
 //	    Deduper.Claim: Claims need not be durable before Commit.
-//	    Deduper: The batch keeps it when its events are purged and when it is archived. The
-//	        fingerprint is free again when the batch is deleted or pruned, or when its Writer is
-//	        aborted.
+//	    Deduper: A batch keeps its fingerprints when its events are purged and when it is
+//	        archived. A fingerprint is free again when each batch that has it is deleted or pruned,
+//	        or its Writer is aborted.
+//	Deduper: AddOwner gives a fingerprint to a further batch
+//	    Deduper: AddOwner adds others.
+//	    Deduper.AddOwner: makes the batch of an open Writer one of the batches that have a
+//	        fingerprint, also if others have it.
+//	Deduper: AddOwner counts from Commit on
+//	    Deduper.AddOwner: It counts from Commit on: until then neither Claim nor Owners knows of
+//	        it. It may run concurrently with the methods of the Writer, and is safe to repeat.
+//	Deduper: AddOwner needs an open Writer
+//	    Deduper.AddOwner: ErrNotFound when id is not the batch of an open Writer.
+//	Deduper: a further owner that is archived keeps the fingerprint
+//	    Deduper: AddOwner adds others.
+//	    Deduper.AddOwner: makes the batch of an open Writer one of the batches that have a
+//	        fingerprint, also if others have it.
+//	Deduper: a further owner survives the process
+//	    Store: a method returns when its effect is durable, so that it survives the loss of the
+//	        process or of the database server right after.
+//	    Deduper: AddOwner adds others.
+//	    Deduper.AddOwner: makes the batch of an open Writer one of the batches that have a
+//	        fingerprint, also if others have it.
 //	AsOf is the sum of what was recorded until then
 //	    metrics.Filter: keeps the contributions that were recorded at that moment, to the
 //	        millisecond, or before it, as they are now.

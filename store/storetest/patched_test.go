@@ -42,6 +42,7 @@ type patched struct {
 	explain      func(ctx context.Context, day metrics.Day, eventType string) iter.Seq2[store.Share, error]
 	claim        func(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error)
 	owners       func(ctx context.Context, fps []store.Fingerprint) ([]string, error)
+	addOwner     func(ctx context.Context, id string, fp store.Fingerprint) error
 	purge        func(ctx context.Context, id string) error
 	unpurged     func(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error)
 	rebuild      func(ctx context.Context) error
@@ -78,6 +79,7 @@ func patchedOn(st *memstore.Store) *patched {
 		explain:      st.Explain,
 		claim:        st.Claim,
 		owners:       st.Owners,
+		addOwner:     st.AddOwner,
 		purge:        st.PurgeEvents,
 		unpurged:     st.UnpurgedDays,
 		rebuild:      func(ctx context.Context) error { return ctx.Err() },
@@ -230,6 +232,10 @@ func (p *patched) Claim(ctx context.Context, id string, fps []store.Fingerprint)
 		return nil, err
 	}
 	return p.claim(ctx, id, fps)
+}
+
+func (p *patched) AddOwner(ctx context.Context, id string, fp store.Fingerprint) error {
+	return p.addOwner(ctx, id, fp)
 }
 
 func (p *patched) Owners(ctx context.Context, fps []store.Fingerprint) ([]string, error) {

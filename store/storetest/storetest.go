@@ -103,9 +103,9 @@ func rules() []rule {
 	var all []rule
 	for _, some := range [][]rule{
 		visibilityRules(), beginRules(), eventRules(), attachmentRules(), meanwhileRules(), commitRules(), commitAgainRules(), keyRules(),
-		statusRules(), recordRules(), pendingRules(), dayCountRules(), lawRules(), movingRules(), deleteRules(),
+		statusRules(), recordRules(), pendingRules(), pendingRaceRules(), dayCountRules(), lawRules(), movingRules(), deleteRules(),
 		pruneRules(), batchesRules(), iteratorRules(), narrowRules(), contextRules(), cutRules(), reopenRules(), durableRules(), pairRules(), pingRules(),
-		auditorRules(), rebuildRules(), explainerRules(), deduperRules(), asOfRules(),
+		auditorRules(), rebuildRules(), explainerRules(), deduperRules(), ownerRules(), asOfRules(),
 		purgeRules(), unpurgedRules(), archiveRules(), replaceRules(), eraseRules(), nameRules(), textRules(),
 	} {
 		all = append(all, some...)

@@ -42,7 +42,7 @@ func eq(pairs ...any) bson.D { return command.Eq(pairs...) }
 // batch, Record changes nothing and returns nil. Errors: store.ErrNotFound if
 // the entry is void.
 func (l *Ledger) Record(ctx context.Context, id string, c metrics.Contribution) error {
-	recorded, err := l.isRecorded(ctx, id)
+	recorded, err := l.IsRecorded(ctx, id)
 	if recorded || err != nil {
 		return err
 	}
@@ -71,9 +71,9 @@ func (l *Ledger) Record(ctx context.Context, id string, c metrics.Contribution) 
 	return err
 }
 
-// isRecorded reports whether the ledger has an entry of the batch. Errors:
+// IsRecorded reports whether the ledger has an entry of the batch. Errors:
 // store.ErrNotFound for a void one.
-func (l *Ledger) isRecorded(ctx context.Context, id string) (bool, error) {
+func (l *Ledger) IsRecorded(ctx context.Context, id string) (bool, error) {
 	e, err := l.entry(ctx, id)
 	switch {
 	case errors.Is(err, mongo.ErrNoDocuments):

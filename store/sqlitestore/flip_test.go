@@ -1,0 +1,320 @@
+package sqlitestore_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics"
+	"github.com/eventmetrics/eventmetrics/ledger"
+	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
+	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/sqlitestore"
+)
+
+var (
+	flips    = flag.Int("flips", 250, "number of damaged files; 1000 take about two minutes")
+	flipSeed = flag.Uint64("flipseed", 1, "seed of the damage")
+)
+
+// Each damaged bit ends in an error, in a finding of the audit or in a right
+// answer: before a reprocess and after it.
+func TestNoFlippedBitChangesAnAnswerInSilence(t *testing.T) {
+	f := newFlipper(t)
+	n := *flips
+	if testing.Short() {
+		n /= 10
+	}
+	results := map[string]int{}
+	for i := range n {
+		rng := rand.New(rand.NewPCG(*flipSeed, uint64(i)))
+		name, at, bit := f.choose(rng)
+		result, wrong := f.try(t, at, bit)
+		results[result]++
+		if len(wrong) > 0 {
+			t.Errorf("flip %d, bit %d of byte %d (page %d, %s): %s, but wrong: %s", i, bit, at, at/f.pageSize+1, name, result, wrong)
+		}
+	}
+	t.Logf("%v", results)
+	if n >= 100 && (results["finding"] == 0 || results["error"] == 0) {
+		t.Errorf("the flips found nothing: %v", results)
+	}
+}
+
+// flipper has a sound file and its answers.
+type flipper struct {
+	dir      string
+	file     []byte
+	pageSize int
+	pages    map[string][]int // by table or index
+	names    []string
+	asOf     time.Time
+	ids      []string
+	right    map[string]string
+}
+
+func newFlipper(t *testing.T) *flipper {
+	f := &flipper{dir: t.TempDir(), pages: map[string][]int{}}
+	path := filepath.Join(f.dir, "sound.db")
+	st, err := sqlitestore.Open(t.Context(), path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st.UseSmallLeaves()
+	f.asOf = f.fill(t, st)
+	all, err := st.Batches(t.Context(), store.BatchQuery{Limit: store.MaxLimit})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range all {
+		f.ids = append(f.ids, all[i].ID)
+	}
+	f.right = f.answers(t.Context(), st)
+	for question, answer := range f.right {
+		if answer == failed {
+			t.Fatalf("%s fails", question)
+		}
+	}
+	if all, err := audited(t.Context(), st); err != nil || !all.OK || all.Total.Parts < 8 {
+		t.Fatalf("a sound store: %+v, %v", all, err)
+	}
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db := direct(t, path)
+	f.pageSize = query[int](t, db, "PRAGMA page_size")
+	rows, err := db.QueryContext(t.Context(), "SELECT name, pageno FROM dbstat ORDER BY name, pageno")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		var page int
+		if err := rows.Scan(&name, &page); err != nil {
+			t.Fatal(err)
+		}
+		f.pages[name] = append(f.pages[name], page)
+	}
+	if err := rows.Err(); err != nil || len(f.pages) < 25 {
+		t.Fatalf("%d tables and indexes, %v", len(f.pages), err)
+	}
+	f.names = slices.Sorted(maps.Keys(f.pages))
+	if f.file, err = os.ReadFile(path); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// fill adds batches of all kinds.
+func (f *flipper) fill(t *testing.T, st *sqlitestore.Store) (asOf time.Time) {
+	s := eventmetrics.New(st, memqueue.New(nil), &eventmetrics.Options{Subject: "candidate_id", Dimensions: []string{"country"}, MaxErrors: 10})
+	h := &history{t, st, s, "salt"}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	defer func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	h.process(h.upload(eventmetrics.File{Name: "plain.csv"}, h.rows(0, 60, "plain")))
+	h.process(h.upload(eventmetrics.File{Name: "first.csv", Dedupe: eventmetrics.DedupeOccurrence, IdempotencyKey: h.salt}, h.rows(0, 50, "dedupe")))
+	bad := h.rows(0, 10, "bad") + "C1,T1,bad_1,never,DE,x\nC2,T1,,2025-11-08T00:00:00Z,DE,y\n"
+	original := h.process(h.upload(eventmetrics.File{Name: "bad.csv"}, bad))
+	h.process(h.upload(eventmetrics.File{Name: "repair.csv", RepairOf: original}, historyHeader+"C1,T1,bad_1,2025-11-09T00:00:00Z,DE,"+h.salt+"\n"))
+	asOf = time.Now()
+	h.removed()
+	h.upload(eventmetrics.File{Name: "waiting.csv"}, h.rows(600, 60, "waiting"))
+	id := store.NewID(time.Now())
+	w, err := st.Begin(ctx, id)
+	h.ok(err)
+	_, err = st.Claim(ctx, id, someFingerprints(0, 150))
+	h.ok(err)
+	_, err = w.Commit(ctx, store.Batch{FileName: "claimed", Created: time.Now()}, nil)
+	h.ok(err)
+	w, err = st.Begin(ctx, store.NewID(time.Now())) // a process that was lost
+	h.ok(err)
+	h.ok(w.Attach(ctx, "errors", []byte("text")))
+	return asOf
+}
+
+// choose returns a bit of the file: of a random table or index, mostly where
+// there is something.
+func (f *flipper) choose(rng *rand.Rand) (name string, at int, bit uint) {
+	name = f.names[rng.IntN(len(f.names))]
+	page := f.pages[name][rng.IntN(len(f.pages[name]))] - 1
+	content := f.file[page*f.pageSize : (page+1)*f.pageSize]
+	for range 1000 {
+		i := rng.IntN(f.pageSize)
+		if content[i] != 0 || i > 0 && content[i-1] != 0 {
+			at = page*f.pageSize + i
+			break
+		}
+	}
+	return name, at, uint(rng.IntN(8))
+}
+
+// try opens a file with a flipped bit, and returns what it ends in and which
+// answers are wrong in silence.
+func (f *flipper) try(t *testing.T, at int, bit uint) (result string, wrong []string) {
+	t.Helper()
+	path := filepath.Join(f.dir, "damaged.db")
+	for _, suffix := range []string{"-wal", "-shm"} {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	file := slices.Clone(f.file)
+	file[at] ^= 1 << bit
+	if err := os.WriteFile(path, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	st, err := sqlitestore.Open(t.Context(), path, nil)
+	if err != nil {
+		return "error", nil
+	}
+	defer st.Close() //nolint:errcheck // of a damaged file
+	result, wrong = f.judge(t.Context(), st)
+	if len(wrong) > 0 {
+		return result, wrong
+	}
+	l := ledger.New(st, &ledger.Options{Sums: sums})
+	_, _ = l.Audit(t.Context())
+	_, _ = l.Reprocess(t.Context())
+	after, wrong := f.judge(t.Context(), st)
+	if len(wrong) > 0 {
+		return "after a reprocess " + after, wrong
+	}
+	return result, nil
+}
+
+// judge audits a store and compares its answers.
+func (f *flipper) judge(ctx context.Context, st *sqlitestore.Store) (result string, wrong []string) {
+	all, err := audited(ctx, st)
+	result = "right"
+	switch {
+	case err != nil:
+		return "error", nil
+	case !all.OK:
+		return "finding", nil
+	}
+	for question, answer := range f.answers(ctx, st) {
+		switch answer {
+		case f.right[question]:
+		case failed:
+			result = "error"
+		default:
+			wrong = append(wrong, question)
+		}
+	}
+	if len(wrong) > 0 {
+		return "silent", wrong
+	}
+	return result, nil
+}
+
+var sums = metrics.AggregatorOptions{Subject: "candidate_id", Dimensions: []string{"country"}}
+
+// audited returns the findings of a complete pass.
+func audited(ctx context.Context, st *sqlitestore.Store) (ledger.Integrity, error) {
+	l := ledger.New(st, &ledger.Options{Sums: sums})
+	for range 20 {
+		all, err := l.Audit(ctx)
+		if err != nil || min(all.Batches.Complete, all.Days.Complete, all.Parts.Complete) > 0 {
+			return all, err
+		}
+	}
+	return ledger.Integrity{}, errors.New("no pass of the audit ends")
+}
+
+// failed is the answer that is an error.
+const failed = "an error"
+
+// answers asks a store all that can be asked.
+func (f *flipper) answers(ctx context.Context, st *sqlitestore.Store) map[string]string {
+	all := map[string]string{}
+	say := func(question string, answer any, err error) {
+		all[question] = fmt.Sprintf("%+v", answer)
+		if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrEventsPurged) {
+			all[question] = failed
+		}
+	}
+	list := func(question string, q store.BatchQuery) {
+		batches, err := st.Batches(ctx, q)
+		ids := ""
+		for i := range batches {
+			if ids += batches[i].ID + " "; batches[i].Damaged {
+				err = metrics.ErrCorrupt
+			}
+		}
+		say(question, ids, err)
+	}
+	list("all batches", store.BatchQuery{Limit: store.MaxLimit})
+	for _, status := range store.Statuses() {
+		list("batches that are "+string(status), store.BatchQuery{Statuses: []store.Status{status}})
+	}
+	list("batches of a key", store.BatchQuery{IdempotencyKey: "salt"})
+	for _, id := range f.ids {
+		list("repairs of "+id, store.BatchQuery{RepairOf: id})
+		b, err := st.Batch(ctx, id)
+		say("batch "+id, b, err)
+		text, err := eventText(st.Events(ctx, id))
+		say("events of "+id, text, err)
+		for _, name := range []string{"errors", "warnings", "repair", "read_as", "kept " + b.Erasure} {
+			text, err := store.ReadAttachment(ctx, st, id, name)
+			say(name+" of "+id, text, err)
+		}
+		c, err := st.Contribution(ctx, id)
+		say("entry of "+id, lines(c), err)
+		c, err = st.Pending(ctx, id)
+		say("pending of "+id, lines(c), err)
+	}
+	for name, q := range map[string]metrics.Filter{
+		"totals": {}, "all parts": metrics.AllParts(), "all parts as of then": {Slots: true, Subjects: true, Groups: true, AsOf: f.asOf},
+		"all parts as of now": {Slots: true, Subjects: true, Groups: true, AsOf: time.Now().Add(time.Hour)},
+	} {
+		var c metrics.Contribution
+		var failure error
+		for d, err := range st.DayCounts(ctx, q) {
+			if failure = err; err == nil {
+				c = append(c, d)
+			}
+		}
+		say(name, lines(c), failure)
+	}
+	var shares []store.Share
+	var failure error
+	for share, err := range st.Explain(ctx, metrics.DayOf(time.Date(2025, 11, 8, 0, 0, 0, 0, time.UTC)), "plain_1") {
+		failure = err
+		shares = append(shares, share)
+	}
+	say("shares", shares, failure)
+	owners, err := st.Owners(ctx, someFingerprints(0, 200))
+	say("owners", owners, err)
+	days, err := st.UnpurgedDays(ctx, 0, 0)
+	say("days with events", days, err)
+	return all
+}
+
+// eventText returns all events as text, or the error.
+func eventText(events func(func(metrics.Event, error) bool)) (string, error) {
+	text := ""
+	for e, err := range events {
+		if err != nil {
+			return "", err
+		}
+		text += fmt.Sprintf("%d %q %q %s %q\n", e.Row, e.ID, e.Type, e.Time.UTC().Format(time.RFC3339Nano), e.Fields)
+	}
+	return text, nil
+}
