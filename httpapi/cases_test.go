@@ -63,6 +63,7 @@ func TestCasesAreCountedAsMeant(t *testing.T) {
 		{"null_event_ids.csv", "", 3, 0, "2025-11-08,x,3\n"},
 		{"float_milliseconds.ndjson", "", 2, 0, "2025-11-08,x,2\n"},
 		{"nested_member.ndjson", "", 1, 0, "2025-11-08,x,1\n"},
+		{"duplicate_extra_column.csv", "", 1, 0, "2025-11-08,s,1\n"},
 		{"latin1_with_charset.csv", "&encoding=iso-8859-1", 2, 0, "2025-11-08,x,1\n2025-11-08,évalué,1\n"},
 		{"lone_quotes_20_apart.csv", "", 58, 2, "2025-11-08,started,58\n"},
 		{"lone_quotes_500_apart.csv", "", 598, 2, "2025-11-08,started,598\n"},
@@ -358,11 +359,10 @@ func TestCompressedFilesOfOtherTools(t *testing.T) {
 
 func TestColumnsThatAreThereTwice(t *testing.T) {
 	a := start(t, setup{})
-	for _, name := range []string{"Test_ID", "note,note", "Note,note", "note,no\u200bte"} {
+	for _, name := range []string{"Test_ID,x", "x,Candidate_ID", "x,test_\u200bid"} {
 		res := a.csv("/uploads", "candidate_id,test_id,event_type,timestamp,"+name+"\nC1,T1,a,2025-11-08,T2,x\n")
 		res.problem(t, 422, httpapi.CodeDuplicateColumn)
 	}
-	a.csv("/uploads", readCase(t, "duplicate_extra_column.csv")).problem(t, 422, httpapi.CodeDuplicateColumn)
 	a.isEmpty()
 }
 

@@ -127,7 +127,7 @@ func TestFilesThatPeopleSend(t *testing.T) {
 			event(1, "x", "2025-11-08T09:00:00Z", 1), event(2, "x", "2025-11-08T09:00:00Z", 2),
 		}},
 		{file: "nested_member.ndjson", opts: ingest.Options{Format: ingest.NDJSON}, events: []string{event(1, "x", "2025-11-08T09:00:00Z", 1)}},
-		{file: "duplicate_extra_column.csv"}, // refused
+		{file: "duplicate_extra_column.csv", events: []string{`1 s 2025-11-08T00:00:00Z candidate_id="C1" note="x" test_id="T1" note_2="y"`}},
 	} {
 		t.Run(tc.file, func(t *testing.T) {
 			got := readAll(t, caseFile(t, tc.file), tc.opts)
@@ -171,6 +171,7 @@ func TestFilesOfKindsThatTheOracleFound(t *testing.T) {
 		name, text       string
 		ndjson           bool
 		events, rejected []string
+		distinct         []string
 		err              string
 	}{
 		{
@@ -183,12 +184,18 @@ func TestFilesOfKindsThatTheOracleFound(t *testing.T) {
 			text: "event_type,timestamp\n\"x\ny,99/99/2025\",2025-11-08\n", events: []string{"1 x\ny,99/99/2025 " + day},
 		},
 		{
-			name: "two columns of one name that no schema knows",
-			text: "event_type,timestamp,note,note\na,2025-11-08,x,y\n", err: "more than once note",
+			name:   "the header again, with two columns of one name",
+			text:   "event_type,timestamp,note,Note\na,2025-11-08,x,y\nevent_type,timestamp,note,note\nb,2025-11-08,,\n",
+			events: []string{"1 a " + day + ` note="x" note_2="y"`, "2 b " + day + ` note="" note_2=""`},
 		},
 		{
-			name: "columns whose names look the same",
-			text: "event_type,timestamp,Test ID,test\u00a0\u200bid\na,2025-11-08,x,y\n", err: "more than once test id",
+			name:   "columns whose names look the same",
+			text:   "event_type,timestamp,Test ID,test\u00a0\u200bid,test id_2\na,2025-11-08,x,y,z\n",
+			events: []string{"1 a " + day + ` test id="x" test id_3="y" test id_2="z"`},
+		},
+		{
+			name: "two columns of one name, of which there must be one",
+			text: "event_type,timestamp,who,Who\na,2025-11-08,x,y\n", distinct: []string{"who"}, err: "more than once who",
 		},
 		{
 			name: "a member twice, in two spellings", ndjson: true, text: `{"event_type":"a","timestamp":"2025-11-08","Note":1,"no\u200bte":2}`,
@@ -258,7 +265,7 @@ func TestFilesOfKindsThatTheOracleFound(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			opts := ingest.Options{Schema: none}
+			opts := ingest.Options{Schema: none, Distinct: tc.distinct}
 			if tc.ndjson {
 				opts.Format = ingest.NDJSON
 			}

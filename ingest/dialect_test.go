@@ -128,7 +128,7 @@ func TestHeadersThatCannotBeRead(t *testing.T) {
 		{"nothing", "", "ingest: no rows"},
 		{"blank lines", "\n \r\n\n", "ingest: no rows"},
 		{"a guess", "candidateId,test-id,event_type,time_stamp\n", `ingest: header: missing candidate_id (is it "candidateId"?), test_id (is it "test-id"?), timestamp (is it "time_stamp"?); found candidateId, test-id, event_type, time_stamp`},
-		{"twice", "candidate_id,test_id,event_type,timestamp,x,Test_ID,x\n", "ingest: header: more than once test_id, x; found candidate_id, test_id, event_type, timestamp, x, Test_ID, x"},
+		{"twice", "candidate_id,test_id,event_type,timestamp,x,Test_ID,x\n", "ingest: header: more than once test_id; found candidate_id, test_id, event_type, timestamp, x, Test_ID, x"},
 		{"quotes", "candidate_id,\"test_id,event_type,timestamp\n", "ingest: header: its quotes are wrong; found candidate_id, \"test_id, event_type, timestamp"},
 		{"columns", strings.Repeat(",", 300) + "\n", "ingest: header: it has 301 columns; the limit is 256; found "},
 		{"a long name", strings.Repeat("x", 2000) + "\n", "ingest: header: the name of column 1 has 2000 bytes; the limit is 1024; found " + strings.Repeat("x", 64) + "…"},

@@ -30,7 +30,8 @@
 // rows after it may have other columns.
 //
 // A column has one name however a file spells it: see [ColumnName]. A header in
-// which two columns have one name is refused. An input of another format, such as
+// which two columns have the name of one of the schema is refused. Other columns
+// with one name become note and note_2. An input of another format, such as
 // a workbook or a PDF, is refused with a [FormatError].
 //
 // A row with wrong quotes, or one that is too long, is rejected, and reading

@@ -10,7 +10,7 @@ import (
 // layout says what the columns of an input mean.
 type layout struct {
 	names []string // of the columns that count, in file order
-	// header has "" where names has a name of our own.
+	// header has the names before equal ones and missing ones got names of our own.
 	header []string
 	// columns has, for each name, its place in the row.
 	columns []int
@@ -224,7 +224,7 @@ func (r *Reader) layout(names []string) (*layout, error) {
 		l.names = append(l.names, name)
 	}
 	missing := l.apply(&r.opts.Schema)
-	duplicate := l.duplicates()
+	duplicate := l.rename(r.opts.Distinct)
 	if len(missing)+len(duplicate) == 0 {
 		return l, nil
 	}
@@ -266,12 +266,28 @@ func (l *layout) apply(s *Schema) (missing []string) {
 	return missing
 }
 
-// duplicates returns the names that several columns have.
-func (l *layout) duplicates() (names []string) {
+// rename makes the names of the columns unique: of those that mean nothing to
+// the schema or the caller, the second note becomes note_2. It returns the other
+// names that several columns have.
+func (l *layout) rename(distinct []string) (duplicate []string) {
 	for i, name := range l.names {
-		if slices.Index(l.names, name) == i && slices.Contains(l.names[i+1:], name) {
-			names = append(names, name)
+		first := slices.Index(l.names, name)
+		if first == i {
+			continue
+		}
+		if l.roles[first].known || slices.Contains(distinct, name) {
+			if !slices.Contains(duplicate, name) {
+				duplicate = append(duplicate, name)
+			}
+			continue
+		}
+		for n := 2; ; n++ {
+			l.names[i] = fmt.Sprintf("%s_%d", name, n)
+			used := slices.Concat(l.names[:i], l.names[i+1:], distinct)
+			if !slices.Contains(used, l.names[i]) {
+				break
+			}
 		}
 	}
-	return names
+	return duplicate
 }

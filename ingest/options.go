@@ -110,6 +110,10 @@ type Options struct {
 	// Format is CSV by default.
 	Format Format
 	Schema Schema
+	// Distinct are further columns of which a file must have at most one. Of other
+	// columns with one name, that the Schema does not list either, the second
+	// becomes note_2. Only [ColumnName]s have an effect.
+	Distinct []string
 	// Encoding is that of the text; the zero value finds UTF-8 and UTF-16.
 	Encoding Encoding
 	// Zone is the zone of time stamps without one; nil means UTC.

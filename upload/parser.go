@@ -73,6 +73,7 @@ func (u *Uploader) newParser(ctx context.Context, f *plan, body *body, filter *d
 	p.reader = ingest.NewReader(body, &ingest.Options{
 		Format:   f.Format,
 		Schema:   schema,
+		Distinct: append([]string{u.opts.Sums.Subject}, u.opts.Sums.Dimensions...),
 		Encoding: f.Encoding,
 		Zone:     f.Zone,
 

@@ -148,8 +148,12 @@ func (r *reader) takeHeader(fields []string) error {
 			times[name]++
 		}
 	}
-	for _, name := range r.columns {
-		if times[name] > 1 {
+	known := append(r.need(), r.EventID)
+	for _, rule := range r.Rules {
+		known = append(known, rule.Column)
+	}
+	for _, name := range known {
+		if name = named(name); times[name] > 1 {
 			r.result.Duplicate = append(r.result.Duplicate, name)
 			times[name] = 0
 		}
@@ -157,7 +161,27 @@ func (r *reader) takeHeader(fields []string) error {
 	if r.result.Duplicate != nil {
 		return r.fail(BadHeader)
 	}
+	r.numberExtras()
 	return nil
+}
+
+// numberExtras makes the names of extra columns unique.
+func (r *reader) numberExtras() {
+	count := func(name string) (n int) {
+		for i, c := range r.columns {
+			if c == name && !r.ignored[i] {
+				n++
+			}
+		}
+		return n
+	}
+	met := map[string]bool{}
+	for i, name := range r.columns {
+		for n := 2; !r.ignored[i] && met[name] && (n == 2 || count(r.columns[i]) > 1); n++ {
+			r.columns[i] = name + "_" + strconv.Itoa(n)
+		}
+		met[r.columns[i]] = true
+	}
 }
 
 // findRows splits a CSV file into rows.
