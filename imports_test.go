@@ -89,7 +89,6 @@ internal/text/clip:
 internal/text/texttable:
 internal/redisdial:
 budget:
-internal/diskspace:
 metrics:               internal/text/clip
 metrics/series:        metrics internal/text/clip
 ingest:                metrics internal/text/clip
@@ -109,7 +108,7 @@ httpapi:               . upload ledger retention metrics/series ingest ingest/ch
 store/storetest:       metrics store internal/text/clip
 store/internal/fingerprints: store
 store/memstore:        metrics store
-store/sqlitestore:     metrics store store/internal/fingerprints store/sqlitestore/internal/ internal/text/clip internal/diskspace
+store/sqlitestore:     metrics store store/internal/fingerprints store/sqlitestore/internal/ internal/text/clip
 store/mongostore:      metrics store store/internal/fingerprints store/mongostore/internal/ internal/text/clip
 queue/queuetest:       queue
 queue/memqueue:        queue internal/text/clip

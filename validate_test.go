@@ -74,8 +74,8 @@ func callAll(t *testing.T, s *eventmetrics.Service) map[string]error {
 	for i := range v.NumMethod() {
 		name, method := v.Type().Method(i).Name, v.Method(i)
 		args := []reflect.Value{}
-		for k := range method.Type().NumIn() {
-			args = append(args, reflect.Zero(method.Type().In(k)))
+		for in := range method.Type().Ins() {
+			args = append(args, reflect.Zero(in))
 		}
 		if len(args) > 0 && method.Type().In(0) == reflect.TypeFor[context.Context]() {
 			args[0] = reflect.ValueOf(t.Context())
@@ -85,12 +85,12 @@ func callAll(t *testing.T, s *eventmetrics.Service) map[string]error {
 		}
 		results := method.Call(args)
 		last := results[len(results)-1]
-		if err, isError := last.Interface().(error); isError || last.Type() == reflect.TypeFor[error]() {
+		if err, isError := reflect.TypeAssert[error](last); isError || last.Type() == reflect.TypeFor[error]() {
 			errs[name] = err
 			continue
 		}
 		for _, err := range last.Seq2() {
-			errs[name], _ = err.Interface().(error)
+			errs[name], _ = reflect.TypeAssert[error](err)
 		}
 		if _, ok := errs[name]; !ok {
 			errs[name] = nil

@@ -25,7 +25,7 @@ func TestNoCSVAnswerIsCalculated(t *testing.T) {
 			t.Fatalf("%s: %d %s", path, res.status, res.body)
 		}
 		for _, separator := range []string{";", "\t", "|"} {
-			for _, cell := range strings.FieldsFunc(string(res.body), func(c rune) bool { return strings.ContainsRune("\r\n"+separator, c) }) {
+			for _, cell := range strings.FieldsFunc(res.body, func(c rune) bool { return strings.ContainsRune("\r\n"+separator, c) }) {
 				if cell = strings.TrimLeft(cell, `" `); cell != "" && strings.ContainsRune("=+-@＝＋－＠", []rune(cell)[0]) {
 					t.Errorf("%s with %q as separator: %q is calculated", path, separator, cell)
 				}

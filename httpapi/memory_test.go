@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -37,7 +38,7 @@ func TestWhatNeedsTooMuchMemoryIsRefusedInWords(t *testing.T) {
 	a := startSmall(t)
 	a.csv("/uploads", groupsFile(25, 2000, "code")).problem(t, http.StatusRequestEntityTooLarge, httpapi.CodeTooLarge)
 	for i := range 8 {
-		a.countFile(groupsFile(20, 900, fmt.Sprint(i)))
+		a.countFile(groupsFile(20, 900, strconv.Itoa(i)))
 	}
 	a.get("/metrics?group_by=code").problem(t, http.StatusBadRequest, httpapi.CodeBadRequest)
 	if res := a.get("/metrics?group_by=code&date=2025-11-03"); res.status != http.StatusOK {

@@ -31,7 +31,7 @@ func isFormula(s string) bool {
 // protect adds an apostrophe before each cell of a value that might be
 // calculated.
 func protect(s string) string {
-	if strings.IndexAny(s, cellEnds) < 0 {
+	if !strings.ContainsAny(s, cellEnds) {
 		if isFormula(s) {
 			return "'" + s
 		}

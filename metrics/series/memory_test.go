@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"runtime"
+	"strconv"
 	"testing"
 	"time"
 
@@ -27,7 +28,7 @@ func wideDays(days, types, groups int) metrics.Contribution {
 	for d := range days {
 		for g := range max(groups, 100) {
 			for n := range types {
-				fields := []metrics.Field{{Name: "subject", Value: fmt.Sprint(g)}}
+				fields := []metrics.Field{{Name: "subject", Value: strconv.Itoa(g)}}
 				if groups > 0 {
 					fields = append(fields, metrics.Field{Name: "country", Value: fmt.Sprint("country-", g%100)}, metrics.Field{Name: "device", Value: fmt.Sprint("device-", g/100)})
 				}

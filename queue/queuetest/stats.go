@@ -97,16 +97,16 @@ func contextEnded(e *env) {
 	e.kill(q, theJob)
 	cancelled, cancel := context.WithCancel(e.Context())
 	cancel()
-	e.refusesContext(q, cancelled)
+	e.refusesContext(cancelled, q)
 	late, cancel := context.WithDeadline(e.Context(), time.Now().Add(-time.Second))
 	defer cancel()
-	e.refusesContext(q, late)
+	e.refusesContext(late, q)
 	if s := e.stats(q); s != (queue.Stats{Dead: 1}) {
 		e.Errorf("Stats is %+v, want the dead job as it was and no other", s)
 	}
 }
 
-func (e *env) refusesContext(q queue.Queue, ctx context.Context) {
+func (e *env) refusesContext(ctx context.Context, q queue.Queue) {
 	e.Helper()
 	_, deadErr := q.Dead(ctx, queue.DeadQuery{})
 	_, statsErr := q.Stats(ctx)

@@ -280,10 +280,12 @@ func TestEachCheckIsDocumentedAndProven(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	proven := pair + outage
+	var want strings.Builder
+	want.WriteString(pair + outage)
 	for _, b := range slices.Concat(brokenCounts(), brokenAnswers(), brokenWindows(), brokenContexts()) {
-		proven += strings.Join(b.want, "")
+		want.WriteString(strings.Join(b.want, ""))
 	}
+	proven := want.String()
 	for _, c := range checks {
 		if strings.Count(string(text), "//   - "+c.name+"\n") != 1 {
 			t.Errorf("doc.go does not list %q once", c.name)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -184,7 +185,7 @@ func (f *flipper) try(t *testing.T, at int, bit uint) (result string, wrong []st
 	if err != nil {
 		return "error", nil
 	}
-	defer st.Close() //nolint:errcheck // of a damaged file
+	defer st.Close()
 	result, wrong = f.judge(t.Context(), st)
 	if len(wrong) > 0 {
 		return result, wrong
@@ -309,12 +310,12 @@ func (f *flipper) answers(ctx context.Context, st *sqlitestore.Store) map[string
 
 // eventText returns all events as text, or the error.
 func eventText(events func(func(metrics.Event, error) bool)) (string, error) {
-	text := ""
+	var text strings.Builder
 	for e, err := range events {
 		if err != nil {
 			return "", err
 		}
-		text += fmt.Sprintf("%d %q %q %s %q\n", e.Row, e.ID, e.Type, e.Time.UTC().Format(time.RFC3339Nano), e.Fields)
+		fmt.Fprintf(&text, "%d %q %q %s %q\n", e.Row, e.ID, e.Type, e.Time.UTC().Format(time.RFC3339Nano), e.Fields)
 	}
-	return text, nil
+	return text.String(), nil
 }

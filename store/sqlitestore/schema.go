@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/eventmetrics/eventmetrics/internal/diskspace"
+	"github.com/eventmetrics/eventmetrics/store/sqlitestore/internal/diskspace"
 )
 
 const (

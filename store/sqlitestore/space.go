@@ -11,8 +11,8 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
-	"github.com/eventmetrics/eventmetrics/internal/diskspace"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/sqlitestore/internal/diskspace"
 )
 
 // A disk that is full would stop the queue and the ledger too, and what removes
@@ -139,4 +139,12 @@ func (s *Store) Space(ctx context.Context) (Space, error) {
 	p.Free, p.Reserve = s.space.read()
 	err := s.reader.QueryRowContext(ctx, "SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size").Scan(&p.Reusable)
 	return p, wrap(ctx, err, "read free pages")
+}
+
+// FreeSpace returns the free bytes of the file system of a file or directory, and how
+// many of them uploads to a store there leave free by default. The error says why
+// that is not known, as on some operating systems.
+func FreeSpace(path string) (free, reserve int64, err error) {
+	free, total, err := diskspace.Of(path)
+	return free, diskspace.Reserve(total), err
 }

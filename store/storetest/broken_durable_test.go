@@ -111,7 +111,7 @@ func brokenPairs() []broken {
 		{"caches the sums of days while others change them", two("the daily metrics are the sum of the ledger after concurrent changes"), "random steps", func(p *patched) {
 			cacheDayCounts(p)
 			drain := p.dayCounts(context.Background(), metrics.AllParts())
-			for range drain { //nolint:revive // fills the cache
+			for range drain {
 			}
 		}},
 		{"records in two steps that another process sees", two("no reader sees a part of a Record or DeleteBatch"), "events while the first day has", brokenMoves()[0].patch},

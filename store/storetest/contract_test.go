@@ -256,7 +256,7 @@ func table() string {
 func wrapped(text string, width int) []string {
 	var lines []string
 	now := ""
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		if now != "" && len(now)+len(word) >= width {
 			lines, now = append(lines, now), ""
 		}

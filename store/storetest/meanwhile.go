@@ -112,11 +112,13 @@ func eventsStayValid(c *check) {
 	var kept []metrics.Event
 	for e, err := range c.st.Events(c.Context(), id) {
 		c.must(err, "Events")
-		for range c.st.Events(c.Context(), id) {
+		for _, err := range c.st.Events(c.Context(), id) {
+			c.must(err, "Events")
 			break
 		}
 		for _, between := range []string{other, id} {
-			for range c.st.Events(c.Context(), between) { //nolint:revive // reads them all
+			for _, err := range c.st.Events(c.Context(), between) {
+				c.must(err, "Events")
 			}
 		}
 		if d := diffEvent(eventAt(len(kept)), e); d != "" {

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -30,7 +31,7 @@ func (c *check) ofType(eventType string) metrics.Contribution {
 		for i := range 3 {
 			events = append(events, metrics.Event{
 				Type: eventType, Time: epoch.AddDate(0, 0, day).Add(time.Duration(i) * time.Hour),
-				Fields: fields("test_id", fmt.Sprint(eventType, i), "candidate_id", fmt.Sprint(i)),
+				Fields: fields("test_id", fmt.Sprint(eventType, i), "candidate_id", strconv.Itoa(i)),
 			})
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/eventmetrics/eventmetrics/internal/diskspace"
+	"github.com/eventmetrics/eventmetrics/store/sqlitestore"
 )
 
 // ballastSize is the disk space that SQLite needs to open its files, even to
@@ -19,7 +19,7 @@ const ballastSize = 512 << 10
 // and answer queries. The next start with room writes it again.
 func holdBallast(dir string) error {
 	path := filepath.Join(dir, "ballast")
-	free, _, err := diskspace.Of(dir)
+	free, _, err := sqlitestore.FreeSpace(dir)
 	if err != nil {
 		return nil //nolint:nilerr // the system does not tell, so the disk is not known to be full
 	}

@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/eventmetrics/eventmetrics/internal/diskspace"
+	"github.com/eventmetrics/eventmetrics/store/sqlitestore"
 )
 
 // directory checks DATA_DIR.
@@ -35,11 +35,11 @@ func (c *checkup) directory(context.Context) {
 		c.say(Fail, check, "not writable: %v: change its owner or permissions", err)
 		return
 	}
-	free, total, err := diskspace.Of(c.Backends.DataDir)
+	free, reserve, err := sqlitestore.FreeSpace(c.Backends.DataDir)
 	known := err == nil
 	switch {
-	case known && free < diskspace.Reserve(total):
-		c.say(Fail, check, "%s has only %d MiB of free space, and uploads leave %d MiB: free some", c.Backends.DataDir, free>>20, diskspace.Reserve(total)>>20)
+	case known && free < reserve:
+		c.say(Fail, check, "%s has only %d MiB of free space, and uploads leave %d MiB: free some", c.Backends.DataDir, free>>20, reserve>>20)
 	case known && free < c.Service.MaxUploadBytes:
 		c.say(Warn, check, "%s has %d MiB of free space, less than MAX_UPLOAD_BYTES: free some", c.Backends.DataDir, free>>20)
 	case known:
