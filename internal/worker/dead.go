@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/queue"
 	"github.com/eventmetrics/eventmetrics/store"
 )
@@ -48,13 +49,14 @@ func (w *Worker) RetryAllDead(ctx context.Context) (int64, error) {
 // DeleteBatch deletes a batch, its events, its contribution to the metrics and
 // its dead job. If the process is lost between the two, repeating it discards the
 // dead job. Errors: store.ErrNotFound, also when it is repeated; store.ErrConflict
-// while the batch is processing.
+// while the batch is processing. A damaged batch can be deleted in any status: no
+// attempt to process it succeeds.
 func (w *Worker) DeleteBatch(ctx context.Context, id string) error {
 	b, err := w.store.Batch(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		w.discardDeleted(ctx, id)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, metrics.ErrCorrupt) {
 		return err
 	}
 	if b.Status == store.Processing {

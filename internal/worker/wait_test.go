@@ -9,6 +9,7 @@ import (
 
 	"github.com/eventmetrics/eventmetrics/internal/worker"
 	"github.com/eventmetrics/eventmetrics/ledger"
+	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/memstore"
@@ -45,5 +46,34 @@ func TestWaitReturnsTheBatchThatItKnows(t *testing.T) {
 		if known := b.FileName == "f"; !errors.Is(err, context.Canceled) || known != (looks > 0) {
 			t.Errorf("%d looks: got %+v, %v; want the batch and the error of ctx", looks, b, err)
 		}
+	}
+}
+
+// damagedStore cannot read what it has of a batch.
+type damagedStore struct{ *memstore.Store }
+
+func (s damagedStore) Batch(ctx context.Context, id string) (store.Batch, error) {
+	b, err := s.Store.Batch(ctx, id)
+	if err == nil {
+		b, err = store.Batch{}, metrics.ErrCorrupt
+	}
+	return b, err
+}
+
+func TestADamagedBatchCanBeDeleted(t *testing.T) {
+	st := damagedStore{memstore.New()}
+	w, err := st.Begin(t.Context(), "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Commit(t.Context(), store.Batch{Created: time.Now()}, nil); err != nil {
+		t.Fatal(err)
+	}
+	work := worker.New(st, memqueue.New(nil), ledger.New(st, nil), &worker.Options{Logger: slog.New(slog.DiscardHandler), Now: time.Now})
+	if err := work.DeleteBatch(t.Context(), "b"); err != nil {
+		t.Error(err)
+	}
+	if _, err := st.Batch(t.Context(), "b"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the deleted batch is read with %v, want ErrNotFound", err)
 	}
 }
