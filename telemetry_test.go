@@ -284,6 +284,7 @@ func TestWhatIsMeasured(t *testing.T) {
 		"reprocess.unreadable":                    0,
 		"audit.findings kind=drifted_batch":       1,
 		"audit.findings kind=unreadable_batch":    0,
+		"audit.findings kind=damage":              0,
 		"audit.findings kind=wrong_day":           0,
 		"cleanup.removed kind=batch":              0,
 		"cleanup.removed kind=remainder":          0,

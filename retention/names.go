@@ -74,11 +74,15 @@ func (x *eraser) warnings(ctx context.Context, id string) (n int64, _ error) {
 // noteNames notes columns whose name is about the subject: these stay.
 func (x *eraser) noteNames(fields []metrics.Field) {
 	for _, f := range fields {
-		if x.in(f.Name) {
+		if x.in(f.Name) || x.inName(f.Name) {
 			x.r.Left++
 		}
 	}
 }
+
+// inName reports whether the name of a column, which is kept as
+// [ingest.ColumnName] has it, names the subject.
+func (x *eraser) inName(name string) bool { return hasWord(name, ingest.ColumnName(x.subject)) }
 
 // nameWatch notes the events that stay and name the subject.
 type nameWatch struct {
@@ -103,7 +107,7 @@ func (w *nameWatch) isNamed(i int, name string) bool {
 	if i < len(w.names) && w.names[i] == name {
 		return false
 	}
-	if hasWord(name, w.x.subject) {
+	if hasWord(name, w.x.subject) || w.x.inName(name) {
 		return true
 	}
 	if i == len(w.names) {

@@ -68,7 +68,7 @@ func (s *Store) DeleteBatch(ctx context.Context, id string) error {
 // Prune implements store.Store.
 func (s *Store) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, error) {
 	pruned, err := s.Store.Prune(ctx, q)
-	if err != nil || pruned != (store.Pruned{}) {
+	if err != nil || pruned != (store.Pruned{}) && !q.DryRun {
 		s.audit(ctx, "prune", err, "pruned", pruned)
 	}
 	return pruned, err

@@ -70,7 +70,7 @@ func TestAsOfGoesThroughManyPages(t *testing.T) {
 			}
 		}
 		all = append(all, a.Contribution())
-		enter(t, st, batchID(len(all)), a.Contribution())
+		enter(t, st, batchID(len(all)), all[len(all)-1])
 	}
 	for range 205 {
 		add(0, 1)
