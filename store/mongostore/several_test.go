@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"math/rand/v2"
 	"regexp"
 	"sync/atomic"
 	"testing"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
 	"github.com/eventmetrics/eventmetrics/metrics"
@@ -156,3 +159,32 @@ func (s *several) UnpurgedDays(ctx context.Context, from, to metrics.Day) ([]met
 }
 
 func (s *several) Rebuild(ctx context.Context) error { return s.next().Rebuild(ctx) }
+
+// TestAPlanOfEntriesThatHaveChangedIsNotCarriedOut stops a process between
+// reading the ledger and writing its plan, until another has folded a deletion.
+func TestAPlanOfEntriesThatHaveChangedIsNotCarriedOut(t *testing.T) {
+	uri := testenv.Mongo(t)
+	st := opened(t, uri)
+	st.StopFolding()
+	slow, held, let := openHeld(t, uri, "update", "dailymetrics")
+	defer let()
+	enter(t, st, batchID(1), random(t, rand.New(rand.NewPCG(1, 1)), 20))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		slow.FoldJournal(t.Context())
+	}()
+	<-held
+	if err := st.DeleteBatch(t.Context(), batchID(1)); err != nil {
+		t.Fatal(err)
+	}
+	st.FoldJournal(t.Context())
+	let()
+	<-done
+	foldAll(t, st)
+	dailyIs(t, st)
+	void := bson.D{{Key: "void", Value: true}, {Key: "folded", Value: bson.D{{Key: "$ne", Value: ""}}}}
+	if n, err := database(t, uri).Collection("contributions").CountDocuments(t.Context(), void); n > 0 || err != nil {
+		t.Errorf("the rollup has %d deleted batches, %v", n, err)
+	}
+}

@@ -73,8 +73,9 @@
 //
 //	move    write                                    guarded by
 //	plan    read journal, then entries; read the     epoch, generation
-//	        state again, it must be the same; remove
-//	        notes of folded entries; replace state
+//	        state again, it must be the same;
+//	        replace state, also with an empty plan;
+//	        only then remove notes of folded entries
 //	a       insert details under date/generation;    unique _id
 //	        insert or replace the day;               epoch, generation of the day
 //	        delete the day's older details
@@ -87,6 +88,11 @@
 // plan changes a day once, however many processes carry it out. Sketches cannot
 // be subtracted: a day from which the plan takes something is summed again from
 // all its shares.
+//
+// The order of the last two steps of plan matters. A process that has read the
+// entries earlier in the same state may still plan what they were then. If the
+// notes of a later change were removed before, nothing would undo that plan. So the
+// state moves first, and the other process fails to replace it.
 //
 //	process lost           leaves                      finished by
 //	within plan            the idle state              the next that folds

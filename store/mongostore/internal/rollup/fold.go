@@ -52,16 +52,19 @@ func (r *Rollup) foldOnce(ctx context.Context) (bool, error) {
 	if now, err := r.readState(ctx); err != nil || !s.same(now) {
 		return true, err // the entries may be those of a later generation
 	}
-	if err := r.ledger.removeNotes(ctx, ch); err != nil {
-		return false, err
-	}
-	plan := ch.plan()
-	if len(plan) == 0 {
+	plan, done := ch.plan(), r.ledger.done(ch)
+	if len(plan)+len(done) == 0 {
 		return false, nil
 	}
 	next := *s
 	next.Generation, next.Plan, next.Garbage = s.Generation+1, plan, []revisionDoc{}
-	return true, r.advance(ctx, s, &next)
+	// The state moves before notes are removed, even without a plan: otherwise a
+	// process that has read the entries earlier, in the same state, could still
+	// plan what they were then, and no note would tell that it must be undone.
+	if moved, err := r.advance(ctx, s, &next); !moved || err != nil {
+		return true, err
+	}
+	return true, r.ledger.removeNotes(ctx, ch, done)
 }
 
 // dropGarbage deletes the shares of the revisions that the last plan took out.
@@ -73,7 +76,8 @@ func (r *Rollup) dropGarbage(ctx context.Context, s *stateDoc) error {
 	}
 	clean := *s
 	clean.Garbage = []revisionDoc{}
-	return r.advance(ctx, s, &clean)
+	_, err := r.advance(ctx, s, &clean)
+	return err
 }
 
 // carryOut does the steps of the plan. It is safe to repeat, by several
@@ -96,7 +100,8 @@ func (r *Rollup) carryOut(ctx context.Context, s *stateDoc) error {
 			done.Garbage = append(done.Garbage, revisionDoc{p.BatchID, p.From})
 		}
 	}
-	return r.advance(ctx, s, &done)
+	_, err = r.advance(ctx, s, &done)
+	return err
 }
 
 // markFolded writes into the entry of a step that the rollup has its revision

@@ -108,16 +108,10 @@ func (l *Ledger) notes(ctx context.Context) ([]noteDoc, error) {
 	}
 }
 
-// removeNotes removes the notes whose batches are in the rollup as the ledger
-// has them, and the shares of revisions that are in neither.
-func (l *Ledger) removeNotes(ctx context.Context, ch *changes) error {
-	var done []string
-	for i := range ch.notes {
-		n := &ch.notes[i]
-		e := ch.entries[n.BatchID]
-		if e == nil {
-			e = &entryDoc{}
-		}
+// done returns the notes whose batches are in the rollup as the ledger has them.
+func (l *Ledger) done(ch *changes) (done []noteDoc) {
+	for _, n := range ch.notes {
+		e := ch.entryOf(n.BatchID)
 		if e.Revision != e.foldedIn(ch.epoch) {
 			continue
 		}
@@ -125,15 +119,34 @@ func (l *Ledger) removeNotes(ctx context.Context, ch *changes) error {
 		if pending && l.now().Sub(n.Noted) < noteTTL {
 			continue // the change may be about to be made
 		}
-		if e.Revision != n.ID {
+		done = append(done, n)
+	}
+	return done
+}
+
+// entryOf returns the entry of a batch, an empty one if there is none.
+func (ch *changes) entryOf(id string) *entryDoc {
+	if e := ch.entries[id]; e != nil {
+		return e
+	}
+	return &entryDoc{}
+}
+
+// removeNotes removes notes that are done, and the shares of revisions that are
+// neither in the rollup nor in the ledger.
+func (l *Ledger) removeNotes(ctx context.Context, ch *changes, done []noteDoc) error {
+	for part := range slices.Chunk(done, command.MaxKeys) {
+		ids := make(bson.A, len(part))
+		for i, n := range part {
+			ids[i] = n.ID
+			if ch.entryOf(n.BatchID).Revision == n.ID {
+				continue
+			}
 			if err := l.shares.drop(ctx, n.BatchID, n.ID); err != nil {
 				return err
 			}
 		}
-		done = append(done, n.ID)
-	}
-	for part := range slices.Chunk(done, command.MaxKeys) {
-		if err := l.run.Remove(ctx, l.journal, eq("_id", eq("$in", part))); err != nil {
+		if err := l.run.Remove(ctx, l.journal, eq("_id", eq("$in", ids))); err != nil {
 			return err
 		}
 	}

@@ -69,14 +69,14 @@ func (r *Rollup) readState(ctx context.Context) (*stateDoc, error) {
 }
 
 // advance replaces the state of the rollup if it is still the one that was
-// read. If it is not, another process has replaced it.
-func (r *Rollup) advance(ctx context.Context, was, next *stateDoc) error {
+// read. It reports false if another process has replaced it, and may do so if an
+// earlier try has but got no answer.
+func (r *Rollup) advance(ctx context.Context, was, next *stateDoc) (bool, error) {
 	filter := eq("_id", stateID, "date", "", "epoch", was.Epoch, "generation", was.Generation)
 	if len(was.Plan) > 0 { // next has the same generation, but no plan
 		filter = append(filter, eq("plan", eq("$ne", bson.A{}))...)
 	}
-	_, err := r.run.Replace(ctx, r.days.daily, filter, next)
-	return err
+	return r.run.Replace(ctx, r.days.daily, filter, next)
 }
 
 // checkState returns errMoved if s is not the state of the rollup any more.
