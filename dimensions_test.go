@@ -223,3 +223,16 @@ func TestSimilarValuesAreNamedWithTheirFirstLine(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// With dedupe, groups are summed after the filter, where lines are not known.
+func TestSimilarValuesOfADedupedFileHaveNoWrongLine(t *testing.T) {
+	r := dimensional(memstore.New(), "test_id")
+	receipt, err := r.Upload(t.Context(), eventmetrics.File{Dedupe: eventmetrics.DedupeOccurrence, Body: strings.NewReader("candidate_id,test_id,event_type,timestamp\n" +
+		"C1,T1,a,2025-11-08\nC2,t1,a,2025-11-08\nC3,t1,a,2025-11-09\nC4,T1,a,2025-11-09\nC5,T1,a,2025-11-09\n")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(receipt.Warnings) != 1 || receipt.Warnings[0].Count != 2 || receipt.Warnings[0].Line != 0 {
+		t.Errorf("warnings are %+v; want one about t1, which first occurs in line 3, without a line", receipt.Warnings)
+	}
+}

@@ -22,7 +22,7 @@ type parser struct {
 	sum        *metrics.Aggregator
 	repair     *ingest.RepairWriter
 	schema     ingest.Schema
-	dimensions []string
+	dimensions []string // by which sum counts
 	maxErrors  int
 	accepted   int64
 	errors     []ingest.RowError
@@ -56,7 +56,7 @@ func (u *Uploader) newParser(ctx context.Context, f *plan, body *body, filter *d
 		sum:        metrics.NewAggregator(&sums),
 		memory:     newMemory(f.memory),
 		schema:     schema,
-		dimensions: u.opts.Sums.Dimensions,
+		dimensions: sums.Dimensions,
 		maxErrors:  u.opts.MaxErrors,
 		firstLines: map[metrics.Field]int64{},
 		codes:      map[ingest.Code]int64{},
