@@ -2,10 +2,8 @@ package ledger
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
@@ -60,7 +58,7 @@ func (l *Ledger) examineOnce(ctx context.Context, ledger store.Auditor, id strin
 		sums.Dimensions = dimensions
 	}
 	x.want, x.erasure, err = l.recount(ctx, id, &sums)
-	if err == nil && len(x.want.Dimensions()) == 0 && len(x.have.Dimensions()) > 0 {
+	if err == nil && len(dimensions) > 0 && len(x.want.Dimensions()) == 0 && len(x.have.Dimensions()) > 0 {
 		// All events were erased. What counts of them keeps its dimensions.
 		sums = l.sumsLike(x.have)
 		x.want, x.erasure, err = l.recount(ctx, id, &sums)
@@ -132,19 +130,10 @@ func (l *Ledger) endErasing(ctx context.Context, id, erasure string) error {
 	return retainer.ReplaceAttachment(ctx, id, ErasingAttachment(erasure), func(func([]byte, error) bool) {})
 }
 
-// erasedLately reports whether an erasure has begun less than cutOff ago. Its id
-// begins with the time.
+// erasedLately reports whether an erasure has begun less than cutOff ago.
 func (l *Ledger) erasedLately(erasure string) bool {
-	var ms [6]byte
-	text := strings.Replace(erasure, "-", "", 1)
-	if n, err := hex.Decode(ms[:], []byte(text[:min(len(text), 2*len(ms))])); err != nil || n < len(ms) {
-		return false
-	}
-	var began int64
-	for _, b := range ms {
-		began = began<<8 | int64(b)
-	}
-	return l.now().Sub(time.UnixMilli(began)) < cutOff
+	began, ok := store.IDTime(erasure)
+	return ok && l.now().Sub(began) < cutOff
 }
 
 // DriftOf compares the contribution of a batch with its events; nil means that

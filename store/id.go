@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
+	"strconv"
 	"time"
 )
 
@@ -19,4 +20,15 @@ func NewID(now time.Time) string {
 	text := hex.AppendEncode(nil, u[:])
 	return string(text[:8]) + "-" + string(text[8:12]) + "-" + string(text[12:16]) + "-" +
 		string(text[16:20]) + "-" + string(text[20:])
+}
+
+// IDTime returns the time of an id that [NewID] has made, to the millisecond. It
+// reports false for a text that does not begin as such an id.
+func IDTime(id string) (time.Time, bool) {
+	const digits = len("01955193-eda0")
+	if len(id) < digits || id[8] != '-' {
+		return time.Time{}, false
+	}
+	ms, err := strconv.ParseUint(id[:8]+id[9:digits], 16, 64)
+	return time.UnixMilli(int64(ms)).UTC(), err == nil
 }
