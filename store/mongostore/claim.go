@@ -18,16 +18,12 @@ import (
 // call of Claim that wrote it, so that a command that is sent again recognises
 // its own documents.
 func (s *Store) Claim(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
-	alive, err := s.run.Update(ctx, s.batches, eq("_id", id, "status", statusUploading), eq("$set", eq("updated_at", s.now())))
-	if err == nil && !alive {
-		err = store.ErrNotFound
-	}
-	if err != nil {
+	if err := s.keepAlive(ctx, eq("_id", id, "status", statusUploading), s.now()); err != nil {
 		return nil, wrap(err, "claim fingerprints for batch %q", id)
 	}
 	sorted, places := fingerprints.Distinct(fps)
 	c := claim{s: s, id: id, call: rand.Int64(), fps: sorted, owners: make([]string, len(sorted)), known: map[string]string{id: ""}}
-	err = c.run(ctx)
+	err := c.run(ctx)
 	if err == nil {
 		var shared []int
 		shared, err = s.addOwners(ctx, sorted, c.owners)

@@ -23,10 +23,7 @@ func ownerKey(fp *store.Fingerprint, batch string) string {
 
 // AddOwner implements [store.Deduper].
 func (s *Store) AddOwner(ctx context.Context, id string, fp store.Fingerprint) error {
-	alive, err := s.run.Update(ctx, s.batches, eq("_id", id, "status", statusUploading), eq("$set", eq("updated_at", s.now())))
-	if err == nil && !alive {
-		err = store.ErrNotFound
-	}
+	err := s.keepAlive(ctx, eq("_id", id, "status", statusUploading), s.now())
 	if err == nil {
 		_, err = s.run.Insert(ctx, s.fingerprints, eq("_id", ownerKey(&fp, id), "batch_id", id))
 	}

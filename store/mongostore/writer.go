@@ -161,12 +161,18 @@ func (w *writer) touch(ctx context.Context) error {
 	if now.Sub(w.touched) < touchEvery {
 		return nil
 	}
-	alive, err := w.s.run.Update(ctx, w.s.batches, w.filter(), eq("$set", eq("updated_at", now)))
+	w.touched = now
+	return wrap(w.s.keepAlive(ctx, w.filter(), now), "write batch %q", w.id)
+}
+
+// keepAlive sets the time of the last call in the unfinished upload that a filter
+// selects. Errors: store.ErrNotFound if there is none.
+func (s *Store) keepAlive(ctx context.Context, upload bson.D, now time.Time) error {
+	alive, err := s.run.Update(ctx, s.batches, upload, eq("$set", eq("updated_at", now)))
 	if err == nil && !alive {
 		err = store.ErrNotFound
 	}
-	w.touched = now
-	return wrap(err, "write batch %q", w.id)
+	return err
 }
 
 // Attach implements [store.Writer].
