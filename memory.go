@@ -72,12 +72,8 @@ func (s *Service) useQuery(
 func (s *Service) runQuery(ctx context.Context, q series.Query, hold *budget.Hold) (r series.Result, need int64, err error) {
 	src := s.source()
 	src.Require = func(ctx context.Context, bytes int64) error {
-		const step = 1 << 20
-		need = (bytes + step - 1) / step * step
-		if missing := queryBytes/2 + need - hold.Bytes(); missing > 0 {
-			return hold.Grow(ctx, missing)
-		}
-		return nil
+		need = bytes
+		return hold.GrowTo(ctx, queryBytes/2+need)
 	}
 	ctx, done := s.observeQuery(ctx, "series")
 	r, err = series.Run(ctx, src, q)

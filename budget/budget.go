@@ -85,6 +85,19 @@ func (h *Hold) Grow(ctx context.Context, n int64) error {
 	return h.grow(ctx, n, &h.budget.waiting)
 }
 
+// step is the unit in which GrowTo takes bytes.
+const step = 1 << 20
+
+// GrowTo is [Hold.Grow] until at least n bytes are held in all. It takes whole
+// mebibytes, so that a need that grows slowly does not ask each time.
+func (h *Hold) GrowTo(ctx context.Context, n int64) error {
+	missing := n - h.bytes
+	if missing <= 0 {
+		return nil
+	}
+	return h.Grow(ctx, (missing+step-1)/step*step)
+}
+
 // Bytes returns the number of bytes that are held.
 func (h *Hold) Bytes() int64 { return h.bytes }
 

@@ -148,3 +148,21 @@ func TestAllTogetherNeverHoldMoreThanTheBudget(t *testing.T) {
 		t.Errorf("%d bytes are left, after %d holds", h.Bytes(), done.Load())
 	}
 }
+
+func TestGrowToTakesWholeMebibytes(t *testing.T) {
+	b := budget.New(4<<20, 0)
+	h, err := b.Acquire(t.Context(), 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Release()
+	for _, step := range []struct{ to, held int64 }{{0, 1 << 20}, {1 << 20, 1 << 20}, {1<<20 + 1, 2 << 20}, {2 << 20, 2 << 20}, {4 << 20, 4 << 20}} {
+		if err := h.GrowTo(t.Context(), step.to); err != nil || h.Bytes() != step.held {
+			t.Errorf("GrowTo(%d): %d bytes are held, %v; want %d", step.to, h.Bytes(), err, step.held)
+		}
+	}
+	var exceeded *budget.ExceededError
+	if err := h.GrowTo(t.Context(), 4<<20+1); !errors.As(err, &exceeded) {
+		t.Errorf("GrowTo beyond the budget: %v", err)
+	}
+}

@@ -9,13 +9,9 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const (
-	// baseMemory is what an upload takes of Options.Memory to begin with: for the
-	// reader, and for what a store holds of blocks.
-	baseMemory = 8 << 20
-	// memoryStep is how much more it takes at once.
-	memoryStep = 1 << 20
-)
+// baseMemory is what an upload takes of Options.Memory to begin with: for the
+// reader, and for what a store holds of blocks.
+const baseMemory = 8 << 20
 
 // acquire takes what an upload needs to begin with. Errors: budget.ErrBusy,
 // *budget.ExceededError, that of ctx.
@@ -37,11 +33,7 @@ func newMemory(hold *budget.Hold) memory { return memory{hold: hold, base: hold.
 // require takes more of the budget if that is needed for n bytes beside the
 // base. Errors: budget.ErrBusy, *budget.ExceededError, that of ctx.
 func (m *memory) require(ctx context.Context, n int64) error {
-	missing := m.base + n - m.hold.Bytes()
-	if missing <= 0 {
-		return nil
-	}
-	return m.hold.Grow(ctx, (missing+memoryStep-1)/memoryStep*memoryStep)
+	return m.hold.GrowTo(ctx, m.base+n)
 }
 
 // bytes returns about how much memory the chunk takes, with the text that its
