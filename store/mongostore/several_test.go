@@ -6,7 +6,6 @@ import (
 	"iter"
 	"math/rand/v2"
 	"regexp"
-	"sync/atomic"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -18,16 +17,15 @@ import (
 	"github.com/eventmetrics/eventmetrics/store/storetest"
 )
 
-// several is what many processes on one database are to their clients: each
-// call goes to the next.
+// several are several processes on one database. Calls of optional interfaces
+// alternate too.
 type several struct {
-	stores []*mongostore.Store
-	turn   atomic.Uint64
+	*storetest.Alternating
+	stores []store.Store
 }
 
-// Without these, the suite would skip their rules.
+// Without these, store.As would keep to one of the stores.
 var (
-	_ store.Store     = (*several)(nil)
 	_ store.Auditor   = (*several)(nil)
 	_ store.Deduper   = (*several)(nil)
 	_ store.Explainer = (*several)(nil)
@@ -36,60 +34,11 @@ var (
 
 func newSeveral(t *testing.T, uri string) *several {
 	t.Helper()
-	s := &several{}
-	for range 3 {
-		s.stores = append(s.stores, opened(t, uri))
-	}
-	return s
+	stores := []store.Store{opened(t, uri), opened(t, uri), opened(t, uri)}
+	return &several{storetest.Alternate(stores...), stores}
 }
 
-func (s *several) next() *mongostore.Store {
-	return s.stores[s.turn.Add(1)%uint64(len(s.stores))]
-}
-
-func (s *several) Begin(ctx context.Context, id string) (store.Writer, error) {
-	return s.next().Begin(ctx, id)
-}
-
-func (s *several) Batch(ctx context.Context, id string) (store.Batch, error) {
-	return s.next().Batch(ctx, id)
-}
-
-func (s *several) Batches(ctx context.Context, q store.BatchQuery) ([]store.Batch, error) {
-	return s.next().Batches(ctx, q)
-}
-
-func (s *several) Events(ctx context.Context, id string) iter.Seq2[metrics.Event, error] {
-	return s.next().Events(ctx, id)
-}
-
-func (s *several) Attachment(ctx context.Context, id, name string) iter.Seq2[[]byte, error] {
-	return s.next().Attachment(ctx, id, name)
-}
-
-func (s *several) SetStatus(ctx context.Context, id string, from []store.Status, to store.Status, cause string) error {
-	return s.next().SetStatus(ctx, id, from, to, cause)
-}
-
-func (s *several) Pending(ctx context.Context, id string) (metrics.Contribution, error) {
-	return s.next().Pending(ctx, id)
-}
-
-func (s *several) Record(ctx context.Context, id string, c metrics.Contribution) error {
-	return s.next().Record(ctx, id, c)
-}
-
-func (s *several) DayCounts(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
-	return s.next().DayCounts(ctx, q)
-}
-
-func (s *several) DeleteBatch(ctx context.Context, id string) error {
-	return s.next().DeleteBatch(ctx, id)
-}
-
-func (s *several) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, error) {
-	return s.next().Prune(ctx, q)
-}
+func (s *several) next() *mongostore.Store { return s.Unwrap().(*mongostore.Store) }
 
 func (s *several) Contribution(ctx context.Context, id string) (metrics.Contribution, error) {
 	return s.next().Contribution(ctx, id)

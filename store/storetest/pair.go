@@ -30,70 +30,84 @@ func pairRules() []rule {
 	} {
 		all = append(all, rule{"two processes: " + r.name, shared, func(c *check) {
 			c.needs("OpenPair")
-			p := &pair{}
-			p.handles[0], p.handles[1] = c.h.OpenPair(c.t)
-			c.st = p
+			c.st = Alternate(c.h.OpenPair(c.t))
 			r.check(c)
 		}})
 	}
 	return all
 }
 
-// pair is what two processes are to their clients: each call goes to the other
-// one than the call before.
-type pair struct {
-	handles [2]store.Store
+// Alternating is what several processes on one database are to their clients:
+// each call of a method of [store.Store] goes to the next one. It is safe for
+// concurrent use.
+type Alternating struct {
+	handles []store.Store
 	turn    atomic.Uint64
 }
 
-var _ store.Store = (*pair)(nil)
+var _ store.Store = (*Alternating)(nil)
+
+// Alternate returns the handles of one database as one Store.
+func Alternate(handles ...store.Store) *Alternating { return &Alternating{handles: handles} }
 
 // Unwrap returns the next handle, so that store.As finds its optional
 // interfaces.
-func (p *pair) Unwrap() store.Store { return p.handles[p.turn.Add(1)%2] }
+func (p *Alternating) Unwrap() store.Store { return p.handles[p.turn.Add(1)%uint64(len(p.handles))] }
 
-func (p *pair) Begin(ctx context.Context, id string) (store.Writer, error) {
+// Begin implements [store.Store].
+func (p *Alternating) Begin(ctx context.Context, id string) (store.Writer, error) {
 	return p.Unwrap().Begin(ctx, id)
 }
 
-func (p *pair) Batch(ctx context.Context, id string) (store.Batch, error) {
+// Batch implements [store.Store].
+func (p *Alternating) Batch(ctx context.Context, id string) (store.Batch, error) {
 	return p.Unwrap().Batch(ctx, id)
 }
 
-func (p *pair) Batches(ctx context.Context, q store.BatchQuery) ([]store.Batch, error) {
+// Batches implements [store.Store].
+func (p *Alternating) Batches(ctx context.Context, q store.BatchQuery) ([]store.Batch, error) {
 	return p.Unwrap().Batches(ctx, q)
 }
 
-func (p *pair) Events(ctx context.Context, id string) iter.Seq2[metrics.Event, error] {
+// Events implements [store.Store].
+func (p *Alternating) Events(ctx context.Context, id string) iter.Seq2[metrics.Event, error] {
 	return p.Unwrap().Events(ctx, id)
 }
 
-func (p *pair) Attachment(ctx context.Context, id, name string) iter.Seq2[[]byte, error] {
+// Attachment implements [store.Store].
+func (p *Alternating) Attachment(ctx context.Context, id, name string) iter.Seq2[[]byte, error] {
 	return p.Unwrap().Attachment(ctx, id, name)
 }
 
-func (p *pair) SetStatus(ctx context.Context, id string, from []store.Status, to store.Status, lastError string) error {
+// SetStatus implements [store.Store].
+func (p *Alternating) SetStatus(ctx context.Context, id string, from []store.Status, to store.Status, lastError string) error {
 	return p.Unwrap().SetStatus(ctx, id, from, to, lastError)
 }
 
-func (p *pair) Pending(ctx context.Context, id string) (metrics.Contribution, error) {
+// Pending implements [store.Store].
+func (p *Alternating) Pending(ctx context.Context, id string) (metrics.Contribution, error) {
 	return p.Unwrap().Pending(ctx, id)
 }
 
-func (p *pair) Record(ctx context.Context, id string, c metrics.Contribution) error {
+// Record implements [store.Store].
+func (p *Alternating) Record(ctx context.Context, id string, c metrics.Contribution) error {
 	return p.Unwrap().Record(ctx, id, c)
 }
 
-func (p *pair) DayCounts(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+// DayCounts implements [store.Store].
+func (p *Alternating) DayCounts(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
 	return p.Unwrap().DayCounts(ctx, q)
 }
 
-func (p *pair) DeleteBatch(ctx context.Context, id string) error {
+// DeleteBatch implements [store.Store].
+func (p *Alternating) DeleteBatch(ctx context.Context, id string) error {
 	return p.Unwrap().DeleteBatch(ctx, id)
 }
 
-func (p *pair) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, error) {
+// Prune implements [store.Store].
+func (p *Alternating) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, error) {
 	return p.Unwrap().Prune(ctx, q)
 }
 
-func (p *pair) Ping(ctx context.Context) error { return p.Unwrap().Ping(ctx) }
+// Ping implements [store.Store].
+func (p *Alternating) Ping(ctx context.Context) error { return p.Unwrap().Ping(ctx) }
