@@ -138,13 +138,19 @@ func shortened(e *env) {
 func deadStay(e *env) {
 	q := e.open(Settings{})
 	e.kill(q, theJob)
+	e.staysDead(q, "")
+}
+
+// staysDead checks that theJob is the only dead letter after another job has run.
+func (e *env) staysDead(q queue.Queue, when string) {
+	e.Helper()
 	var log deliveries
 	e.consume(q, log.wrap(func(context.Context, queue.Job) error { return nil }))
 	e.enqueue(q, queue.Job{Kind: "test", ID: "other"})
 	e.eventually("another job has run", func() bool { return len(log.list()) == 1 })
 	e.waitIdle(q)
 	if got := keys(e.dead(q, queue.DeadQuery{})); got != theJob.Key() {
-		e.Errorf("Dead lists %q, want %q: a dead letter stays until it is retried or discarded", got, theJob.Key())
+		e.Errorf("%sDead lists %q, want %q: a dead letter stays until it is retried or discarded", when, got, theJob.Key())
 	}
 }
 
@@ -175,12 +181,5 @@ func deadOld(e *env) {
 	q := e.open(Settings{})
 	e.kill(q, theJob)
 	e.shift(q, -30*24*time.Hour)
-	var log deliveries
-	e.consume(q, log.wrap(func(context.Context, queue.Job) error { return nil }))
-	e.enqueue(q, queue.Job{Kind: "test", ID: "other"})
-	e.eventually("another job has run", func() bool { return len(log.list()) == 1 })
-	e.waitIdle(q)
-	if got := keys(e.dead(q, queue.DeadQuery{})); got != theJob.Key() {
-		e.Errorf("after 30 days Dead lists %q, want %q: a dead letter stays until it is retried or discarded", got, theJob.Key())
-	}
+	e.staysDead(q, "after 30 days ")
 }

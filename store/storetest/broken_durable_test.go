@@ -42,19 +42,7 @@ func brokenMoves() []broken {
 				return errors.Join(err, p.Store.Amend(ctx, id, c))
 			}
 		}},
-		{"records a batch that is pruned meanwhile", "nothing remains when Prune races Record", "concurrent with Record", func(p *patched) {
-			g := haunt(p)
-			p.record = func(ctx context.Context, id string, c metrics.Contribution) error {
-				if _, err := p.Store.Batch(ctx, id); err != nil {
-					return err
-				}
-				if p.deletedSoon(ctx, id) {
-					g.add(id, c)
-					return nil
-				}
-				return p.Store.Record(ctx, id, c)
-			}
-		}},
+		{"records a batch that is pruned meanwhile", "nothing remains when Prune races Record", "concurrent with Record", recordRemoved},
 	}
 }
 
@@ -158,19 +146,7 @@ func brokenPairs() []broken {
 				}
 			})
 		}},
-		{"records what another process deletes", two("nothing remains when DeleteBatch races Record"), "concurrent with Record", func(p *patched) {
-			g := haunt(p)
-			p.record = func(ctx context.Context, id string, c metrics.Contribution) error {
-				if _, err := p.Store.Batch(ctx, id); err != nil {
-					return err
-				}
-				if p.deletedSoon(ctx, id) {
-					g.add(id, c)
-					return nil
-				}
-				return p.Store.Record(ctx, id, c)
-			}
-		}},
+		{"records what another process deletes", two("nothing remains when DeleteBatch races Record"), "concurrent with Record", recordRemoved},
 		{"prunes what another process has just committed", two("Prune takes an unfinished upload whole or not at all"), "concurrent with Prune", func(p *patched) {
 			var pruned atomic.Bool
 			p.prune = func(ctx context.Context, q store.PruneQuery) (store.Pruned, error) {

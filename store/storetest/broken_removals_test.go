@@ -81,19 +81,22 @@ func brokenGhosts() []broken {
 				return err
 			}
 		}},
-		{"records a batch that is deleted meanwhile", race, "concurrent with Record", func(p *patched) {
-			g := haunt(p)
-			p.record = func(ctx context.Context, id string, c metrics.Contribution) error {
-				if _, err := p.Store.Batch(ctx, id); err != nil {
-					return err
-				}
-				if p.deletedSoon(ctx, id) {
-					g.add(id, c)
-					return nil
-				}
-				return p.Store.Record(ctx, id, c)
-			}
-		}},
+		{"records a batch that is deleted meanwhile", race, "concurrent with Record", recordRemoved},
+	}
+}
+
+// recordRemoved records a batch that is removed during Record.
+func recordRemoved(p *patched) {
+	g := haunt(p)
+	p.record = func(ctx context.Context, id string, c metrics.Contribution) error {
+		if _, err := p.Store.Batch(ctx, id); err != nil {
+			return err
+		}
+		if p.deletedSoon(ctx, id) {
+			g.add(id, c)
+			return nil
+		}
+		return p.Store.Record(ctx, id, c)
 	}
 }
 
