@@ -17,10 +17,9 @@ func Check(ctx context.Context, path string) error {
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("sqlitestore: %w", err)
 	}
-	_, dsn := DSN(path)
-	db, err := sql.Open("sqlite", dsn+"&mode=ro")
+	db, err := openReadOnly(path)
 	if err != nil {
-		return fmt.Errorf("sqlitestore: open %q: %w", path, err)
+		return err
 	}
 	defer db.Close() //nolint:errcheck // it was only read
 	m, err := readMarks(ctx, db)
@@ -43,6 +42,15 @@ func Check(ctx context.Context, path string) error {
 	return nil
 }
 
+func openReadOnly(path string) (*sql.DB, error) {
+	_, dsn := DSN(path)
+	db, err := sql.Open("sqlite", dsn+"&mode=ro")
+	if err != nil {
+		return nil, fmt.Errorf("sqlitestore: open %q: %w", path, err)
+	}
+	return db, nil
+}
+
 // Unused reports whether there is no file at path, or one that never had a
 // batch. It does not change the file. Errors: ErrVersion.
 func Unused(ctx context.Context, path string) (bool, error) {
@@ -53,10 +61,9 @@ func Unused(ctx context.Context, path string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("sqlitestore: %w", err)
 	}
-	_, dsn := DSN(path)
-	db, err := sql.Open("sqlite", dsn+"&mode=ro")
+	db, err := openReadOnly(path)
 	if err != nil {
-		return false, fmt.Errorf("sqlitestore: open %q: %w", path, err)
+		return false, err
 	}
 	defer db.Close() //nolint:errcheck // it was only read
 	m, err := readMarks(ctx, db)

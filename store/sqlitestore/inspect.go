@@ -286,7 +286,7 @@ func (s *Store) checkLeaf(ctx context.Context, after int64) (id int64, _ error) 
 func (in *inspector) owners(ctx context.Context) error {
 	in.Next = partUnpurged + "/"
 	err := in.s.view(ctx, func(tx *sql.Tx) error {
-		return eachOwner(ctx, tx, nil, nil, func(fp []byte, seq int64) error { return nil })
+		return eachOwner(ctx, tx, func([]byte, int64) error { return nil }, "")
 	})
 	return in.note(ctx, "owners", "", err)
 }

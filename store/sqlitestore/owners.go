@@ -30,10 +30,10 @@ func ownerSum(fp []byte, seq int64) uint32 {
 	return crc32.ChecksumIEEE(binary.LittleEndian.AppendUint64(bytes.Clone(fp), uint64(seq)))
 }
 
-// eachOwner calls use with the further owners of the fingerprints from first to
-// last, ascending; of all if first is nil. Errors: metrics.ErrCorrupt.
-func eachOwner(ctx context.Context, tx *sql.Tx, first, last []byte, use func(fp []byte, seq int64) error) error {
-	rows, err := tx.QueryContext(ctx, "SELECT fp, seq, sum FROM owners WHERE ?1 IS NULL OR fp BETWEEN ?1 AND ?2 ORDER BY fp, seq", first, last)
+// eachOwner calls use with further owners of fingerprints, ascending: all, or
+// those that a condition on fp with arguments selects. Errors: metrics.ErrCorrupt.
+func eachOwner(ctx context.Context, tx *sql.Tx, use func(fp []byte, seq int64) error, where string, args ...any) error {
+	rows, err := tx.QueryContext(ctx, "SELECT fp, seq, sum FROM owners "+where+" ORDER BY fp, seq", args...)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (l *levels) addOwners(ctx context.Context, sorted []store.Fingerprint, owne
 	if len(sorted) == 0 {
 		return nil
 	}
-	return eachOwner(ctx, l.tx, sorted[0][:], sorted[len(sorted)-1][:], func(fp []byte, seq int64) error {
+	add := func(fp []byte, seq int64) error {
 		i := sort.Search(len(sorted), func(i int) bool { return bytes.Compare(sorted[i][:], fp) >= 0 })
 		if i == len(sorted) || !bytes.Equal(sorted[i][:], fp) || owners[i] != "" {
 			return nil
@@ -71,5 +71,6 @@ func (l *levels) addOwners(ctx context.Context, sorted []store.Fingerprint, owne
 		id, err := visible(ctx, l, seq)
 		owners[i] = id
 		return err
-	})
+	}
+	return eachOwner(ctx, l.tx, add, "WHERE fp BETWEEN ? AND ?", sorted[0][:], sorted[len(sorted)-1][:])
 }
