@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"iter"
+	"time"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
@@ -76,6 +77,16 @@ const ErasedName = "erased"
 // Names says which names of a batch EraseNames removes.
 type Names struct {
 	FileName, IdempotencyKey bool
+}
+
+// EraseFrom removes the names from b, as EraseNames does in a store.
+func (n Names) EraseFrom(b *Batch) {
+	if n.FileName {
+		b.FileName = ErasedName
+	}
+	if n.IdempotencyKey {
+		b.IdempotencyKey, b.KeyExpires = "", time.Time{}
+	}
 }
 
 // Erasure selects events of a batch for removal.

@@ -6,7 +6,6 @@ import (
 	"iter"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -93,12 +92,7 @@ func (s *Store) EraseNames(ctx context.Context, id string, names store.Names) er
 	if err != nil {
 		return err
 	}
-	if names.FileName {
-		b.FileName = store.ErasedName
-	}
-	if names.IdempotencyKey {
-		b.IdempotencyKey, b.KeyExpires = "", time.Time{}
-	}
+	names.EraseFrom(&b.Batch)
 	return nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/eventmetrics/eventmetrics/store"
 )
@@ -17,12 +16,7 @@ func (s *Store) EraseNames(ctx context.Context, id string, names store.Names) er
 		if err != nil {
 			return err
 		}
-		if names.FileName {
-			b.FileName = store.ErasedName
-		}
-		if names.IdempotencyKey {
-			b.IdempotencyKey, b.KeyExpires = "", time.Time{}
-		}
+		names.EraseFrom(&b.Batch)
 		return b.save(ctx, tx)
 	})
 	return wrap(ctx, err, "erase names of batch %q", id)
