@@ -199,3 +199,24 @@ func TestRetryDelayStaysInItsBounds(t *testing.T) {
 		}
 	})
 }
+
+func TestNoWaitIsLongerThanMaxDelay(t *testing.T) {
+	for _, r := range []queue.Retry{{}, {Jitter: -1}, {Jitter: 5}, {Base: time.Hour, Max: 24 * time.Hour, Jitter: 1}, {Max: 10 * 365 * 24 * time.Hour}} {
+		for attempt := 1; attempt < 40; attempt++ {
+			most := r.MaxDelay(attempt)
+			if most > 60*365*24*time.Hour {
+				t.Fatalf("%+v: MaxDelay(%d) is %v", r, attempt, most)
+			}
+			for i := range 20 {
+				if r.Jitter <= 1 {
+					if d := r.Delay(attempt); d > most {
+						t.Errorf("%+v: Delay(%d) is %v, MaxDelay %v", r, attempt, d, most)
+					}
+				}
+				if d := r.LostDelay(attempt, i, 20); d > most {
+					t.Errorf("%+v: LostDelay(%d) is %v, MaxDelay %v", r, attempt, d, most)
+				}
+			}
+		}
+	}
+}

@@ -33,15 +33,12 @@ func (r Retry) Attempts() int {
 
 // Delay returns the wait after the given failed attempt, which counts from 1.
 func (r Retry) Delay(attempt int) time.Duration {
-	base, limit, jitter := r.Base, r.Max, r.Jitter
+	base, limit, jitter := r.Base, r.Max, r.jitter()
 	if base <= 0 {
 		base = 5 * time.Second
 	}
 	if limit <= 0 {
 		limit = time.Hour
-	}
-	if jitter == 0 {
-		jitter = 0.1
 	}
 	d := base
 	for ; attempt > 1 && d < limit; attempt-- {
@@ -61,6 +58,23 @@ func (r Retry) LostDelay(attempt, i, n int) time.Duration {
 	r.Jitter = -1
 	d := min(r.Delay(attempt), math.MaxInt64/4)
 	return d + time.Duration(float64(d)*float64(i)/float64(n))
+}
+
+// jitter returns Jitter with its default applied.
+func (r Retry) jitter() float64 {
+	if r.Jitter == 0 {
+		return 0.1
+	}
+	return r.Jitter
+}
+
+// MaxDelay returns a bound of Delay and LostDelay, whatever the jitter and the
+// number of lost jobs. It is at most 60 years.
+func (r Retry) MaxDelay(attempt int) time.Duration {
+	const years = 20 * 365 * 24 * time.Hour // more would overflow
+	jitter := min(max(r.jitter(), 0), 1)
+	r.Jitter = -1
+	return time.Duration((2 + jitter) * float64(min(r.Delay(attempt), years)))
 }
 
 // Permanent wraps an error so that the job is dead without further attempts.

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/riverqueue/river/riverdriver"
-
-	"github.com/eventmetrics/eventmetrics/queue"
 )
 
 // promoteInterval is how much later than its time a delayed job may become
@@ -49,20 +47,9 @@ func (q *Queue) hasten(ctx context.Context, retries bool) error {
 	now := time.Now()
 	err := q.bound(ctx, "state = 'available' AND attempt = 0", now)
 	for made := 1; err == nil && retries && made <= q.opts.Retry.Attempts(); made++ {
-		err = q.bound(ctx, "state IN ('available', 'retryable') AND attempt = "+strconv.Itoa(made), now.Add(longest(q.opts.Retry, made)))
+		err = q.bound(ctx, "state IN ('available', 'retryable') AND attempt = "+strconv.Itoa(made), now.Add(q.opts.Retry.MaxDelay(made)))
 	}
 	return err
-}
-
-// longest returns the longest wait after a failed or lost attempt.
-func longest(r queue.Retry, attempt int) time.Duration {
-	const years = 20 * 365 * 24 * time.Hour // more would overflow
-	jitter := max(r.Jitter, 0)
-	if r.Jitter == 0 {
-		jitter = 0.1
-	}
-	r.Jitter = -1
-	return time.Duration((2 + min(jitter, 1)) * float64(min(r.Delay(attempt), years)))
 }
 
 // bound sets the times of the jobs that match to the latest one allowed.
