@@ -77,7 +77,7 @@ func readSeries(p *params) series.Query {
 		Fill:     p.oneOf("fill", "zero") != "",
 		Total:    p.oneOf("group", "none") != "",
 		GroupBy:  readGroupBy(p),
-		Where:    readWhere(p),
+		Where:    p.prefixed("where."),
 		Compare:  series.Comparison(p.oneOf("compare", "previous_period", "previous_year")),
 		Finality: p.boolean("finality"),
 		AsOf:     p.moment("as_of"),
@@ -100,19 +100,6 @@ func readGroupBy(p *params) []string {
 		}
 	}
 	return names
-}
-
-// readWhere reads the values that are wanted by dimension.
-func readWhere(p *params) map[string][]string {
-	var where map[string][]string
-	for name, values := range p.prefixed("where.") {
-		if where == nil {
-			where = map[string][]string{}
-		}
-		name = ingest.ColumnName(name)
-		where[name] = append(where[name], values...)
-	}
-	return where
 }
 
 // readRange reads date, or from and to.
