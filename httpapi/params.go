@@ -11,10 +11,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/ingest/charset"
+	"github.com/eventmetrics/eventmetrics/internal/text/clip"
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
@@ -64,8 +64,8 @@ func (p *params) err() error {
 // noText describes the parameters that are no text: stores have no such strings.
 func (p *params) noText() (wrong []string) {
 	for _, name := range slices.Sorted(maps.Keys(p.query)) {
-		bad := func(s string) bool { return !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0 }
-		if bad(name) || slices.ContainsFunc(p.query[name], bad) {
+		values := p.query[name]
+		if !clip.IsText(name) || slices.ContainsFunc(values, func(v string) bool { return !clip.IsText(v) }) {
 			wrong = append(wrong, fmt.Sprintf("%.40q: want UTF-8 without NUL", name))
 		}
 	}

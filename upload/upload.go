@@ -5,12 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/eventmetrics/eventmetrics/budget"
 	"github.com/eventmetrics/eventmetrics/ingest"
+	"github.com/eventmetrics/eventmetrics/internal/text/clip"
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
@@ -68,10 +67,10 @@ func (u *Uploader) prepare(ctx context.Context, f File) (*plan, error) {
 	if f.Body == nil {
 		return nil, ErrNoBody
 	}
-	if !isText(f.IdempotencyKey) || !isText(f.RepairOf) {
+	if !clip.IsText(f.IdempotencyKey) || !clip.IsText(f.RepairOf) {
 		return nil, ErrNoText
 	}
-	f.Name = strings.ReplaceAll(strings.ToValidUTF8(f.Name, "\uFFFD"), "\x00", "")
+	f.Name = clip.Text(f.Name, len(f.Name))
 	schema, err := u.Schema(f.Schema)
 	if err != nil {
 		return nil, err
@@ -114,9 +113,6 @@ func (f *File) admit(ctx context.Context) error {
 	}
 	return nil
 }
-
-// isText reports whether a store can keep s.
-func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
 // uploadOnce handles idempotency keys.
 func (u *Uploader) uploadOnce(ctx context.Context, f *plan) (Receipt, error) {

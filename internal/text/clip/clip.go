@@ -1,4 +1,4 @@
-// Package clip shortens text.
+// Package clip shortens text, and says what is text.
 package clip
 
 import (
@@ -18,3 +18,6 @@ func Text(s string, limit int) string {
 	}
 	return strings.Clone(strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", ""))
 }
+
+// IsText reports whether s is valid UTF-8 without NUL: what a store can keep.
+func IsText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
