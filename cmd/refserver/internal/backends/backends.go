@@ -111,7 +111,7 @@ func (b *Backends) takeDir() error {
 
 func (b *Backends) openStore(ctx context.Context) error {
 	if b.opts.MongoURI == "" {
-		s, err := sqlitestore.Open(ctx, filepath.Join(b.opts.DataDir, "events.db"), &sqlitestore.Options{Logger: b.opts.Logger})
+		s, err := sqlitestore.Open(ctx, filepath.Join(b.opts.DataDir, StoreFile), &sqlitestore.Options{Logger: b.opts.Logger})
 		if err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ func (b *Backends) openStore(ctx context.Context) error {
 func (b *Backends) openQueue(ctx context.Context) error {
 	drain := cmp.Or(b.opts.DrainTimeout, -1) // 0 would mean the default of the queue
 	if b.opts.RedisURL == "" {
-		q, err := riverqueue.Open(ctx, filepath.Join(b.opts.DataDir, "queue.db"), &riverqueue.Options{
+		q, err := riverqueue.Open(ctx, filepath.Join(b.opts.DataDir, QueueFile), &riverqueue.Options{
 			Workers: b.opts.Workers, DrainTimeout: drain, Logger: b.opts.Logger,
 		})
 		if err != nil {

@@ -12,21 +12,16 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/backends"
 	"github.com/eventmetrics/eventmetrics/queue/riverqueue"
 	"github.com/eventmetrics/eventmetrics/store/sqlitestore"
-)
-
-// The files of a data directory that have data.
-const (
-	storeFile = "events.db"
-	queueFile = "queue.db"
 )
 
 // copied returns the files in the order in which a backup copies them. The queue
 // comes first: a job that is in it, and whose batch has moved on in the store, is
 // found to be done. In the other order, the queue could remember as done the job
 // of a batch that is not processed in the store, and would refuse it for a day.
-func copied() []string { return []string{queueFile, storeFile} }
+func copied() []string { return []string{backends.QueueFile, backends.StoreFile} }
 
 // present returns those of the names that are files in dir.
 func present(dir string, names []string) (found []string, _ error) {
@@ -84,7 +79,7 @@ func check(ctx context.Context, path string) error { return checkAs(ctx, filepat
 
 // checkAs returns what is wrong with a file that is going to have a name.
 func checkAs(ctx context.Context, name, path string) error {
-	if name == queueFile {
+	if name == backends.QueueFile {
 		_, err := riverqueue.Check(ctx, path)
 		return err
 	}

@@ -90,8 +90,8 @@ func moveAll(ctx context.Context, temp, dir string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains(names, storeFile) {
-		return nil, fmt.Errorf("the backup has no %s", storeFile)
+	if !slices.Contains(names, backends.StoreFile) {
+		return nil, fmt.Errorf("the backup has no %s", backends.StoreFile)
 	}
 	for _, name := range names {
 		if err := check(ctx, filepath.Join(temp, name)); err != nil {

@@ -35,7 +35,7 @@ func (c *checkup) store(ctx context.Context) {
 			return
 		}
 	}
-	c.file(ctx, check, "events.db", "", func(ctx context.Context, path string) error {
+	c.file(ctx, check, backends.StoreFile, "", func(ctx context.Context, path string) error {
 		err := sqlitestore.Check(ctx, path)
 		if err == nil {
 			c.say(OK, check, "SQLite: no damage found")
@@ -86,7 +86,7 @@ func (c *checkup) queue(ctx context.Context) {
 		c.redis(ctx, check)
 		return
 	}
-	c.file(ctx, check, "queue.db", ", or move it out of the directory (queued batches will be enqueued again)", func(ctx context.Context, path string) error {
+	c.file(ctx, check, backends.QueueFile, ", or move it out of the directory (queued batches will be enqueued again)", func(ctx context.Context, path string) error {
 		stats, err := riverqueue.Check(ctx, path)
 		if err == nil {
 			c.stats(check, "SQLite", stats, false)
