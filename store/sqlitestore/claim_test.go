@@ -17,16 +17,7 @@ import (
 // openedAt opens a store whose clock is now.
 func openedAt(t *testing.T, path string, now *time.Time) *sqlitestore.Store {
 	t.Helper()
-	st, err := sqlitestore.Open(t.Context(), path, &sqlitestore.Options{Now: func() time.Time { return *now }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := st.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return st
+	return openedWith(t, path, &sqlitestore.Options{Now: func() time.Time { return *now }})
 }
 
 // begun begins a batch that claims fingerprints.

@@ -17,7 +17,6 @@ import (
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/ledger"
 	"github.com/eventmetrics/eventmetrics/metrics"
-	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/sqlitestore"
 )
@@ -118,17 +117,10 @@ func newFlipper(t *testing.T) *flipper {
 
 // fill adds batches of all kinds.
 func (f *flipper) fill(t *testing.T, st *sqlitestore.Store) (asOf time.Time) {
-	s := eventmetrics.New(st, memqueue.New(nil), &eventmetrics.Options{Subject: "candidate_id", Dimensions: []string{"country"}, MaxErrors: 10})
-	h := &history{t, st, s, "salt"}
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	defer func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	}()
+	h, stop := begunHistory(t, st, "salt")
+	defer stop()
+	ctx, lose := context.WithCancel(t.Context())
+	defer lose()
 	h.process(h.upload(eventmetrics.File{Name: "plain.csv"}, h.rows(0, 60, "plain")))
 	h.process(h.upload(eventmetrics.File{Name: "first.csv", Dedupe: eventmetrics.DedupeOccurrence, IdempotencyKey: h.salt}, h.rows(0, 50, "dedupe")))
 	bad := h.rows(0, 10, "bad") + "C1,T1,bad_1,never,DE,x\nC2,T1,,2025-11-08T00:00:00Z,DE,y\n"

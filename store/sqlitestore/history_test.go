@@ -27,22 +27,28 @@ type history struct {
 // store changes it too.
 func fillWithHistory(t testing.TB, st *sqlitestore.Store) (asOf time.Time) {
 	t.Helper()
-	s := eventmetrics.New(st, memqueue.New(nil), &eventmetrics.Options{Subject: "candidate_id", Dimensions: []string{"country"}, MaxErrors: 10})
-	h := &history{t, st, s, store.NewID(time.Now())}
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	defer func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	}()
+	h, stop := begunHistory(t, st, store.NewID(time.Now()))
+	defer stop()
 	h.counted()
 	asOf = time.Now()
 	h.removed()
 	h.waiting()
 	return asOf
+}
+
+// begunHistory returns a history whose Service works until stop is called.
+func begunHistory(t testing.TB, st *sqlitestore.Store, salt string) (h *history, stop func()) {
+	t.Helper()
+	s := eventmetrics.New(st, memqueue.New(nil), &eventmetrics.Options{Subject: "candidate_id", Dimensions: []string{"country"}, MaxErrors: 10})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	return &history{t, st, s, salt}, func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func (h *history) ok(err error) {

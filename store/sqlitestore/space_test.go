@@ -26,19 +26,10 @@ const diskReserve = 8 << 20
 
 func openedOn(t testing.TB, d *disk, path string) *sqlitestore.Store {
 	t.Helper()
-	st, err := sqlitestore.Open(t.Context(), path, &sqlitestore.Options{
+	return openedWith(t, path, &sqlitestore.Options{
 		Reserve:   diskReserve,
 		FreeSpace: func() (free, total int64, err error) { return d.free.Load(), 1 << 40, nil },
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := st.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return st
 }
 
 // tryUpload writes a batch and returns the first error.

@@ -30,7 +30,12 @@ func TestMain(m *testing.M) {
 // opened opens a store that the end of the test closes.
 func opened(t testing.TB, path string) *sqlitestore.Store {
 	t.Helper()
-	st, err := sqlitestore.Open(t.Context(), path, nil)
+	return openedWith(t, path, nil)
+}
+
+func openedWith(t testing.TB, path string, opts *sqlitestore.Options) *sqlitestore.Store {
+	t.Helper()
+	st, err := sqlitestore.Open(t.Context(), path, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
