@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"database/sql"
 	"errors"
 	"io"
 	"os"
@@ -74,16 +73,7 @@ func TestJobsOfAnEarlierReleaseRun(t *testing.T) {
 
 func TestAQueueOfANewerReleaseIsRefused(t *testing.T) {
 	path := unpacked(t, "version8.db.gz")
-	dsn, err := riverqueue.DSN(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	db, err := sql.Open("sqlite", dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	_, err = db.ExecContext(t.Context(), "INSERT INTO river_migration(line, version, created_at) VALUES('main', 1000, ?)", time.Now())
+	_, err := database(t, path).ExecContext(t.Context(), "INSERT INTO river_migration(line, version, created_at) VALUES('main', 1000, ?)", time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

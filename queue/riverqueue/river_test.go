@@ -67,9 +67,9 @@ func TestAJobCancelledInRiverIsADeadLetter(t *testing.T) {
 	<-done
 }
 
-func TestAnyRiverDriverForDatabaseSQLWillDo(t *testing.T) {
-	path := file(t)
-	open(t, path, nil) // makes the tables
+// database opens the file of a queue, until the end of the test.
+func database(t *testing.T, path string) *sql.DB {
+	t.Helper()
 	dsn, err := riverqueue.DSN(path)
 	if err != nil {
 		t.Fatal(err)
@@ -80,6 +80,13 @@ func TestAnyRiverDriverForDatabaseSQLWillDo(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	db.SetMaxOpenConns(1)
+	return db
+}
+
+func TestAnyRiverDriverForDatabaseSQLWillDo(t *testing.T) {
+	path := file(t)
+	open(t, path, nil) // makes the tables
+	db := database(t, path)
 	q, err := riverqueue.NewDriver(riversqlite.New(db), &riverqueue.Options{Name: "other"})
 	if err != nil {
 		t.Fatal(err)
