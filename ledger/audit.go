@@ -229,7 +229,7 @@ func comparePurged(ctx context.Context, ledger store.Auditor, b *store.Batch) (*
 		return &Drift{BatchID: b.ID, Events: b.AcceptedRows, Cause: missingInLedger}, nil
 	case err != nil:
 		return nil, fmt.Errorf("eventmetrics: read contribution of batch %s: %w", b.ID, err)
-	case have.Events() < b.AcceptedRows-b.Erased || have.Events() > b.AcceptedRows: // erasures may have subtracted
+	case have.Events() < b.Events() || have.Events() > b.AcceptedRows: // erasures may have subtracted
 		return &Drift{BatchID: b.ID, Ledger: have.Events(), Events: b.AcceptedRows, Cause: differentCount}, nil
 	}
 	return nil, nil //nolint:nilnil // no difference is an answer here, not an error

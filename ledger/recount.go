@@ -136,7 +136,7 @@ func (e *IncompleteError) Error() string {
 // CheckComplete compares the number of events that were read with that of their
 // batch, as of the same Batch.Erasure. Errors: *IncompleteError.
 func CheckComplete(b *store.Batch, read int64) error {
-	if events := b.AcceptedRows - b.Erased; read != events {
+	if events := b.Events(); read != events {
 		return &IncompleteError{b.ID, events, read}
 	}
 	return nil

@@ -169,7 +169,7 @@ func (k *run) purge(ctx context.Context, b *store.Batch) (bool, error) {
 		}
 	}
 	k.Purged++
-	k.Events += b.AcceptedRows - b.Erased
+	k.Events += b.Events()
 	return true, nil
 }
 

@@ -65,6 +65,10 @@ type Batch struct {
 	Damaged bool
 }
 
+// Events returns the number of accepted rows that no erasure removed: the number
+// of raw events, until they are purged.
+func (b *Batch) Events() int64 { return b.AcceptedRows - b.Erased }
+
 // BatchQuery selects batches. The zero value selects the newest.
 type BatchQuery struct {
 	// Statuses selects the batches in one of these; none means all.

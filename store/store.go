@@ -184,7 +184,7 @@ type PruneQuery struct {
 type Pruned struct {
 	// Batches is the number of batches that were never queued.
 	Batches int64
-	// Events is the number of events in those batches.
+	// Events is the number of events in those batches, see Batch.Events.
 	Events int64
 	// Unfinished is the number of unfinished uploads.
 	Unfinished int64

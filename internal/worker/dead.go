@@ -65,7 +65,7 @@ func (w *Worker) DeleteBatch(ctx context.Context, id string) error {
 	if err := w.store.DeleteBatch(ctx, id); err != nil {
 		return err
 	}
-	w.logger.InfoContext(ctx, "batch deleted", "batch", id, "events", b.AcceptedRows)
+	w.logger.InfoContext(ctx, "batch deleted", "batch", id, "events", b.Events())
 	w.discardDeleted(ctx, id)
 	return nil
 }

@@ -32,7 +32,7 @@ func (s *Store) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, er
 			continue
 		}
 		p.Batches++
-		p.Events += b.AcceptedRows
+		p.Events += b.Events()
 		if !q.DryRun {
 			delete(s.batches, id)
 			delete(s.ledger, id)

@@ -106,12 +106,12 @@ func (s *Store) pruneBatches(ctx context.Context, q *store.PruneQuery, p *store.
 	if q.DryRun {
 		return s.countOld(ctx, store.Uploaded, "created_at", q.Before, func(d *batchDoc) {
 			p.Batches++
-			p.Events += d.Events
+			p.Events += d.Events - d.Erased
 		})
 	}
 	return s.takeOld(ctx, store.Uploaded, "created_at", q.Before, func(d *batchDoc) error {
 		p.Batches++
-		p.Events += d.Events
+		p.Events += d.Events - d.Erased
 		if err := s.ledger.Void(ctx, d.ID); err != nil {
 			return err
 		}

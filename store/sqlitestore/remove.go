@@ -164,7 +164,7 @@ const (
 )
 
 func countOld(ctx context.Context, tx *sql.Tx, before int64, p *store.Pruned) error {
-	err := tx.QueryRowContext(ctx, "SELECT count(*), coalesce(sum(accepted), 0)"+oldBatches, before).Scan(&p.Batches, &p.Events)
+	err := tx.QueryRowContext(ctx, "SELECT count(*), coalesce(sum(accepted - erased), 0)"+oldBatches, before).Scan(&p.Batches, &p.Events)
 	if err != nil {
 		return err
 	}
@@ -200,7 +200,7 @@ func (s *Store) pruneBatches(ctx context.Context, before int64, p *store.Pruned)
 			return err
 		}
 		p.Batches++
-		p.Events += gone.AcceptedRows
+		p.Events += gone.Events()
 		s.sweepBatch(ctx, &gone)
 		s.healLater(ctx, days)
 	}

@@ -114,6 +114,19 @@ func brokenPrunes() []broken {
 		{"does not count pruned events", old, "got {Batches:2 Events:0", func(p *patched) {
 			p.editPrune(func(*store.PruneQuery) {}, func(r *store.Pruned) { r.Events = 0 })
 		}},
+		{"counts erased events", "Prune counts no events that were erased", "want {Batches:1 Events:8 Unfinished:0}, got {Batches:1 Events:10 ", func(p *patched) {
+			p.prune = func(ctx context.Context, q store.PruneQuery) (store.Pruned, error) {
+				all, err := p.Store.Batches(ctx, store.BatchQuery{})
+				if err != nil {
+					return store.Pruned{}, err
+				}
+				got, err := p.Store.Prune(ctx, q)
+				for i := range all {
+					got.Events += all[i].Erased
+				}
+				return got, err
+			}
+		}},
 		{"counts and does not prune", old, "Batch after Prune: got error <nil>", func(p *patched) {
 			p.editPrune(func(q *store.PruneQuery) { q.DryRun = true }, func(*store.Pruned) {})
 		}},

@@ -227,6 +227,8 @@
 //	        not touched.
 //	Prune counts without removing in a dry run
 //	    PruneQuery.DryRun: counts without removing.
+//	Prune counts no events that were erased
+//	    Pruned.Events: is the number of events in those batches, see Batch.Events.
 //	Prune removes old unfinished uploads
 //	    Store.Prune: unfinished uploads: what a Writer has written that was neither committed
 //	        nor aborted, and made its last call before q.Before. To save writes, a store may take

@@ -17,6 +17,7 @@ func pruneRules() []rule {
 	return []rule{
 		{"Prune removes old uploaded batches and no others", pruneRemoves, pruneOld},
 		{"Prune counts without removing in a dry run", "PruneQuery.DryRun: counts without removing.", pruneDry},
+		{"Prune counts no events that were erased", "Pruned.Events: is the number of events in those batches, see Batch.Events.", pruneErased},
 		{"Prune removes old unfinished uploads", unfinishedUploads, pruneUnfinished},
 		{"Prune keeps the upload of a Writer that wrote recently", unfinishedUploads, pruneLeavesLive},
 		{"Prune never removes a batch that was queued meanwhile", pruneRemoves, pruneRacesQueue},
@@ -105,7 +106,17 @@ func pruneDry(c *check) {
 	c.must(err, "Commit after a dry run")
 }
 
-// unfinished upload begins a batch that is too long to be kept back in memory.
+func pruneErased(c *check) {
+	er := need[store.Retainer](c)
+	events := someEvents(10)
+	b := c.upload(upload{batch: store.Batch{Created: epoch}, events: events})
+	left := c.erase(er, b.ID, events, "test_id", "t-1")
+	want := store.Pruned{Batches: 1, Events: int64(len(left))}
+	c.prune(store.PruneQuery{Before: epoch.Add(time.Hour), DryRun: true}, want)
+	c.prune(store.PruneQuery{Before: epoch.Add(time.Hour)}, want)
+}
+
+// unfinished begins a batch that is too long to be kept back in memory.
 func (c *check) unfinished() (store.Writer, store.Batch) {
 	c.Helper()
 	w, b := c.prepare(upload{attach: map[string]string{"rejected": "row 3"}})
