@@ -14,7 +14,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-var sharedMongo = shared{start: func(dir string) (*Server, error) { return OpenMongo(dir) }}
+var sharedMongo = shared[*Server]{start: func(dir string) (*Server, error) { return OpenMongo(dir) }}
 
 // Mongo returns the URI of an empty database that only this test uses, on a
 // server that other tests may use.

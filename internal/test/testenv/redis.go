@@ -16,17 +16,24 @@ import (
 	"time"
 )
 
-var sharedRedis = shared{start: func(dir string) (*Server, error) { return OpenRedis(dir) }}
+var (
+	sharedRedis        = shared[*Server]{start: func(dir string) (*Server, error) { return OpenRedis(dir) }}
+	sharedRedisCluster = shared[*Cluster]{start: func(dir string) (*Cluster, error) { return OpenRedisCluster(dir) }}
+)
 
 // RedisURL returns the URL of a Redis that other tests and processes may use at
 // the same time. Start keys with a [Name], and run no command that affects the
-// whole server.
+// whole server. It is the URL of a Redis Cluster if REDIS_TEST_URL says so.
 func RedisURL(t testing.TB) string {
 	t.Helper()
-	if url := os.Getenv("REDIS_TEST_URL"); url != "" {
+	switch url := os.Getenv("REDIS_TEST_URL"); url {
+	case "":
+		return sharedRedis.use(t).URL
+	case "cluster":
+		return sharedRedisCluster.use(t).URL
+	default:
 		return url
 	}
-	return sharedRedis.use(t).URL
 }
 
 // Redis starts a Redis that only this test uses. It loses its data on a restart
@@ -92,33 +99,63 @@ func (p *process) answering(addr string) (*process, error) {
 // redisReady asks the Redis at addr whether it has loaded its data and is the
 // process pid.
 func redisReady(addr string, pid int) error {
+	pong, err := redisDo(addr, "PING")
+	if err != nil || pong != "PONG" {
+		return fmt.Errorf("testenv: PING: %q: %w", pong, errors.Join(err, errDown))
+	}
+	info, err := redisDo(addr, "INFO server")
+	if err != nil {
+		return err
+	}
+	if id := redisField(info, "process_id"); id != strconv.Itoa(pid) {
+		return fmt.Errorf("testenv: process %s answers at %s", id, addr)
+	}
+	return nil
+}
+
+// redisDo sends one command to the Redis at addr and returns its answer, which
+// must be no list.
+func redisDo(addr, command string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer func() { _ = conn.Close() }()
 	if err := conn.SetDeadline(time.Now().Add(time.Second)); err != nil {
-		return err
+		return "", err
 	}
-	if _, err := io.WriteString(conn, "PING\r\nINFO server\r\n"); err != nil {
-		return err
+	if _, err := io.WriteString(conn, command+"\r\n"); err != nil {
+		return "", err
 	}
 	r := bufio.NewReader(conn)
-	if pong, err := r.ReadString('\n'); err != nil || pong != "+PONG\r\n" {
-		return fmt.Errorf("testenv: PING: %q: %w", pong, errors.Join(err, errDown))
+	line, err := r.ReadString('\n')
+	if line = strings.TrimSpace(line); err != nil || line == "" {
+		return "", fmt.Errorf("testenv: %s: %w", command, errors.Join(err, errDown))
 	}
-	for {
-		line, err := r.ReadString('\n')
-		if err != nil {
-			return err
+	switch line[0] {
+	case '+', ':':
+		return line[1:], nil
+	case '$':
+		length, err := strconv.Atoi(line[1:])
+		if err != nil || length < 0 {
+			return "", fmt.Errorf("testenv: %s: %q", command, line)
 		}
-		if id, ok := strings.CutPrefix(line, "process_id:"); ok {
-			if strings.TrimSpace(id) != strconv.Itoa(pid) {
-				return fmt.Errorf("testenv: process %s answers at %s", strings.TrimSpace(id), addr)
-			}
-			return nil
+		text := make([]byte, length)
+		_, err = io.ReadFull(r, text)
+		return string(text), err
+	default:
+		return "", fmt.Errorf("testenv: %s: %q", command, line)
+	}
+}
+
+// redisField returns a field of an answer to INFO or CLUSTER INFO.
+func redisField(info, name string) string {
+	for line := range strings.Lines(info) {
+		if value, ok := strings.CutPrefix(line, name+":"); ok {
+			return strings.TrimSpace(value)
 		}
 	}
+	return ""
 }

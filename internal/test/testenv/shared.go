@@ -7,20 +7,26 @@ import (
 	"testing"
 )
 
+// killable is a server, or several that belong together.
+type killable interface {
+	comparable
+	Kill() error
+}
+
 // shared is a server that the tests of a process use together. It runs from its
 // first use until no test uses or holds it, so an orderly end of the process
 // leaves nothing to clean up.
-type shared struct {
-	start func(dir string) (*Server, error)
+type shared[S killable] struct {
+	start func(dir string) (S, error)
 
 	mu     sync.Mutex
 	users  int
 	dir    string
-	server *Server
+	server S
 }
 
 // use starts the server if it is down and releases it at the end of the test.
-func (s *shared) use(t testing.TB) *Server {
+func (s *shared[S]) use(t testing.TB) S {
 	t.Helper()
 	s.hold()
 	t.Cleanup(func() {
@@ -32,38 +38,40 @@ func (s *shared) use(t testing.TB) *Server {
 	return started(t, server, err)
 }
 
-func (s *shared) hold() {
+func (s *shared[S]) hold() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.users++
 }
 
-func (s *shared) get() (_ *Server, err error) {
+func (s *shared[S]) get() (_ S, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.server != nil {
+	var none S
+	if s.server != none {
 		return s.server, nil
 	}
 	dir, err := os.MkdirTemp("", "testenv")
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	server, err := s.start(dir)
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+		return none, errors.Join(err, os.RemoveAll(dir))
 	}
 	s.dir, s.server = dir, server
 	return server, nil
 }
 
-func (s *shared) release() error {
+func (s *shared[S]) release() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	var none S
 	s.users--
-	if s.users > 0 || s.server == nil {
+	if s.users > 0 || s.server == none {
 		return nil
 	}
 	err := s.server.Kill()
-	s.server = nil
+	s.server = none
 	return errors.Join(err, os.RemoveAll(s.dir))
 }

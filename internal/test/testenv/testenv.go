@@ -6,13 +6,14 @@
 // A test that needs its own database or keys on some server calls [Mongo] or
 // [RedisURL]. The first such test starts the server, and the last of those that
 // overlap stops it. A test that kills or pauses its server calls [StartMongo] or
-// [Redis].
+// [Redis], or [RedisCluster].
 //
 // These variables change what the tests use:
 //
 //   - MONGO_TEST_URI: the server that [Mongo] uses instead of a private one.
 //     Each test gets its own database there, which is dropped at its end.
-//   - REDIS_TEST_URL: the server that [RedisURL] uses instead of a private one.
+//   - REDIS_TEST_URL: the server, or cluster, that [RedisURL] uses instead of a
+//     private server; or the word cluster, for a private cluster.
 //   - MONGOTESTD: the path of the mongotestd to start.
 //   - CHROMIUM: the path of the browser to start.
 //   - REQUIRE_SERVICES=1: a test whose server is missing fails instead of being
@@ -43,7 +44,10 @@ type Main struct {
 
 // Run runs the tests and stops the servers.
 func (m Main) Run() int {
-	all := []*shared{&sharedMongo, &sharedRedis}
+	all := []interface {
+		hold()
+		release() error
+	}{&sharedMongo, &sharedRedis, &sharedRedisCluster}
 	for _, s := range all {
 		s.hold()
 	}
@@ -72,7 +76,7 @@ func Name(t testing.TB) string {
 }
 
 // started returns the server, and fails or skips the test if there is none.
-func started(t testing.TB, s *Server, err error) *Server {
+func started[S any](t testing.TB, s S, err error) S {
 	t.Helper()
 	if errors.Is(err, ErrMissing) {
 		missing(t, err)
