@@ -3,8 +3,10 @@
 package redisdial
 
 import (
+	"cmp"
 	"errors"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -20,8 +22,8 @@ var ErrURL = errors.New("the URL is not of the form redis://user:password@host:6
 // retried, and the parameters of the URL for timeouts and retries are ignored.
 //
 // A URL with the parameter addr, once per further node, or with the first node
-// again, is that of a cluster. One with master_name is that of Sentinels.
-// Errors: [ErrURL].
+// again, is that of a cluster, which has the database 0 only. One with master_name
+// is that of Sentinels. Errors: [ErrURL].
 func Dial(text string, timeout time.Duration) (redis.UniversalClient, error) {
 	// go-redis ignores a fragment or an opaque part. The cause is a password
 	// with a #, or a missing //.
@@ -42,10 +44,11 @@ func Dial(text string, timeout time.Duration) (redis.UniversalClient, error) {
 		return redis.NewFailoverClient(o), nil
 	case query.Has("addr"):
 		o, err := redis.ParseClusterURL(text)
-		if err != nil || !fit(o.PoolSize, o.MaxActiveConns) {
+		if err != nil || !fit(o.PoolSize, o.MaxActiveConns) || strings.Trim(u.Path, "/0") != "" {
 			return nil, ErrURL
 		}
 		o.ContextTimeoutEnabled, o.MaintNotificationsConfig = true, still
+		followFailovers(o)
 		tries{&o.MaxRetries, &o.DialerRetries, &o.MinIdleConns, &o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout}.bound(timeout)
 		return redis.NewClusterClient(o), nil
 	default:
@@ -57,6 +60,16 @@ func Dial(text string, timeout time.Duration) (redis.UniversalClient, error) {
 		tries{&o.MaxRetries, &o.DialerRetries, &o.MinIdleConns, &o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout}.bound(timeout)
 		return redis.NewClient(o), nil
 	}
+}
+
+// followFailovers makes a client of a cluster find a new master within about a
+// second. By default it would look at the nodes once a minute, since no node tells
+// it of a master that is lost; and it would dial a machine that is gone five times
+// for 5 s before it asks another one.
+func followFailovers(o *redis.ClusterOptions) {
+	o.ClusterStateReloadInterval = time.Second // when it is used
+	o.DialTimeout = cmp.Or(o.DialTimeout, time.Second)
+	o.DialerRetries = cmp.Or(o.DialerRetries, 1)
 }
 
 // fit reports whether go-redis accepts these sizes of a pool. It panics at others,

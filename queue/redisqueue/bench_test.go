@@ -22,11 +22,11 @@ import (
 
 // cpu measures the processor time that this process and Redis use.
 type cpu struct {
-	client *redis.Client
+	client redis.UniversalClient
 	before time.Duration
 }
 
-func startCPU(b *testing.B, client *redis.Client) *cpu {
+func startCPU(b *testing.B, client redis.UniversalClient) *cpu {
 	b.Helper()
 	c := &cpu{client: client}
 	c.before = c.used(b)
@@ -55,7 +55,7 @@ func (c *cpu) used(b *testing.B) time.Duration {
 	return total
 }
 
-func info(tb testing.TB, client *redis.Client, section, field string) string {
+func info(tb testing.TB, client redis.UniversalClient, section, field string) string {
 	tb.Helper()
 	text, err := client.Info(context.WithoutCancel(tb.Context()), section).Result()
 	if err != nil {
@@ -176,7 +176,7 @@ func BenchmarkMemory(b *testing.B) {
 	}
 }
 
-func memory(b *testing.B, client *redis.Client) float64 {
+func memory(b *testing.B, client redis.UniversalClient) float64 {
 	b.Helper()
 	bytes, err := strconv.ParseFloat(info(b, client, "memory", "used_memory"), 64)
 	if err != nil {

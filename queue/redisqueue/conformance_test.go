@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
 	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
@@ -34,14 +33,8 @@ var errLost = errors.New("the process is lost")
 func newProcess(t *testing.T, url string, o *redisqueue.Options) *process {
 	t.Helper()
 	p := &process{opts: o, url: url}
-	ro, err := redis.ParseURL(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ro.ContextTimeoutEnabled = true
-	ro.Dialer = p.dial
-	client := redis.NewClient(ro)
-	t.Cleanup(func() { _ = client.Close() })
+	client := through(t, url, p.dial)
+	var err error
 	if p.Queue, err = redisqueue.New(client, o); err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +87,11 @@ var clientDial = goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal
 func TestConformance(t *testing.T) {
 	url := testenv.RedisURL(t)
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent(), clientDial)
-	queuetest.Run(t, queuetest.Harness{
+	queuetest.Run(t, harness(url))
+}
+
+func harness(url string) queuetest.Harness {
+	return queuetest.Harness{
 		Open: func(t *testing.T, s queuetest.Settings) queue.Queue {
 			return newProcess(t, url, named(t, options(s)))
 		},
@@ -120,7 +117,7 @@ func TestConformance(t *testing.T) {
 		Shift:      shift,
 		Lease:      lease,
 		DoneWindow: true,
-	})
+	}
 }
 
 // lease is long enough for a busy machine.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/eventmetrics/eventmetrics/internal/redisdial"
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 
@@ -27,7 +28,7 @@ var (
 var lasting = []string{
 	"WRONGTYPE", "NOPERM", "NOAUTH", "WRONGPASS", "CROSSSLOT", "LAYOUT", "OWNER",
 	"nknown command", "nknown Redis command", "nknown subcommand",
-	"Error compiling script", "invalid password", "invalid username-password", "DB index is out of range",
+	"Error compiling script", "invalid password", "invalid username-password", "DB index is out of range", "SELECT is not allowed in cluster mode",
 }
 
 // isLasting reports whether repeating the call would fail again. It looks for
@@ -74,6 +75,8 @@ func (q *Queue) explain(ctx context.Context, what string, err error) error {
 		return fmt.Errorf("redisqueue: %s: %w", what, ctx.Err())
 	case isReply(err) && strings.Contains(err.Error(), "OWNER "):
 		return fmt.Errorf("redisqueue: %s: %w: %w; use another database of Redis, or another name", what, ErrOwner, err)
+	case redisdial.IsMoved(q.client, err):
+		return fmt.Errorf("redisqueue: %s: the client knows one node of a Redis Cluster: use a client of clusters, or a URL with the parameter addr: %w", what, err)
 	case isLasting(err):
 		return fmt.Errorf("redisqueue: %s: %w", what, err)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

@@ -135,7 +135,11 @@ func (p *proxy) cut() bool {
 
 func server(t *testing.T) string {
 	t.Helper()
-	o, err := redis.ParseURL(testenv.RedisURL(t))
+	url := testenv.RedisURL(t)
+	if strings.Contains(url, "addr=") {
+		t.Skip("the proxy leads to one Redis only")
+	}
+	o, err := redis.ParseURL(url)
 	if err != nil {
 		t.Fatal(err)
 	}

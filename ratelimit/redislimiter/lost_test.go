@@ -43,12 +43,15 @@ func TestALostAnswerDoesNotCountTwice(t *testing.T) {
 		conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
 		return &cut{Conn: conn, losing: &losing}, err
 	}
-	cluster := startCluster(t)
+	var nodes []string
+	for _, node := range testenv.RedisCluster(t).Nodes {
+		nodes = append(nodes, node.Addr)
+	}
 	for name, client := range map[string]redis.UniversalClient{ // which send again what was lost
 		"one Redis": redis.NewClient(&redis.Options{Addr: s.Addr, Dialer: dial, MaxRetries: 3}),
 		"a ring":    redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"a": s.Addr}, Dialer: dial, MaxRetries: 3}),
 		"Redis Cluster": redis.NewClusterClient(&redis.ClusterOptions{
-			Addrs: cluster, Dialer: dial, MaxRetries: 3,
+			Addrs: nodes, Dialer: dial, MaxRetries: 3,
 		}),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -22,7 +22,8 @@ const stepTimeout = time.Second
 // the parameters of go-redis; those for timeouts, retries and idle connections
 // are ignored, and each step takes at most 1 s even if ctx allows more. It is the
 // URL of a Redis Cluster if it has the parameter addr, once per further node, or
-// with the first node again. It is the URL of Sentinels if it has the parameter
+// with the first node again; the URL of a single node makes Allow fail with an
+// error that says so. It is the URL of Sentinels if it has the parameter
 // master_name. User and password are those of the Sentinels then, and the
 // parameters username and password those of Redis.
 func Open(url string, opts *Options) (*Limiter, error) {

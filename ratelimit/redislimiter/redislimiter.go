@@ -27,6 +27,7 @@ import (
 	"github.com/ulule/limiter/v3"
 	ululeredis "github.com/ulule/limiter/v3/drivers/store/redis"
 
+	"github.com/eventmetrics/eventmetrics/internal/redisdial"
 	"github.com/eventmetrics/eventmetrics/ratelimit"
 	shortkey "github.com/eventmetrics/eventmetrics/ratelimit/internal/key"
 )
@@ -58,6 +59,7 @@ type Limiter struct {
 	rate   limiter.Rate
 	window time.Duration
 	store  limiter.Store
+	client redis.UniversalClient
 	owned  redis.UniversalClient
 }
 
@@ -88,7 +90,7 @@ func New(client redis.UniversalClient, opts *Options) (*Limiter, error) {
 	}
 	// A key exists during the millisecond of its expiry. With the full window, a
 	// client that waits for ResetAfter would be too early.
-	l := &Limiter{window: o.Window, rate: limiter.Rate{Limit: o.Limit, Period: o.Window - time.Millisecond}}
+	l := &Limiter{client: client, window: o.Window, rate: limiter.Rate{Limit: o.Limit, Period: o.Window - time.Millisecond}}
 	var err error
 	l.store, err = ululeredis.NewStoreWithOptions(newScripts(client, l.rate.Period), limiter.StoreOptions{Prefix: o.Prefix})
 	if err != nil {
@@ -122,6 +124,9 @@ func (l *Limiter) Allow(ctx context.Context, key string) (ratelimit.Decision, er
 	c, err := l.store.Increment(ctx, shortkey.Short(key), 1, l.rate)
 	if err != nil && ctx.Err() != nil {
 		return ratelimit.Decision{}, fmt.Errorf("redislimiter: count a request: %w", ctx.Err())
+	}
+	if redisdial.IsMoved(l.client, err) {
+		return ratelimit.Decision{}, fmt.Errorf("redislimiter: count a request: %w: the client knows one node of a Redis Cluster: use a client of clusters, or a URL with the parameter addr: %w", ratelimit.ErrUnavailable, err)
 	}
 	if err != nil {
 		return ratelimit.Decision{}, fmt.Errorf("redislimiter: count a request: %w: %w", ratelimit.ErrUnavailable, err)

@@ -70,13 +70,31 @@ func open(t testing.TB, url string, o *redislimiter.Options) *redislimiter.Limit
 }
 
 // connect returns a client that looks at what a limiter leaves in Redis.
-func connect(t testing.TB, url string) *redis.Client {
+func connect(t testing.TB, url string) redis.UniversalClient {
 	t.Helper()
-	o, err := redis.ParseURL(url)
-	if err != nil {
-		t.Fatal(err)
+	return through(t, url, nil)
+}
+
+// through returns a client, of a cluster if the URL is of one, with a dialer of its
+// own. It ends with the test.
+func through(t testing.TB, url string, dial func(ctx context.Context, network, addr string) (net.Conn, error)) redis.UniversalClient {
+	t.Helper()
+	var client redis.UniversalClient
+	if strings.Contains(url, "addr=") {
+		o, err := redis.ParseClusterURL(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.ContextTimeoutEnabled, o.Dialer = true, dial
+		client = redis.NewClusterClient(o)
+	} else {
+		o, err := redis.ParseURL(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.ContextTimeoutEnabled, o.Dialer = true, dial
+		client = redis.NewClient(o)
 	}
-	client := redis.NewClient(o)
 	t.Cleanup(func() { _ = client.Close() })
 	return client
 }
@@ -121,17 +139,12 @@ func TestConformance(t *testing.T) {
 }
 
 // cuttable returns a client, and a function that ends its connections.
-func cuttable(t testing.TB, url string) (*redis.Client, func()) {
+func cuttable(t testing.TB, url string) (redis.UniversalClient, func()) {
 	t.Helper()
-	o, err := redis.ParseURL(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.ContextTimeoutEnabled = true
 	var mu sync.Mutex
 	var conns []net.Conn
 	gone := false
-	o.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
+	client := through(t, url, func(ctx context.Context, network, addr string) (net.Conn, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if gone {
@@ -142,9 +155,7 @@ func cuttable(t testing.TB, url string) (*redis.Client, func()) {
 			conns = append(conns, conn)
 		}
 		return conn, err
-	}
-	client := redis.NewClient(o)
-	t.Cleanup(func() { _ = client.Close() })
+	})
 	return client, func() {
 		mu.Lock()
 		defer mu.Unlock()

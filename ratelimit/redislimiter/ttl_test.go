@@ -19,7 +19,7 @@ import (
 )
 
 // expectEnds checks that all counters of a prefix end, and that there are some.
-func expectEnds(t *testing.T, client *redis.Client, prefix string) {
+func expectEnds(t *testing.T, client redis.UniversalClient, prefix string) {
 	t.Helper()
 	n := 0
 	keys := client.Scan(t.Context(), 0, prefix+":*", 1000).Iterator()

@@ -32,8 +32,10 @@ type system struct {
 	events       *mongostore.Store     // its store
 	store        *gated
 	limits       *watched
-	mongo, redis *network
+	mongo, redis *network // redis is nil if settings.redisURL is set
+	queue        string   // its name
 	url          string
+	unqueued     atomic.Int64 // uploads whose answer has a process_error
 }
 
 // settings are what tests choose.
@@ -41,15 +43,18 @@ type settings struct {
 	retry      queue.Retry
 	lease      time.Duration
 	jobTimeout time.Duration
+	redisURL   string // without a network before it; "" means a shared server
 }
 
 func start(t *testing.T, o settings) *system {
 	t.Helper()
 	s := &system{t: t}
-	var mongoURI, redisURL string
-	plainURI := testenv.Mongo(t)
+	var mongoURI string
+	plainURI, redisURL := testenv.Mongo(t), o.redisURL
 	s.mongo, mongoURI = before(t, plainURI, "directConnection=true")
-	s.redis, redisURL = before(t, testenv.RedisURL(t), "")
+	if redisURL == "" {
+		s.redis, redisURL = before(t, testenv.RedisURL(t), "")
+	}
 	st, err := mongostore.Open(t.Context(), mongoURI, &mongostore.Options{RetryFor: patience})
 	if err != nil {
 		t.Fatal(err)
@@ -57,6 +62,7 @@ func start(t *testing.T, o settings) *system {
 	t.Cleanup(func() { closed(t, st.Close) })
 	s.store = &gated{Store: st}
 	name := testenv.Name(t)
+	s.queue = name
 	q, err := redisqueue.Open(t.Context(), redisURL, &redisqueue.Options{
 		Name: name, Workers: 4, Retry: o.retry, Lease: o.lease, JobTimeout: o.jobTimeout, CallTimeout: patience,
 	})

@@ -16,6 +16,7 @@ import (
 
 	"github.com/redis/go-redis/v9/logging"
 
+	"github.com/eventmetrics/eventmetrics/internal/redisdial"
 	"github.com/eventmetrics/eventmetrics/queue"
 	"github.com/eventmetrics/eventmetrics/queue/redisqueue"
 	"github.com/eventmetrics/eventmetrics/queue/riverqueue"
@@ -31,8 +32,8 @@ type Options struct {
 	MongoURI string
 	// MongoRetry is mongostore.Options.RetryFor.
 	MongoRetry time.Duration
-	// RedisURL names the Redis server of the queue and the limiter. Empty means
-	// a SQLite file in DataDir, and memory.
+	// RedisURL names the Redis server or cluster of the queue and the limiter; one
+	// node of a cluster is enough. Empty means a SQLite file in DataDir, and memory.
 	RedisURL string
 	// DataDir is the directory of the SQLite files. If there are any, Open
 	// creates it and locks it for this process.
@@ -151,7 +152,16 @@ func (b *Backends) openQueue(ctx context.Context) error {
 		return named("REDIS_URL", err)
 	}
 	b.Queue, b.closers = q, append(b.closers, q)
-	return nil
+	return b.findCluster(ctx)
+}
+
+// findCluster makes RedisURL that of a cluster if it names one node of it. The queue
+// has found the same, and has warned of it.
+func (b *Backends) findCluster(ctx context.Context) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	b.opts.RedisURL, _, err = redisdial.Cluster(ctx, b.opts.RedisURL)
+	return err
 }
 
 // named adds the setting that an error is about.

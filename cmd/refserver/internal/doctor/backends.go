@@ -98,7 +98,15 @@ func (c *checkup) queue(ctx context.Context) {
 func (c *checkup) redis(ctx context.Context, check string) {
 	const hint = "check REDIS_URL, the server and the ACL of the user"
 	logging.Disable() // the errors say the same
-	client, err := redisdial.Dial(c.Backends.RedisURL, 5*time.Second)
+	url, found, err := redisdial.Cluster(ctx, c.Backends.RedisURL)
+	if err != nil {
+		c.say(Fail, check, "REDIS_URL: %v", err)
+		return
+	}
+	if found {
+		c.say(Warn, check, "REDIS_URL names one node of a Redis Cluster: name others with the parameter addr, so that a server starts without this node")
+	}
+	client, err := redisdial.Dial(url, 5*time.Second)
 	if err != nil {
 		c.say(Fail, check, "REDIS_URL: %v", err)
 		return
