@@ -26,7 +26,7 @@ const (
 // checkedTables are those of which SQLite checks the trees and indexes. What
 // would be missing from the others is noticed otherwise: by proofs of batches,
 // and by comparing the sums of days with the ledger.
-var checkedTables = []string{"batches", "archived", "unfinished", "fingerprints", "levels", "freed", "unpurged", "owners"}
+var checkedTables = []string{"batches", "archived", "unfinished", "fingerprints", "levels", "freed", "unpurged", "owners", "deployment"}
 
 // The sizes of the parts.
 const (
@@ -78,7 +78,7 @@ func (in *inspector) note(ctx context.Context, part, id string, err error) error
 	return nil
 }
 
-// structure has SQLite check a table and its indexes.
+// structure has SQLite check a table and its indexes, and once the id of the file.
 func (in *inspector) structure(ctx context.Context) error {
 	n := 0
 	if in.at != "" {
@@ -95,6 +95,9 @@ func (in *inspector) structure(ctx context.Context) error {
 	err := in.s.reader.QueryRowContext(ctx, fmt.Sprintf("PRAGMA integrity_check(%s)", checkedTables[n])).Scan(&verdict)
 	if err == nil && verdict != "ok" {
 		err = errors.New(verdict)
+	}
+	if err == nil && n == 0 {
+		_, err = in.s.ID(ctx)
 	}
 	return in.note(ctx, "structure", "", err)
 }

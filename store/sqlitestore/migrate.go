@@ -25,6 +25,7 @@ const oldestVersion = 3
 var steps = [...]func(ctx context.Context, tx *sql.Tx) error{
 	nameTablesPlainly, // to 4
 	addProofs,         // to 5
+	addID,             // to 6
 }
 
 // schemaVersion is the user_version of a file that schema describes.

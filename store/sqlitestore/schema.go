@@ -41,6 +41,7 @@ const (
 //     batches nor in archived are void. Its number is in freed until they are
 //     removed.
 //   - owners has further batches of fingerprints, with a sum of each row.
+//   - deployment has the id of the file, with a sum, in one row.
 const schema = `
 CREATE TABLE unfinished (
 	seq      INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -151,6 +152,10 @@ CREATE TABLE day_groups (
 	day    INTEGER PRIMARY KEY,
 	groups BLOB NOT NULL
 );
+CREATE TABLE deployment (
+	id  TEXT NOT NULL,
+	sum INTEGER NOT NULL
+);
 `
 
 // setUp prepares a new file and migrates an old one.
@@ -219,5 +224,8 @@ func makeWAL(ctx context.Context, conn *sql.Conn) error {
 // setUpTables creates the tables of a new file.
 func setUpTables(ctx context.Context, tx *sql.Tx) error {
 	_, err := tx.ExecContext(ctx, schema+fmt.Sprintf("PRAGMA user_version=%d; PRAGMA application_id=%d;", schemaVersion, applicationID))
-	return err
+	if err != nil {
+		return err
+	}
+	return giveID(ctx, tx)
 }

@@ -56,7 +56,7 @@ type Backends struct {
 	Queue queue.Queue
 
 	opts    Options
-	id      string // of the deployment, "" if its store has none
+	id      string // of the deployment
 	closers []io.Closer
 }
 
@@ -117,7 +117,8 @@ func (b *Backends) openStore(ctx context.Context) error {
 			return err
 		}
 		b.Store, b.closers = s, append(b.closers, s)
-		return nil
+		b.id, err = s.ID(ctx)
+		return err
 	}
 	s, err := mongostore.Open(ctx, b.opts.MongoURI, &mongostore.Options{RetryFor: b.opts.MongoRetry, Logger: b.opts.Logger})
 	if err != nil {

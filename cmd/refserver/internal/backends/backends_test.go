@@ -21,7 +21,7 @@ import (
 )
 
 func TestBackendsAreThoseOfTheConfiguration(t *testing.T) {
-	mongo, redis := testenv.Mongo(t), testenv.Redis(t).URL
+	mongo := testenv.Mongo(t)
 	for _, tc := range []struct {
 		name         string
 		mongo, redis string
@@ -29,8 +29,8 @@ func TestBackendsAreThoseOfTheConfiguration(t *testing.T) {
 	}{
 		{"neither: all in DATA_DIR", "", "", []string{"ballast", "events.db", "lock", "queue.db"}},
 		{"MongoDB only: the queue in DATA_DIR", mongo, "", []string{"ballast", "lock", "queue.db"}},
-		{"Redis only: the store in DATA_DIR", "", redis, []string{"ballast", "events.db", "lock"}},
-		{"both: no DATA_DIR", mongo, redis, nil},
+		{"Redis only: the store in DATA_DIR", "", testenv.Redis(t).URL, []string{"ballast", "events.db", "lock"}},
+		{"both: no DATA_DIR", mongo, testenv.Redis(t).URL, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "data")
@@ -116,10 +116,10 @@ func list(t *testing.T, dir string) (names []string) {
 }
 
 func TestReplicasCountUploadsTogether(t *testing.T) {
-	redis := testenv.Redis(t).URL
+	mongo, redis := testenv.Mongo(t), testenv.Redis(t).URL
 	var replicas []ratelimit.Limiter
 	for range 2 {
-		b, err := backends.Open(t.Context(), &backends.Options{RedisURL: redis, DataDir: t.TempDir(), Workers: 1})
+		b, err := backends.Open(t.Context(), &backends.Options{MongoURI: mongo, RedisURL: redis, Workers: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,23 +133,32 @@ func TestReplicasCountUploadsTogether(t *testing.T) {
 	countTogether(t, replicas[0], replicas[1])
 }
 
+// The stores of deployments are databases of MongoDB, or files.
 func TestTwoDeploymentsOnOneRedisAreRefused(t *testing.T) {
-	redis := testenv.Redis(t).URL
-	open := func(mongo string) error {
-		b, err := backends.Open(t.Context(), &backends.Options{MongoURI: mongo, RedisURL: redis, Workers: 1})
-		if err == nil {
-			t.Cleanup(func() { _ = b.Close() })
-		}
-		return err
-	}
-	first, second := testenv.Mongo(t), testenv.Mongo(t)
-	for _, replica := range []int{1, 2} {
-		if err := open(first); err != nil {
-			t.Fatalf("replica %d: %v", replica, err)
-		}
-	}
-	if err := open(second); !errors.Is(err, redisqueue.ErrOwner) || !strings.HasPrefix(err.Error(), "REDIS_URL: ") {
-		t.Errorf("a deployment with another database: %v, want ErrOwner of REDIS_URL", err)
+	for name, stores := range map[string][]backends.Options{
+		"MongoDB and MongoDB": {{MongoURI: testenv.Mongo(t)}, {MongoURI: testenv.Mongo(t)}},
+		"SQLite and SQLite":   {{DataDir: t.TempDir()}, {DataDir: t.TempDir()}},
+		"SQLite and MongoDB":  {{DataDir: t.TempDir()}, {MongoURI: testenv.Mongo(t)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			redis := testenv.Redis(t).URL
+			open := func(o backends.Options) error {
+				o.RedisURL, o.Workers = redis, 1
+				b, err := backends.Open(t.Context(), &o)
+				if err != nil {
+					return err
+				}
+				return b.Close()
+			}
+			for start := 1; start <= 2; start++ {
+				if err := open(stores[0]); err != nil {
+					t.Fatalf("start %d: %v", start, err)
+				}
+			}
+			if err := open(stores[1]); !errors.Is(err, redisqueue.ErrOwner) || !strings.HasPrefix(err.Error(), "REDIS_URL: ") {
+				t.Errorf("a deployment with another store: %v, want ErrOwner of REDIS_URL", err)
+			}
+		})
 	}
 }
 

@@ -19,11 +19,8 @@ func (b *Backends) Limiter(limit int64, window time.Duration) (ratelimit.Limiter
 	if err != nil || b.opts.RedisURL == "" {
 		return local, err
 	}
-	o := &redislimiter.Options{Limit: limit, Window: window}
-	if b.id != "" { // other deployments on this Redis count for themselves
-		o.Prefix = "eventmetrics:limit:" + b.id
-	}
-	shared, err := redislimiter.Open(b.opts.RedisURL, o)
+	// Other deployments on this Redis count for themselves.
+	shared, err := redislimiter.Open(b.opts.RedisURL, &redislimiter.Options{Limit: limit, Window: window, Prefix: "eventmetrics:limit:" + b.id})
 	if err != nil {
 		return nil, named("REDIS_URL", err)
 	}
