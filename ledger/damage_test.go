@@ -186,3 +186,41 @@ func TestThePendingContributionOfAnotherUploadIsNotRecorded(t *testing.T) {
 		t.Errorf("the ledger has %d events, want %d", got.Events(), want.Events())
 	}
 }
+
+// away cannot read the events of any batch.
+type away struct {
+	*memstore.Store
+	err error
+}
+
+func (s *away) Events(ctx context.Context, id string) iter.Seq2[metrics.Event, error] {
+	if s.err == nil {
+		return s.Store.Events(ctx, id)
+	}
+	return func(yield func(metrics.Event, error) bool) { yield(metrics.Event{}, s.err) }
+}
+
+func TestAStoreThatIsAwayIsNoUnreadableBatch(t *testing.T) {
+	st := &away{Store: memstore.New()}
+	completed(t, st, nil)
+	st.err = store.ErrFull
+	svc := eventmetrics.New(st, memqueue.New(nil), &eventmetrics.Options{
+		Subject: "candidate_id", Retention: eventmetrics.Retention{Events: 1},
+	})
+	report, err := svc.Reprocess(t.Context())
+	if !errors.Is(err, store.ErrFull) || report.Unreadable != 0 {
+		t.Errorf("Reprocess: %+v, %v; want ErrFull", report, err)
+	}
+	all, err := svc.Audit(t.Context())
+	if !errors.Is(err, store.ErrFull) || len(all.Unreadable) != 0 {
+		t.Errorf("Audit: %+v, %v; want ErrFull", all, err)
+	}
+	receipt, err := svc.Erase(t.Context(), eventmetrics.Erasure{Subject: "C1", Counts: eventmetrics.SubtractCounts})
+	if !errors.Is(err, store.ErrFull) || receipt.Unreadable != 0 {
+		t.Errorf("Erase: %+v, %v; want ErrFull", receipt, err)
+	}
+	kept, err := svc.ApplyRetention(t.Context(), false)
+	if !errors.Is(err, store.ErrFull) || kept.Unreadable != 0 {
+		t.Errorf("ApplyRetention: %+v, %v; want ErrFull", kept, err)
+	}
+}

@@ -46,7 +46,7 @@ const maxDrifts = 100
 // drifted. Then it compares the daily sums of all days with the ledger, and has
 // the store rebuild them if some are wrong. It is safe to repeat and to run
 // concurrently with everything else. A batch that cannot be recounted is
-// reported and no error. Errors: store.ErrUnsupported if the store is no
+// reported and no error; a store that is away ends the run. Errors: store.ErrUnsupported if the store is no
 // [store.Auditor]; store.ErrUnavailable; that of ctx.
 func (l *Ledger) Reprocess(ctx context.Context) (Report, error) {
 	ledger, ok := store.As[store.Auditor](l.store)
@@ -72,10 +72,12 @@ func (l *Ledger) reprocessAll(ctx context.Context, ledger store.Auditor, r *Repo
 			return fmt.Errorf("eventmetrics: reprocess: %w", err)
 		}
 		err := l.reprocess(ctx, ledger, b, r)
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return ctx.Err()
-		}
-		if err != nil { // must not keep the others from being counted
+		case errors.Is(err, store.ErrUnavailable):
+			return fmt.Errorf("eventmetrics: reprocess batch %s: %w", b.ID, err)
+		case err != nil: // must not keep the others from being counted
 			r.Unreadable++
 			l.logger.ErrorContext(ctx, "recounting batch failed", "batch", b.ID, "err", err)
 		}

@@ -95,10 +95,12 @@ func (k *run) apply(ctx context.Context) error {
 				return err
 			}
 			err := k.applyTo(ctx, b)
-			if ctx.Err() != nil {
+			switch {
+			case ctx.Err() != nil:
 				return ctx.Err()
-			}
-			if err != nil && !errors.Is(err, store.ErrNotFound) { // the other batches come next
+			case errors.Is(err, store.ErrUnavailable):
+				return err
+			case err != nil && !errors.Is(err, store.ErrNotFound): // the other batches come next
 				k.Unreadable++
 				k.enforcer.logger.ErrorContext(ctx, "applying retention to batch failed", "batch", b.ID, "err", err)
 			}

@@ -242,7 +242,10 @@ func (x *eraser) pass(ctx context.Context, first bool, recent time.Time) (change
 				x.r.ChangedIDs = append(x.r.ChangedIDs, b.ID)
 			}
 		}
-		if err != nil && !errors.Is(err, store.ErrNotFound) { // the other batches come next
+		switch {
+		case errors.Is(err, store.ErrUnavailable):
+			return changed, err
+		case err != nil && !errors.Is(err, store.ErrNotFound): // the other batches come next
 			x.r.Unreadable++
 			x.enforcer.logger.ErrorContext(ctx, "erasing from batch failed", "batch", b.ID, "erasure", x.r.ID, "err", err)
 		}
