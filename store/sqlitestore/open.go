@@ -115,7 +115,7 @@ func New(ctx context.Context, writer, reader *sql.DB, opts *Options) (*Store, er
 	}
 	writer.SetMaxOpenConns(1)
 	if err := s.setUp(ctx); err != nil {
-		return nil, fullOr(err)
+		return nil, markUnavailable(err)
 	}
 	return s, nil
 }

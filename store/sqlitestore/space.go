@@ -8,9 +8,6 @@ import (
 	"fmt"
 	"os"
 
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
-
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/sqlitestore/internal/diskspace"
 )
@@ -107,20 +104,6 @@ func (s *Store) tryEmptyLog(ctx context.Context) error {
 	_, err = conn.ExecContext(ctx, "PRAGMA busy_timeout=0; PRAGMA wal_checkpoint(TRUNCATE)")
 	_, restore := conn.ExecContext(context.WithoutCancel(ctx), fmt.Sprintf("PRAGMA busy_timeout=%d", busyTimeout))
 	return errors.Join(err, restore)
-}
-
-// fullOr returns store.ErrFull for SQLite's errors of a full disk, and other
-// errors as they are.
-func fullOr(err error) error {
-	e, ok := errors.AsType[*sqlite.Error](err)
-	if !ok || errors.Is(err, store.ErrFull) {
-		return err
-	}
-	switch e.Code() {
-	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE:
-		return fmt.Errorf("%w: %w", store.ErrFull, err)
-	}
-	return err
 }
 
 // Space describes the room of a Store.

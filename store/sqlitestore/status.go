@@ -41,5 +41,5 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err == nil {
 		err = s.space.room(ctx, tx)
 	}
-	return wrap(ctx, fullOr(err), "ping the writer")
+	return wrap(ctx, err, "ping the writer")
 }

@@ -24,12 +24,8 @@ const (
 	unsynced durability = "NORMAL"
 )
 
-// update runs f in a write transaction. Errors: store.ErrFull.
+// update runs f in a write transaction.
 func (s *Store) update(ctx context.Context, d durability, f func(tx *sql.Tx) error) error {
-	return fullOr(s.transact(ctx, d, f))
-}
-
-func (s *Store) transact(ctx context.Context, d durability, f func(tx *sql.Tx) error) error {
 	conn, err := s.writer.Conn(ctx)
 	if err != nil {
 		return err
@@ -61,7 +57,7 @@ func (s *Store) view(ctx context.Context, f func(tx *sql.Tx) error) error {
 }
 
 // wrap adds what was tried, and the error of an ended ctx, which the driver may
-// hide. Errors: store.ErrUnavailable.
+// hide. Errors: store.ErrUnavailable, store.ErrFull.
 func wrap(ctx context.Context, err error, format string, args ...any) error {
 	if err == nil {
 		return nil
@@ -76,13 +72,17 @@ func wrap(ctx context.Context, err error, format string, args ...any) error {
 	return fmt.Errorf("sqlitestore: %s: %w", fmt.Sprintf(format, args...), err)
 }
 
-// markUnavailable makes an error a store.ErrUnavailable if the file could not be
-// opened, read or written, or was locked for too long: the same call may succeed
-// later.
+// markUnavailable makes an error a store.ErrFull if there is no disk space left,
+// and a store.ErrUnavailable if the file could not be opened, read or written, or
+// was locked for too long: the same call may succeed later.
 func markUnavailable(err error) error {
 	failed, ok := errors.AsType[*sqlite.Error](err)
 	if !ok || errors.Is(err, store.ErrUnavailable) {
 		return err
+	}
+	switch failed.Code() {
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE:
+		return fmt.Errorf("%w: %w", store.ErrFull, err)
 	}
 	switch failed.Code() & 0xff { // the rest of the code is a detail
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL:
