@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -34,11 +33,15 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	file.Admit = func(context.Context) error { return h.limit(w, r) }
 	if want.dryRun {
 		return h.dryRun(w, r, file)
 	}
+	q := quota{h: h, w: w, r: r}
+	file.Admit = q.take
 	receipt, err := h.svc.Upload(r.Context(), file)
+	if err != nil || receipt.DuplicateOf != "" || receipt.Replayed {
+		q.giveBack()
+	}
 	if errors.Is(err, store.ErrNotFound) {
 		return problem{
 			status: http.StatusServiceUnavailable, code: CodeTimeout, cause: err,
@@ -214,27 +217,4 @@ func newReceipt(r *http.Request, receipt *eventmetrics.Receipt) receiptJSON {
 		answer.ErrorsURL = batchURL(r, b.ID) + "/errors"
 	}
 	return answer
-}
-
-// limit asks the limiter about an upload.
-func (h *Handler) limit(w http.ResponseWriter, r *http.Request) error {
-	if h.opts.Limiter == nil {
-		return nil
-	}
-	decision, err := h.opts.Limiter.Allow(r.Context(), h.opts.Source.Key(r))
-	if err != nil {
-		return problem{
-			status: http.StatusServiceUnavailable, code: CodeBusy, detail: "the rate limiter is unavailable; try again",
-			header: http.Header{"Retry-After": {"1"}}, cause: err,
-		}
-	}
-	decision.WriteHeader(w.Header())
-	if !decision.Allowed {
-		seconds := int64((decision.ResetAfter + time.Second - 1) / time.Second)
-		return problem{
-			status: http.StatusTooManyRequests, code: CodeTooManyRequests,
-			detail: "too many uploads from this address; try again in " + strconv.FormatInt(seconds, 10) + " s",
-		}
-	}
-	return nil
 }

@@ -197,6 +197,45 @@ func TestRefusedRequestsDoNotCountTowardsTheLimit(t *testing.T) {
 	}
 }
 
+func TestOnlyNewBatchesTakeAPlaceInTheLimit(t *testing.T) {
+	limiter, err := memlimiter.New(&memlimiter.Options{Limit: 2, Window: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := start(t, setup{api: httpapi.Options{Limiter: limiter}, service: eventmetrics.Options{MaxUploadBytes: 2000}})
+	stored := a.csv("/uploads", header+day8, "Idempotency-Key", "k1")
+	for range 2 {
+		for _, other := range []struct {
+			query, body, key string
+			status           int
+			left             string // "" if the limiter is not asked
+		}{
+			{"?mode=strict", header + day8 + bad8, "k2", 422, "r=1;"},
+			{"", header + strings.Repeat(day8, 200), "k3", 413, ""},
+			{"", header + day8, "k1", 201, "r=1;"}, // replayed
+			{"", header + day8, "k4", 200, "r=1;"}, // duplicate
+			{"?dry_run=true", header + day8 + day8, "", 200, ""},
+		} {
+			headers := []string{}
+			if other.key != "" {
+				headers = []string{"Idempotency-Key", other.key}
+			}
+			res := a.csv("/uploads"+other.query, other.body, headers...)
+			if res.status != other.status || !strings.Contains(res.header.Get("RateLimit"), other.left) || other.left == "" && res.header.Get("RateLimit") != "" {
+				t.Errorf("%s %s: %d %s, RateLimit %q; want %d, %q", other.query, other.key, res.status, res.body, res.header.Get("RateLimit"), other.status, other.left)
+			}
+		}
+	}
+	second := a.csv("/uploads?on_duplicate=allow", header+day8)
+	if stored.status != http.StatusCreated || second.status != http.StatusCreated {
+		t.Errorf("new batches: %d, %d", stored.status, second.status)
+	}
+	a.csv("/uploads", header+day8).problem(t, http.StatusTooManyRequests, httpapi.CodeTooManyRequests)
+	if res := a.csv("/uploads?dry_run=true", header+day8); res.status != http.StatusOK {
+		t.Errorf("dry run: %d %s", res.status, res.body)
+	}
+}
+
 // lookups counts calls of Batch.
 type lookups struct {
 	store.Store

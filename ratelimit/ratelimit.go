@@ -47,4 +47,13 @@ type Decision struct {
 	ResetAfter time.Duration
 	// Window is the length of the window.
 	Window time.Duration
+	// GiveBack makes an allowed request uncounted, so that its window has room
+	// for one more. After the end of that window it changes nothing. It may be
+	// called once, at any time; it is safe for concurrent use with the Limiter.
+	// It is nil if nothing was counted.
+	//
+	// GiveBack returns when ctx ends, with an error that wraps ctx.Err(). If ctx
+	// has ended before the call, nothing changes. After another error the
+	// request may be counted or not. Errors: ErrUnavailable.
+	GiveBack func(ctx context.Context) error
 }

@@ -51,8 +51,8 @@ type File struct {
 	// Admit is called once, when the first valid row of Body has been read and
 	// before an event is stored; for a known idempotency key before Body is
 	// read. An error refuses the file, and is returned. A server asks its rate
-	// limiter here, so that requests with mistakes, and files without a valid
-	// row, do not count. Nil admits every file.
+	// limiter here, so that a client over its limit is refused before its file is
+	// read. Nil admits every file.
 	Admit func(context.Context) error
 }
 

@@ -1,5 +1,5 @@
 // Package memlimiter is a [ratelimit.Limiter] that counts in the memory of
-// one process, on the counters of github.com/ulule/limiter/v3.
+// one process.
 //
 // It counts in fixed windows. The first request of a key begins its window, in
 // which as many requests as the limit are allowed. Further requests do not
@@ -22,7 +22,6 @@ import (
 	shortkey "github.com/eventmetrics/eventmetrics/ratelimit/internal/key"
 )
 
-// maxWindow keeps the end of a window within the clock's 64-bit nanoseconds.
 const maxWindow = 366 * 24 * time.Hour
 
 // Options are the options of [New]. A zero field has its default.
@@ -81,12 +80,21 @@ func (l *Limiter) Allow(ctx context.Context, key string) (ratelimit.Decision, er
 	if err := ctx.Err(); err != nil {
 		return ratelimit.Decision{}, err
 	}
-	n, left := l.keys.count(shortkey.Short(key))
-	return ratelimit.Decision{
+	c, n, end := l.keys.take(shortkey.Short(key), l.limit)
+	d := ratelimit.Decision{
 		Allowed:    n <= l.limit,
 		Limit:      l.limit,
 		Remaining:  max(0, l.limit-n),
-		ResetAfter: left,
+		ResetAfter: min(max(1, time.Until(end)), l.window),
 		Window:     l.window,
-	}, nil
+	}
+	if d.Allowed {
+		d.GiveBack = func(ctx context.Context) error {
+			if ctx.Err() == nil {
+				c.giveBack(end)
+			}
+			return ctx.Err()
+		}
+	}
+	return d, nil
 }

@@ -98,6 +98,13 @@ const (
 	outage     = "counters that are gone are ErrUnavailable"
 )
 
+const (
+	back       = "each request that is given back makes room for one"
+	backLate   = "a request that is given back after its window changes nothing"
+	backAtOnce = "requests that are given back concurrently are all given back"
+	backEnded  = "an ended context gives nothing back"
+)
+
 type brokenLimiter struct {
 	name string
 	make maker
@@ -108,11 +115,11 @@ func brokenCounts() []brokenLimiter {
 	return []brokenLimiter{
 		{"one too many", func(limit int64, window time.Duration) asked {
 			return newFixed(limit+1, window).Allow
-		}, []string{exact, concurrent, pair, begins, apart, odd, remaining, rate, oneEnd, again, ended}},
-		{"never denies", lies(func(d *ratelimit.Decision) { d.Allowed = true }), []string{exact, concurrent, pair, begins, apart, odd, lasts, again, waits, denials, ended}},
-		{"reads and writes in two steps", losesUpdates, []string{concurrent, pair, begins}},
-		{"makes counters in two steps", makesTwice, []string{concurrent, pair, begins}},
-		{"one count for all keys", confuses(func(string) string { return "" }), []string{begins, apart, odd}},
+		}, []string{exact, concurrent, pair, begins, apart, odd, remaining, rate, oneEnd, again, ended, back, backAtOnce, backEnded}},
+		{"never denies", lies(func(d *ratelimit.Decision) { d.Allowed = true }), []string{exact, concurrent, pair, begins, apart, odd, lasts, again, waits, denials, ended, back, backLate, backAtOnce, backEnded}},
+		{"reads and writes in two steps", losesUpdates, []string{concurrent, pair, begins, backAtOnce}},
+		{"makes counters in two steps", makesTwice, []string{concurrent, pair, begins, backAtOnce}},
+		{"one count for all keys", confuses(func(string) string { return "" }), []string{begins, apart, odd, back}},
 		{"cuts long keys", confuses(func(k string) string { return k[:min(len(k), 1000)] }), []string{odd}},
 		{"trims keys", confuses(strings.TrimSpace), []string{odd}},
 		{"folds the case of keys", confuses(strings.ToLower), []string{odd}},
@@ -144,7 +151,7 @@ func brokenAnswers() []brokenLimiter {
 			if !d.Allowed {
 				d.ResetAfter = 0
 			}
-		}), []string{reset, waits, denials}},
+		}), []string{reset, waits, denials, backLate}},
 		{"reset in whole units, cut off", lies(func(d *ratelimit.Decision) {
 			d.ResetAfter = max(1, d.ResetAfter.Truncate(d.Window/10))
 		}), []string{oneEnd, waits}},
@@ -165,10 +172,10 @@ func brokenAnswers() []brokenLimiter {
 func brokenWindows() []brokenLimiter {
 	return []brokenLimiter{
 		{"denials begin a new window", miscounts(beginsAgainWhenDenied), []string{lasts, denials}},
-		{"denials begin a new window in secret", beginsAgainInSecret, []string{lasts, again, waits, denials}},
+		{"denials begin a new window in secret", beginsAgainInSecret, []string{lasts, again, waits, denials, backLate}},
 		{"windows aligned with the clock", aligned, []string{lasts}},
 		{"other keys end the window", endsWithOthers, []string{lasts}},
-		{"a key without an end", miscounts(neverEnds), []string{oneEnd, lasts, again, waits, denials}},
+		{"a key without an end", miscounts(neverEnds), []string{oneEnd, lasts, again, waits, denials, backLate}},
 		{"a window that keeps its denials", miscounts(keepsDenials), []string{lasts, again, waits, denials}},
 		{"a new window with room for one", miscounts(leavesRoomForOne), []string{again}},
 	}
@@ -200,8 +207,77 @@ func brokenContexts() []brokenLimiter {
 	}
 }
 
+// badly returns limiters that give back wrongly.
+func badly(giveBack func(ctx context.Context, f *fixed, key string, c *count) error) maker {
+	return func(limit int64, window time.Duration) asked {
+		f := newFixed(limit, window)
+		return func(ctx context.Context, key string) (ratelimit.Decision, error) {
+			d, err := f.Allow(ctx, key)
+			if err == nil && d.Allowed {
+				f.mu.Lock()
+				c := f.keys[key]
+				f.mu.Unlock()
+				d.GiveBack = func(ctx context.Context) error { return giveBack(ctx, f, key, c) }
+			}
+			return d, err
+		}
+	}
+}
+
+func brokenGiveBacks() []brokenLimiter {
+	return []brokenLimiter{
+		{"gives nothing back", badly(func(ctx context.Context, _ *fixed, _ string, _ *count) error { return ctx.Err() }), []string{back, backAtOnce}},
+		{"gives two back", badly(func(ctx context.Context, f *fixed, _ string, c *count) error {
+			return errors.Join(f.giveBack(ctx, c), f.giveBack(ctx, c))
+		}), []string{back, backAtOnce}},
+		{"gives back what was denied", badly(func(ctx context.Context, f *fixed, _ string, c *count) error {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			c.n--
+			return ctx.Err()
+		}), []string{back, backAtOnce, backEnded}},
+		{"gives back in any window", badly(func(ctx context.Context, f *fixed, key string, _ *count) error {
+			f.mu.Lock()
+			c := f.count(key)
+			f.mu.Unlock()
+			return f.giveBack(ctx, c)
+		}), []string{backLate}},
+		{"gives back to the wrong key", badly(func(ctx context.Context, f *fixed, _ string, _ *count) error {
+			f.mu.Lock()
+			c := f.count("other")
+			f.mu.Unlock()
+			return f.giveBack(ctx, c)
+		}), []string{back, backAtOnce}},
+		{"gives back in two steps", badly(func(ctx context.Context, f *fixed, _ string, c *count) error {
+			f.mu.Lock()
+			n := min(c.n, f.limit) - 1
+			f.mu.Unlock()
+			<-time.After(time.Nanosecond)
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			if ctx.Err() == nil {
+				c.n = n
+			}
+			return ctx.Err()
+		}), []string{backAtOnce}},
+		{"has something to give back when it denies", lies(func(d *ratelimit.Decision) {
+			if d.GiveBack == nil {
+				d.GiveBack = func(context.Context) error { return nil }
+			}
+		}), []string{back}},
+		{"gives back when the context has ended", badly(func(ctx context.Context, f *fixed, _ string, c *count) error {
+			return errors.Join(f.giveBack(context.WithoutCancel(ctx), c), ctx.Err())
+		}), []string{backEnded}},
+	}
+}
+
+// allBroken returns all limiters that break a rule.
+func allBroken() []brokenLimiter {
+	return slices.Concat(brokenCounts(), brokenAnswers(), brokenWindows(), brokenContexts(), brokenGiveBacks())
+}
+
 func TestBrokenLimitersFail(t *testing.T) {
-	for _, tt := range slices.Concat(brokenCounts(), brokenAnswers(), brokenWindows(), brokenContexts()) {
+	for _, tt := range allBroken() {
 		t.Run(tt.name, func(t *testing.T) {
 			got := failures(t, together(tt.make))
 			t.Logf("GOT %s|%s", tt.name, strings.Join(got, ";"))
@@ -217,7 +293,7 @@ func TestLimitersThatCountApartFail(t *testing.T) {
 	h.OpenPair = func(_ testing.TB, limit int64, window time.Duration) (a, b ratelimit.Limiter) {
 		return newFixed(limit, window), newFixed(limit, window)
 	}
-	if diff := cmp.Diff([]string{pair}, failures(t, h)); diff != "" {
+	if diff := cmp.Diff([]string{pair, backAtOnce}, failures(t, h)); diff != "" {
 		t.Errorf("failed checks (-want +got):\n%s", diff)
 	}
 }
@@ -282,7 +358,7 @@ func TestEachCheckIsDocumentedAndProven(t *testing.T) {
 	}
 	var want strings.Builder
 	want.WriteString(pair + outage)
-	for _, b := range slices.Concat(brokenCounts(), brokenAnswers(), brokenWindows(), brokenContexts()) {
+	for _, b := range allBroken() {
 		want.WriteString(strings.Join(b.want, ""))
 	}
 	proven := want.String()

@@ -47,6 +47,13 @@
 // Allow returns when ctx ends, with its error:
 //   - an ended context is returned as an error and counts nothing
 //
+// GiveBack makes an allowed request uncounted; after the end of that window it
+// changes nothing:
+//   - each request that is given back makes room for one
+//   - a request that is given back after its window changes nothing
+//   - requests that are given back concurrently are all given back
+//   - an ended context gives nothing back
+//
 // ErrUnavailable means that the counters could not be reached:
 //   - counters that are gone are ErrUnavailable
 package ratelimittest

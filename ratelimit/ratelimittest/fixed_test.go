@@ -49,13 +49,27 @@ func (f *fixed) count(key string) *count {
 }
 
 func (f *fixed) decide(c *count) ratelimit.Decision {
-	return ratelimit.Decision{
+	d := ratelimit.Decision{
 		Allowed:    c.n <= f.limit,
 		Limit:      f.limit,
 		Remaining:  max(0, f.limit-c.n),
 		ResetAfter: time.Until(c.end),
 		Window:     f.window,
 	}
+	if d.Allowed {
+		d.GiveBack = func(ctx context.Context) error { return f.giveBack(ctx, c) }
+	}
+	return d
+}
+
+func (f *fixed) giveBack(ctx context.Context, c *count) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c.n = min(c.n, f.limit) - 1
+	return nil
 }
 
 func TestARightLimiterPasses(t *testing.T) {

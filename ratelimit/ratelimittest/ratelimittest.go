@@ -116,6 +116,10 @@ var checks = []check{
 	{name: "a client that waits for ResetAfter is allowed", run: admitsWhoWaits},
 	{name: "denied requests do not make the window longer", run: endsInSpiteOfDenials},
 	{name: "an ended context is returned as an error and counts nothing", run: honoursItsContext},
+	{name: "each request that is given back makes room for one", run: givesBack},
+	{name: "a request that is given back after its window changes nothing", run: givesBackLate},
+	{name: "requests that are given back concurrently are all given back", run: givesBackTogether},
+	{name: "an ended context gives nothing back", run: givesNothingBackWithoutAContext},
 	{name: "counters that are gone are ErrUnavailable", run: reportsOutage, field: "OpenCut"},
 }
 

@@ -59,7 +59,7 @@ type Limiter struct {
 	rate   limiter.Rate
 	window time.Duration
 	store  limiter.Store
-	client redis.UniversalClient
+	redis  *scripts
 	owned  redis.UniversalClient
 }
 
@@ -90,9 +90,10 @@ func New(client redis.UniversalClient, opts *Options) (*Limiter, error) {
 	}
 	// A key exists during the millisecond of its expiry. With the full window, a
 	// client that waits for ResetAfter would be too early.
-	l := &Limiter{client: client, window: o.Window, rate: limiter.Rate{Limit: o.Limit, Period: o.Window - time.Millisecond}}
+	l := &Limiter{window: o.Window, rate: limiter.Rate{Limit: o.Limit, Period: o.Window - time.Millisecond}}
+	l.redis = newScripts(client, l.rate.Period)
 	var err error
-	l.store, err = ululeredis.NewStoreWithOptions(newScripts(client, l.rate.Period), limiter.StoreOptions{Prefix: o.Prefix})
+	l.store, err = ululeredis.NewStoreWithOptions(l.redis, limiter.StoreOptions{Prefix: o.Prefix})
 	if err != nil {
 		return nil, fmt.Errorf("redislimiter: make store: %w", err)
 	}
@@ -120,22 +121,43 @@ func (l *Limiter) Allow(ctx context.Context, key string) (ratelimit.Decision, er
 	if err := ctx.Err(); err != nil {
 		return ratelimit.Decision{}, err
 	}
-	ctx, left := withLeft(ctx)
+	ctx, w := withWindow(ctx)
 	c, err := l.store.Increment(ctx, shortkey.Short(key), 1, l.rate)
 	if err != nil && ctx.Err() != nil {
 		return ratelimit.Decision{}, fmt.Errorf("redislimiter: count a request: %w", ctx.Err())
 	}
-	if redisdial.IsMoved(l.client, err) {
+	if redisdial.IsMoved(l.redis.UniversalClient, err) {
 		return ratelimit.Decision{}, fmt.Errorf("redislimiter: count a request: %w: the client knows one node of a Redis Cluster: use a client of clusters, or a URL with the parameter addr: %w", ratelimit.ErrUnavailable, err)
 	}
 	if err != nil {
 		return ratelimit.Decision{}, fmt.Errorf("redislimiter: count a request: %w: %w", ratelimit.ErrUnavailable, err)
 	}
-	return ratelimit.Decision{
+	d := ratelimit.Decision{
 		Allowed:    !c.Reached,
 		Limit:      c.Limit,
 		Remaining:  c.Remaining,
-		ResetAfter: *left + time.Millisecond,
+		ResetAfter: w.left + time.Millisecond,
 		Window:     l.window,
-	}, nil
+	}
+	if d.Allowed {
+		end := time.Now().Add(d.ResetAfter)
+		d.GiveBack = func(ctx context.Context) error { return l.giveBack(ctx, w.key, time.Until(end)) }
+	}
+	return d, nil
+}
+
+// giveBack uncounts a request whose window ends at the latest after left. Errors:
+// ratelimit.ErrUnavailable; that of ctx.
+func (l *Limiter) giveBack(ctx context.Context, key string, left time.Duration) error {
+	if left <= 0 || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	cmd := l.redis.once(ctx, "eval", giveBack, []string{key}, []any{left.Milliseconds() + 1, l.rate.Limit})
+	switch {
+	case cmd.Err() == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("redislimiter: uncount a request: %w", ctx.Err())
+	}
+	return fmt.Errorf("redislimiter: uncount a request: %w: %w", ratelimit.ErrUnavailable, cmd.Err())
 }

@@ -58,8 +58,8 @@ func (s *scripts) EvalSha(ctx context.Context, hash string, keys []string, args 
 		cmd.SetErr(err)
 		return cmd
 	}
-	if p, ok := ctx.Value(leftKey{}).(*time.Duration); ok {
-		*p = left
+	if w, ok := ctx.Value(windowKey{}).(*window); ok {
+		*w = window{keys[0], left}
 	}
 	return cmd
 }
@@ -97,11 +97,31 @@ func (s *scripts) left(ctx context.Context, key string, counted *redis.Cmd) (tim
 	return s.period, s.PExpire(ctx, key, s.period).Err()
 }
 
-// leftKey is the key of the context value into which a call writes the rest of the
-// window.
-type leftKey struct{}
+// giveBack uncounts a request of a window that ends within ARGV[1] ms and has
+// room for ARGV[2]: a window that ends later is a new one. Denied requests are in
+// the count too, and have no place to leave.
+const giveBack = `
+local left = redis.call("pttl", KEYS[1])
+if left <= 0 or left > tonumber(ARGV[1]) then
+	return 0
+end
+local n, limit = tonumber(redis.call("get", KEYS[1])), tonumber(ARGV[2])
+if n <= 0 then
+	return 0
+end
+return redis.call("decrby", KEYS[1], n - math.min(n, limit) + 1)
+`
 
-func withLeft(ctx context.Context) (context.Context, *time.Duration) {
-	left := new(time.Duration)
-	return context.WithValue(ctx, leftKey{}, left), left
+// window is the window in which a request was counted.
+type window struct {
+	key  string // of its counter
+	left time.Duration
+}
+
+// windowKey is the key of the context value into which a call writes its window.
+type windowKey struct{}
+
+func withWindow(ctx context.Context) (context.Context, *window) {
+	w := &window{}
+	return context.WithValue(ctx, windowKey{}, w), w
 }
