@@ -290,6 +290,6 @@ func badRequests() []step {
 		{about: "too many buckets", request: "GET /metrics?interval=hour&fill=zero&from=1971-01-01&to=2025-01-01"},
 		{about: "no limit", request: "GET /batches?limit=0"},
 		{about: "no batch", request: "GET /batches/1"},
-		{about: "too many uploads", request: "POST /uploads", headers: []string{"Content-Type", "text/csv"}, body: header + "C1,T1,limited,2025-11-20\n", insist: true},
+		{about: "too many uploads", request: "POST /uploads?on_duplicate=allow", headers: []string{"Content-Type", "text/csv"}, body: header + "C1,T1,limited,2025-11-20\n", insist: true},
 	}
 }
