@@ -6,9 +6,11 @@ import (
 	"github.com/eventmetrics/eventmetrics"
 )
 
-// dryRun answers what an upload would do.
-func (h *Handler) dryRun(w http.ResponseWriter, r *http.Request, file eventmetrics.File) error {
+// dryRun answers what an upload would do. It needs a place in the limit too, and
+// keeps none.
+func (h *Handler) dryRun(w http.ResponseWriter, r *http.Request, file eventmetrics.File, q *quota) error {
 	p, err := h.svc.DryRun(r.Context(), file)
+	q.giveBack()
 	if err != nil {
 		return err
 	}

@@ -33,11 +33,11 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if want.dryRun {
-		return h.dryRun(w, r, file)
-	}
 	q := quota{h: h, w: w, r: r}
 	file.Admit = q.take
+	if want.dryRun {
+		return h.dryRun(w, r, file, &q)
+	}
 	receipt, err := h.svc.Upload(r.Context(), file)
 	if err != nil || receipt.DuplicateOf != "" || receipt.Replayed {
 		q.giveBack()
