@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"database/sql"
+	"errors"
 	"net"
 	"net/http/httptest"
 	"os"
@@ -17,6 +19,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/backends"
 	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
 	"github.com/eventmetrics/eventmetrics/queue"
+	"github.com/eventmetrics/eventmetrics/upload"
 )
 
 // examine runs doctor and returns its output and its error.
@@ -110,6 +113,38 @@ func TestDoctorChecksUnusedFiles(t *testing.T) {
 	}
 	out, err = examine(t, "DATA_DIR", dir)
 	expect(t, out, err, "fail  store ", "fail  queue ")
+}
+
+func TestDoctorNamesWhatIsDamaged(t *testing.T) {
+	t.Chdir(t.TempDir())
+	dir := t.TempDir()
+	b, err := backends.Open(t.Context(), &backends.Options{DataDir: dir, Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	receipt, err := upload.New(b.Store, nil).Upload(t.Context(), upload.File{Body: strings.NewReader(
+		"candidate_id,test_id,event_type,timestamp\nC1,T1,started,2025-11-08\n")})
+	if err := errors.Join(err, b.Close()); err != nil {
+		t.Fatal(err)
+	}
+	execute := func(statement string) {
+		db, err := sql.Open("sqlite", filepath.Join(dir, "events.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = db.ExecContext(t.Context(), statement)
+		if err := errors.Join(err, db.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, damage := range []struct{ statement, want string }{
+		{"UPDATE attachments SET data = CAST(replace(CAST(data AS TEXT), 'c', 'd') AS BLOB)", "fail  store           SQLite: damaged: attachment, batch "},
+		{"UPDATE batches SET file_name = 'other'", "fail  store           SQLite: damaged: batch, batch "},
+	} {
+		execute(damage.statement)
+		out, err := examine(t, "DATA_DIR", dir)
+		expect(t, out, err, damage.want+receipt.Batch.ID)
+	}
 }
 
 // killJobs fails the jobs of a queue until there is a dead letter.

@@ -7,12 +7,36 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
+
+	"github.com/eventmetrics/eventmetrics/store"
 )
+
+// DamageError means that what a file has is not what was written.
+type DamageError struct {
+	// Damages is what was found, at least one.
+	Damages []store.Damage
+}
+
+// Error names the first damage and the number of all.
+func (e *DamageError) Error() string {
+	d := &e.Damages[0]
+	text := "sqlitestore: the file is damaged: " + d.Part
+	if d.BatchID != "" {
+		text += ", batch " + d.BatchID
+	}
+	text += ": " + d.Err
+	if n := len(e.Damages) - 1; n > 0 {
+		text += fmt.Sprintf(" (and %d more)", n)
+	}
+	return text
+}
 
 // Check reports whether the file at path is a database of a Store, of a version
 // that this package can read or migrate, and not damaged as far as can be found
-// before ctx ends. It does not change the file, which may be in use. Errors:
-// fs.ErrNotExist; ErrVersion.
+// before ctx ends: its structure, in at most half of the time, and if it is of the
+// present version, what [Store.Inspect] checks. It does not change the file, which
+// may be in use. Errors: fs.ErrNotExist; ErrVersion; *DamageError.
 func Check(ctx context.Context, path string) error {
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("sqlitestore: %w", err)
@@ -29,17 +53,48 @@ func Check(ctx context.Context, path string) error {
 	if err != nil {
 		return wrap(ctx, err, "read the file")
 	}
-	var verdict string
-	err = db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict)
+	if err := checkStructure(ctx, db); err != nil || m.version != schemaVersion {
+		return err
+	}
+	damages, err := inspectAll(ctx, newStore(db, db, nil))
 	switch {
+	case len(damages) > 0:
+		return &DamageError{damages}
 	case ctx.Err() != nil: // a great file takes longer than anybody waits
+		return nil
+	}
+	return err
+}
+
+func checkStructure(ctx context.Context, db *sql.DB) error {
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(end)/2)
+		defer cancel()
+	}
+	var verdict string
+	err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict)
+	switch {
+	case ctx.Err() != nil:
 		return nil
 	case err != nil:
 		return wrap(ctx, err, "check the file")
 	case verdict != "ok":
-		return fmt.Errorf("sqlitestore: the file is damaged: %s", verdict)
+		return &DamageError{[]store.Damage{{Part: partStructure, Err: verdict}}}
 	}
 	return nil
+}
+
+// inspectAll inspects all parts but the structure, until ctx ends.
+func inspectAll(ctx context.Context, s *Store) (all []store.Damage, _ error) {
+	for place := partBatches + "/"; place != ""; {
+		in, err := s.Inspect(ctx, place)
+		if err != nil {
+			return all, err
+		}
+		all, place = append(all, in.Damages...), in.Next
+	}
+	return all, nil
 }
 
 func openReadOnly(path string) (*sql.DB, error) {

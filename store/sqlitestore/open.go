@@ -100,6 +100,15 @@ func Open(ctx context.Context, path string, opts *Options) (*Store, error) {
 // handles stay the caller's to close. Nil options mean the defaults. Errors:
 // [ErrVersion].
 func New(ctx context.Context, writer, reader *sql.DB, opts *Options) (*Store, error) {
+	s := newStore(writer, reader, opts)
+	writer.SetMaxOpenConns(1)
+	if err := s.setUp(ctx); err != nil {
+		return nil, markUnavailable(err)
+	}
+	return s, nil
+}
+
+func newStore(writer, reader *sql.DB, opts *Options) *Store {
 	s := &Store{
 		writer: writer, reader: reader, quit: make(chan struct{}), staging: map[string]bool{},
 		log: slog.New(slog.DiscardHandler), now: time.Now, sizes: sizes{leaf: 2048, level: 32 << 10},
@@ -113,11 +122,7 @@ func New(ctx context.Context, writer, reader *sql.DB, opts *Options) (*Store, er
 	if opts != nil {
 		s.space = space{of: opts.FreeSpace, reserve: opts.Reserve}
 	}
-	writer.SetMaxOpenConns(1)
-	if err := s.setUp(ctx); err != nil {
-		return nil, markUnavailable(err)
-	}
-	return s, nil
+	return s
 }
 
 // Close ends the Writers that are still open, whose calls then fail, and closes

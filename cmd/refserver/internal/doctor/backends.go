@@ -15,6 +15,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/queue"
 	"github.com/eventmetrics/eventmetrics/queue/redisqueue"
 	"github.com/eventmetrics/eventmetrics/queue/riverqueue"
+	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/mongostore"
 	"github.com/eventmetrics/eventmetrics/store/sqlitestore"
 )
@@ -37,11 +38,34 @@ func (c *checkup) store(ctx context.Context) {
 	}
 	c.file(ctx, check, backends.StoreFile, "", func(ctx context.Context, path string) error {
 		err := sqlitestore.Check(ctx, path)
-		if err == nil {
+		damaged, ok := errors.AsType[*sqlitestore.DamageError](err)
+		switch {
+		case ok:
+			c.damages(check, damaged.Damages)
+			return nil
+		case err == nil && ctx.Err() != nil:
+			c.say(OK, check, "SQLite: no damage found in %v, which were not enough for the whole file; GET /admin/integrity has the audit of a running server", fileTimeout)
+		case err == nil:
 			c.say(OK, check, "SQLite: no damage found")
 		}
 		return err
 	})
+}
+
+// damages reports what is damaged in the file of the store, at most ten of it.
+func (c *checkup) damages(check string, all []store.Damage) {
+	const most = 10
+	for _, d := range all[:min(most, len(all))] {
+		if d.BatchID == "" {
+			c.say(Fail, check, "SQLite: damaged: %s: %s: restore %s from a backup", d.Part, d.Err, backends.StoreFile)
+			continue
+		}
+		c.say(Fail, check, "SQLite: damaged: %s, batch %s: %s: restore %s from a backup, or delete the batch and upload its file again",
+			d.Part, d.BatchID, d.Err, backends.StoreFile)
+	}
+	if len(all) > most {
+		c.say(Fail, check, "SQLite: and %d more damages", len(all)-most)
+	}
 }
 
 // file inspects a SQLite file, unless a running server uses it. If there is no
