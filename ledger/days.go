@@ -97,23 +97,37 @@ func (l *Ledger) auditDays(ctx context.Context, r *Round) error {
 }
 
 // nextDay returns the first day, from a day on, with daily sums or an entry in
-// the ledger, or 0. It asks month by month, which is faster. If a day of a month
-// cannot be read, it returns the first day of that month.
+// the ledger, or 0. It asks for a month and then for all others. If some of those
+// cannot be read, it asks for ranges that grow until one has a day, and shrink
+// where one cannot be read. If a day of a month cannot be read, it returns the
+// first day of that month.
 func (l *Ledger) nextDay(ctx context.Context, from metrics.Day) (metrics.Day, error) {
 	const month = 31
-	for last := metrics.DayOf(l.now()) + 366; ; from += month {
-		day, err := l.nextIn(ctx, from, from+month-1)
-		if isPermanent(ctx, err) && from <= last {
-			return from, nil
-		}
-		if day != 0 || err != nil {
-			return day, err
-		}
-		day, err = l.nextIn(ctx, from+month, 0)
-		if !isPermanent(ctx, err) || from > last {
+	day, err := l.nextIn(ctx, from, from+month-1)
+	if day != 0 || err != nil && !isPermanent(ctx, err) {
+		return day, err
+	}
+	if err == nil {
+		from += month
+		if day, err = l.nextIn(ctx, from, 0); !isPermanent(ctx, err) {
 			return day, err
 		}
 	}
+	last := metrics.DayOf(l.now()) + 366
+	for size := metrics.Day(month); from <= last; {
+		day, err := l.nextIn(ctx, from, from+size-1)
+		switch {
+		case isPermanent(ctx, err) && size == month:
+			return from, nil
+		case isPermanent(ctx, err):
+			size = max(size/4, month)
+		case day != 0 || err != nil:
+			return day, err
+		default:
+			from, size = from+size, size*2
+		}
+	}
+	return l.nextIn(ctx, from, 0)
 }
 
 // nextIn returns the first day of a range with daily sums or an entry in the
