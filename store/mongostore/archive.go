@@ -6,7 +6,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventmetrics/eventmetrics/store"
-	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
 
 // Archive implements [store.Retainer]. The change of the status archives the
@@ -17,17 +16,15 @@ func (s *Store) Archive(ctx context.Context, id string) error {
 }
 
 func (s *Store) archive(ctx context.Context, id string) error {
-	d, err := s.read(ctx, id)
+	d, err := s.change(ctx, id, func(d *batchDoc) error {
+		if d.Status != store.Completed || !d.Purged {
+			return store.ErrConflict
+		}
+		d.Status = statusArchiving
+		return nil
+	})
 	if err != nil {
 		return err
-	}
-	completed := eq("_id", id, "status", store.Completed, "sealed", true)
-	archived, err := s.run.Update(ctx, s.batches, completed, eq("$set", eq("status", statusArchiving)))
-	if err != nil {
-		return err
-	}
-	if !archived {
-		return s.missingOr(ctx, id, store.ErrConflict)
 	}
 	return s.finishArchiving(ctx, d)
 }
@@ -37,15 +34,18 @@ func (s *Store) finishArchiving(ctx context.Context, d *batchDoc) error {
 	if err := s.clearParts(ctx, d); err != nil {
 		return err
 	}
-	rest := batchDoc{Key: d.ID, ID: d.ID, Status: statusArchived, Updated: s.now()}
+	rest := batchDoc{Key: d.ID, ID: d.ID, Status: statusArchived, Updated: s.now(), Recorded: d.Recorded, Claims: d.Claims, ClaimsSum: d.ClaimsSum}
+	if d.Sum != 0 {
+		rest.Sum = rest.sum()
+	}
 	_, err := s.run.Replace(ctx, s.batches, eq("_id", d.ID, "status", statusArchiving), rest)
 	return err
 }
 
 // pruneArchived finishes the archiving of lost processes.
 func (s *Store) pruneArchived(ctx context.Context) error {
-	docs, err := command.FindAll[batchDoc](ctx, s.run, s.batches, eq("status", statusArchiving), options.Find().SetLimit(oldPage))
-	for i := range docs {
+	docs, err := s.findBatches(ctx, eq("status", statusArchiving), options.Find().SetLimit(oldPage))
+	for i := range sound(docs) {
 		if err == nil {
 			err = s.finishArchiving(ctx, &docs[i])
 		}

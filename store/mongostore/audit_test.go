@@ -25,7 +25,7 @@ func TestAuditFindsASumThatWasTamperedWith(t *testing.T) {
 	enter(t, st, batchID(1), right)
 	foldAll(t, st)
 	day := right[0].Day
-	_, err := db.Collection("dailymetrics").UpdateOne(t.Context(), bson.M{"date": day.String()}, bson.M{"$inc": bson.M{"metrics.0.count": 2}})
+	_, err := db.Collection("dailymetrics").UpdateOne(t.Context(), bson.M{"date": day.String()}, bson.M{"$inc": bson.M{"metrics.0.count": 2}, "$unset": bson.M{"sum": ""}})
 	if err != nil {
 		t.Fatal(err)
 	}

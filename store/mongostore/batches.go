@@ -3,7 +3,6 @@ package mongostore
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -15,110 +14,51 @@ import (
 	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
 
-// Statuses of batches that are not visible, beside those of package store.
-const (
-	// statusUploading is that of a batch whose Writer has not committed.
-	statusUploading store.Status = "uploading"
-	// statusRemoving is that of a batch of which parts may be left.
-	statusRemoving store.Status = "removing"
-	// statusRemoved is that of an unfinished upload that was pruned. Its Writer
-	// may still add to it, so a later Prune removes what it finds then.
-	statusRemoved store.Status = "removed"
-	// statusArchiving is that of an archived batch of which parts may be left,
-	// statusArchived that of one of which only fingerprints are left.
-	statusArchiving store.Status = "forgetting"
-	statusArchived  store.Status = "forgotten"
-)
-
-// batchDoc is the document of a batch.
-type batchDoc struct {
-	Key        string       `bson:"_id"`
-	ID         string       `bson:"batch_id"`
-	FileName   string       `bson:"file_name"`
-	SHA256     string       `bson:"sha256"`
-	Events     int64        `bson:"total_events"`
-	Failed     int64        `bson:"failed_events"`
-	Duplicates int64        `bson:"duplicate_events"`
-	Status     store.Status `bson:"status"`
-	Cause      string       `bson:"cause"`
-
-	IdempotencyKey string     `bson:"idempotency_key,omitempty"`
-	KeyExpires     *time.Time `bson:"key_expires_at,omitempty"`
-	Repairs        string     `bson:"repairs,omitempty"`
-	Created        *time.Time `bson:"created_at,omitempty"`
-	Updated        time.Time  `bson:"updated_at"`
-	Purged         bool       `bson:"sealed,omitempty"`
-	// Moved identifies the call of SetStatus that has set the status.
-	Moved int64 `bson:"moved,omitempty"`
-	// Purging means that events of a purged batch may be left.
-	Purging bool `bson:"purging,omitempty"`
-	// Attached has the version of each attachment that was replaced, by
-	// versionName. Stale has the prefixes of the pieces that must be deleted.
-	Attached map[string]string `bson:"attached,omitempty"`
-	Stale    []string          `bson:"stale,omitempty"`
-	// Erased and Erasure are those of store.Batch. Erasing selects events that
-	// are erased, but may not be deleted yet.
-	Erased  int64       `bson:"erased_events,omitempty"`
-	Erasure string      `bson:"erasure,omitempty"`
-	Erasing *erasingDoc `bson:"erasing,omitempty"`
-	// Writer is the Writer of an unfinished upload.
-	Writer bson.ObjectID `bson:"writer,omitempty"`
-	// Deleting means that its deletion has begun: the batch is deleted when its
-	// entry in the ledger is void.
-	Deleting bool `bson:"deleting,omitempty"`
-}
-
-func (d *batchDoc) visible() bool { return slices.Contains(store.Statuses(), d.Status) }
-
-func (d *batchDoc) batch() store.Batch {
-	return store.Batch{
-		ID: d.ID, FileName: d.FileName, SHA256: d.SHA256, AcceptedRows: d.Events, RejectedRows: d.Failed, DuplicateRows: d.Duplicates,
-		Erased: d.Erased, Erasure: d.Erasure,
-		Status: d.Status, LastError: d.Cause, IdempotencyKey: d.IdempotencyKey,
-		KeyExpires: fromDate(d.KeyExpires), RepairOf: d.Repairs, Created: fromDate(d.Created), Updated: d.Updated.UTC(), EventsPurged: d.Purged,
-	}
-}
-
-// toDate truncates a time to what a date of MongoDB holds.
-func toDate(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	t = t.UTC().Truncate(time.Millisecond)
-	return &t
-}
-
-func fromDate(t *time.Time) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return t.UTC()
-}
-
 // read returns the document of a batch that is visible. Errors:
-// store.ErrNotFound.
+// store.ErrNotFound; metrics.ErrCorrupt, with the document.
 func (s *Store) read(ctx context.Context, id string) (*batchDoc, error) {
-	var d batchDoc
-	err := s.run.Find(ctx, s.batches, eq("_id", id), &d)
-	if errors.Is(err, mongo.ErrNoDocuments) || err == nil && !d.visible() {
+	d, err := s.find(ctx, id)
+	if errors.Is(err, mongo.ErrNoDocuments) || err == nil && d.damage == nil && !d.visible() {
 		return nil, store.ErrNotFound
 	}
 	if err != nil {
 		return nil, err
 	}
-	gone, err := s.isGone(ctx, &d)
-	if err == nil && gone {
+	gone, err := s.isGone(ctx, d)
+	switch {
+	case err == nil && gone:
 		err = store.ErrNotFound
+	case err == nil:
+		err = d.damage
 	}
-	return &d, err
+	return d, err
 }
 
-// missingOr returns err, or store.ErrNotFound if there is no such batch.
-func (s *Store) missingOr(ctx context.Context, id string, err error) error {
-	if _, missing := s.read(ctx, id); missing != nil {
-		return missing
+// find returns the document of a batch in any state. Damage is in the document.
+// Errors: mongo.ErrNoDocuments.
+func (s *Store) find(ctx context.Context, id string) (*batchDoc, error) {
+	var raw bson.Raw
+	if err := s.run.Find(ctx, s.batches, eq("_id", id), &raw); err != nil {
+		return nil, err
 	}
-	return err
+	d := decodeBatch(raw)
+	return &d, nil
+}
+
+// findBatches returns the documents that a filter selects. Damage is in them.
+func (s *Store) findBatches(ctx context.Context, filter bson.D, opts *options.FindOptionsBuilder) ([]batchDoc, error) {
+	found, err := command.FindAll[bson.Raw](ctx, s.run, s.batches, filter, opts)
+	docs := make([]batchDoc, len(found))
+	for i := range found {
+		docs[i] = decodeBatch(found[i])
+	}
+	return docs, err
+}
+
+// sound returns the documents that are not damaged. An audit finds the others;
+// nothing is removed because of what they say.
+func sound(docs []batchDoc) []batchDoc {
+	return slices.DeleteFunc(docs, func(d batchDoc) bool { return d.damage != nil })
 }
 
 // isGone reports whether a batch is deleted although its document is still
@@ -179,11 +119,12 @@ func (s *Store) page(ctx context.Context, q *store.BatchQuery, limit int) ([]bat
 	if !q.UpdatedBefore.IsZero() {
 		filter = append(filter, eq("updated_at", eq("$lt", ceiling(q.UpdatedBefore)))...)
 	}
+	ids := eq("$gt", "")
 	if q.After != "" {
-		filter = append(filter, eq("batch_id", eq("$lt", q.After))...)
+		ids = append(ids, eq("$lt", q.After)...)
 	}
 	opts := options.Find().SetSort(eq("batch_id", -1)).SetLimit(int64(limit))
-	return command.FindAll[batchDoc](ctx, s.run, s.batches, filter, opts)
+	return s.findBatches(ctx, append(filter, eq("batch_id", ids)...), opts)
 }
 
 // ceiling is the first date that is not before t.
@@ -193,33 +134,17 @@ func ceiling(t time.Time) time.Time {
 
 // SetStatus implements [store.Store].
 func (s *Store) SetStatus(ctx context.Context, id string, from []store.Status, to store.Status, cause string) error {
-	var seen []store.Status // only visible ones
-	for _, status := range store.Statuses() {
-		if slices.Contains(from, status) {
-			seen = append(seen, status)
+	_, err := s.change(ctx, id, func(d *batchDoc) (err error) {
+		if !slices.Contains(from, d.Status) {
+			return store.ErrConflict
 		}
-	}
-	call := rand.Int64()
-	change := eq("$set", eq("status", to, "cause", cause, "updated_at", s.now(), "moved", call))
-	var err error
-	moved := false
-	if len(seen) > 0 {
-		moved, err = s.run.Update(ctx, s.batches, eq("_id", id, "status", eq("$in", seen)), change)
-	}
-	if err != nil || moved {
-		return wrap(err, "set status of batch %q", id)
-	}
-	return wrap(s.movedBy(ctx, id, call), "set status of batch %q", id)
-}
-
-// movedBy returns nil if an earlier try of a call has set a status but got no
-// answer. Errors: store.ErrConflict; store.ErrNotFound.
-func (s *Store) movedBy(ctx context.Context, id string, call int64) error {
-	d, err := s.read(ctx, id)
-	if err == nil && d.Moved != call {
-		err = store.ErrConflict
-	}
-	return err
+		if to == store.Completed && !d.Recorded {
+			d.Recorded, err = s.ledger.IsRecorded(ctx, id)
+		}
+		d.Status, d.Cause, d.Updated = to, cause, s.now()
+		return err
+	})
+	return wrap(err, "set status of batch %q", id)
 }
 
 // commit makes the batch of a Writer visible.
@@ -234,6 +159,12 @@ func (s *Store) commit(ctx context.Context, w *writer, b store.Batch) (store.Bat
 			return store.Batch{}, err
 		}
 	}
+	d.EventsSum, d.Pieces = w.sum, w.pieces
+	var err error
+	if d.Claims, d.ClaimsSum, err = s.sumClaims(ctx, d.ID); err != nil {
+		return store.Batch{}, err
+	}
+	d.Sum = d.sum()
 	committed, err := s.run.Replace(ctx, s.batches, w.filter(), d)
 	if err != nil {
 		return store.Batch{}, err

@@ -3,7 +3,6 @@ package mongostore
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -22,7 +21,7 @@ func (s *Store) Claim(ctx context.Context, id string, fps []store.Fingerprint) (
 		return nil, wrap(err, "claim fingerprints for batch %q", id)
 	}
 	sorted, places := fingerprints.Distinct(fps)
-	c := claim{s: s, id: id, call: rand.Int64(), fps: sorted, owners: make([]string, len(sorted)), known: map[string]string{id: ""}}
+	c := claim{s: s, id: id, call: newClaim(id), fps: sorted, owners: make([]string, len(sorted)), known: map[string]string{id: ""}}
 	err := c.run(ctx)
 	if err == nil {
 		var shared []int
@@ -142,6 +141,6 @@ func (c *claim) takeOver(ctx context.Context, from string, places []int) error {
 			keys = append(keys, c.fps[place][:])
 		}
 		return c.s.run.UpdateAll(ctx, c.s.fingerprints, eq("batch_id", from, "_id", eq("$in", keys)),
-			eq("$set", eq("batch_id", c.id, "call", c.call)))
+			eq("$set", eq("batch_id", c.id, "claim", c.call)))
 	})
 }

@@ -34,15 +34,23 @@
 // that is not visible any more is deleted after that, and its document last. If
 // the process is lost before, Prune finds the document and deletes the rest.
 //
+// # Checksums
+//
+// The documents of batches and keys, and those of the ledger and the daily sums,
+// have a checksum in sum. The document of a batch has those of the pieces of its
+// attachments (pieces), and sums over its events (events_sum) and its fingerprints
+// (claims, claims_sum). What differs is metrics.ErrCorrupt. A document without sum
+// was written by version 1 of the layout and is not checked.
+//
 // # Fingerprints
 //
-// A document {_id, batch_id, call} names the batch that has a fingerprint, and
-// the call of Claim that wrote it. Claim inserts documents. Where one is there
+// A document {_id, batch_id, claim} names the batch that has a fingerprint, and
+// the call of Claim that wrote it, with a checksum of batch_id. Claim inserts documents. Where one is there
 // already, the state of its batch decides: a visible batch keeps the fingerprint,
 // a deleted one loses it by an update that names both batches. So a fingerprint
 // is free without anything being removed. A document whose _id is text names a
-// further owner of a fingerprint, which AddOwner has added. The documents of a batch are removed
-// with it or, if its process is lost, by Prune.
+// further owner of a fingerprint, which AddOwner has added. The documents of a
+// batch are removed with it or, if its process is lost, by Prune.
 //
 // # Retries
 //

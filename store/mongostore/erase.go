@@ -42,26 +42,25 @@ func (s *Store) erase(ctx context.Context, id string, e *store.Erasure) (int64, 
 		return 0, err
 	}
 	next := erasingDoc{e.Field, e.Value}
-	n, err := s.countErased(ctx, id, &next)
+	n, sum, err := s.sumErased(ctx, id, &next)
 	if err != nil || n == 0 {
 		return 0, err
 	}
-	filter := eq("_id", id, "status", eq("$in", store.Statuses()), "erasure", d.Erasure, "sealed", eq("$ne", true))
-	if d.Erasure == "" {
-		filter[2].Value = eq("$exists", false)
-	}
-	_, err = s.run.Update(ctx, s.batches, filter, eq("$set", eq("erasing", next, "erasure", e.ID, "erased_events", d.Erased+n)))
+	now, err := s.change(ctx, id, func(now *batchDoc) error {
+		if err := mayErase(now, e); err != nil {
+			return err
+		}
+		if now.Erasure != d.Erasure || now.Erased != d.Erased || now.Erasing != nil {
+			return store.ErrConflict
+		}
+		now.Erasing, now.Erasure, now.Erased = &next, e.ID, d.Erased+n
+		if now.Sum != 0 {
+			now.EventsSum -= sum
+		}
+		return nil
+	})
 	if err != nil {
 		return 0, err
-	}
-	now, err := s.read(ctx, id) // an earlier try may have done it
-	switch {
-	case err != nil:
-		return 0, err
-	case now.Purged:
-		return 0, store.ErrEventsPurged
-	case now.Erasure != e.ID || now.Erased != d.Erased+n:
-		return 0, store.ErrConflict
 	}
 	return n, s.finishErasing(ctx, now)
 }
@@ -85,6 +84,40 @@ func (s *Store) finishErasing(ctx context.Context, d *batchDoc) error {
 	if err := s.removeErased(ctx, d.ID, d.Erasing); err != nil {
 		return err
 	}
-	_, err := s.run.Update(ctx, s.batches, eq("_id", d.ID, "erasure", d.Erasure), eq("$unset", eq("erasing", "")))
+	_, err := s.change(ctx, d.ID, func(now *batchDoc) error {
+		if now.Erasing == nil || now.Erasure != d.Erasure {
+			return errUnchanged
+		}
+		now.Erasing = nil
+		return nil
+	})
 	return err
+}
+
+// sumErased returns the number of events of a batch that an erasure selects, and
+// the sum of their checksums.
+func (s *Store) sumErased(ctx context.Context, id string, erased *erasingDoc) (n, sum int64, err error) {
+	var summer eventSummer
+	var fields []metrics.Field
+	_, err = s.eachPart(ctx, id, func(part bson.D) error {
+		for {
+			page, more, err := s.eventsPage(ctx, append(part, erased.filter()...))
+			if err != nil {
+				return err
+			}
+			last := int64(0)
+			for _, doc := range page {
+				e, err := decodeEvent(doc, fields[:0])
+				if err != nil {
+					return err
+				}
+				n, sum, last, fields = n+1, sum+summer.of(&e), e.Row, e.Fields
+			}
+			if !more {
+				return nil
+			}
+			part = afterRow(part, id, last)
+		}
+	})
+	return n, sum, err
 }

@@ -97,7 +97,7 @@ func TestPruneEndsWhatWasCutOff(t *testing.T) {
 		{Key: "attached", Value: bson.D{{Key: "x6572726f7273", Value: "later"}}},
 		{Key: "stale", Value: bson.A{"6572726f7273"}},
 	}
-	if _, err := db.Collection("batches").UpdateByID(t.Context(), id, bson.D{{Key: "$set", Value: set}}); err != nil {
+	if _, err := db.Collection("batches").UpdateByID(t.Context(), id, bson.D{{Key: "$set", Value: set}, {Key: "$unset", Value: bson.D{{Key: "sum", Value: ""}}}}); err != nil {
 		t.Fatal(err)
 	}
 	for e, err := range st.Events(t.Context(), id) {

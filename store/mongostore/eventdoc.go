@@ -1,7 +1,7 @@
 package mongostore
 
 import (
-	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -83,7 +83,7 @@ func (w *eventEncoder) append(b []byte, e *metrics.Event, eventID string) []byte
 	return closeDoc(b, start)
 }
 
-var errEventDocument = errors.New("document of an event was not written by this package")
+var errEventDocument = fmt.Errorf("%w: document of an event was not written by this package", metrics.ErrCorrupt)
 
 // decodeEvent reads a document. The fields are appended to fields.
 func decodeEvent(doc bson.Raw, fields []metrics.Field) (metrics.Event, error) {

@@ -2,7 +2,6 @@ package mongostore
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"slices"
 
@@ -11,6 +10,7 @@ import (
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/checksum"
 )
 
 // eventsPage is the number of events that one query reads, or fewer if they
@@ -42,7 +42,8 @@ func (s *Store) yieldEvents(ctx context.Context, id string, yield func(metrics.E
 		return store.ErrEventsPurged
 	}
 	var fields []metrics.Field
-	var left int64
+	var left, sum int64
+	var summer eventSummer
 	for from := int64(0); ; {
 		page, more, err := s.eventsFrom(ctx, id, from)
 		if err != nil {
@@ -60,20 +61,22 @@ func (s *Store) yieldEvents(ctx context.Context, id string, yield func(metrics.E
 			if d.Erasing.has(&e) {
 				continue
 			}
-			if left++; !yield(e, nil) {
+			left, sum = left+1, sum+summer.of(&e)
+			if !yield(e, nil) {
 				return nil
 			}
 		}
 		if !more {
-			return s.checkWhole(ctx, d, left)
+			return s.checkWhole(ctx, d, left, sum)
 		}
 	}
 }
 
-// checkWhole returns an error if a batch has fewer events than it should have:
-// they were purged, erased or deleted while they were read.
-func (s *Store) checkWhole(ctx context.Context, d *batchDoc, got int64) error {
-	if got == d.Events-d.Erased {
+// checkWhole returns an error if the events that were read are not those that
+// a batch should have: they were purged, erased or deleted meanwhile, or are
+// damaged.
+func (s *Store) checkWhole(ctx context.Context, d *batchDoc, got, sum int64) error {
+	if got == d.Events-d.Erased && (d.Sum == 0 || sum == d.EventsSum) {
 		return nil
 	}
 	now, err := s.read(ctx, d.ID)
@@ -84,13 +87,19 @@ func (s *Store) checkWhole(ctx context.Context, d *batchDoc, got int64) error {
 		return store.ErrEventsPurged
 	case now.Erasure != d.Erasure:
 		return store.ErrChanged
+	case got != d.Events-d.Erased:
+		return checksum.Corrupt("the batch has %d events, not %d", got, d.Events-d.Erased)
 	}
-	return errors.New("number of events differs from that committed")
+	return checksum.Corrupt("events are not what was written")
 }
 
 // eventsFrom reads the next page and says whether there may be another.
 func (s *Store) eventsFrom(ctx context.Context, id string, row int64) (page []bson.Raw, more bool, err error) {
-	filter := eq("batch_id", id, "_id", eventRange(id, row))
+	return s.eventsPage(ctx, eq("batch_id", id, "_id", eventRange(id, row)))
+}
+
+// eventsPage reads the first page of the events that a filter of keys selects.
+func (s *Store) eventsPage(ctx context.Context, filter bson.D) (page []bson.Raw, more bool, err error) {
 	opts := options.Find().SetSort(eq("_id", 1)).SetHint(byKey()).SetLimit(eventsPage)
 	err = s.run.Do(ctx, func(ctx context.Context) error {
 		page, more = page[:0], false

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"hash/crc32"
+	"math/rand/v2"
 	"slices"
 	"sort"
 	"sync"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/internal/fingerprints"
+	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/checksum"
 	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
 
@@ -58,12 +61,12 @@ func (s *Store) resolve(ctx context.Context, docs []ownerDoc, known map[string]s
 		}
 	}
 	for some := range slices.Chunk(ids, oldPage) {
-		batches, err := command.FindAll[batchDoc](ctx, s.run, s.batches, eq("_id", eq("$in", some)), nil)
+		batches, err := s.findBatches(ctx, eq("_id", eq("$in", some)), options.Find())
 		if err != nil {
 			return err
 		}
 		for i := range batches {
-			if known[batches[i].ID], err = s.resolveBatch(ctx, &batches[i], unfinished); err != nil {
+			if known[batches[i].Key], err = s.resolveBatch(ctx, &batches[i], unfinished); err != nil {
 				return err
 			}
 		}
@@ -80,16 +83,16 @@ func (s *Store) resolveBatch(ctx context.Context, d *batchDoc, unfinished unfini
 	case statusUploading:
 		return unfinished(ctx, d)
 	case statusArchiving, statusArchived: // its rows count permanently
-		return d.ID, nil
+		return d.Key, nil
 	}
 	if !d.visible() {
-		return "", nil
+		return "", d.damage // of a damaged status
 	}
 	gone, err := s.isGone(ctx, d)
 	if err != nil || gone {
 		return "", err
 	}
-	return d.ID, nil
+	return d.Key, nil
 }
 
 // fence ends the upload of a batch whose Writer has not written for
@@ -104,15 +107,14 @@ func (s *Store) fence(ctx context.Context, d *batchDoc) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var now batchDoc
-	err = s.run.Find(ctx, s.batches, eq("_id", d.ID), &now)
+	now, err := s.find(ctx, d.Key)
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return "", nil
 	}
 	if err != nil {
 		return "", err
 	}
-	return s.resolveBatch(ctx, &now, s.fence)
+	return s.resolveBatch(ctx, now, s.fence)
 }
 
 // ownerDoc is the content of a fingerprint's document. Without a batch there is
@@ -142,11 +144,15 @@ func (s *Store) readOwnerDocs(ctx context.Context, fps []store.Fingerprint, plac
 		_, key := doc.Lookup("_id").Binary()
 		p := store.Fingerprint(key)
 		i := sort.Search(len(places), func(i int) bool { return fingerprints.Compare(&fps[places[i]], &p) >= 0 })
-		id := doc.Lookup("batch_id").StringValue()
+		id, ok := doc.Lookup("batch_id").StringValueOK()
+		call, known := doc.Lookup("claim").Int64OK()
+		if known && ok && !isCallOf(id, call) || !ok || !known && doc.Lookup("call").Type != bson.TypeInt64 {
+			return checksum.Corrupt("the document of fingerprint %x", key)
+		}
 		if _, ok := ids[id]; !ok {
 			ids[id] = id
 		}
-		docs[i] = ownerDoc{batch: ids[id], call: doc.Lookup("call").Int64()}
+		docs[i] = ownerDoc{batch: ids[id], call: call}
 		return nil
 	})
 }
@@ -157,7 +163,24 @@ func (c *claim) doc(p *store.Fingerprint) bson.Raw {
 	b = binary.LittleEndian.AppendUint32(appendKey(b, bson.TypeBinary, "_id"), uint32(len(p)))
 	b = append(append(b, bson.TypeBinaryGeneric), p[:]...)
 	b = appendString(b, "batch_id", c.id)
-	return closeDoc(appendInt64(b, "call", c.call), start)
+	return closeDoc(appendInt64(b, "claim", c.call), start)
+}
+
+// newClaim returns the number of a call of Claim for a batch. It is also the
+// checksum of the batch's id in the documents of the call. Documents of an earlier
+// release have another member, of any number.
+func newClaim(batch string) int64 {
+	call := rand.Uint32()
+	return int64(call)<<32 | int64(claimSum(batch, call))
+}
+
+// isCallOf reports whether a number is that of a call for a batch.
+func isCallOf(batch string, call int64) bool {
+	return uint32(call) == claimSum(batch, uint32(call>>32))
+}
+
+func claimSum(batch string, call uint32) uint32 {
+	return crc32.Update(call, castagnoli, []byte(batch))
 }
 
 // inPieces divides n things into parts of a size and calls f for each part, for
@@ -193,7 +216,7 @@ func (s *Store) removeFingerprints(ctx context.Context, id string) error {
 		for _, doc := range next {
 			part = append(part, eq("_id", eq("$lt", doc.Lookup("_id")))...)
 		}
-		if err := s.run.Remove(ctx, s.fingerprints, part); err != nil || len(next) == 0 {
+		if err := s.run.Remove(ctx, s.fingerprints, part, nil); err != nil || len(next) == 0 {
 			return err
 		}
 	}

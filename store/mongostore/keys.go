@@ -8,6 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/checksum"
 	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
 
@@ -16,7 +17,16 @@ type keyDoc struct {
 	Key     string     `bson:"_id"`
 	BatchID string     `bson:"batch_id"`
 	Expires *time.Time `bson:"expires_at"`
+	Sum     int64      `bson:"sum,omitempty"`
 }
+
+func (d keyDoc) sum() int64 {
+	d.Sum = 0
+	return checksum.Of(d)
+}
+
+// check returns metrics.ErrCorrupt if the document is not what was written.
+func (d keyDoc) check() error { return checksum.Check(d.Sum, d.sum(), "the document of the key") }
 
 // A Commit takes its key first and makes its batch visible a moment later. If
 // its process was lost in between, the next Commit with the key waits for
@@ -29,6 +39,7 @@ const (
 // claim takes the idempotency key of a batch. Errors: store.ErrKeyTaken.
 func (s *Store) claim(ctx context.Context, d *batchDoc) error {
 	mine := keyDoc{Key: d.IdempotencyKey, BatchID: d.ID, Expires: d.KeyExpires}
+	mine.Sum = mine.sum()
 	for start := time.Now(); ; {
 		if added, err := s.run.Insert(ctx, s.keys, mine); err != nil || added {
 			return err
@@ -37,6 +48,9 @@ func (s *Store) claim(ctx context.Context, d *batchDoc) error {
 		err := s.run.Find(ctx, s.keys, eq("_id", mine.Key), &holder)
 		if errors.Is(err, mongo.ErrNoDocuments) {
 			continue
+		}
+		if err == nil {
+			err = holder.check()
 		}
 		if err != nil || holder.BatchID == mine.BatchID {
 			return err
@@ -63,8 +77,7 @@ func (s *Store) isFree(ctx context.Context, holder *keyDoc, now time.Time, expir
 	if !fromDate(holder.Expires).After(now) {
 		return true, nil
 	}
-	var d batchDoc
-	err := s.run.Find(ctx, s.batches, eq("_id", holder.BatchID), &d)
+	d, err := s.find(ctx, holder.BatchID)
 	switch {
 	case errors.Is(err, mongo.ErrNoDocuments):
 		return true, nil
@@ -87,16 +100,21 @@ func (s *Store) isFree(ctx context.Context, holder *keyDoc, now time.Time, expir
 // the batch that had it, so that a search by key finds one batch.
 func (s *Store) takeOver(ctx context.Context, from, to *keyDoc) error {
 	taken, err := s.run.Update(ctx, s.keys, eq("_id", from.Key, "batch_id", from.BatchID),
-		eq("$set", eq("batch_id", to.BatchID, "expires_at", to.Expires)))
+		eq("$set", eq("batch_id", to.BatchID, "expires_at", to.Expires, "sum", to.Sum)))
 	if err != nil || !taken {
 		return err
 	}
-	_, err = s.run.Update(ctx, s.batches, eq("_id", from.BatchID),
-		eq("$unset", eq("idempotency_key", "", "key_expires_at", "")))
+	_, err = s.change(ctx, from.BatchID, func(d *batchDoc) error {
+		d.IdempotencyKey, d.KeyExpires = "", nil
+		return nil
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		err = nil
+	}
 	return err
 }
 
 // release removes the key of a batch.
 func (s *Store) release(ctx context.Context, key, id string) error {
-	return s.run.Remove(ctx, s.keys, eq("_id", key, "batch_id", id))
+	return s.run.Remove(ctx, s.keys, eq("_id", key, "batch_id", id), nil)
 }

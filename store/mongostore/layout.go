@@ -12,7 +12,10 @@ import (
 // that changes them in a way that this one would not understand has a greater
 // one, and migrates the documents before it changes the version: each step must
 // be safe to repeat, since there are no transactions.
-const layoutVersion = 1
+//
+// Version 2 added checksums. Documents without one are read as before, so nothing
+// is migrated; but version 1 changes documents without their checksums.
+const layoutVersion = 2
 
 // layoutID is the _id of the only document in the collection layout.
 const layoutID = "eventmetrics"
@@ -34,16 +37,20 @@ func (s *Store) checkLayout(ctx context.Context) error {
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return nil
 	}
-	if err == nil && d.Version != layoutVersion {
+	if err == nil && d.Version > layoutVersion {
 		err = fmt.Errorf("%w: it has version %d, of a newer release, and this program reads version %d: "+
 			"run the newer release, or restore a backup from before the upgrade", ErrVersion, d.Version, layoutVersion)
 	}
 	return err
 }
 
-// markLayout notes the version of a database that has none.
+// markLayout notes the version of a database that has none, or an earlier one.
 func (s *Store) markLayout(ctx context.Context) error {
-	if _, err := s.run.Insert(ctx, s.layout, layoutDoc{layoutID, layoutVersion}); err != nil {
+	added, err := s.run.Insert(ctx, s.layout, layoutDoc{layoutID, layoutVersion})
+	if err == nil && !added {
+		_, err = s.run.Update(ctx, s.layout, eq("_id", layoutID, "version", eq("$lt", layoutVersion)), eq("$set", eq("version", layoutVersion)))
+	}
+	if err != nil {
 		return err
 	}
 	return s.checkLayout(ctx) // another process may have been quicker

@@ -7,11 +7,16 @@ import (
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/checksum"
 )
 
 // Record implements [store.Store].
 func (s *Store) Record(ctx context.Context, id string, c metrics.Contribution) error {
-	_, err := s.read(ctx, id)
+	d, err := s.read(ctx, id)
+	if err == nil && d.Recorded {
+		_, err = s.contribution(ctx, d)
+		return wrap(err, "record batch %q", id)
+	}
 	if err == nil {
 		err = s.ledger.Record(ctx, id, c)
 	}
@@ -24,11 +29,25 @@ func (s *Store) Record(ctx context.Context, id string, c metrics.Contribution) e
 // Contribution implements [store.Auditor].
 func (s *Store) Contribution(ctx context.Context, id string) (metrics.Contribution, error) {
 	var c metrics.Contribution
-	_, err := s.read(ctx, id)
+	d, err := s.read(ctx, id)
 	if err == nil {
-		c, err = s.ledger.Contribution(ctx, id)
+		c, err = s.contribution(ctx, d)
 	}
 	return c, wrap(err, "read contribution of batch %q", id)
+}
+
+// contribution reads what the ledger has of a batch. Errors: store.ErrNotFound;
+// metrics.ErrCorrupt also if the ledger lacks a batch that was recorded. When that
+// was is not known any more.
+func (s *Store) contribution(ctx context.Context, d *batchDoc) (metrics.Contribution, error) {
+	c, err := s.ledger.Contribution(ctx, d.ID)
+	if !errors.Is(err, store.ErrNotFound) || !d.Recorded {
+		return c, err
+	}
+	if _, err := s.read(ctx, d.ID); err != nil { // deleted meanwhile
+		return nil, err
+	}
+	return nil, checksum.Corrupt("the ledger has no entry of the batch")
 }
 
 // Amend implements [store.Auditor].

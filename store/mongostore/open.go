@@ -50,6 +50,9 @@ type Store struct {
 	ledger    *rollup.Ledger
 	rollup    *rollup.Rollup
 	closeOnce sync.Once
+
+	straysLock  sync.Mutex
+	straysAfter map[string]string // where Prune goes on looking, by collection
 }
 
 var (
@@ -57,6 +60,7 @@ var (
 	_ store.Auditor   = (*Store)(nil)
 	_ store.Deduper   = (*Store)(nil)
 	_ store.Explainer = (*Store)(nil)
+	_ store.Inspector = (*Store)(nil)
 	_ store.Retainer  = (*Store)(nil)
 )
 

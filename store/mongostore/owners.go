@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/internal/fingerprints"
+	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/checksum"
 )
 
 // A further owner of a fingerprint has a document beside that of Claim, whose
@@ -43,8 +44,9 @@ func (s *Store) addOwners(ctx context.Context, fps []store.Fingerprint, owners [
 	err := s.run.Each(ctx, s.fingerprints, eq("_id", eq("$gte", first, "$lt", last)), options.Find(), func(doc bson.Raw) error {
 		text, batch, _ := strings.Cut(doc.Lookup("_id").StringValue(), "/")
 		key, err := hex.DecodeString(text)
-		if err != nil || len(key) != len(store.Fingerprint{}) {
-			return err
+		owner, _ := doc.Lookup("batch_id").StringValueOK()
+		if err != nil || len(key) != len(store.Fingerprint{}) || owner != batch {
+			return checksum.Corrupt("the document of owner %.40q of a fingerprint", text)
 		}
 		fp := store.Fingerprint(key)
 		i := sort.Search(len(fps), func(i int) bool { return fingerprints.Compare(&fps[i], &fp) >= 0 })
@@ -80,5 +82,5 @@ func (c *claim) giveBack(ctx context.Context, places []int) error {
 	for _, place := range places {
 		keys = append(keys, c.fps[place][:])
 	}
-	return c.s.run.Remove(ctx, c.s.fingerprints, eq("_id", eq("$in", keys), "batch_id", c.id, "call", c.call))
+	return c.s.run.Remove(ctx, c.s.fingerprints, eq("_id", eq("$in", keys), "batch_id", c.id, "claim", c.call), nil)
 }

@@ -40,6 +40,12 @@ func (s *Store) eachPart(ctx context.Context, id string, f func(part bson.D) err
 	return true, nil
 }
 
+// afterRow is the rest of a part, after a row.
+func afterRow(part bson.D, id string, row int64) bson.D {
+	keys := part[1].Value.(bson.D)
+	return eq("batch_id", id, "_id", eq("$gte", eventKey(id, row+1), "$lt", keys[1].Value))
+}
+
 // edgeRow returns the first row of a batch's events, or the last one for the
 // order -1. Errors: mongo.ErrNoDocuments.
 func (s *Store) edgeRow(ctx context.Context, id string, order int) (row int64, err error) {
@@ -47,7 +53,8 @@ func (s *Store) edgeRow(ctx context.Context, id string, order int) (row int64, e
 	err = s.run.Do(ctx, func(ctx context.Context) error {
 		doc, err := s.events.FindOne(ctx, eq("batch_id", id, "_id", eventRange(id, 0)), opts).Raw()
 		if err == nil {
-			row, err = rowOf(doc.Lookup("_id").StringValue())
+			key, _ := doc.Lookup("_id").StringValueOK()
+			row, err = rowOf(key)
 		}
 		return err
 	})
@@ -55,46 +62,20 @@ func (s *Store) edgeRow(ctx context.Context, id string, order int) (row int64, e
 }
 
 // removeEvents deletes the events of a batch. It goes on until it finds none: a
-// delete may miss documents that move to another shard meanwhile.
+// Writer that was ended may still insert some.
 func (s *Store) removeEvents(ctx context.Context, id string) error {
 	for {
-		found, err := s.eachPart(ctx, id, func(part bson.D) error {
-			return s.run.Remove(ctx, s.events, part, options.DeleteMany().SetHint(byKey()))
-		})
+		found, err := s.eachPart(ctx, id, func(part bson.D) error { return s.run.Remove(ctx, s.events, part, byKey()) })
 		if err != nil || !found {
 			return err
 		}
 	}
 }
 
-// countErased returns the number of events of a batch that an erasure selects.
-func (s *Store) countErased(ctx context.Context, id string, erased *erasingDoc) (n int64, err error) {
-	_, err = s.eachPart(ctx, id, func(part bson.D) error {
-		more, err := s.countPart(ctx, part, erased)
-		n += more
-		return err
-	})
-	return n, err
-}
-
-func (s *Store) countPart(ctx context.Context, part bson.D, erased *erasingDoc) (int64, error) {
-	return s.run.Count(ctx, s.events, append(part, erased.filter()...), options.Count().SetHint(byKey()))
-}
-
-// removeErased deletes the events of a batch that an erasure selects. It looks
-// again after each part, as removeEvents does.
+// removeErased deletes the events of a batch that an erasure selects.
 func (s *Store) removeErased(ctx context.Context, id string, erased *erasingDoc) error {
 	_, err := s.eachPart(ctx, id, func(part bson.D) error {
-		for {
-			n, err := s.countPart(ctx, part, erased)
-			if err != nil || n == 0 {
-				return err
-			}
-			err = s.run.Remove(ctx, s.events, append(part, erased.filter()...), options.DeleteMany().SetHint(byKey()))
-			if err != nil {
-				return err
-			}
-		}
+		return s.run.Remove(ctx, s.events, append(part, erased.filter()...), byKey())
 	})
 	return err
 }

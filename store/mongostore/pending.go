@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"go.mongodb.org/mongo-driver/v2/mongo"
-
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
@@ -24,25 +22,20 @@ func (s *Store) Pending(ctx context.Context, id string) (metrics.Contribution, e
 // them meanwhile. What is left is corrupt then, and the reason is that the batch
 // is recorded or deleted.
 func (s *Store) pending(ctx context.Context, id string) (metrics.Contribution, error) {
-	if _, err := s.read(ctx, id); err != nil {
+	d, err := s.read(ctx, id)
+	if err != nil {
 		return nil, err
 	}
 	var text []byte
-	for n := 0; ; n++ {
-		piece, err := s.piece(ctx, pieceKey(id, pendingPrefix, n))
-		if errors.Is(err, mongo.ErrNoDocuments) {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
+	err = s.eachPiece(ctx, d, pendingPrefix, pendingPrefix, func(piece []byte) bool {
 		text = append(text, piece...)
+		return true
+	})
+	var c metrics.Contribution
+	if err == nil && text != nil {
+		c, err = metrics.DecodeContribution(text, metrics.AllParts())
 	}
-	if text == nil {
-		return nil, nil
-	}
-	c, err := metrics.DecodeContribution(text, metrics.AllParts())
-	if !errors.Is(err, metrics.ErrCorrupt) {
+	if !isDamaged(err) {
 		return c, err
 	}
 	if _, missing := s.read(ctx, id); missing != nil {
@@ -55,17 +48,21 @@ func (s *Store) pending(ctx context.Context, id string) (metrics.Contribution, e
 	return nil, err
 }
 
+// isDamaged reports whether an error means that what was stored is damaged.
+func isDamaged(err error) bool { return errors.Is(err, metrics.ErrCorrupt) }
+
 // writePending stores the pending contribution of a batch that is about to
-// become visible. It is safe to repeat.
-func (s *Store) writePending(ctx context.Context, id string, c metrics.Contribution) error {
+// become visible, and returns the checksums of its pieces. It is safe to repeat.
+func (s *Store) writePending(ctx context.Context, id string, c metrics.Contribution) (sums []int64, err error) {
 	if len(c) == 0 {
-		return nil
+		return nil, nil
 	}
 	text, err := c.AppendBinary(nil)
 	for n := 0; err == nil && len(text) > 0; n++ {
 		size := min(len(text), attachmentPiece)
-		_, err = s.run.Insert(ctx, s.attachments, eq("_id", pieceKey(id, pendingPrefix, n), "batch_id", id, "data", text[:size]))
-		text = text[size:]
+		var sum int64
+		sum, err = s.putPiece(ctx, id, "", pendingPrefix, n, text[:size])
+		sums, text = append(sums, sum), text[size:]
 	}
-	return err
+	return sums, err
 }

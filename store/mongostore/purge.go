@@ -13,14 +13,17 @@ func (s *Store) PurgeEvents(ctx context.Context, id string) error {
 }
 
 func (s *Store) purgeEvents(ctx context.Context, id string) error {
-	purged, err := s.run.Update(ctx, s.batches, eq("_id", id, "status", store.Completed), eq("$set", eq("sealed", true, "purging", true)))
+	d, err := s.change(ctx, id, func(d *batchDoc) error {
+		if d.Status != store.Completed {
+			return store.ErrConflict
+		}
+		d.Purged, d.Purging = true, true
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	if !purged {
-		return s.missingOr(ctx, id, store.ErrConflict)
-	}
-	return s.finishPurging(ctx, &batchDoc{ID: id, Purging: true})
+	return s.finishPurging(ctx, d)
 }
 
 // finishPurging deletes the events of a batch that is purged.
@@ -34,7 +37,13 @@ func (s *Store) finishPurging(ctx context.Context, d *batchDoc) error {
 	if err := s.ledger.MarkPurged(ctx, d.ID); err != nil {
 		return err
 	}
-	_, err := s.run.Update(ctx, s.batches, eq("_id", d.ID), eq("$unset", eq("purging", "")))
+	_, err := s.change(ctx, d.ID, func(d *batchDoc) error {
+		if !d.Purging {
+			return errUnchanged
+		}
+		d.Purging = false
+		return nil
+	})
 	return err
 }
 

@@ -9,7 +9,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventmetrics/eventmetrics/store"
-	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
 
 // voidTTL is how long the void entry of a deleted batch stays in the ledger.
@@ -18,25 +17,32 @@ import (
 const voidTTL = 7 * 24 * time.Hour
 
 // DeleteBatch implements [store.Store]. The batch is deleted, for all readers at
-// once, when its entry in the ledger is void.
+// once, when its entry in the ledger is void. It works for a damaged batch too.
 func (s *Store) DeleteBatch(ctx context.Context, id string) error {
+	return wrap(s.deleteBatch(ctx, id), "delete batch %q", id)
+}
+
+func (s *Store) deleteBatch(ctx context.Context, id string) error {
 	d, err := s.read(ctx, id)
+	if err != nil && !isDamaged(err) {
+		return err
+	}
+	if _, err := s.mark(ctx, bson.D{{Key: "_id", Value: id}, notHidden()}, "deleting", true); err != nil {
+		return err
+	}
+	rebuild, err := s.ledger.Void(ctx, id, d.Recorded)
 	if err != nil {
-		return wrap(err, "delete batch %q", id)
+		return err
 	}
-	_, err = s.run.Update(ctx, s.batches, eq("_id", id, "status", eq("$in", store.Statuses())), eq("$set", eq("deleting", true)))
-	if err != nil {
-		return wrap(err, "delete batch %q", id)
+	if err := s.removeDeleted(ctx, d); err != nil || !rebuild {
+		return err
 	}
-	if err := s.ledger.Void(ctx, id); err != nil {
-		return wrap(err, "delete batch %q", id)
-	}
-	return wrap(s.removeDeleted(ctx, d), "delete batch %q", id)
+	return s.rollup.Rebuild(ctx)
 }
 
 // removeDeleted removes a batch whose entry in the ledger is void.
 func (s *Store) removeDeleted(ctx context.Context, d *batchDoc) error {
-	_, err := s.run.Update(ctx, s.batches, eq("_id", d.ID), eq("$set", eq("status", statusRemoving)))
+	_, err := s.run.Update(ctx, s.batches, eq("_id", d.Key), eq("$set", eq("status", statusRemoving)))
 	if err != nil {
 		return err
 	}
@@ -49,21 +55,21 @@ func (s *Store) clear(ctx context.Context, d *batchDoc) error {
 	if err := s.clearParts(ctx, d); err != nil {
 		return err
 	}
-	if err := s.removeFingerprints(ctx, d.ID); err != nil {
+	if err := s.removeFingerprints(ctx, d.Key); err != nil {
 		return err
 	}
-	return s.run.Remove(ctx, s.batches, eq("_id", d.ID))
+	return s.run.Remove(ctx, s.batches, eq("_id", d.Key), nil)
 }
 
 // clearParts deletes what belongs to a batch, except its fingerprints.
 func (s *Store) clearParts(ctx context.Context, d *batchDoc) error {
-	if err := s.removeEvents(ctx, d.ID); err != nil {
+	if err := s.removeEvents(ctx, d.Key); err != nil {
 		return err
 	}
-	if err := s.run.Remove(ctx, s.attachments, eq("_id", eq("$gte", d.ID+"/", "$lt", d.ID+"0"))); err != nil {
+	if err := s.run.Remove(ctx, s.attachments, eq("_id", eq("$gte", d.Key+"/", "$lt", d.Key+"0")), nil); err != nil {
 		return err
 	}
-	return s.run.Remove(ctx, s.keys, eq("batch_id", d.ID)) // also that of a Commit that got no further
+	return s.run.Remove(ctx, s.keys, eq("batch_id", d.Key), nil) // also that of a Commit that got no further
 }
 
 // removeUnfinished removes the unfinished upload of a Writer.
@@ -73,7 +79,7 @@ func (s *Store) removeUnfinished(ctx context.Context, w *writer) error {
 	if err != nil || !mine {
 		return err
 	}
-	return s.clear(ctx, &batchDoc{ID: w.id})
+	return s.clear(ctx, &batchDoc{Key: w.id})
 }
 
 // Prune implements [store.Store].
@@ -87,7 +93,7 @@ func (s *Store) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, er
 		err = s.pruneVoid(ctx, q.Before)
 	}
 	if err == nil && !q.DryRun {
-		err = errors.Join(s.finishInterrupted(ctx), s.pruneArchived(ctx))
+		err = errors.Join(s.finishInterrupted(ctx), s.pruneArchived(ctx), s.pruneStrays(ctx))
 	}
 	return p, wrap(err, "prune")
 }
@@ -112,7 +118,7 @@ func (s *Store) pruneBatches(ctx context.Context, q *store.PruneQuery, p *store.
 	return s.takeOld(ctx, store.Uploaded, "created_at", q.Before, func(d *batchDoc) error {
 		p.Batches++
 		p.Events += d.Events - d.Erased
-		if err := s.ledger.Void(ctx, d.ID); err != nil {
+		if _, err := s.ledger.Void(ctx, d.ID, false); err != nil {
 			return err
 		}
 		return s.clear(ctx, d)
@@ -145,28 +151,32 @@ func (s *Store) pruneUnfinished(ctx context.Context, q *store.PruneQuery, p *sto
 func (s *Store) countOld(ctx context.Context, status store.Status, date string, before time.Time, use func(*batchDoc)) error {
 	for last := ""; ; {
 		filter := append(old(status, date, before), eq("_id", eq("$gt", last))...)
-		docs, err := command.FindAll[batchDoc](ctx, s.run, s.batches, filter, options.Find().SetSort(eq("_id", 1)).SetLimit(oldPage))
+		docs, err := s.findBatches(ctx, filter, options.Find().SetSort(eq("_id", 1)).SetLimit(oldPage))
 		if err != nil || len(docs) == 0 {
 			return err
 		}
+		last = docs[len(docs)-1].Key
+		docs = sound(docs)
 		for i := range docs {
-			last = docs[i].Key
 			use(&docs[i])
 		}
 	}
 }
 
 // takeOld makes the old batches of a status invisible, one by one, and calls use
-// with each.
+// with each. It skips damaged ones.
 func (s *Store) takeOld(ctx context.Context, status store.Status, date string, before time.Time, use func(*batchDoc) error) error {
-	for {
-		docs, err := command.FindAll[batchDoc](ctx, s.run, s.batches, old(status, date, before), options.Find().SetLimit(oldPage))
+	for last := ""; ; {
+		filter := append(old(status, date, before), eq("_id", eq("$gt", last))...)
+		docs, err := s.findBatches(ctx, filter, options.Find().SetSort(eq("_id", 1)).SetLimit(oldPage))
 		if err != nil || len(docs) == 0 {
 			return err
 		}
+		last = docs[len(docs)-1].Key
+		docs = sound(docs)
 		for i := range docs {
 			d := &docs[i]
-			taken, err := s.run.Update(ctx, s.batches, append(old(status, date, before), eq("_id", d.ID)...),
+			taken, err := s.run.Update(ctx, s.batches, append(old(status, date, before), eq("_id", d.Key)...),
 				eq("$set", eq("status", statusRemoving)))
 			if err != nil {
 				return err
@@ -186,9 +196,9 @@ func (s *Store) takeOld(ctx context.Context, status store.Status, date string, b
 func (s *Store) finishInterrupted(ctx context.Context) error {
 	begun := bson.A{
 		eq("stale.0", eq("$exists", true)), eq("erasing", eq("$exists", true)),
-		eq("purging", true), eq("deleting", true, "status", eq("$in", store.Statuses())),
+		eq("purging", true), eq("deleting", true),
 	}
-	docs, err := command.FindAll[batchDoc](ctx, s.run, s.batches, eq("$or", begun), options.Find().SetLimit(oldPage))
+	docs, err := s.findBatches(ctx, bson.D{notHidden(), {Key: "$or", Value: begun}}, options.Find().SetLimit(oldPage))
 	for i := range docs {
 		if err == nil {
 			err = s.finish(ctx, &docs[i])
@@ -204,6 +214,9 @@ func (s *Store) finish(ctx context.Context, d *batchDoc) error {
 	}
 	if gone {
 		return s.removeDeleted(ctx, d)
+	}
+	if d.isDamaged() {
+		return nil // an audit finds it
 	}
 	if err := s.dropStale(ctx, d.ID, d.Stale...); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -12,55 +13,58 @@ import (
 
 // ReplaceAttachment implements [store.Retainer]. It writes the pieces of a new
 // version first. Then the document of the batch names that version, and the old
-// pieces as stale. If another version was written first, it starts again.
+// pieces as stale.
 func (s *Store) ReplaceAttachment(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
-	for {
-		done, err := s.tryReplace(ctx, id, name, content)
-		if done || err != nil {
-			return wrap(err, "replace attachment of batch %q", id)
+	return wrap(s.replaceAttachment(ctx, id, name, content), "replace attachment of batch %q", id)
+}
+
+func (s *Store) replaceAttachment(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) error {
+	if _, err := s.read(ctx, id); err != nil {
+		return err
+	}
+	next, attachment := bson.NewObjectID().Hex(), versionName(name)
+	prefix := piecePrefix(name, next)
+	sums, err := s.writePieces(ctx, id, name, prefix, content)
+	if err != nil {
+		return errors.Join(err, s.removePieces(context.WithoutCancel(ctx), id, prefix))
+	}
+	var stale string
+	_, err = s.change(ctx, id, func(d *batchDoc) error {
+		stale = piecePrefix(name, d.Attached[attachment])
+		if d.Attached == nil {
+			d.Attached = map[string]string{}
 		}
+		if d.Pieces == nil && d.Sum != 0 {
+			d.Pieces = map[string][]int64{}
+		}
+		d.Attached[attachment], d.Stale = next, append(d.Stale, stale)
+		if delete(d.Pieces, attachment); d.Sum != 0 && len(sums) > 0 {
+			d.Pieces[attachment] = sums
+		}
+		return nil
+	})
+	if errors.Is(err, store.ErrNotFound) || isDamaged(err) {
+		return errors.Join(err, s.removePieces(ctx, id, prefix))
 	}
+	if err != nil { // it may have been replaced
+		return err
+	}
+	return s.dropStale(ctx, id, stale)
 }
 
-func (s *Store) tryReplace(ctx context.Context, id, name string, content iter.Seq2[[]byte, error]) (bool, error) {
-	d, err := s.read(ctx, id)
-	if err != nil {
-		return false, err
-	}
-	next := bson.NewObjectID().Hex()
-	if err := s.writePieces(ctx, id, name, next, content); err != nil {
-		return false, err
-	}
-	was, member := d.Attached[versionName(name)], "attached."+versionName(name)
-	stale := piecePrefix(name, was)
-	filter := eq("_id", id, "status", eq("$in", store.Statuses()), member, was)
-	if was == "" {
-		filter[2].Value = eq("$exists", false)
-	}
-	_, err = s.run.Update(ctx, s.batches, filter, eq("$set", eq(member, next), "$push", eq("stale", stale)))
-	if err != nil {
-		return false, err
-	}
-	now, err := s.read(ctx, id) // an earlier try may have done it
-	if err != nil || now.Attached[versionName(name)] != next {
-		return false, errors.Join(err, s.removePieces(ctx, id, piecePrefix(name, next)))
-	}
-	return true, s.dropStale(ctx, id, stale)
-}
-
-func (s *Store) writePieces(ctx context.Context, id, name, version string, content iter.Seq2[[]byte, error]) error {
-	n, prefix := 0, piecePrefix(name, version)
+func (s *Store) writePieces(ctx context.Context, id, name, prefix string, content iter.Seq2[[]byte, error]) (sums []int64, _ error) {
 	for chunk, err := range content {
-		for ; err == nil && len(chunk) > 0; n++ {
+		for err == nil && len(chunk) > 0 {
 			size := min(len(chunk), attachmentPiece)
-			_, err = s.run.Insert(ctx, s.attachments, eq("_id", pieceKey(id, prefix, n), "batch_id", id, "name", name, "data", chunk[:size]))
-			chunk = chunk[size:]
+			var sum int64
+			sum, err = s.putPiece(ctx, id, name, prefix, len(sums), chunk[:size])
+			sums, chunk = append(sums, sum), chunk[size:]
 		}
 		if err != nil {
-			return errors.Join(err, s.removePieces(context.WithoutCancel(ctx), id, prefix))
+			return nil, err
 		}
 	}
-	return nil
+	return sums, nil
 }
 
 // sameVersion returns store.ErrChanged if an attachment is of another version
@@ -74,7 +78,7 @@ func (s *Store) sameVersion(ctx context.Context, id, name, version string) error
 }
 
 func (s *Store) removePieces(ctx context.Context, id, prefix string) error {
-	return s.run.Remove(ctx, s.attachments, eq("_id", eq("$gte", id+"/"+prefix+"/", "$lt", id+"/"+prefix+"0")))
+	return s.run.Remove(ctx, s.attachments, eq("_id", eq("$gte", id+"/"+prefix+"/", "$lt", id+"/"+prefix+"0")), nil)
 }
 
 // dropStale deletes the pieces that the document of a batch names as stale.
@@ -83,7 +87,14 @@ func (s *Store) dropStale(ctx context.Context, id string, prefixes ...string) er
 		if err := s.removePieces(ctx, id, prefix); err != nil {
 			return err
 		}
-		if _, err := s.run.Update(ctx, s.batches, eq("_id", id), eq("$pull", eq("stale", prefix))); err != nil {
+		_, err := s.change(ctx, id, func(d *batchDoc) error {
+			before := len(d.Stale)
+			if d.Stale = slices.DeleteFunc(d.Stale, func(p string) bool { return p == prefix }); len(d.Stale) == before {
+				return errUnchanged
+			}
+			return nil
+		})
+		if err != nil {
 			return err
 		}
 	}

@@ -25,7 +25,7 @@ func TestAStatusThatIsSetAgainIsNoConflict(t *testing.T) {
 		}
 		update := e.Command.Lookup("updates", "0").Document()
 		once.Do(func() {
-			if _, err := batches.UpdateOne(ctx, update.Lookup("q").Document(), update.Lookup("u").Document()); err != nil {
+			if _, err := batches.ReplaceOne(ctx, update.Lookup("q").Document(), update.Lookup("u").Document()); err != nil {
 				t.Error(err)
 			}
 		})

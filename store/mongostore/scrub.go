@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
-
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
@@ -20,23 +18,23 @@ func (s *Store) eraseNames(ctx context.Context, id string, names store.Names) er
 	if err != nil {
 		return err
 	}
-	var change bson.D
-	if names.FileName {
-		change = append(change, eq("$set", eq("file_name", store.ErasedName))...)
+	if names == (store.Names{}) {
+		return nil
 	}
 	if names.IdempotencyKey {
 		if err := s.release(ctx, d.IdempotencyKey, id); err != nil {
 			return err
 		}
-		change = append(change, eq("$unset", eq("idempotency_key", "", "key_expires_at", ""))...)
 	}
-	if len(change) == 0 {
+	_, err = s.change(ctx, id, func(d *batchDoc) error {
+		if names.FileName {
+			d.FileName = store.ErasedName
+		}
+		if names.IdempotencyKey {
+			d.IdempotencyKey, d.KeyExpires = "", nil
+		}
 		return nil
-	}
-	changed, err := s.run.Update(ctx, s.batches, eq("_id", id, "status", eq("$in", store.Statuses())), change)
-	if err == nil && !changed {
-		err = store.ErrNotFound // deleted meanwhile
-	}
+	})
 	return err
 }
 

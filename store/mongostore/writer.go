@@ -30,7 +30,9 @@ type writer struct {
 	buffer  []byte
 	piece   command.Piece
 	events  int64
-	chunks  map[string]int // of each attachment
+	summer  eventSummer
+	sum     int64              // of the checksums of the events
+	pieces  map[string][]int64 // see batchDoc
 	touched time.Time
 	ended   bool
 	result  *store.Batch // of Commit
@@ -57,7 +59,7 @@ func (s *Store) Begin(ctx context.Context, id string) (store.Writer, error) {
 	}
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	return &writer{
-		s: s, id: id, number: number, background: background, cancel: cancel, encoder: eventEncoder{batch: id}, chunks: map[string]int{}, touched: now,
+		s: s, id: id, number: number, background: background, cancel: cancel, encoder: eventEncoder{batch: id}, pieces: map[string][]int64{}, touched: now,
 		slots: make(chan struct{}, s.opts.Inserters),
 	}, nil
 }
@@ -89,6 +91,7 @@ func (w *writer) Write(ctx context.Context, events []metrics.Event) error {
 		}
 		w.piece.Add(w.buffer[start:len(w.buffer):len(w.buffer)])
 		w.events++
+		w.sum += w.summer.of(&events[i])
 		if w.piece.Full() {
 			if err := w.flush(ctx); err != nil {
 				return err
@@ -182,18 +185,14 @@ func (w *writer) Attach(ctx context.Context, name string, chunk []byte) error {
 	}
 	for len(chunk) > 0 {
 		n := min(len(chunk), attachmentPiece)
-		doc := bson.D{
-			{Key: "_id", Value: attachmentKey(w.id, name, w.chunks[name])},
-			{Key: "batch_id", Value: w.id},
-			{Key: "name", Value: name},
-			{Key: "data", Value: chunk[:n]},
-		}
-		if _, err := w.s.run.Insert(ctx, w.s.attachments, doc); err != nil {
+		attachment := versionName(name)
+		sum, err := w.s.putPiece(ctx, w.id, name, piecePrefix(name, ""), len(w.pieces[attachment]), chunk[:n])
+		if err != nil {
 			err = wrap(err, "attach to batch %q", w.id)
 			w.fail(err)
 			return err
 		}
-		w.chunks[name]++
+		w.pieces[attachment] = append(w.pieces[attachment], sum)
 		chunk = chunk[n:]
 	}
 	return w.touch(ctx)
@@ -216,8 +215,12 @@ func (w *writer) Commit(ctx context.Context, b store.Batch, pending metrics.Cont
 	if err := w.wait(ctx); err != nil {
 		return store.Batch{}, err
 	}
-	if err := w.s.writePending(ctx, w.id, pending); err != nil {
+	sums, err := w.s.writePending(ctx, w.id, pending)
+	if err != nil {
 		return store.Batch{}, wrap(err, "commit batch %q", w.id)
+	}
+	if len(sums) > 0 {
+		w.pieces[pendingPrefix] = sums
 	}
 	committed, err := w.s.commit(ctx, w, b)
 	if err != nil {

@@ -259,11 +259,34 @@ func matches(ctx context.Context, r *Runner, update func(context.Context) (*mong
 	return matched, err
 }
 
-// Remove deletes all documents that a filter selects. The caller splits what may
-// take longer than a command.
-func (r *Runner) Remove(ctx context.Context, c *mongo.Collection, filter any, opts ...options.Lister[options.DeleteManyOptions]) error {
-	return r.Do(ctx, func(ctx context.Context) error {
-		_, err := c.DeleteMany(ctx, filter, opts...)
-		return err
-	})
+// removeTries is how often Remove looks again. A delete misses a document that
+// moves, and none moves as often.
+const removeTries = 100
+
+// Remove deletes all documents that a filter selects. A delete may miss documents
+// that move to another shard meanwhile, so it goes on until none is left. The
+// caller splits what may take longer than a command. The hint may be nil.
+func (r *Runner) Remove(ctx context.Context, c *mongo.Collection, filter, hint any) error {
+	many, one := options.DeleteMany(), options.FindOne().SetProjection(Eq("_id", 1))
+	if hint != nil {
+		many.SetHint(hint)
+		one.SetHint(hint)
+	}
+	for range removeTries {
+		err := r.Do(ctx, func(ctx context.Context) error {
+			_, err := c.DeleteMany(ctx, filter, many)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		err = r.Do(ctx, func(ctx context.Context) error { return c.FindOne(ctx, filter, one).Err() })
+		if errors.Is(err, mongo.ErrNoDocuments) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("documents of %s are left after %d deletes", c.Name(), removeTries)
 }

@@ -104,7 +104,7 @@ func (s *selection) each(ctx context.Context, limit int, use func([]shareDoc) er
 	opts := options.Find().SetSort(eq("date", 1, "_id", 1)).SetLimit(int64(limit)).SetProjection(without)
 	for from, last := s.q.From, ""; ; {
 		after := bson.A{eq("date", eq("$gt", from.String())), eq("_id", eq("$gt", last))}
-		page, err := command.FindAll[shareDoc](ctx, s.l.run, s.l.shares.shares, append(dates(from, s.q.To), eq("$or", after)...), opts)
+		page, err := s.l.shares.find(ctx, append(dates(from, s.q.To), eq("$or", after)...), opts)
 		if err != nil || len(page) == 0 {
 			return err
 		}

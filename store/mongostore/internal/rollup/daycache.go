@@ -2,9 +2,12 @@ package rollup
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
 // maxCached is the greatest number of counts, of about 40 bytes each, that are
@@ -21,7 +24,7 @@ type dayCache struct {
 }
 
 // cached returns all days of a rollup without a plan. It returns false if they
-// have more than maxCached counts. The days are shared; callers must not change
+// have more than maxCached counts, or some are damaged. The days are shared; callers must not change
 // them. Errors: errMoved.
 func (d *days) cached(ctx context.Context, s *stateDoc) ([]dayDoc, bool, error) {
 	c := &d.cache
@@ -35,6 +38,9 @@ func (d *days) cached(ctx context.Context, s *stateDoc) ([]dayDoc, bool, error) 
 		generation, days = -1, nil
 	}
 	changed, err := d.since(ctx, s, generation)
+	if errors.Is(err, metrics.ErrCorrupt) { // the other days can be read one by one
+		return nil, false, nil
+	}
 	if err != nil {
 		return nil, false, err
 	}

@@ -3,6 +3,7 @@ package rollup
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/checksum"
 	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
 
@@ -40,6 +42,28 @@ type dayDoc struct {
 	Details    int       `bson:"details"`          // number of documents
 	Groups     int       `bson:"groups,omitempty"` // number of documents with groups
 	Updated    time.Time `bson:"updated_at"`
+	Sum        int64     `bson:"sum,omitempty"`
+}
+
+// sealed returns the day with its checksum.
+func (d dayDoc) sealed() dayDoc {
+	d.Sum = 0
+	d.Sum = checksum.Of(d)
+	return d
+}
+
+// check returns metrics.ErrCorrupt if the document is not what was written.
+func (d *dayDoc) check() error {
+	return checksum.Check(d.Sum, d.sealed().Sum, fmt.Sprintf("the sum of %.10q", d.Date))
+}
+
+func checkDays(days []dayDoc) error {
+	for i := range days {
+		if err := days[i].check(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // read reads a day with all its details. The sum of a day of another epoch, or
@@ -49,6 +73,9 @@ func (d *days) read(ctx context.Context, s *stateDoc, date string) (*dayDoc, met
 	err := d.run.Find(ctx, d.daily, eq("_id", date, "date", date), &day)
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return nil, nil, nil //nolint:nilnil // no day is an answer
+	}
+	if err == nil && day.Epoch == s.Epoch {
+		err = day.check()
 	}
 	if err != nil || day.Epoch != s.Epoch || day.Generation >= s.Generation {
 		return &day, nil, err
@@ -67,6 +94,9 @@ func (d *days) read(ctx context.Context, s *stateDoc, date string) (*dayDoc, met
 func (d *days) find(ctx context.Context, s *stateDoc, from, to metrics.Day, limit int) (found []dayDoc, last string, err error) {
 	opts := options.Find().SetSort(eq("date", 1)).SetLimit(int64(limit))
 	found, err = command.FindAll[dayDoc](ctx, d.run, d.daily, dates(from, to), opts)
+	if err == nil {
+		err = checkDays(found)
+	}
 	if err != nil {
 		return nil, "", err
 	}
@@ -104,6 +134,9 @@ func (d *days) since(ctx context.Context, s *stateDoc, generation int64) ([]dayD
 	for i := range found[1:] {
 		changed = append(changed, found[i+1].Day)
 	}
+	if err := checkDays(changed); err != nil {
+		return nil, err
+	}
 	return changed, notLater(changed, s)
 }
 
@@ -136,14 +169,14 @@ func (d *days) write(ctx context.Context, s *stateDoc, was *dayDoc, day metrics.
 		return written, err
 	}
 	before := eq("$gte", date+"/", "$lt", detailKey(date, s.Generation, 0))
-	return true, d.run.Remove(ctx, d.details, eq("_id", before))
+	return true, d.run.Remove(ctx, d.details, eq("_id", before), nil)
 }
 
 // replace puts a day in the place of was, which is nil if there was none, and
 // reports whether that was still so.
 func (d *days) replace(ctx context.Context, was, next *dayDoc) (bool, error) {
 	if was == nil {
-		return d.run.Insert(ctx, d.daily, next)
+		return d.run.Insert(ctx, d.daily, next.sealed())
 	}
-	return d.run.Replace(ctx, d.daily, eq("_id", was.ID, "date", was.Date, "epoch", was.Epoch, "generation", was.Generation), next)
+	return d.run.Replace(ctx, d.daily, eq("_id", was.ID, "date", was.Date, "epoch", was.Epoch, "generation", was.Generation), next.sealed())
 }

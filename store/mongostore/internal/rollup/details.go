@@ -103,7 +103,7 @@ func (d *days) join(ctx context.Context, keys []string, atOnce int, subjects boo
 		}
 		for _, key := range some {
 			if found[key] == nil {
-				return nil, errMoved
+				return nil, &lostError{key}
 			}
 			c, err := decode(found[key])
 			if err != nil {

@@ -129,9 +129,18 @@
 // read are causally consistent, so another server that answers in the middle of
 // it is not behind either.
 //
+// # Damage
+//
+// Documents have a checksum in sum, encoded contributions have their own. An entry
+// that is damaged can only be made void. Shares that cannot be read whole are not
+// folded: their note stays, and queries that need them fail. A damaged day fails
+// until Rebuild, a damaged state is replaced by that of a new epoch. A document
+// that another one names, and that is missing three times in a row, is lost.
+//
 // # Collections
 //
-// Dates are YYYY-MM-DD. A revision is the id of the note of its change.
+// Dates are YYYY-MM-DD. A revision is the id of the note of its change. All but
+// groups and details have sum, a checksum.
 //
 //	contributions  the entries; _id is the batch
 //	               revision      whose shares count, "" for none
@@ -144,9 +153,10 @@
 //	               shares        its documents in shares and groups
 //	               folded        the revision in the rollup of epoch
 //	               epoch
+//	               sum, folded_sum  checksums, the latter of folded and epoch
 //	shares         _id is batch/revision/date/part, a part per 1,000 types
 //	               batch_id, revision, date
-//	               metrics       [{event_type, count}]
+//	               metrics       [{event_type, count}], for other tools
 //	               slots         counts by quarter hour, encoded
 //	               subjects      sketches, encoded
 //	               sealed        the events of the batch are purged

@@ -2,12 +2,14 @@ package rollup
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/checksum"
 	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
 
@@ -33,6 +35,28 @@ type entryDoc struct {
 	// Folded is the revision that is in the rollup of Epoch.
 	Folded string `bson:"folded"`
 	Epoch  string `bson:"epoch"`
+	// Sum is the checksum of the members before Folded, FoldedSum that of the
+	// others. They change apart.
+	Sum       int64 `bson:"sum,omitempty"`
+	FoldedSum int64 `bson:"folded_sum,omitempty"`
+}
+
+func (e entryDoc) sum() int64 {
+	e.Folded, e.Epoch, e.Sum, e.FoldedSum = "", "", 0, 0
+	return checksum.Of(e)
+}
+
+func foldedSum(id, folded, epoch string) int64 {
+	return checksum.Bytes([]byte(id), []byte(folded), []byte(epoch))
+}
+
+// check returns metrics.ErrCorrupt if the entry is not what was written.
+func (e *entryDoc) check() error {
+	what := fmt.Sprintf("the ledger's entry of batch %q", e.ID)
+	if err := checksum.Check(e.Sum, e.sum(), what); err != nil {
+		return err
+	}
+	return checksum.Check(e.FoldedSum, foldedSum(e.ID, e.Folded, e.Epoch), what)
 }
 
 // maxEarlier is the number of earlier changes that an entry names. The note of
@@ -52,10 +76,14 @@ func (e *entryDoc) applied(note string) bool {
 	return e.Change == note || slices.Contains(e.Earlier, note)
 }
 
-// entry reads the entry of a batch. Errors: mongo.ErrNoDocuments.
+// entry reads the entry of a batch. Errors: mongo.ErrNoDocuments;
+// metrics.ErrCorrupt, with the entry.
 func (l *Ledger) entry(ctx context.Context, id string) (*entryDoc, error) {
 	var e entryDoc
 	err := l.run.Find(ctx, l.contributions, eq("_id", id), &e)
+	if err == nil {
+		err = e.check()
+	}
 	return &e, err
 }
 
@@ -68,6 +96,9 @@ func (l *Ledger) entries(ctx context.Context, ids []string) (map[string]*entryDo
 			return nil, err
 		}
 		for i := range page {
+			if err := page[i].check(); err != nil {
+				return nil, err
+			}
 			found[page[i].ID] = &page[i]
 		}
 	}
@@ -89,7 +120,11 @@ func (l *Ledger) entryIDs(ctx context.Context, use func(ids []string) error) err
 		var ids []string
 		opts := options.Find().SetSort(eq("_id", 1)).SetLimit(command.MaxKeys).SetProjection(eq("_id", 1))
 		err := l.run.Each(ctx, l.contributions, eq("_id", eq("$gt", last)), opts, func(raw bson.Raw) error {
-			ids = append(ids, raw.Lookup("_id").StringValue())
+			id, ok := raw.Lookup("_id").StringValueOK()
+			if !ok {
+				return checksum.Corrupt("an entry of the ledger has no id of a batch")
+			}
+			ids = append(ids, id)
 			return nil
 		})
 		if err != nil || len(ids) == 0 {
@@ -102,14 +137,22 @@ func (l *Ledger) entryIDs(ctx context.Context, use func(ids []string) error) err
 	}
 }
 
+// checkEntries returns metrics.ErrCorrupt if an entry is damaged.
+func (l *Ledger) checkEntries(ctx context.Context) error {
+	return l.entryIDs(ctx, func(ids []string) error {
+		_, err := l.entries(ctx, ids)
+		return err
+	})
+}
+
 // replaceEntry changes an entry if it is still the one that was read, and
-// reports whether it has.
+// reports whether it has. It does not change Recorded, nor what is folded.
 func (l *Ledger) replaceEntry(ctx context.Context, was, next *entryDoc) (bool, error) {
 	earlier := append(slices.Clone(was.Earlier), was.Change)
-	earlier = earlier[max(0, len(earlier)-maxEarlier):]
+	next.ID, next.Recorded, next.Earlier = was.ID, was.Recorded, earlier[max(0, len(earlier)-maxEarlier):]
 	replaced, err := l.run.Update(ctx, l.contributions, eq("_id", was.ID, "change", was.Change), eq("$set", eq(
-		"revision", next.Revision, "void", next.Void, "change", next.Change, "changed_at", next.Changed,
-		"total_events", next.Events, "cells", next.Cells, "shares", next.Shares, "earlier", earlier)))
+		"revision", next.Revision, "void", next.Void, "change", next.Change, "changed_at", next.Changed, "recorded_at", next.Recorded,
+		"total_events", next.Events, "cells", next.Cells, "shares", next.Shares, "earlier", next.Earlier, "sum", next.sum())))
 	if err != nil || replaced {
 		return replaced, err
 	}

@@ -23,7 +23,15 @@ func (l *Ledger) Explain(ctx context.Context, day metrics.Day, eventType string)
 			}
 			for i := range page {
 				last = page[i].ID
-				if n := page[i].count(eventType); n > 0 && page[i].Revision != "" && !yield(store.Share{BatchID: page[i].BatchID, Count: n}, nil) {
+				if page[i].Revision == "" {
+					continue
+				}
+				n, err := page[i].count(eventType)
+				if err != nil {
+					yield(store.Share{}, err)
+					return
+				}
+				if n > 0 && !yield(store.Share{BatchID: page[i].BatchID, Count: n}, nil) {
 					return
 				}
 			}
@@ -34,19 +42,19 @@ func (l *Ledger) Explain(ctx context.Context, day metrics.Day, eventType string)
 	}
 }
 
-func (d *shareDoc) count(eventType string) int64 {
-	for i := range d.Metrics {
-		if d.Metrics[i].Type == eventType {
-			return d.Metrics[i].Count
-		}
+// count returns the number of events of a type in a share.
+func (d *shareDoc) count(eventType string) (n int64, err error) {
+	c, err := metrics.DecodeContribution(d.Slots.Data, metrics.Filter{Types: []string{eventType}})
+	for i := range c {
+		n += c[i].Count
 	}
-	return 0
+	return n, err
 }
 
 // explainAfter reads the page of the shares of a day after a key. It clears the
 // revision of shares that do not count.
 func (l *Ledger) explainAfter(ctx context.Context, day metrics.Day, key string) ([]shareDoc, error) {
-	opts := options.Find().SetSort(eq("_id", 1)).SetLimit(command.MaxKeys).SetProjection(eq("slots", 0, "subjects", 0))
+	opts := options.Find().SetSort(eq("_id", 1)).SetLimit(command.MaxKeys).SetProjection(eq("metrics", 0, "subjects", 0))
 	page, err := l.shares.after(ctx, eq("date", day.String()), key, opts)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/checksum"
 )
 
 // dayWriters is the number of days that one process writes concurrently.
@@ -17,9 +18,10 @@ const dayWriters = 4
 // with what another has begun. It logs errors and returns; the next call goes
 // on.
 func (r *Rollup) FoldJournal(ctx context.Context) {
+	var lost losses
 	for ctx.Err() == nil {
 		more, err := r.foldOnce(ctx)
-		if errors.Is(err, errMoved) {
+		if err = lost.count(err); errors.Is(err, errMoved) {
 			continue // another process has carried the plan out
 		}
 		if err != nil && ctx.Err() == nil {
@@ -40,7 +42,7 @@ func (r *Rollup) foldOnce(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	if len(s.Plan) > 0 {
-		return true, r.carryOut(ctx, s)
+		return true, r.carryOut(ctx, s, nil)
 	}
 	if len(s.Garbage) > 0 {
 		return true, r.dropGarbage(ctx, s)
@@ -52,7 +54,11 @@ func (r *Rollup) foldOnce(ctx context.Context) (bool, error) {
 	if now, err := r.readState(ctx); err != nil || !s.same(now) {
 		return true, err // the entries may be those of a later generation
 	}
-	plan, done := ch.plan(), r.ledger.done(ch)
+	plan, loaded, err := r.readablePlan(ctx, ch)
+	if err != nil {
+		return false, err
+	}
+	done := r.ledger.done(ch)
 	if len(plan)+len(done) == 0 {
 		return false, nil
 	}
@@ -64,7 +70,10 @@ func (r *Rollup) foldOnce(ctx context.Context) (bool, error) {
 	if moved, err := r.advance(ctx, s, &next); !moved || err != nil {
 		return true, err
 	}
-	return true, r.ledger.removeNotes(ctx, ch, done)
+	if err := r.ledger.removeNotes(ctx, ch, done); err != nil || len(plan) == 0 {
+		return true, err
+	}
+	return true, r.carryOut(ctx, &next, loaded)
 }
 
 // dropGarbage deletes the shares of the revisions that the last plan took out.
@@ -80,10 +89,11 @@ func (r *Rollup) dropGarbage(ctx context.Context, s *stateDoc) error {
 	return err
 }
 
-// carryOut does the steps of the plan. It is safe to repeat, by several
-// processes concurrently: each write names what it replaces.
-func (r *Rollup) carryOut(ctx context.Context, s *stateDoc) error {
-	changes, err := r.ledger.planned(ctx, s)
+// carryOut does the steps of the plan, of which some contributions may be loaded.
+// It is safe to repeat, by several processes concurrently: each write names what
+// it replaces.
+func (r *Rollup) carryOut(ctx context.Context, s *stateDoc, loaded map[string]metrics.Contribution) error {
+	changes, err := r.ledger.planned(ctx, s, loaded)
 	if err != nil {
 		return err
 	}
@@ -110,7 +120,7 @@ func (r *Rollup) carryOut(ctx context.Context, s *stateDoc) error {
 func (r *Rollup) markFolded(ctx context.Context, s *stateDoc, p step) error {
 	for folded, epoch := p.WasFolded, p.WasEpoch; ; {
 		filter := eq("_id", p.BatchID, "folded", folded, "epoch", epoch)
-		marked, err := r.run.Update(ctx, r.ledger.contributions, filter, eq("$set", eq("folded", p.To, "epoch", s.Epoch)))
+		marked, err := r.run.Update(ctx, r.ledger.contributions, filter, eq("$set", eq("folded", p.To, "epoch", s.Epoch, "folded_sum", foldedSum(p.BatchID, p.To, s.Epoch))))
 		if marked || err != nil {
 			return err
 		}
@@ -149,10 +159,15 @@ func (r *Rollup) foldDays(ctx context.Context, s *stateDoc, changes dayChanges) 
 // foldDay brings a day to the generation of the state. It starts again if a
 // process that still works for an earlier rollup has written the day meanwhile.
 func (r *Rollup) foldDay(ctx context.Context, s *stateDoc, day metrics.Day, change *dayChange) error {
-	for {
+	for missing := 0; ; {
 		was, sum, err := r.days.read(ctx, s, day.String())
 		if err != nil {
 			return err
+		}
+		if was != nil {
+			missing = 0
+		} else if missing++; missing > lostTries { // another document has its key
+			return checksum.Corrupt("the sum of %v cannot be written", day)
 		}
 		if was != nil && was.Epoch == s.Epoch && was.Generation >= s.Generation {
 			return nil // written by another process
@@ -177,7 +192,7 @@ func (r *Rollup) foldDay(ctx context.Context, s *stateDoc, day metrics.Day, chan
 // where the change takes something out, the day is summed again from its
 // shares.
 func (r *Rollup) apply(ctx context.Context, s *stateDoc, day metrics.Day, sum metrics.Contribution, change *dayChange) (metrics.Contribution, error) {
-	if len(change.subtract) == 0 {
+	if !change.resum {
 		return metrics.Merge(sum, change.add), nil
 	}
 	to := map[string]string{}

@@ -69,7 +69,7 @@ func encodeGroups(c metrics.Contribution) ([]bson.Binary, error) {
 }
 
 // addGroups adds to the totals of shares what q asks for of their groups. It
-// leaves out groups that were deleted, as their shares are deleted with them.
+// leaves out groups that are missing: found says how many were read.
 func (s *shares) addGroups(ctx context.Context, shares []shareDoc, totals []metrics.Contribution, q metrics.Filter) error {
 	var keys []string
 	owner := map[string]int{}

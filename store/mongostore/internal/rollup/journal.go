@@ -3,6 +3,7 @@ package rollup
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/checksum"
 	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
 
@@ -29,11 +31,23 @@ type noteDoc struct {
 	Noted   time.Time `bson:"noted_at"`
 	// Epoch is the epoch of the rollup for which a rebuild has made the note.
 	Epoch string `bson:"epoch,omitempty"`
+	Sum   int64  `bson:"sum,omitempty"`
+}
+
+// sealed returns the note with its checksum.
+func (n noteDoc) sealed() noteDoc {
+	n.Sum = 0
+	n.Sum = checksum.Of(n)
+	return n
+}
+
+func (n noteDoc) check() error {
+	return checksum.Check(n.Sum, n.sealed().Sum, fmt.Sprintf("note %q of the journal", n.ID))
 }
 
 // note announces a change of a batch's entry and returns the id of the note.
 func (l *Ledger) note(ctx context.Context, id string) (string, error) {
-	n := noteDoc{ID: bson.NewObjectID().Hex(), BatchID: id, Noted: l.now()}
+	n := noteDoc{ID: bson.NewObjectID().Hex(), BatchID: id, Noted: l.now()}.sealed()
 	_, err := l.run.Insert(ctx, l.journal, n)
 	return n.ID, err
 }
@@ -44,7 +58,7 @@ func (l *Ledger) takeBack(ctx context.Context, id, note string) error {
 	if err := l.shares.drop(ctx, id, note); err != nil {
 		return err
 	}
-	return l.run.Remove(ctx, l.journal, eq("_id", note))
+	return l.run.Remove(ctx, l.journal, eq("_id", note), nil)
 }
 
 // noteAll notes all entries for the rollup of an epoch.
@@ -52,7 +66,7 @@ func (l *Ledger) noteAll(ctx context.Context, epoch string) error {
 	notes := inserter{run: l.run, to: l.journal}
 	err := l.entryIDs(ctx, func(ids []string) error {
 		for _, id := range ids {
-			if err := notes.add(ctx, noteDoc{ID: epoch + "/" + id, BatchID: id, Noted: l.now(), Epoch: epoch}); err != nil {
+			if err := notes.add(ctx, noteDoc{ID: epoch + "/" + id, BatchID: id, Noted: l.now(), Epoch: epoch}.sealed()); err != nil {
 				return err
 			}
 		}
@@ -85,6 +99,9 @@ func (l *Ledger) changes(ctx context.Context, s *stateDoc) (*changes, error) {
 		}
 	}
 	for i := range ch.notes {
+		if err := ch.notes[i].check(); err != nil {
+			return nil, err
+		}
 		add(ch.notes[i].BatchID)
 	}
 	for i := range s.Plan {
@@ -106,6 +123,18 @@ func (l *Ledger) notes(ctx context.Context) ([]noteDoc, error) {
 		}
 		last = page[notesPage-1].ID
 	}
+}
+
+// dropDamagedNotes removes notes that are damaged. A rebuild notes all entries
+// again.
+func (l *Ledger) dropDamagedNotes(ctx context.Context) error {
+	notes, err := l.notes(ctx)
+	for i := range notes {
+		if err == nil && notes[i].check() != nil {
+			err = l.run.Remove(ctx, l.journal, eq("_id", notes[i].ID), nil)
+		}
+	}
+	return err
 }
 
 // done returns the notes whose batches are in the rollup as the ledger has them.
@@ -146,7 +175,7 @@ func (l *Ledger) removeNotes(ctx context.Context, ch *changes, done []noteDoc) e
 				return err
 			}
 		}
-		if err := l.run.Remove(ctx, l.journal, eq("_id", eq("$in", ids))); err != nil {
+		if err := l.run.Remove(ctx, l.journal, eq("_id", eq("$in", ids)), nil); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package rollup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -89,9 +90,15 @@ func (l *Ledger) prepare(ctx context.Context, id, revision string, c metrics.Con
 	c = c.WithEvents()
 	n, err := l.shares.write(ctx, id, revision, c)
 	now := l.now()
-	return &entryDoc{
+	return newEntry(entryDoc{
 		ID: id, Revision: revision, Change: revision, Changed: now, Recorded: now, Events: c.Events(), Cells: len(c), Shares: n,
-	}, err
+	}), err
+}
+
+// newEntry returns an entry with its checksums.
+func newEntry(e entryDoc) *entryDoc {
+	e.Sum, e.FoldedSum = e.sum(), foldedSum(e.ID, e.Folded, e.Epoch)
+	return &e
 }
 
 // counting reads the entry of a batch that counts. Errors: store.ErrNotFound.
@@ -111,13 +118,13 @@ func (l *Ledger) Contribution(ctx context.Context, id string) (metrics.Contribut
 		if err != nil {
 			return nil, err
 		}
-		c, n, err := l.shares.revision(ctx, id, e.Revision)
-		if err != nil || n == e.Shares {
+		c, err := l.whole(ctx, e)
+		if !errors.Is(err, metrics.ErrCorrupt) {
 			return c, err
 		}
-		now, err := l.counting(ctx, id) // changed while its shares were read?
-		if err != nil || now.Change == e.Change {
-			return nil, errors.Join(metrics.ErrCorrupt, err)
+		now, changed := l.counting(ctx, id) // while its shares were read?
+		if changed != nil || now.Change == e.Change {
+			return nil, cmp.Or(changed, err)
 		}
 	}
 }
@@ -138,27 +145,42 @@ func (l *Ledger) Amend(ctx context.Context, id string, c metrics.Contribution) e
 }
 
 // Void makes the entry of a batch void, permanently. A batch without an entry
-// gets a void one, so that a Record that is under way fails.
-func (l *Ledger) Void(ctx context.Context, id string) error {
+// gets a void one, so that a Record that is under way fails. If the entry is
+// damaged, or missing although the batch is recorded, what the rollup has of the
+// batch is not known; Void returns true, and the rollup must be rebuilt.
+func (l *Ledger) Void(ctx context.Context, id string, recorded bool) (rebuild bool, _ error) {
 	for {
 		e, err := l.entry(ctx, id)
 		if errors.Is(err, mongo.ErrNoDocuments) {
-			added, err := l.run.Insert(ctx, l.contributions, &entryDoc{ID: id, Void: true, Changed: l.now()})
+			added, err := l.run.Insert(ctx, l.contributions, newEntry(entryDoc{ID: id, Void: true, Changed: l.now()}))
 			if added || err != nil {
-				return err
+				return recorded, err
+			}
+			continue
+		}
+		if errors.Is(err, metrics.ErrCorrupt) {
+			voided, err := l.voidDamaged(ctx, e)
+			if voided || err != nil {
+				return true, err
 			}
 			continue
 		}
 		if err != nil || e.Void {
-			return err
+			return false, err
 		}
 		voided, err := l.tryChange(ctx, e, func(note string) (*entryDoc, error) {
 			return &entryDoc{Void: true, Change: note, Changed: l.now()}, nil
 		})
 		if voided || err != nil {
-			return err
+			return false, err
 		}
 	}
+}
+
+// voidDamaged makes a damaged entry void, as if the rollup had nothing of it.
+func (l *Ledger) voidDamaged(ctx context.Context, e *entryDoc) (bool, error) {
+	void := newEntry(entryDoc{ID: e.ID, Void: true, Change: bson.NewObjectID().Hex(), Changed: l.now()})
+	return l.run.Replace(ctx, l.contributions, eq("_id", e.ID, "sum", e.Sum, "folded_sum", e.FoldedSum), void)
 }
 
 // tryChange notes a change of an entry and makes it, unless another change was
@@ -195,5 +217,5 @@ func (l *Ledger) IsVoid(ctx context.Context, id string) (bool, error) {
 // RemoveVoid removes the void entries that were made before a moment. Entries
 // that the rollup still counts stay.
 func (l *Ledger) RemoveVoid(ctx context.Context, before time.Time) error {
-	return l.run.Remove(ctx, l.contributions, eq("void", true, "folded", "", "changed_at", eq("$lt", before)))
+	return l.run.Remove(ctx, l.contributions, eq("void", true, "folded", "", "changed_at", eq("$lt", before)), nil)
 }

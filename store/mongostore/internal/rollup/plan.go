@@ -2,8 +2,10 @@ package rollup
 
 import (
 	"context"
+	"errors"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/checksum"
 )
 
 // Limits of a plan, unless it has only one step. Its days and types are in
@@ -13,13 +15,14 @@ const (
 	planCells = 8192
 )
 
-// plan picks the next batches whose entry differs from the rollup.
-func (ch *changes) plan() []step {
+// plan picks the next batches whose entry differs from the rollup, but none of
+// those to skip.
+func (ch *changes) plan(skip map[string]bool) []step {
 	var plan []step
 	cells := 0
 	for _, id := range ch.batches {
 		e := ch.entries[id]
-		if e == nil || e.Revision == e.foldedIn(ch.epoch) {
+		if e == nil || skip[id] || e.Revision == e.foldedIn(ch.epoch) {
 			continue
 		}
 		if cells += e.Cells; len(plan) > 0 && cells > planCells || len(plan) == planSteps {
@@ -30,9 +33,11 @@ func (ch *changes) plan() []step {
 	return plan
 }
 
-// dayChange is what is added to one day and subtracted from it.
+// dayChange is what is added to one day and subtracted from it. Resum means that
+// something is subtracted, which may not be in memory.
 type dayChange struct {
 	add, subtract metrics.Contribution
+	resum         bool
 }
 
 // dayChanges are changes by day.
@@ -46,26 +51,97 @@ func (d dayChanges) of(day metrics.Day) *dayChange {
 	return d[day]
 }
 
-// planned reads what the plan of a state changes in each day.
-func (l *Ledger) planned(ctx context.Context, s *stateDoc) (dayChanges, error) {
-	changes := dayChanges{}
-	for _, p := range s.Plan {
-		for _, revision := range []string{p.To, p.From} {
-			if revision == "" {
+// readablePlan plans what can be read whole, and returns the contributions that
+// it adds, by batch. A batch whose shares are damaged stays in the journal, where
+// it does not keep the others from being folded.
+func (r *Rollup) readablePlan(ctx context.Context, ch *changes) ([]step, map[string]metrics.Contribution, error) {
+	loaded, skip := map[string]metrics.Contribution{}, map[string]bool{}
+	for {
+		plan, damaged := ch.plan(skip), len(skip)
+		for _, p := range plan {
+			if _, known := loaded[p.BatchID]; known || p.To == "" {
 				continue
 			}
-			c, _, err := l.shares.revision(ctx, p.BatchID, revision)
+			c, err := r.ledger.whole(ctx, ch.entries[p.BatchID])
+			if errors.Is(err, metrics.ErrCorrupt) {
+				skip[p.BatchID] = true
+				r.reportUnfolded(ctx, ch.entries[p.BatchID], err)
+				continue
+			}
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
-			for day, types := range c.Days() {
-				if d := changes.of(day); revision == p.To {
-					d.add = metrics.Merge(d.add, types)
-				} else {
-					d.subtract = metrics.Merge(d.subtract, types)
-				}
-			}
+			loaded[p.BatchID] = c
+		}
+		if len(skip) == damaged {
+			return plan, loaded, nil
+		}
+	}
+}
+
+// reportUnfolded logs that a batch is not folded, unless its entry has changed
+// since.
+func (r *Rollup) reportUnfolded(ctx context.Context, e *entryDoc, err error) {
+	if now, failed := r.ledger.entry(ctx, e.ID); failed != nil || now.Change == e.Change {
+		r.log.ErrorContext(ctx, "contribution is damaged, not folded", "batch", e.ID, "err", err)
+	}
+}
+
+// whole returns the contribution that an entry names. Errors: metrics.ErrCorrupt
+// if some of it is missing, which it may also be because the entry has changed.
+func (l *Ledger) whole(ctx context.Context, e *entryDoc) (metrics.Contribution, error) {
+	c, n, err := l.shares.revision(ctx, e.ID, e.Revision)
+	if errors.Is(err, errMoved) || err == nil && n != e.Shares {
+		err = checksum.Corrupt("the ledger has %d of %d documents of batch %q", n, e.Shares, e.ID)
+	}
+	return c, err
+}
+
+// planned returns what the plan of a state changes in each day. It reads the
+// contributions that are not loaded.
+func (l *Ledger) planned(ctx context.Context, s *stateDoc, loaded map[string]metrics.Contribution) (dayChanges, error) {
+	changes := dayChanges{}
+	for _, p := range s.Plan {
+		if err := l.planAdd(ctx, changes, p, loaded); err != nil {
+			return nil, err
+		}
+		if p.From == "" {
+			continue
+		}
+		days, err := l.shares.dates(ctx, p.BatchID, p.From)
+		if err != nil {
+			return nil, err
+		}
+		for _, day := range days {
+			changes.of(day).resum = true
 		}
 	}
 	return changes, nil
+}
+
+func (l *Ledger) planAdd(ctx context.Context, changes dayChanges, p step, loaded map[string]metrics.Contribution) (err error) {
+	c, known := loaded[p.BatchID]
+	if !known && p.To != "" {
+		if c, err = l.plannedRevision(ctx, p); err != nil {
+			return err
+		}
+	}
+	for day, types := range c.Days() {
+		change := changes.of(day)
+		change.add = metrics.Merge(change.add, types)
+	}
+	return nil
+}
+
+// plannedRevision reads the revision that a step brings.
+func (l *Ledger) plannedRevision(ctx context.Context, p step) (metrics.Contribution, error) {
+	e, err := l.entry(ctx, p.BatchID)
+	if err != nil {
+		return nil, err
+	}
+	if e.Revision == p.To {
+		return l.whole(ctx, e)
+	}
+	c, _, err := l.shares.revision(ctx, p.BatchID, p.To)
+	return c, err
 }

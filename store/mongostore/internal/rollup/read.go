@@ -66,10 +66,11 @@ func (r *Rollup) firstDays(ctx context.Context, q *metrics.Filter) (part metrics
 
 // retryMoved calls read until it returns another error than errMoved. Each call
 // sees one history: no find of it is of an older copy than one before. Errors:
-// store.ErrUnavailable after readTries.
+// store.ErrUnavailable after readTries; metrics.ErrCorrupt.
 func retryMoved(ctx context.Context, run *command.Runner, read func(context.Context) error) (err error) {
+	var lost losses
 	for range readTries {
-		if err = run.Causal(ctx, read); !errors.Is(err, errMoved) {
+		if err = lost.count(run.Causal(ctx, read)); !errors.Is(err, errMoved) {
 			return err
 		}
 	}

@@ -6,20 +6,36 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/eventmetrics/eventmetrics/metrics"
 )
 
 // Rebuild makes the rollup again from the ledger. Answers stay right meanwhile,
-// but are slow until all entries are folded. It is safe to repeat.
+// but are slow until all entries are folded. It is safe to repeat. Errors:
+// metrics.ErrCorrupt if entries of the ledger are damaged; nothing is changed
+// then, since what the rollup has of them is right.
 func (r *Rollup) Rebuild(ctx context.Context) error {
+	if err := r.ledger.checkEntries(ctx); err != nil {
+		return err
+	}
+	if err := r.ledger.dropDamagedNotes(ctx); err != nil {
+		return err
+	}
+	var lost losses
 	for {
 		s, err := r.readState(ctx)
 		if err != nil {
 			return err
 		}
 		if len(s.Plan) > 0 {
-			err = r.carryOut(ctx, s)
-		} else if err = r.restart(ctx, s); err == nil {
-			return nil
+			err = lost.count(r.carryOut(ctx, s, nil))
+		}
+		if len(s.Plan) == 0 || errors.Is(err, metrics.ErrCorrupt) { // what the plan needs is damaged
+			if err = r.restart(ctx, s); err == nil {
+				err = r.dropDamagedDays(ctx)
+				r.background.wake()
+				return err
+			}
 		}
 		if err != nil && !errors.Is(err, errMoved) {
 			return err
@@ -47,16 +63,21 @@ func (r *Rollup) restart(ctx context.Context, was *stateDoc) error {
 		return nil
 	}
 	// Another process has installed its rollup first.
-	return errors.Join(errMoved, r.run.Remove(ctx, r.ledger.journal, eq("epoch", next.Epoch)))
+	return errors.Join(errMoved, r.run.Remove(ctx, r.ledger.journal, eq("epoch", next.Epoch), nil))
 }
 
 // install puts a new rollup in the place of was, if that is still the state.
 func (r *Rollup) install(ctx context.Context, was, next *stateDoc) error {
 	if was == nil {
-		_, err := r.run.Insert(ctx, r.days.daily, next)
+		// What is in the place of the state, and is not the state, is damaged.
+		other := bson.A{eq("_id", stateID, "date", eq("$ne", "")), eq("_id", eq("$ne", stateID), "date", "")}
+		if err := r.run.Remove(ctx, r.days.daily, eq("$or", other), nil); err != nil {
+			return err
+		}
+		_, err := r.run.Insert(ctx, r.days.daily, next.sealed())
 		return err
 	}
 	next.Generation = max(next.Generation, was.Generation+1)
-	_, err := r.run.Replace(ctx, r.days.daily, eq("_id", stateID, "date", "", "epoch", was.Epoch, "generation", was.Generation), next)
+	_, err := r.run.Replace(ctx, r.days.daily, eq("_id", stateID, "date", "", "epoch", was.Epoch, "generation", was.Generation), next.sealed())
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/checksum"
 	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
 
@@ -45,6 +46,20 @@ type shareDoc struct {
 	// of those that were read.
 	Groups int `bson:"groups,omitempty"`
 	found  int
+	// Sum is the checksum of the members that say what the share is of: not of
+	// Slots and Subjects, which have their own, nor of Metrics and Purged, which
+	// no answer reads.
+	Sum int64 `bson:"sum,omitempty"`
+}
+
+func (d *shareDoc) sum() int64 {
+	return checksum.Of(shareDoc{ID: d.ID, BatchID: d.BatchID, Revision: d.Revision, Date: d.Date, Groups: d.Groups})
+}
+
+// check returns metrics.ErrCorrupt if the share is not what was written, as far
+// as Sum covers it.
+func (d *shareDoc) check() error {
+	return checksum.Check(d.Sum, d.sum(), fmt.Sprintf("share %q", d.ID))
 }
 
 // countDoc is the count of an event type.
@@ -111,6 +126,7 @@ func newShare(id, revision string, day metrics.Day, i int, part metrics.Contribu
 		ID: fmt.Sprintf("%s/%s/%s/%06d", id, revision, date, i), BatchID: id, Revision: revision, Date: date,
 		Metrics: countsOf(part.Totals()), Slots: slots, Subjects: subjects, Groups: len(all),
 	}
+	share.Sum = share.sum()
 	var more []groupsDoc
 	for n, groups := range all {
 		more = append(more, groupsDoc{groupsKey(share.ID, n), groups})
@@ -125,10 +141,10 @@ func shareRange(id, revision string) bson.D {
 
 // drop deletes the shares of a revision, with their groups.
 func (s *shares) drop(ctx context.Context, id, revision string) error {
-	if err := s.run.Remove(ctx, s.shares, eq("_id", shareRange(id, revision))); err != nil {
+	if err := s.run.Remove(ctx, s.shares, eq("_id", shareRange(id, revision)), nil); err != nil {
 		return err
 	}
-	return s.run.Remove(ctx, s.groups, eq("_id", shareRange(id, revision)))
+	return s.run.Remove(ctx, s.groups, eq("_id", shareRange(id, revision)), nil)
 }
 
 // revision reads the shares of a revision, with their groups, and returns the
@@ -177,10 +193,44 @@ func (s *shares) eachPage(ctx context.Context, filter bson.D, q metrics.Filter, 
 
 // after reads the page of shares after a key.
 func (s *shares) after(ctx context.Context, filter bson.D, key string, opts *options.FindOptionsBuilder) ([]shareDoc, error) {
-	return command.FindAll[shareDoc](ctx, s.run, s.shares, eq("$and", bson.A{filter, eq("_id", eq("$gt", key))}), opts)
+	return s.find(ctx, eq("$and", bson.A{filter, eq("_id", eq("$gt", key))}), opts)
 }
 
-// decode returns what q asks for of a page of shares, in their order.
+// find reads shares. Errors: metrics.ErrCorrupt.
+func (s *shares) find(ctx context.Context, filter bson.D, opts *options.FindOptionsBuilder) ([]shareDoc, error) {
+	page, err := command.FindAll[shareDoc](ctx, s.run, s.shares, filter, opts)
+	for i := range page {
+		if err == nil {
+			err = page[i].check()
+		}
+	}
+	return page, err
+}
+
+// dates returns the days of which a revision has shares.
+func (s *shares) dates(ctx context.Context, id, revision string) ([]metrics.Day, error) {
+	opts := options.Find().SetSort(eq("_id", 1)).SetLimit(command.MaxKeys).SetProjection(eq("metrics", 0, "slots", 0, "subjects", 0))
+	var days []metrics.Day
+	for last := ""; ; {
+		page, err := s.after(ctx, eq("_id", shareRange(id, revision)), last, opts)
+		if err != nil {
+			return nil, err
+		}
+		for i := range page {
+			day, err := metrics.ParseDay(page[i].Date)
+			if err != nil {
+				return nil, err
+			}
+			days, last = append(days, day), page[i].ID
+		}
+		if len(page) < command.MaxKeys {
+			return days, nil
+		}
+	}
+}
+
+// decode returns what q asks for of a page of shares, in their order. Errors:
+// metrics.ErrCorrupt; errMoved if groups are missing.
 func (s *shares) decode(ctx context.Context, page []shareDoc, q metrics.Filter) ([]metrics.Contribution, error) {
 	all := make([]metrics.Contribution, len(page))
 	for i := range page {
@@ -192,5 +242,13 @@ func (s *shares) decode(ctx context.Context, page []shareDoc, q metrics.Filter) 
 	if !q.Groups {
 		return all, nil
 	}
-	return all, s.addGroups(ctx, page, all, q)
+	if err := s.addGroups(ctx, page, all, q); err != nil {
+		return nil, err
+	}
+	for i := range page {
+		if page[i].found < page[i].Groups {
+			return nil, &lostError{page[i].ID}
+		}
+	}
+	return all, nil
 }

@@ -6,6 +6,8 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/checksum"
 )
 
 // stateID is the _id of the state of the rollup, which is a document among
@@ -29,6 +31,19 @@ type stateDoc struct {
 	Plan []step `bson:"plan"`
 	// Garbage are the revisions that the last plan took out of the rollup.
 	Garbage []revisionDoc `bson:"garbage"`
+	Sum     int64         `bson:"sum,omitempty"`
+}
+
+// sealed returns the state with its checksum.
+func (s stateDoc) sealed() stateDoc {
+	s.Sum = 0
+	s.Sum = checksum.Of(s)
+	return s
+}
+
+// check returns metrics.ErrCorrupt if the state is not what was written.
+func (s *stateDoc) check() error {
+	return checksum.Check(s.Sum, s.sealed().Sum, "the state of the rollup")
 }
 
 // step is the part of a plan about one batch: it takes the revision From out of
@@ -54,15 +69,25 @@ func (s *stateDoc) same(later *stateDoc) bool {
 }
 
 // readState reads the state of the rollup and starts a new rollup if there is
-// none.
+// none, or its state is damaged: all of it can be computed again.
 func (r *Rollup) readState(ctx context.Context) (*stateDoc, error) {
 	for {
 		var s stateDoc
 		err := r.run.Find(ctx, r.days.daily, eq("_id", stateID, "date", ""), &s)
-		if !errors.Is(err, mongo.ErrNoDocuments) {
-			return &s, err
+		was := &s
+		switch {
+		case errors.Is(err, mongo.ErrNoDocuments):
+			was = nil
+		case err != nil:
+			return nil, err
+		default:
+			damage := s.check()
+			if damage == nil {
+				return &s, nil
+			}
+			r.log.ErrorContext(ctx, "state of rollup is damaged, rebuilding", "err", damage)
 		}
-		if err := r.restart(ctx, nil); err != nil && !errors.Is(err, errMoved) {
+		if err := r.restart(ctx, was); err != nil && !errors.Is(err, errMoved) {
 			return nil, err
 		}
 	}
@@ -76,7 +101,7 @@ func (r *Rollup) advance(ctx context.Context, was, next *stateDoc) (bool, error)
 	if len(was.Plan) > 0 { // next has the same generation, but no plan
 		filter = append(filter, eq("plan", eq("$ne", bson.A{}))...)
 	}
-	return r.run.Replace(ctx, r.days.daily, filter, next)
+	return r.run.Replace(ctx, r.days.daily, filter, next.sealed())
 }
 
 // checkState returns errMoved if s is not the state of the rollup any more.
