@@ -26,7 +26,7 @@ func (l *Ledger) compareDays(ctx context.Context, r *Report) error {
 		if err != nil {
 			return err
 		}
-		if day == 0 {
+		if day == 0 || len(r.WrongDays) == maxDrifts { // all sums are rebuilt anyway
 			break
 		}
 		at = max(at, day) + 1
@@ -34,7 +34,7 @@ func (l *Ledger) compareDays(ctx context.Context, r *Report) error {
 		if err != nil {
 			return err
 		}
-		if wrong != nil && len(r.WrongDays) < maxDrifts {
+		if wrong != nil {
 			r.WrongDays = append(r.WrongDays, *wrong)
 		}
 	}
@@ -118,7 +118,7 @@ func (l *Ledger) nextDay(ctx context.Context, from metrics.Day) (metrics.Day, er
 		day, err := l.nextIn(ctx, from, from+size-1)
 		switch {
 		case isPermanent(ctx, err) && size == month:
-			return from, nil
+			return max(from, 1), nil // 0 means none
 		case isPermanent(ctx, err):
 			size = max(size/4, month)
 		case day != 0 || err != nil:
