@@ -302,7 +302,7 @@ func audited(ctx context.Context, st *mongostore.Store) (ledger.Integrity, error
 			return all, err
 		}
 	}
-	return ledger.Integrity{}, errors.New("no pass of the audit ends")
+	return ledger.Integrity{}, fmt.Errorf("no pass of the audit ends: %+v", l.Integrity())
 }
 
 var sums = metrics.AggregatorOptions{Subject: "candidate_id", Dimensions: []string{"country"}}

@@ -47,8 +47,8 @@ func (c missingConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// left returns the numbers of documents that name a batch, and fail the test.
-func left(t *testing.T, uri, id string, collections string, want int64) {
+// left fails the test if collections have another number of documents of a batch.
+func left(t *testing.T, uri, id, collections string, want int64) {
 	t.Helper()
 	for name := range strings.FieldsSeq(collections) {
 		filter := bson.D{{Key: "batch_id", Value: id}}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
@@ -205,20 +206,20 @@ func (r *Rollup) apply(ctx context.Context, s *stateDoc, day metrics.Day, sum me
 // sumDay sums the shares of a day. Of the batches in instead it takes the
 // revision given there, of the others the one that the rollup of an epoch has.
 func (l *Ledger) sumDay(ctx context.Context, day metrics.Day, epoch string, instead map[string]string, q metrics.Filter) (metrics.Contribution, error) {
-	var sum metrics.Contribution
-	err := l.shares.eachPage(ctx, eq("date", day.String()), q, func(page []shareDoc, contents []metrics.Contribution) error {
+	choose := func(page []shareDoc) ([]shareDoc, error) {
 		entries, err := l.entriesOf(ctx, page)
-		if err != nil {
-			return err
-		}
-		for i := range page {
-			revision, given := instead[page[i].BatchID]
-			if e := entries[page[i].BatchID]; !given && e != nil {
+		return slices.DeleteFunc(page, func(share shareDoc) bool {
+			revision, given := instead[share.BatchID]
+			if e := entries[share.BatchID]; !given && e != nil {
 				revision = e.foldedIn(epoch)
 			}
-			if revision == page[i].Revision {
-				sum = metrics.Merge(sum, contents[i])
-			}
+			return revision != share.Revision
+		}), err
+	}
+	var sum metrics.Contribution
+	err := l.shares.eachPage(ctx, eq("date", day.String()), q, choose, func(_ []shareDoc, contents []metrics.Contribution) error {
+		for _, c := range contents {
+			sum = metrics.Merge(sum, c)
 		}
 		return nil
 	})

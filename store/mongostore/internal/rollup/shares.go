@@ -160,7 +160,7 @@ func (s *shares) revision(ctx context.Context, id, revision string) (c metrics.C
 // each calls use once with each share that a filter selects, ascending by key,
 // with what q asks for.
 func (s *shares) each(ctx context.Context, filter bson.D, q metrics.Filter, use func(*shareDoc, metrics.Contribution)) error {
-	return s.eachPage(ctx, filter, q, func(page []shareDoc, contents []metrics.Contribution) error {
+	return s.eachPage(ctx, filter, q, nil, func(page []shareDoc, contents []metrics.Contribution) error {
 		for i := range page {
 			use(&page[i], contents[i])
 		}
@@ -168,8 +168,11 @@ func (s *shares) each(ctx context.Context, filter bson.D, q metrics.Filter, use 
 	})
 }
 
-// eachPage calls use with pages of these shares.
-func (s *shares) eachPage(ctx context.Context, filter bson.D, q metrics.Filter, use func([]shareDoc, []metrics.Contribution) error) error {
+// eachPage calls use with pages of these shares. If choose is not nil, it returns
+// those of a page whose content is needed.
+func (s *shares) eachPage(ctx context.Context, filter bson.D, q metrics.Filter,
+	choose func([]shareDoc) ([]shareDoc, error), use func([]shareDoc, []metrics.Contribution) error,
+) error {
 	without := eq("metrics", 0)
 	if !q.Subjects {
 		without = append(without, eq("subjects", 0)...)
@@ -180,14 +183,21 @@ func (s *shares) eachPage(ctx context.Context, filter bson.D, q metrics.Filter, 
 		if err != nil || len(page) == 0 {
 			return err
 		}
+		more := len(page) == sharePage
+		last = page[len(page)-1].ID
+		if choose != nil {
+			page, err = choose(page)
+		}
+		if err != nil {
+			return err
+		}
 		contents, err := s.decode(ctx, page, q)
 		if err != nil {
 			return err
 		}
-		if err := use(page, contents); err != nil || len(page) < sharePage {
+		if err := use(page, contents); err != nil || !more {
 			return err
 		}
-		last = page[sharePage-1].ID
 	}
 }
 
