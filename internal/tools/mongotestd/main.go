@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/FerretDB/FerretDB/ferretdb"
@@ -29,6 +30,9 @@ func main() {
 	addr := flag.String("addr", "127.0.0.1:0", "`address` to listen on")
 	atomic := flag.Bool("serialize", true, "let one write run at a time, so that each is atomic as MongoDB's are")
 	flag.Parse()
+	// It decodes whole collections again and again: with the default, half of its
+	// time goes into collecting what little it holds.
+	debug.SetGCPercent(400)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, *dir, *addr, *atomic); err != nil {
