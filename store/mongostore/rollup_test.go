@@ -209,7 +209,7 @@ func TestAHalfDonePlanIsFinishedByAnother(t *testing.T) {
 		rng := rand.New(rand.NewPCG(7, 7))
 		var sums []metrics.Contribution
 		for i := range 4 {
-			sums = append(sums, random(t, rng, 40))
+			sums = append(sums, random(t, rng, 12))
 			enter(t, first, batchID(i), sums[i])
 			if i == 2 {
 				foldAll(t, first)
@@ -218,7 +218,7 @@ func TestAHalfDonePlanIsFinishedByAnother(t *testing.T) {
 		if err := first.DeleteBatch(t.Context(), batchID(0)); err != nil {
 			t.Fatal(err)
 		}
-		sums[0], sums[1] = nil, random(t, rng, 30)
+		sums[0], sums[1] = nil, random(t, rng, 10)
 		if err := first.Amend(t.Context(), batchID(1), sums[1]); err != nil {
 			t.Fatal(err)
 		}

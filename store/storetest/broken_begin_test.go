@@ -141,7 +141,7 @@ func brokenCommitsAgain() []broken {
 				}
 			})
 		}},
-		{"shows a batch before its events", "a batch becomes visible whole", "a batch that has just become visible has 0 of 3000 events", func(p *patched) {
+		{"shows a batch before its events", "a batch becomes visible whole", "a batch that has just become visible has 0 of 2100 events", func(p *patched) {
 			var begun atomic.Pointer[string]
 			p.editCommits(func(_ *patchedWriter, commit commitFunc) commitFunc {
 				return func(ctx context.Context, b store.Batch, pending metrics.Contribution) (store.Batch, error) {
