@@ -1,7 +1,7 @@
 # make test   everything that must hold, on a machine that has only Go
 # make stress each package's tests STRESS times, plain and with the race detector
 # make bench  the benchmarks, each beside its peer
-# make lint   linters and formatting
+# make lint   linters, vet among them, and formatting
 # make fuzz   each fuzz target for FUZZTIME
 # make tools  linters and the MongoDB-wire server of the tests
 # make run    the reference server with its defaults
@@ -33,32 +33,40 @@ RACE := -race -gcflags='modernc.org/...=-d=checkptr=0' -gcflags='modernc.org/sql
 # encoder has no goroutines.
 PLAIN := internal/test/crashtest internal/test/history store/storetest store/sqlitestore/internal/columnar
 
+# These run whole without the race detector, and in their short form with it: most
+# of their time goes into many rows and files, which one goroutine reads or damages.
+# The short form runs the same code, with fewer of them.
+TWICE := store/sqlitestore
+
 # The packages that take longest start first, so that none of them is left to
 # run alone at the end.
-SLOW := internal/test/faulttest cmd/refserver internal/test/browsertest queue/redisqueue store/mongostore store/sqlitestore
+SLOW := internal/test/faulttest cmd/refserver internal/test/browsertest queue/redisqueue store/mongostore
 
 # Many tests wait for servers and processes: more of them run side by side than
-# there are cores. Vet has run before.
+# there are cores. Vet has run before, among the linters.
 TESTFLAGS := -vet=off -parallel 4 -timeout 20m
 
+twice := $(addprefix ./,$(TWICE))
 plain := $(addprefix ./,$(PLAIN))
 slow  := $(addprefix ./,$(SLOW))
-other  = $(shell $(GO) list ./... | grep -vE '/($(subst $(space),|,$(PLAIN) $(SLOW)))$$')
+other  = $(shell $(GO) list ./... | grep -vE '/($(subst $(space),|,$(PLAIN) $(TWICE) $(SLOW)))$$')
 space := $(subst ,, )
 
-.PHONY: test test-race test-plain stress bench lint fuzz run build deps tools
+.PHONY: test test-race test-short test-plain stress bench lint fuzz run build deps tools
 
 test: deps lint build
-	$(GO) vet ./...
-	$(MAKE) -j2 test-race test-plain
+	$(MAKE) -j3 test-race test-short test-plain
 	@echo "slowest packages:"; cat $(BIN)/test-*.log | awk '$$1 == "ok" { print $$3, $$2 }' | sort -rn | head -5
 
 test-race:
 	cd internal/tools && CGO_ENABLED=1 $(GO) test -race -vet=off ./mongotestd/serialize
-	CGO_ENABLED=1 $(GO) test $(RACE) -p 3 $(TESTFLAGS) $(slow) $(other) | tee $(BIN)/test-race.log
+	CGO_ENABLED=1 $(GO) test $(RACE) -p 2 $(TESTFLAGS) $(slow) $(other) | tee $(BIN)/test-race.log
+
+test-short:
+	CGO_ENABLED=1 $(GO) test $(RACE) -short $(TESTFLAGS) $(twice) | tee $(BIN)/test-short.log
 
 test-plain:
-	$(GO) test -p 2 $(TESTFLAGS) $(plain) | tee $(BIN)/test-plain.log
+	$(GO) test -p 2 $(TESTFLAGS) $(plain) $(twice) | tee $(BIN)/test-plain.log
 
 # STRESSFLAGS=-short is a shorter run, PKGS='./queue/...' one of some packages.
 PKGS ?= ./...

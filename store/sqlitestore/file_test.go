@@ -177,6 +177,9 @@ func TestSpaceOfDeletedBatchesIsUsedAgain(t *testing.T) {
 }
 
 func TestTheWALStaysSmall(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it writes 4 million rows")
+	}
 	path := filepath.Join(t.TempDir(), "events.db")
 	st, events := opened(t, path), someEvents(500_000)
 	w, err := st.Begin(t.Context(), "a")
@@ -211,7 +214,7 @@ func TestDamagedBlocksAreErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "events.db")
 			st := opened(t, path)
-			fill(t, st, "a", someEvents(40_000), 1)
+			fill(t, st, "a", someEvents(20_000), 1) // two blocks
 			execute(t, direct(t, path), statement)
 			var last error
 			for _, err := range st.Events(t.Context(), "a") {

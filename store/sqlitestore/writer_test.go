@@ -133,6 +133,9 @@ func TestASlowWriterStaysAlive(t *testing.T) {
 }
 
 func TestAWriterNeedsLittleMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it writes 1.5 million rows")
+	}
 	st := opened(t, filepath.Join(t.TempDir(), "events.db"))
 	heap := func() uint64 {
 		var m runtime.MemStats
