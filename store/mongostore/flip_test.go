@@ -33,21 +33,24 @@ var (
 // a finding of the audit or in a right answer: before a reprocess and after it.
 func TestNoDamagedDocumentChangesAnAnswerInSilence(t *testing.T) {
 	f := newFlipper(t)
+	n := *flips
+	if testing.Short() {
+		n /= 4
+	}
 	results := map[string]int{}
-	for i := *flipFirst; i < *flipFirst+*flips; i++ {
+	for i := *flipFirst; i < *flipFirst+n; i++ {
 		rng := rand.New(rand.NewPCG(*flipSeed, uint64(i)))
 		f.restore(t)
 		damage := f.damage(t, rng, i)
-		start := time.Now()
 		result, wrong := f.try(t)
-		t.Logf("%d %s: %s, %v", i, damage, result, time.Since(start))
+		t.Logf("%d %s: %s", i, damage, result)
 		results[result]++
 		if len(wrong) > 0 {
 			t.Errorf("damage %d, %s: %s, but wrong: %s", i, damage, result, wrong)
 		}
 	}
 	t.Logf("%v", results)
-	if *flips >= 12 && (results["finding"] == 0 || results["right"] == 0) {
+	if n >= 12 && (results["finding"] == 0 || results["right"] == 0) {
 		t.Errorf("the damage was not seen: %v", results)
 	}
 }
