@@ -11,7 +11,6 @@ import (
 
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/checksum"
-	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
 
 // A place of an inspection is the name of a part, a slash and the last key that
@@ -25,9 +24,12 @@ const (
 	partSums         = "sums"
 )
 
-// The sizes of the parts.
+// The sizes of the parts. A part of batches ends sooner if they have many
+// documents: a piece of an attachment is as much work as a thousand others.
 const (
 	inspectBatches = 20
+	inspectDocs    = 100_000
+	inspectPiece   = 1000
 	inspectKeys    = 100
 )
 
@@ -85,13 +87,17 @@ func (in *inspector) batches(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	in.Next = partLedger + "/"
+	var size int64
 	for i := range docs {
 		if err := in.batch(ctx, &docs[i]); err != nil {
 			return err
 		}
-	}
-	if in.Next = partLedger + "/"; len(docs) == inspectBatches {
-		in.Next = partBatches + "/" + docs[len(docs)-1].Key
+		size += docs[i].size()
+		if i+1 == inspectBatches || size > inspectDocs {
+			in.Next = partBatches + "/" + docs[i].Key
+			return nil
+		}
 	}
 	return nil
 }
@@ -133,103 +139,6 @@ func (in *inspector) batch(ctx context.Context, d *batchDoc) error {
 		}
 	}
 	return nil
-}
-
-// hasChanged waits and then reports whether a batch is not as it was read.
-func (s *Store) hasChanged(ctx context.Context, d *batchDoc) (bool, error) {
-	if err := command.Pause(ctx, inspectPause); err != nil {
-		return false, err
-	}
-	now, err := s.find(ctx, d.Key)
-	if errors.Is(err, mongo.ErrNoDocuments) {
-		return true, nil
-	}
-	return err == nil && (now.Moved != d.Moved || now.Status != d.Status), err
-}
-
-func (s *Store) checkAttached(ctx context.Context, d *batchDoc) error {
-	for name := range d.Pieces {
-		if name == pendingPrefix || !d.visible() {
-			continue
-		}
-		prefix := strings.TrimPrefix(name, "x")
-		if version := d.Attached[name]; version != "" {
-			prefix += "." + version
-		}
-		if err := s.eachPiece(ctx, d, name, prefix, func([]byte) bool { return true }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *Store) checkPending(ctx context.Context, d *batchDoc) error {
-	if !d.visible() {
-		return nil
-	}
-	_, err := s.pending(ctx, d.ID)
-	return err
-}
-
-// checkKey checks that the key of a batch is taken for it.
-func (s *Store) checkKey(ctx context.Context, d *batchDoc) error {
-	if !d.visible() || d.IdempotencyKey == "" || !fromDate(d.KeyExpires).After(s.now()) {
-		return nil
-	}
-	var k keyDoc
-	err := s.run.Find(ctx, s.keys, eq("_id", d.IdempotencyKey), &k)
-	switch {
-	case errors.Is(err, mongo.ErrNoDocuments):
-		return checksum.Corrupt("the idempotency key of the batch is not taken")
-	case err != nil:
-		return err
-	case k.check() != nil:
-		return k.check()
-	case k.BatchID != d.ID:
-		return checksum.Corrupt("the idempotency key of the batch belongs to batch %q", k.BatchID)
-	}
-	return nil
-}
-
-// checkWaiting reads the events of a batch that is not completed, which no audit
-// reads.
-func (s *Store) checkWaiting(ctx context.Context, d *batchDoc) error {
-	if !d.visible() || d.Status == store.Completed {
-		return nil
-	}
-	for _, err := range s.Events(ctx, d.ID) {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkLedger checks what counts of a batch.
-func (s *Store) checkLedger(ctx context.Context, d *batchDoc) error {
-	if d.Purging {
-		return nil
-	}
-	err := s.ledger.Inspect(ctx, d.ID, d.Purged || !d.visible())
-	if !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	if !d.Recorded {
-		return nil
-	}
-	return checksum.Corrupt("the ledger has no entry of the batch")
-}
-
-// checkClaims compares the fingerprints of a batch with those at its Commit.
-func (s *Store) checkClaims(ctx context.Context, d *batchDoc) error {
-	if d.Sum == 0 {
-		return nil
-	}
-	n, sum, err := s.sumClaims(ctx, d.ID)
-	if err == nil && (n != d.Claims || sum != d.ClaimsSum) {
-		err = checksum.Corrupt("the batch has not the %d fingerprints that it had, but %d", d.Claims, n)
-	}
-	return err
 }
 
 // ledger checks that each contribution that counts is that of a batch.

@@ -137,7 +137,7 @@ func (s *Store) pruneStrays(ctx context.Context) error {
 
 // straysPages is the number of pages of batches of which one Prune looks for
 // strays.
-const straysPages = 10
+const straysPages = 3
 
 func (s *Store) removeStrays(ctx context.Context, c *mongo.Collection, id string) error {
 	switch c {
