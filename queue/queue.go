@@ -82,9 +82,11 @@ type Queue interface {
 	//
 	// A panic of h counts as an error of the attempt. If the process dies before
 	// h returns, the job runs again. The lost attempt counts, so that a job that
-	// kills its process is dead after its last attempt. The last attempt of a
-	// job that has lost its process waits for the backoff, so that kills within
-	// a moment do not make dead letters of jobs that happened to be running.
+	// kills its process is dead after its last attempt; but not one that did
+	// nothing. So the last attempt of a job that has lost its process waits for
+	// the backoff, and then runs alone: this Consume calls h with no other job
+	// meanwhile. A job is dead because of a lost process only if it ran alone in
+	// it; a last attempt that was lost beside others is repeated.
 	Consume(ctx context.Context, h Handler) error
 
 	DeadLetters

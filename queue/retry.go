@@ -2,7 +2,6 @@ package queue
 
 import (
 	"errors"
-	"math"
 	"math/rand/v2"
 	"time"
 )
@@ -51,15 +50,6 @@ func (r Retry) Delay(attempt int) time.Duration {
 	return d
 }
 
-// LostDelay returns the wait before the last attempt of a job that has lost its
-// process: i is its place among the n jobs that were lost together. Their waits
-// differ, so that a job that kills its process takes few others with it.
-func (r Retry) LostDelay(attempt, i, n int) time.Duration {
-	r.Jitter = -1
-	d := min(r.Delay(attempt), math.MaxInt64/4)
-	return d + time.Duration(float64(d)*float64(i)/float64(n))
-}
-
 // jitter returns Jitter with its default applied.
 func (r Retry) jitter() float64 {
 	if r.Jitter == 0 {
@@ -68,13 +58,12 @@ func (r Retry) jitter() float64 {
 	return r.Jitter
 }
 
-// MaxDelay returns a bound of Delay and LostDelay, whatever the jitter and the
-// number of lost jobs. It is at most 60 years.
+// MaxDelay returns a bound of Delay, whatever the jitter. It is at most 40 years.
 func (r Retry) MaxDelay(attempt int) time.Duration {
 	const years = 20 * 365 * 24 * time.Hour // more would overflow
 	jitter := min(max(r.jitter(), 0), 1)
 	r.Jitter = -1
-	return time.Duration((2 + jitter) * float64(min(r.Delay(attempt), years)))
+	return time.Duration((1 + jitter) * float64(min(r.Delay(attempt), years)))
 }
 
 // Permanent wraps an error so that the job is dead without further attempts.

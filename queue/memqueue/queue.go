@@ -20,7 +20,7 @@
 //     leave the dead letters.
 //
 // What a durable queue has to add: jobs whose process was lost run again, with
-// that attempt counted; errors of the backend are a queue.ErrUnavailable, and a
+// that attempt counted, and their last attempt runs alone; errors of the backend are a queue.ErrUnavailable, and a
 // Consume survives them; a process learns of jobs that another has enqueued.
 // Package redisqueue does so with leases, riverqueue by recovery at the start.
 package memqueue

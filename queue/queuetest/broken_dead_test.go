@@ -250,6 +250,12 @@ func brokenRest() []brokenQueue {
 			"a lost process loses no job",
 			"dead and completed jobs are remembered after a crash",
 		}, open: sound, reopen: empty},
+		{name: "runs lost jobs beside each other", fails: []string{
+			"a job that kills its process takes no other job with it",
+		}, open: sound, reopen: besideEachOther},
+		{name: "buries all jobs of a lost process", fails: []string{
+			"a job that kills its process takes no other job with it",
+		}, open: sound, reopen: buriesAll},
 		{name: "does not count lost attempts", fails: []string{
 			"a job that kills its process is dead after its last attempt",
 		}, open: sound, reopen: func(_ queue.Queue, s Settings) queue.Queue {
@@ -258,4 +264,27 @@ func brokenRest() []brokenQueue {
 			return q
 		}},
 	}
+}
+
+// besideEachOther has all jobs of a lost process run again, beside each other.
+func besideEachOther(_ queue.Queue, s Settings) queue.Queue {
+	q := sound(s)
+	_ = q.Enqueue(context.Background(), killerAndOthers()...)
+	return q
+}
+
+// buriesAll makes all jobs of a lost process dead letters.
+func buriesAll(_ queue.Queue, s Settings) queue.Queue {
+	q := besideEachOther(nil, s)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var left atomic.Int64
+	left.Store(int64(len(killerAndOthers())))
+	_ = q.Consume(ctx, func(context.Context, queue.Job) error {
+		if left.Add(-1) == 0 {
+			cancel()
+		}
+		return queue.Permanent(errJob)
+	})
+	return q
 }

@@ -15,6 +15,7 @@ func crashChecks() []check {
 		{name: "dead and completed jobs are remembered after a crash", run: crashRemembers, field: "Reopen"},
 		{name: "a lost job runs before jobs that were enqueued later", run: lostFirst, field: "Reopen"},
 		{name: "the last attempt of a job that lost its process waits", run: lastWaits, field: "Reopen"},
+		{name: "a job that kills its process takes no other job with it", run: innocents, field: "Reopen"},
 	}
 }
 

@@ -77,6 +77,7 @@
 // counts:
 //   - a job that kills its process is dead after its last attempt
 //   - the last attempt of a job that lost its process waits
+//   - a job that kills its process takes no other job with it
 //
 // Dead letters stay until they are retried or discarded:
 //   - dead letters are listed latest first

@@ -26,7 +26,9 @@
 // A Consume holds its running jobs under a lease, which it extends as long as
 // there are any. If its process is lost, the lease expires. Then other
 // consumers run the jobs before all waiting ones, and the lost attempts count. A
-// job with one attempt left waits for its backoff first.
+// job with one attempt left waits for its backoff first, and then runs alone: a
+// Consume takes it when it has no other job, and takes no other until then, so that
+// a job that kills its process makes no dead letter of another.
 // A Consume that could not extend its lease in time cancels the contexts of its
 // handlers with [ErrLeaseLost] as the cause. The result of a handler changes
 // nothing after another consumer has taken the job.
@@ -49,7 +51,8 @@
 //	delay   sorted set  delayed jobs: the time to run, ms
 //	own     hash        running jobs: consumer and number of its call, attempt
 //	lease   sorted set  consumers with running jobs: when the lease expires, ms
-//	att     hash        jobs that are not completed: earlier attempts, if any
+//	att     hash        jobs that are not completed: earlier attempts, if any,
+//	                    and the word alone if they must run so
 //	from    hash        jobs that are not completed: metadata, if any
 //	dead    sorted set  dead letters: when they died, us, unique
 //	err     hash        dead letters: their maximum of attempts, the last message

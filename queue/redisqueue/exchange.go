@@ -34,6 +34,7 @@ type answer struct {
 	refused      []result
 	back, buried []string
 	pause        time.Duration // until there may be more; less than 0 means never
+	alone        bool          // no more until a result is stored: see work.lua
 }
 
 // newRequest returns the next call. It stores results and, if take is true, takes
@@ -43,7 +44,7 @@ func (c *consumer) newRequest(ctx context.Context, take bool) *request {
 	defer c.mu.Unlock()
 	r := &request{id: c.id, results: c.unstored[:min(len(c.unstored), batch)]}
 	busy := len(c.held) - len(r.results)
-	if take && ctx.Err() == nil {
+	if take && ctx.Err() == nil && !c.alone {
 		r.want = min(max(c.q.opts.Workers-busy, 0), batch)
 	}
 	c.number++
@@ -72,7 +73,7 @@ func (q *Queue) prepare(r *request, busy int) {
 
 // lastPause returns the wait before the last attempt of a lost job, in ms.
 func (q *Queue) lastPause() int64 {
-	return ceil(q.opts.Retry.LostDelay(max(q.opts.Retry.Attempts()-1, 1), 0, 1))
+	return ceil(q.opts.Retry.Delay(max(q.opts.Retry.Attempts()-1, 1)))
 }
 
 // exchange repeats a call until Redis answers. Errors: errGaveUp.
@@ -179,6 +180,7 @@ func (q *Queue) readAnswer(v any, r *request) (a answer, err error) {
 	if !ok {
 		return a, errAnswer
 	}
+	a.alone = ms == -2
 	a.pause = time.Duration(min(ms, poll.Milliseconds())) * time.Millisecond
 	return a, nil
 }

@@ -17,8 +17,7 @@ import (
 )
 
 // The times of the model are far apart, so that the time that a test takes
-// changes nothing: it passes in steps of 20 s, and all else ends off them. Lost
-// jobs wait for up to twice modelRetry; with 4 jobs that is 2.5 s off or more.
+// changes nothing: it passes in steps of 20 s, and all else ends off them.
 const (
 	step        = 20 * time.Second
 	modelSpan   = 70 * time.Second
@@ -32,6 +31,7 @@ type modelJob struct {
 	State    string
 	Metadata string
 	Attempt  int           // before or, if it runs, with this one
+	Alone    bool          // it must run alone
 	at       time.Duration // when the state ends by itself
 	holder   *modelCaller
 	owner    string
@@ -94,15 +94,21 @@ func drawJob(rt *rapid.T) queue.Job {
 
 // tick applies the passing of time, as a call that takes jobs does.
 func (m *model) tick() (back, buried []string) {
+	has := map[*modelCaller]int{}
+	for _, j := range m.jobs {
+		if j.State == "running" {
+			has[j.holder]++
+		}
+	}
 	for key, j := range m.jobs {
 		switch {
 		case j.State == "delayed" && j.at <= m.now:
 			j.State = "waiting"
-		case j.State == "running" && j.holder.until <= m.now && j.Attempt >= modelMost:
-			j.State = "dead"
+		case j.State == "running" && j.holder.until <= m.now && j.Attempt >= modelMost && has[j.holder] == 1:
+			j.State, j.Alone = "dead", false
 			buried = append(buried, key)
-		case j.State == "running" && j.holder.until <= m.now && j.Attempt == modelMost-1:
-			j.State, j.at = "delayed", m.due(key)
+		case j.State == "running" && j.holder.until <= m.now && j.Attempt >= modelMost-1:
+			j.State, j.at, j.Attempt, j.Alone = "delayed", m.now+modelRetry, modelMost-1, true
 			back = append(back, key)
 		case j.State == "running" && j.holder.until <= m.now:
 			j.State = "waiting"
@@ -115,21 +121,6 @@ func (m *model) tick() (back, buried []string) {
 	slices.Sort(back)
 	slices.Sort(buried)
 	return back, buried
-}
-
-// due returns until when the queue delays the last attempt of a lost job, which is
-// any time between modelRetry and twice that.
-func (m *model) due(key string) time.Duration {
-	now, err := m.q.Client().Time(m.t.Context()).Result()
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	score := m.q.Client().ZScore(m.t.Context(), m.q.Key("delay"), key).Val()
-	wait := time.UnixMilli(int64(score)).Sub(now)
-	if wait < modelRetry-step/4 || wait > 2*modelRetry {
-		m.t.Errorf("the last attempt of a lost job waits for %v, want %v to %v", wait, modelRetry, 2*modelRetry)
-	}
-	return m.now + wait
 }
 
 // known drops a completed job whose window is over.
@@ -240,7 +231,7 @@ func (m *model) storeResult(r redisqueue.Result) bool {
 	case "retry":
 		j.State, j.at = "delayed", m.now+modelRetry
 	case "bury":
-		j.State = "dead"
+		j.State, j.Alone = "dead", false
 	case "release":
 		j.State = "waiting"
 		j.Attempt--
@@ -255,13 +246,16 @@ func (m *model) taken(rt *rapid.T, c *modelCaller, want int, got redisqueue.Answ
 	if diff := cmp.Diff([][]string{back, buried}, [][]string{got.Back, got.Buried}, emptyIsNil); diff != "" {
 		rt.Errorf("jobs put back and buried because their lease expired (-want +got):\n%s", diff)
 	}
-	waiting := 0
+	waiting, alone := 0, false
 	for _, j := range m.jobs {
 		if j.State == "waiting" {
 			waiting++
+			alone = alone || j.Alone
 		}
 	}
-	if len(got.Taken) != min(want, waiting) {
+	if alone {
+		m.takenBeside(rt, c, got)
+	} else if len(got.Taken) != min(want, waiting) {
 		rt.Errorf("%d jobs were taken, want %d: %d are waiting and %d were wanted", len(got.Taken), min(want, waiting), waiting, want)
 	}
 	for _, l := range got.Taken {
@@ -269,9 +263,22 @@ func (m *model) taken(rt *rapid.T, c *modelCaller, want int, got redisqueue.Answ
 		if j == nil || j.State != "waiting" || l.Attempt() != j.Attempt+1 || l.Metadata() != j.Metadata {
 			rt.Fatalf("%s was taken as attempt %d from %q, but is %+v", l.Key(), l.Attempt(), l.Metadata(), j)
 		}
-		*j = modelJob{State: "running", Metadata: j.Metadata, Attempt: l.Attempt(), holder: c, owner: l.Owner()}
+		*j = modelJob{State: "running", Metadata: j.Metadata, Attempt: l.Attempt(), Alone: j.Alone, holder: c, owner: l.Owner()}
 		m.leases = append(m.leases, modelLease{l, c})
 		c.leased, c.until = true, m.now+modelSpan
+	}
+}
+
+// takenBeside checks what was taken while jobs wait that must run alone. The model
+// does not know their places.
+func (m *model) takenBeside(rt *rapid.T, c *modelCaller, got redisqueue.Answer) {
+	for _, l := range got.Taken {
+		if m.jobs[l.Key()].Alone && c.Holds() > 1 {
+			rt.Errorf("%s, which must run alone, was taken by a consumer with %d jobs", l.Key(), c.Holds())
+		}
+	}
+	if len(got.Taken) == 0 && c.Holds() == 0 {
+		rt.Errorf("nothing was taken by a consumer without jobs")
 	}
 }
 
@@ -357,7 +364,7 @@ func (m *model) check(rt *rapid.T) {
 	want := map[string]modelJob{}
 	for key := range m.jobs {
 		if j := m.known(key); j != nil {
-			want[key] = modelJob{State: j.State, Metadata: j.Metadata, Attempt: j.Attempt}
+			want[key] = modelJob{State: j.State, Metadata: j.Metadata, Attempt: j.Attempt, Alone: j.Alone}
 		}
 	}
 	got, err := states(m.t, m.q)
@@ -390,7 +397,7 @@ func (m *model) check(rt *rapid.T) {
 func (m *model) end(rt *rapid.T) {
 	for range 100 {
 		m.advance(rt)
-		c := m.caller(rt)
+		c := &modelCaller{Caller: redisqueue.NewCaller(m.q)} // the others may run jobs
 		var results []redisqueue.Result
 		for _, l := range m.work(rt, c, 10).Taken {
 			results = append(results, redisqueue.Result{Lease: l, Operation: "complete"})

@@ -18,6 +18,7 @@ type pumpState struct {
 	unstored []result    // results to store
 	look     bool        // there may be jobs to take
 	wakes    bool        // the marker was taken since the last call
+	alone    bool        // a job runs alone, or waits until it can: take no other until a result
 	due      *time.Timer // ends when a delayed job is due
 	ended    time.Time   // since when only results are left to be stored
 }
@@ -55,6 +56,7 @@ func (c *consumer) pump(ctx, work context.Context) error {
 func (c *consumer) gather(ctx context.Context) (bool, error) {
 	for {
 		c.collect()
+		c.alone = c.alone && len(c.unstored) == 0
 		ending := ctx.Err() != nil
 		if ending {
 			c.hush(ctx)
@@ -127,6 +129,7 @@ func (c *consumer) accept(ctx, work context.Context, r *request, a answer) {
 		}
 	}
 	if r.want > 0 {
+		c.alone = a.alone
 		c.look = late || len(a.taken) == r.want || a.pause == 0
 		c.due.Stop()
 		if a.pause > 0 && a.pause < poll {
@@ -168,4 +171,10 @@ func (c *consumer) holds() int {
 	return len(c.held)
 }
 
-func (c *consumer) free() int { return c.q.opts.Workers - c.holds() }
+// free returns how many jobs the consumer may take.
+func (c *consumer) free() int {
+	if c.alone {
+		return 0
+	}
+	return c.q.opts.Workers - c.holds()
+}

@@ -36,11 +36,12 @@ func states(t testing.TB, q *redisqueue.Queue) (map[string]modelJob, error) {
 	}
 	own, att := r.hashes["own"], r.hashes["att"]
 	for key, j := range found {
-		before, err := strconv.Atoi(att[key])
+		earlier, alone, _ := strings.Cut(att[key], " ")
+		before, err := strconv.Atoi(earlier)
 		if err != nil && att[key] != "" {
 			wrong = append(wrong, err)
 		}
-		j.Attempt, j.Metadata = before, r.hashes["from"][key]
+		j.Attempt, j.Alone, j.Metadata = before, alone == "alone", r.hashes["from"][key]
 		if j.State == "running" {
 			holder, attempt, _ := strings.Cut(own[key], "/")
 			if id, _, _ := strings.Cut(holder, "."); !slices.Contains(r.sets["leases"], id) {

@@ -1,8 +1,10 @@
 package riverqueue
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"github.com/riverqueue/river/riverdriver"
@@ -36,10 +38,14 @@ type executor struct {
 
 // JobGetAvailable fetches jobs in a transaction. River's statement alone may have
 // marked jobs as running when its time is up and its answer lost. No process
-// would run them then.
+// would run them then. A job that must run alone is fetched when the client has no
+// other, and no other while the client has it.
 func (e executor) JobGetAvailable(ctx context.Context, p *riverdriver.JobGetAvailableParams) (*riverdriver.JobGetAvailableResult, error) {
 	if err := e.jobs.settle(ctx, e.Executor); err != nil {
 		return nil, err
+	}
+	if e.jobs.runsAlone() {
+		return &riverdriver.JobGetAvailableResult{}, nil
 	}
 	tx, err := e.Begin(ctx)
 	if err != nil {
@@ -50,12 +56,40 @@ func (e executor) JobGetAvailable(ctx context.Context, p *riverdriver.JobGetAvai
 	if err != nil || len(found.Jobs) == 0 {
 		return found, err
 	}
+	if err := e.leaveAlone(ctx, tx, found); err != nil || len(found.Jobs) == 0 {
+		return found, err
+	}
 	if err := tx.Commit(ctx); err != nil {
 		e.jobs.doubt()
 		return nil, err
 	}
 	e.jobs.hold(found.Jobs)
 	return found, nil
+}
+
+// leaveAlone puts back, in the transaction, the first job that must run alone and
+// those after it, unless it is the only one that the client would have.
+func (e executor) leaveAlone(ctx context.Context, tx riverdriver.ExecutorTx, found *riverdriver.JobGetAvailableResult) error {
+	slices.SortFunc(found.Jobs, func(a, b *rivertype.JobRow) int {
+		return cmp.Or(a.ScheduledAt.Compare(b.ScheduledAt), cmp.Compare(a.ID, b.ID))
+	})
+	n := slices.IndexFunc(found.Jobs, mustBeAlone)
+	if n < 0 {
+		return nil
+	}
+	if n == 0 && e.jobs.isEmpty() {
+		n = 1
+	}
+	p := &riverdriver.JobSetStateIfRunningManyParams{}
+	for _, row := range found.Jobs[n:] {
+		setState(p, riverdriver.JobSetStateInterrupted(row.ID, row.ScheduledAt, row.Attempt-1, nil))
+	}
+	found.Jobs = found.Jobs[:n]
+	if len(p.ID) == 0 {
+		return nil
+	}
+	_, err := tx.JobSetStateIfRunningMany(ctx, p)
+	return err
 }
 
 // JobSchedule does nothing. River's scheduler makes jobs available up to 5 s

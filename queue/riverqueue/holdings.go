@@ -16,7 +16,7 @@ type holdings struct {
 	log    *slog.Logger
 
 	mu       sync.Mutex
-	held     map[int64]bool
+	held     map[int64]bool // whether the job must run alone
 	stored   map[int64]bool // completions that River stores again
 	doubtful bool           // a fetch may have marked jobs that are not held
 
@@ -43,8 +43,27 @@ func (h *holdings) hold(rows []*rivertype.JobRow) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, row := range rows {
-		h.held[row.ID] = true
+		h.held[row.ID] = mustBeAlone(row)
 	}
+}
+
+// isEmpty reports whether the client has no job.
+func (h *holdings) isEmpty() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.held) == 0
+}
+
+// runsAlone reports whether the client has a job that must run alone.
+func (h *holdings) runsAlone() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, alone := range h.held {
+		if alone {
+			return true
+		}
+	}
+	return false
 }
 
 func (h *holdings) release(ids []int64) {
@@ -118,7 +137,8 @@ func (h *holdings) putBack(ctx context.Context, exec riverdriver.Executor) error
 func (h *holdings) has(id int64) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.held[id]
+	_, ok := h.held[id]
+	return ok
 }
 
 // complete stores that a job is completed, together with the jobs that end in the

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/rivertype"
 )
 
 // promoteInterval is how much later than its time a delayed job may become
@@ -70,13 +71,15 @@ func (q *Queue) recover(ctx context.Context) error {
 	}
 	q.recovery.Lock()
 	defer q.recovery.Unlock()
+	var lost []*rivertype.JobRow
 	for rows, err := range running(ctx, q.driver.GetExecutor()) {
 		if err != nil {
 			return fmt.Errorf("riverqueue: find lost jobs: %w", err)
 		}
-		if err := q.rescue(ctx, q.lost(rows)); err != nil {
-			return fmt.Errorf("riverqueue: put back lost jobs: %w", err)
-		}
+		lost = append(lost, q.lost(rows)...)
+	}
+	if err := q.rescue(ctx, lost); err != nil {
+		return fmt.Errorf("riverqueue: put back lost jobs: %w", err)
 	}
 	return nil
 }

@@ -8,7 +8,8 @@
 -- which results were refused, in
 -- the order of the arguments, the keys of jobs put back and of jobs buried
 -- because their consumer was lost, and the milliseconds until there may be
--- more, -1 for never.
+-- more, -1 for never, and -2 for not before the consumer has another result: it
+-- has got a job that runs alone, or the next one does and it has others.
 local consumer, number, want, busy = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local span, most, pause, window, completed = ARGV[5], ARGV[6], tonumber(ARGV[7]), ARGV[8], tonumber(ARGV[9])
 local taken, origins, refused, back, buried, rest = {}, {}, {}, {}, {}, -1
@@ -104,39 +105,54 @@ if want > 0 then
   local expired = call('ZRANGEBYSCORE', lease, '-inf', present, 'LIMIT', '0', '1000')
   if #expired > 0 then
     call('ZREM', lease, unpack(expired))
-    local lost, last = {}, {}
-    for _, id in ipairs(expired) do lost[id] = true end
+    local lost, limit = {}, tonumber(most)
+    for _, id in ipairs(expired) do lost[id] = {} end
     local running = call('HGETALL', own)
     for i = 1, #running, 2 do
-      local key, id, attempt = running[i], string.match(running[i + 1], '^(.*)%.%d+/(%d+)$')
-      if lost[id] then
+      local id, attempt = string.match(running[i + 1], '^(.*)%.%d+/(%d+)$')
+      if lost[id] then table.insert(lost[id], { running[i], tonumber(attempt) }) end
+    end
+    -- Which of the jobs has killed the process is known only if it had one. The
+    -- last attempt waits, so that kills within a moment take no job's last
+    -- attempt, and then runs alone. One that was lost beside others is repeated.
+    for _, id in ipairs(expired) do
+      for _, job in ipairs(lost[id]) do
+        local key, attempt = job[1], job[2]
         call('HDEL', own, key)
-        if tonumber(attempt) >= tonumber(most) then
+        if attempt >= limit and #lost[id] == 1 then
           bury(key, attempt, most, 'the process was lost')
           buried[#buried + 1] = key
         else
-          call('HSET', att, key, attempt)
-          if tonumber(attempt) + 1 < tonumber(most) then putback(key) else last[#last + 1] = key end
+          if attempt + 1 < limit then
+            call('HSET', att, key, attempt)
+            putback(key)
+          else
+            call('HSET', att, key, limit - 1 .. ' alone')
+            call('ZADD', delay, string.format('%d', soon + pause), key)
+          end
           back[#back + 1] = key
         end
       end
     end
-    -- The last attempts wait, so that kills within a moment take no job's last
-    -- attempt. The waits differ, so that a job that kills its process takes few
-    -- others with it.
-    for i, key in ipairs(last) do
-      call('ZADD', delay, string.format('%d', soon + pause + math.floor(pause * (i - 1) / #last)), key)
-    end
   end
 
   local keys = call('LPOP', wait, ARGV[3])
+  local alone = false
+  local made = keys and #keys > 0 and call('HMGET', att, unpack(keys)) or {}
+  for i, earlier in ipairs(made) do
+    if earlier and string.find(earlier, 'alone', 1, true) then
+      alone = true
+      local first = i == 1 and busy == 0 and 2 or i
+      for j = #keys, first, -1 do call('LPUSH', wait, table.remove(keys)) end
+      break
+    end
+  end
   if keys and #keys > 0 then
-    local made = call('HMGET', att, unpack(keys))
     local owners, fence = {}, consumer .. '.' .. number .. '/'
     local initial = fence .. '1'
     for i, key in ipairs(keys) do
       local odd = 2 * i - 1
-      local attempt = made[i] and made[i] + 1 or 1
+      local attempt = made[i] and string.match(made[i], '^%d+') + 1 or 1
       taken[odd], taken[odd + 1] = key, attempt
       owners[odd], owners[odd + 1] = key, made[i] and fence .. attempt or initial
     end
@@ -149,7 +165,9 @@ if want > 0 then
 
   if #taken > 0 then call('ZADD', lease, string.format('%d', soon + span), consumer) end
 
-  if #due == 2000 or #old == 1000 then
+  if alone then
+    rest = -2
+  elseif #due == 2000 or #old == 1000 then
     rest = 0
   elseif #taken < 2 * want then
     local first = math.huge
