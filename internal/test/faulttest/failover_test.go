@@ -50,6 +50,7 @@ func TestAMasterOfRedisClusterIsKilled(t *testing.T) {
 	meanwhile := accepted{}
 	for i := range uint64(10) { // each is accepted at once, with or without the queue
 		f := newFile(1<<20+i, 100)
+		l.expect(f)
 		id, ok := s.uploadAndProcess(f)
 		if !ok {
 			t.Errorf("upload %d after the kill was not accepted", i)

@@ -131,9 +131,7 @@ func (l *load) end() accepted {
 // send uploads a file until it is accepted and has it processed. Every other
 // time the client leaves before the first answer.
 func (l *load) send(f *file) {
-	l.mu.Lock()
-	l.sent[f.key] = f
-	l.mu.Unlock()
+	l.expect(f)
 	if rand.N(2) == 0 {
 		ctx, cancel := context.WithTimeout(l.s.t.Context(), rand.N(200*time.Millisecond))
 		l.s.upload(ctx, f, bytes.NewReader(f.content))
@@ -144,6 +142,13 @@ func (l *load) send(f *file) {
 	l.files[id] = f
 	l.mu.Unlock()
 	l.s.process(id)
+}
+
+// expect makes query know a file that is about to be sent.
+func (l *load) expect(f *file) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sent[f.key] = f
 }
 
 // query checks that each file counts wholly or not at all.

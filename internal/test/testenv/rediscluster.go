@@ -85,21 +85,30 @@ func (c *Cluster) start(dir string, args []string) (buses []string, err error) {
 	return buses, errors.Join(errs...)
 }
 
+// openNode starts a node. Another process may take the port of its bus first.
 func openNode(dir string, args []string) (node *Server, bus string, err error) {
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return nil, "", err
+	var errs []error
+	for try := range 5 {
+		addr, err := freeAddr()
+		if err != nil {
+			return nil, "", err
+		}
+		if _, bus, err = net.SplitHostPort(addr); err != nil {
+			return nil, "", err
+		}
+		at := filepath.Join(dir, strconv.Itoa(try))
+		if err := os.MkdirAll(at, 0o700); err != nil {
+			return nil, "", err
+		}
+		node, err = OpenRedis(at, append([]string{
+			"--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-node-timeout", "2000", "--repl-diskless-sync-delay", "0",
+		}, args...)...)
+		if err == nil || errors.Is(err, ErrMissing) {
+			return node, bus, err
+		}
+		errs = append(errs, err)
 	}
-	addr, err := freeAddr()
-	if err != nil {
-		return nil, "", err
-	}
-	if _, bus, err = net.SplitHostPort(addr); err != nil {
-		return nil, "", err
-	}
-	node, err = OpenRedis(dir, append([]string{
-		"--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-node-timeout", "2000", "--repl-diskless-sync-delay", "0",
-	}, args...)...)
-	return node, bus, err
+	return nil, "", errors.Join(errs...)
 }
 
 // form makes the nodes a cluster.

@@ -43,12 +43,20 @@ func open(scheme string, launch func(addr string) (*process, error)) (*Server, e
 	return nil, errors.Join(errs...)
 }
 
+// picked has the ports that this process has picked, so that two servers that
+// start at the same time get different ones.
+var picked sync.Map
+
 // freeAddr picks a port below the ephemeral ones, so that it is still free when
 // a server is restarted on it.
 func freeAddr() (string, error) {
 	var err error
 	for range 100 {
-		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(20_000+rand.IntN(10_000)))
+		port := 20_000 + rand.IntN(10_000)
+		if _, before := picked.LoadOrStore(port, true); before {
+			continue
+		}
+		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 		var l net.Listener
 		if l, err = (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr); err == nil {
 			return addr, l.Close()
