@@ -55,17 +55,26 @@ func (c *consumer) snapshot() (id string, jobs []*held) {
 // extend extends the lease of a consumer and returns the jobs that it has lost.
 // It ends before the next extension is due.
 func (q *Queue) extend(ctx context.Context, id string, jobs []*held) (lost []*held, err error) {
-	args := make([]any, 2+2*len(jobs))
+	args := make([]any, 3+2*len(jobs))
 	args[0], args[1] = id, ceil(q.opts.Lease)
 	for i, h := range jobs {
 		args[2+i], args[2+len(jobs)+i] = h.key, h.owner
 	}
 	limit := min(q.opts.CallTimeout, q.opts.Lease/3)
+	began := time.Now()
+	args[len(args)-1] = q.clock.expected(began)
 	v, err := q.evalBy(ctx, limit, "extend lease", q.script.extend, "", args...)
 	if err != nil {
 		return nil, err
 	}
-	places, err := places(v, len(jobs))
+	parts, err := list(v, 2)
+	if err != nil {
+		return nil, err
+	}
+	if err := q.clock.learn(parts[0], began); err != nil {
+		return nil, err
+	}
+	places, err := places(parts[1], len(jobs))
 	for _, i := range places {
 		lost = append(lost, jobs[i])
 	}

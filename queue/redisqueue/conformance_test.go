@@ -126,7 +126,11 @@ const lease = 2 * time.Second
 // shift adds d to all times in the queue.
 func shift(t *testing.T, q queue.Queue, d time.Duration) {
 	t.Helper()
-	p := q.(*process)
+	shiftTimes(t, q.(*process).Queue, d)
+}
+
+func shiftTimes(t testing.TB, p *redisqueue.Queue, d time.Duration) {
+	t.Helper()
 	const script = `
 		for i = 1, 4 do
 			local by = tonumber(ARGV[1])

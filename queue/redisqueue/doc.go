@@ -19,7 +19,8 @@
 // retried, which frees memory.
 //
 // The clock of Redis decides when a delayed job is due and when a lease has
-// expired. When it is set back, leases and the waits of failed jobs move with it.
+// expired. When it is set back or forward by a second or more, leases and the waits
+// of failed jobs move with it; RunAt and the done window do not.
 //
 // # Leases
 //

@@ -115,7 +115,8 @@ func (c *consumer) renew(ctx context.Context, r *request) {
 
 // send makes the call once.
 func (q *Queue) send(ctx context.Context, r *request) (answer, error) {
-	v, err := q.eval(ctx, "take jobs and store results", q.script.work, r.id, r.args...)
+	args := append(slices.Clip(r.args), q.clock.expected(time.Now()))
+	v, err := q.eval(ctx, "take jobs and store results", q.script.work, r.id, args...)
 	if err != nil {
 		return answer{}, err
 	}
@@ -157,7 +158,7 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 func (q *Queue) readAnswer(v any, r *request) (a answer, err error) {
-	parts, err := list(v, 6)
+	parts, err := list(v, 7)
 	if err != nil {
 		return a, err
 	}
@@ -176,9 +177,12 @@ func (q *Queue) readAnswer(v any, r *request) (a answer, err error) {
 			return a, err
 		}
 	}
-	ms, ok := parts[5].(int64)
+	ms, ok := parts[6].(int64)
 	if !ok {
 		return a, errAnswer
+	}
+	if err := q.clock.learn(parts[5], r.began); err != nil {
+		return a, err
 	}
 	a.alone = ms == -2
 	a.pause = time.Duration(min(ms, poll.Milliseconds())) * time.Millisecond

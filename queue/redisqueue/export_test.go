@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -86,6 +87,16 @@ func (c *Caller) Resend(ctx context.Context) (Answer, error) {
 func (c *Caller) Extend(ctx context.Context, l Lease) (bool, error) {
 	lost, err := c.q.extend(ctx, c.id, []*held{l.held})
 	return len(lost) == 0, err
+}
+
+// ServerWasSetForward makes a queue remember a clock of Redis that was behind the
+// present one by d more.
+func (q *Queue) ServerWasSetForward(d time.Duration) {
+	q.clock.mu.Lock()
+	defer q.clock.mu.Unlock()
+	if q.clock.millis > 0 {
+		q.clock.millis -= d.Milliseconds()
+	}
 }
 
 // Client returns the client of a queue.

@@ -78,6 +78,7 @@ func TestTheScriptsDoAsAModel(t *testing.T) {
 			"resend":  m.resend,
 			"extend":  m.extend,
 			"advance": m.advance,
+			"forward": m.forward,
 			"exhume":  m.exhume,
 			"":        m.check,
 		})
@@ -229,7 +230,7 @@ func (m *model) storeResult(r redisqueue.Result) bool {
 	case "complete":
 		*j = modelJob{State: "done", at: m.now + modelWindow}
 	case "retry":
-		j.State, j.at = "delayed", m.now+modelRetry
+		j.State, j.at, j.Alone = "delayed", m.now+modelRetry, false
 	case "bury":
 		j.State, j.Alone = "dead", false
 	case "release":
@@ -332,6 +333,23 @@ func (m *model) advance(rt *rapid.T) {
 	})
 	if err != nil {
 		rt.Fatal(err)
+	}
+}
+
+// forward sets the clock forward, which leases and the waits of failed jobs must
+// not notice. It is the same as having all times earlier, by what Redis stores and by
+// what the queue knows of its clock.
+func (m *model) forward(rt *rapid.T) {
+	d := step * time.Duration(rapid.IntRange(1, 20).Draw(rt, "steps"))
+	for _, j := range m.jobs {
+		if j.State == "done" || j.State == "delayed" && j.Attempt == 0 {
+			j.at -= d
+		}
+	}
+	shiftTimes(m.t, m.q, -d)
+	m.q.ServerWasSetForward(d)
+	for _, c := range m.callers {
+		c.last = nil // the answers that Redis keeps have another clock
 	}
 }
 

@@ -77,8 +77,9 @@ type Queue struct {
 	client redis.UniversalClient
 	script scripts
 	keys   []string
-	owned  bool           // Close closes the client
-	heeds  bool           // the client honours the deadlines of contexts
+	owned  bool // Close closes the client
+	heeds  bool // the client honours the deadlines of contexts
+	clock  serverClock
 	down   atomic.Bool    // Redis was unavailable at the last message about it
 	calls  sync.WaitGroup // calls of a client that does not honour deadlines
 

@@ -31,14 +31,26 @@ local soon = now + 1
 local present = string.format('%d', now)
 
 -- keepTime moves leases and the waits of failed jobs with a clock that was set
--- back. They are spans of time; RunAt is a time.
-local function keepTime()
+-- back or forward. They are spans of time; RunAt is a time. The clock was set
+-- forward if it shows more than expected by that of the caller, 0 if the caller has
+-- made no call yet, and if no other call has seen that time. Returns whether the
+-- caller cannot tell how much time has passed.
+local function keepTime(expected)
   local seen = tonumber(call('GET', clock) or 0)
+  if seen > 0 and expected == 0 and now - seen >= 1000 then return true end
+  local moved = 0
   if now < seen - 1000 then
-    for _, id in ipairs(call('ZRANGE', lease, '0', '-1')) do call('ZINCRBY', lease, now - seen, id) end
+    moved = now - seen
+  elseif seen > 0 and expected > 0 then
+    moved = math.min(now - expected, now - seen)
+    if moved < 1000 then moved = 0 end
+  end
+  if moved ~= 0 then
+    for _, id in ipairs(call('ZRANGE', lease, '0', '-1')) do call('ZINCRBY', lease, moved, id) end
     for _, key in ipairs(call('ZRANGE', delay, '0', '-1')) do
-      if call('HEXISTS', att, key) == 1 then call('ZINCRBY', delay, now - seen, key) end
+      if call('HEXISTS', att, key) == 1 then call('ZINCRBY', delay, moved, key) end
     end
   end
   if now < seen or now - seen >= 1000 then call('SET', clock, present) end
+  return false
 end

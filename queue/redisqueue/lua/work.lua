@@ -3,13 +3,15 @@
 -- with, lease in ms, attempts that a job has, wait before the last attempt of a
 -- lost job in ms, done window in ms, number of completed jobs, their keys, their
 -- owners; then of each other result the key,
--- owner, attempt, what is to be, and two arguments of that.
+-- owner, attempt, what is to be, and two arguments of that; then what the clock
+-- should show by that of the caller, for keepTime.
 -- Returns the leased keys and their attempts, their metadata if any job has some,
 -- which results were refused, in
 -- the order of the arguments, the keys of jobs put back and of jobs buried
--- because their consumer was lost, and the milliseconds until there may be
+-- because their consumer was lost, the clock, and the milliseconds until there may be
 -- more, -1 for never, and -2 for not before the consumer has another result: it
 -- has got a job that runs alone, or the next one does and it has others.
+local expected = tonumber(table.remove(ARGV))
 local consumer, number, want, busy = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local span, most, pause, window, completed = ARGV[5], ARGV[6], tonumber(ARGV[7]), ARGV[8], tonumber(ARGV[9])
 local taken, origins, refused, back, buried, rest = {}, {}, {}, {}, {}, -1
@@ -24,7 +26,7 @@ end
 -- When memory is full, Redis refuses a script at its first write if that may
 -- need memory, but at none that follows a removal, even of nothing.
 call('ZREM', lease, '')
-keepTime()
+local blind = keepTime(expected)
 
 -- bury makes a job a dead letter. Scores are unique, so that each is a place
 -- in the list.
@@ -90,7 +92,9 @@ end
 local old = call('ZRANGEBYSCORE', done, '-inf', present, 'LIMIT', '0', '1000')
 if #old > 0 then call('ZREM', done, unpack(old)) end
 
-if want > 0 then
+if blind then
+  rest = 0 -- it takes jobs when it can tell how much time has passed: at once
+elseif want > 0 then
   -- A delayed job has waited since its time.
   local due = call('ZRANGEBYSCORE', delay, '-inf', present, 'WITHSCORES', 'LIMIT', '0', '1000')
   if #due > 0 then
@@ -184,6 +188,6 @@ if #taken == 0 and busy == 0 then call('ZREM', lease, consumer) end
 -- One marker wakes one idle consumer, which leaves another if jobs are left.
 if call('LLEN', wait) > 0 then call('ZADD', wake, '0', '1') else call('DEL', wake) end
 
-local answer = { taken, origins, refused, back, buried, rest }
+local answer = { taken, origins, refused, back, buried, now, rest }
 call('SET', receipt, number .. ' ' .. cmsgpack.pack(answer), 'PX', span + 60000)
 return answer
