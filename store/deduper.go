@@ -9,9 +9,9 @@ import (
 // compares fingerprints and does not know what they were made from.
 type Fingerprint [16]byte
 
-// ClaimTimeout is how long a Writer may make no call before another batch may
-// take the fingerprints that it has claimed.
-const ClaimTimeout = 2 * time.Minute
+// ClaimTimeout is how long the claims of a Writer may last after the loss of its
+// process.
+const ClaimTimeout = 15 * time.Second
 
 // Deduper is a [Store] that knows which batch has a fingerprint. Claim gives a
 // fingerprint to at most one batch; AddOwner adds others. A batch keeps its
@@ -32,9 +32,11 @@ type Deduper interface {
 	// can be used after ErrClaimed; after another error, only Abort is
 	// allowed.
 	//
-	// A Writer that has made no call for ClaimTimeout may lose its batch to a
-	// Claim of what it has; its Commit then fails with ErrNotFound. So the
-	// claims of a lost process end. Claim counts as a call of its Writer.
+	// A Writer keeps its claims while its process lives, however long it makes
+	// no call and whatever the clocks of processes say. ClaimTimeout after the
+	// loss of its process, a Claim takes what it has. A process that was
+	// suspended for as long may have lost its Writers: their Commit fails with
+	// ErrNotFound.
 	//
 	// Claim may run concurrently with the methods of the Writer. The store
 	// does not change or keep fps, and the answer belongs to the caller.

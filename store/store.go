@@ -124,7 +124,8 @@ type Store interface {
 	// has written that was neither committed nor aborted, and made its last call
 	// before q.Before. Times are compared to the millisecond. To save writes, a
 	// store may take the last call of a Writer for one that was up to a minute
-	// earlier. A batch in another status is not touched. A Writer whose upload
+	// earlier, and while its process lives, for one that is made now. A batch in
+	// another status is not touched. A Writer whose upload
 	// was pruned has ended: its Commit fails, and its Abort does nothing.
 	Prune(ctx context.Context, q PruneQuery) (Pruned, error)
 

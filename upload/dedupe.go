@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/metrics"
@@ -51,9 +50,6 @@ const (
 	// claimed together if they are long or have many columns.
 	gatherBytes  = 8 << 20
 	gatherFields = 8 * gatherRows
-	// gatherTime is the time after which rows are claimed in any case: a Writer
-	// without a call for two minutes may lose its claims.
-	gatherTime = 20 * time.Second
 )
 
 // claim returns the batches that have the fingerprints, "" for those that no

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/internal/text/clip"
@@ -154,7 +153,7 @@ func (p *parser) measure() {
 func (p *parser) fill() error {
 	c := p.current
 	c.reset()
-	start, bytes := time.Now(), p.body.n
+	bytes := p.body.n
 	defer func() { c.text = p.body.n - bytes }()
 	for {
 		n, err := p.reader.Read(c.spare())
@@ -172,7 +171,7 @@ func (p *parser) fill() error {
 			return err
 		}
 		full := c.n >= gatherRows || p.body.n-bytes >= gatherBytes || len(c.fields) >= gatherFields
-		if ended || full || time.Since(start) >= gatherTime {
+		if ended || full {
 			return nil
 		}
 	}

@@ -21,8 +21,8 @@ import (
 // A batch keeps the content of its file until it is deleted: the same content
 // again is answered with that batch. Another upload with the same content, or
 // with File.Dedupe the same rows, fails with ErrInFlight while this one is under
-// way, and for up to two minutes after its process was lost. All of this needs a
-// store that is a [store.Deduper].
+// way, and for up to store.ClaimTimeout after its process was lost. All of this
+// needs a store that is a [store.Deduper].
 //
 // Memory does not depend on the size of the file, but on the days, event types
 // and groups in it, and on the distinct rows that DedupeOccurrence counts. All

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/examples/auditstore"
@@ -22,7 +23,8 @@ func TestConformance(t *testing.T) {
 		Open: func(*testing.T) store.Store {
 			return auditstore.New(memstore.New(), slog.New(slog.DiscardHandler))
 		},
-		Scale: 0.1,
+		Scale:        0.1,
+		ClaimTimeout: 10 * time.Millisecond, // with the process all claims are lost
 	})
 }
 

@@ -9,7 +9,8 @@ import (
 )
 
 // Claim implements [store.Deduper]. A claim is valid as long as its batch is
-// there, so that nothing has to be undone when a batch is removed.
+// there, so that nothing has to be undone when a batch is removed. With the process
+// of a Writer everything is lost, so that no claim need end then.
 func (s *Store) Claim(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -24,10 +25,8 @@ func (s *Store) Claim(ctx context.Context, id string, fps []store.Fingerprint) (
 	owners := make([]string, len(fps))
 	for i, fp := range fps {
 		owner := s.claims[fp]
-		other, unfinished := s.open[owner]
+		unfinished := s.open[owner] != nil
 		switch {
-		case unfinished && owner != id && time.Since(other.called) > store.ClaimTimeout:
-			delete(s.open, owner) // its process was lost
 		case unfinished && owner != id:
 			return nil, fmt.Errorf("memstore: claim for %q: %w", id, store.ErrClaimed)
 		case unfinished || s.countsLocked(owner):

@@ -33,6 +33,10 @@
 //     deleted; the sketches of subjects have to be merged again.
 //   - leaves something behind when its process is lost. Let no reader see it,
 //     and let Prune remove it.
+//   - has claims of Writers whose process was lost. Let a living process change
+//     a mark in its unfinished uploads every few seconds, and let Claim take
+//     those whose mark has not changed for a while. Do not compare times: the
+//     clocks of processes differ, and jump.
 //   - returns store.ErrUnavailable when the database cannot be reached, so
 //     that a job waits instead of failing.
 //

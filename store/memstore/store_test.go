@@ -2,6 +2,7 @@ package memstore_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/memstore"
@@ -10,6 +11,7 @@ import (
 
 func TestStoreKeepsEveryPromise(t *testing.T) {
 	storetest.Run(t, storetest.Harness{
-		Open: func(*testing.T) store.Store { return memstore.New() },
+		Open:         func(*testing.T) store.Store { return memstore.New() },
+		ClaimTimeout: 10 * time.Millisecond, // nothing happens then
 	})
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // writer fills a batch. It is in Store.open until it is committed, aborted or
-// pruned, or loses its batch to a Claim.
+// pruned.
 type writer struct {
 	st *Store
 	batch
@@ -75,7 +75,7 @@ func (w *writer) Commit(ctx context.Context, b store.Batch, pending metrics.Cont
 	if w.result != nil {
 		return *w.result, nil
 	}
-	if s.open[w.ID] != w { // pruned, or lost to a Claim
+	if s.open[w.ID] != w { // pruned
 		return store.Batch{}, fmt.Errorf("memstore: commit %q: %w", w.ID, store.ErrNotFound)
 	}
 	if s.keyTakenLocked(&b) {

@@ -71,8 +71,10 @@ type batchDoc struct {
 	// Sum is the checksum of a visible or archived batch, see sum. An earlier
 	// release has written none, nor the sums above.
 	Sum int64 `bson:"sum,omitempty"`
-	// Writer is the Writer of an unfinished upload.
+	// Writer is the Writer of an unfinished upload. Beat is another number each
+	// time that the Writer shows that it is alive.
 	Writer bson.ObjectID `bson:"writer,omitempty"`
+	Beat   int64         `bson:"beat,omitempty"`
 	// Deleting means that its deletion has begun: the batch is deleted when its
 	// entry in the ledger is void.
 	Deleting bool `bson:"deleting,omitempty"`

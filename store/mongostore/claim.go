@@ -17,7 +17,7 @@ import (
 // call of Claim that wrote it, so that a command that is sent again recognises
 // its own documents.
 func (s *Store) Claim(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
-	if err := s.keepAlive(ctx, eq("_id", id, "status", statusUploading), s.now()); err != nil {
+	if err := s.keepAlive(ctx, id); err != nil {
 		return nil, wrap(err, "claim fingerprints for batch %q", id)
 	}
 	sorted, places := fingerprints.Distinct(fps)

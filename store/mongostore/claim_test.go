@@ -14,7 +14,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/event"
 
 	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
-	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/mongostore"
 )
@@ -121,20 +120,25 @@ func hide(t *testing.T, uri, id string) {
 	}
 }
 
-func TestClaimsOfASilentWriterCanBeTaken(t *testing.T) {
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+func TestClaimsOfASuspendedProcessCanBeTaken(t *testing.T) {
 	uri := testenv.Mongo(t)
-	st := openedAt(t, uri, &now)
-	lost := begun(t, st, batchID(1), three...)
-	now = now.Add(store.ClaimTimeout)
-	w := begun(t, st, batchID(2))
-	if _, err := st.Claim(t.Context(), batchID(2), three); !errors.Is(err, store.ErrClaimed) {
-		t.Fatalf("Claim: got %v, want %v", err, store.ErrClaimed)
-	}
-	now = now.Add(time.Millisecond)
+	suspended, st := openedStill(t, uri, 2026), openedStill(t, uri, 2026)
+	lost, w := begun(t, suspended, batchID(1), three...), begun(t, st, batchID(2))
+	looks := 0
 	got, err := st.Claim(t.Context(), batchID(2), three)
+	for ; errors.Is(err, store.ErrClaimed) && looks < 20; looks++ {
+		beat(t, st)
+		got, err = st.Claim(t.Context(), batchID(2), three)
+	}
 	if d := cmp.Diff(noOwner, got); d != "" || err != nil {
 		t.Fatal(d, err)
+	}
+	if looks < 4 || looks > 5 {
+		t.Errorf("taken after %d looks", looks)
+	}
+	beat(t, suspended)
+	if err := lost.Write(t.Context(), nil); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("Write of a Writer that lost its batch: got %v, want %v", err, store.ErrNotFound)
 	}
 	if _, err := lost.Commit(t.Context(), store.Batch{}, nil); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("Commit of a Writer that lost its batch: got %v, want %v", err, store.ErrNotFound)
@@ -151,10 +155,86 @@ func TestClaimsOfASilentWriterCanBeTaken(t *testing.T) {
 	}
 }
 
-// openedAt opens a store whose clock is now.
-func openedAt(t *testing.T, uri string, now *time.Time) *mongostore.Store {
+// A beat that comes between the look at an upload and its end keeps it.
+func TestABeatBeforeTheFenceKeepsTheClaims(t *testing.T) {
+	uri := testenv.Mongo(t)
+	owner := openedStill(t, uri, 2026)
+	w := begun(t, owner, batchID(1), three...)
+	fences := 0
+	st := openSeen(t, uri, &net.Dialer{}, func(ctx context.Context, e *event.CommandStartedEvent) {
+		if _, err := e.Command.LookupErr("updates", "0", "q", "beat"); err == nil {
+			fences++
+			if err := owner.Beat(ctx); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	begun(t, st, batchID(2))
+	for range 6 {
+		beat(t, st)
+	}
+	if _, err := st.Claim(t.Context(), batchID(2), three); !errors.Is(err, store.ErrClaimed) || fences != 1 {
+		t.Errorf("Claim: got %v after %d fences, want %v", err, fences, store.ErrClaimed)
+	}
+	if _, err := w.Commit(t.Context(), store.Batch{}, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// openedStill opens a store whose heart beats once and then only when told, and
+// whose clock stands still.
+func openedStill(t *testing.T, uri string, year int) *mongostore.Store {
 	t.Helper()
-	st, err := mongostore.Open(t.Context(), uri, &mongostore.Options{Now: func() time.Time { return *now }})
+	now := time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)
+	return openedWith(t, uri, &mongostore.Options{Now: func() time.Time { return now }, Heartbeat: 24 * time.Hour})
+}
+
+// beat lets stores beat, one after the other.
+func beat(t *testing.T, stores ...*mongostore.Store) {
+	t.Helper()
+	for _, st := range stores {
+		if err := st.Beat(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// The clocks stand still, years apart.
+func TestAProcessKeepsTheClaimsOfItsWriters(t *testing.T) {
+	uri := testenv.Mongo(t)
+	owner, other := openedStill(t, uri, 2026), openedStill(t, uri, 2031)
+	w := begun(t, owner, batchID(1), three...)
+	begun(t, other, batchID(2))
+	for what, call := range map[string]func() error{
+		"nothing":  func() error { return owner.Beat(t.Context()) },
+		"Claim":    func() error { _, err := owner.Claim(t.Context(), batchID(1), three); return err },
+		"AddOwner": func() error { return owner.AddOwner(t.Context(), batchID(1), store.Fingerprint{9}) },
+	} {
+		for range 10 {
+			if err := call(); err != nil {
+				t.Fatal(err)
+			}
+			beat(t, other)
+			if _, err := other.Claim(t.Context(), batchID(2), three); !errors.Is(err, store.ErrClaimed) {
+				t.Errorf("Claim beside a Writer that calls %s: got %v, want %v", what, err, store.ErrClaimed)
+			}
+		}
+	}
+	for range 10 { // of its own process
+		beat(t, other, owner)
+	}
+	begun(t, owner, batchID(3))
+	if _, err := owner.Claim(t.Context(), batchID(3), three); !errors.Is(err, store.ErrClaimed) {
+		t.Errorf("Claim in the process of the Writer: got %v, want %v", err, store.ErrClaimed)
+	}
+	if _, err := w.Commit(t.Context(), store.Batch{}, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func openedWith(t *testing.T, uri string, opts *mongostore.Options) *mongostore.Store {
+	t.Helper()
+	st, err := mongostore.Open(t.Context(), uri, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,39 +245,6 @@ func openedAt(t *testing.T, uri string, now *time.Time) *mongostore.Store {
 		}
 	})
 	return st
-}
-
-func TestEachCallOfAWriterKeepsItsClaims(t *testing.T) {
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	st := openedAt(t, testenv.Mongo(t), &now)
-	id := batchID(1)
-	w := begun(t, st, id, three...)
-	begun(t, st, batchID(2))
-	row := int64(0)
-	for what, call := range map[string]func() error{
-		"Write": func() error {
-			row++
-			return w.Write(t.Context(), []metrics.Event{{Row: row, Type: "t"}})
-		},
-		"Attach": func() error { return w.Attach(t.Context(), "rejected", []byte("x")) },
-		"Claim": func() error {
-			_, err := st.Claim(t.Context(), id, three)
-			return err
-		},
-	} {
-		for range 4 {
-			now = now.Add(time.Minute)
-			if err := call(); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if _, err := st.Claim(t.Context(), batchID(2), three); !errors.Is(err, store.ErrClaimed) {
-			t.Errorf("Claim beside a Writer that calls %s: got %v, want %v", what, err, store.ErrClaimed)
-		}
-	}
-	if _, err := w.Commit(t.Context(), store.Batch{}, nil); err != nil {
-		t.Error(err)
-	}
 }
 
 // Whatever write of a deletion a process is lost at, what the batch had is

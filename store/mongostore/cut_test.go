@@ -73,8 +73,8 @@ func openCut(t *testing.T, uri string) (*mongostore.Store, *cutter) {
 	return openSeen(t, uri, c, c.count), c
 }
 
-// openSeen opens a store whose commands are seen before they are sent. It does
-// not fold in the background.
+// openSeen opens a store whose commands are seen before they are sent. It neither
+// folds in the background nor beats by itself.
 func openSeen(t *testing.T, uri string, dialer options.ContextDialer, see func(context.Context, *event.CommandStartedEvent)) *mongostore.Store {
 	t.Helper()
 	client, err := mongo.Connect(options.Client().ApplyURI(uri).
@@ -83,7 +83,7 @@ func openSeen(t *testing.T, uri string, dialer options.ContextDialer, see func(c
 	if err != nil {
 		t.Fatal(err)
 	}
-	st, err := mongostore.New(t.Context(), client.Database(mongostore.DatabaseOf(uri)), nil)
+	st, err := mongostore.New(t.Context(), client.Database(mongostore.DatabaseOf(uri)), &mongostore.Options{Heartbeat: 24 * time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,6 +91,9 @@ func openSeen(t *testing.T, uri string, dialer options.ContextDialer, see func(c
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 100*time.Millisecond)
 		defer cancel()
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
 		_ = client.Disconnect(ctx) // waits for the connections that were cut
 	})
 	return st

@@ -27,6 +27,10 @@ func (s *Store) Unfolded(ctx context.Context) (int, error) {
 	return len(state.Plan) + int(notes), err
 }
 
+// Beat shows that the Writers of this process are alive, and looks at all, as the
+// Store does by itself now and then.
+func (s *Store) Beat(ctx context.Context) error { return s.heart.Pulse(ctx) }
+
 // StopFolding ends the folding in the background.
 func (s *Store) StopFolding() { s.rollup.Close() }
 

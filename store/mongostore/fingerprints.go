@@ -95,14 +95,13 @@ func (s *Store) resolveBatch(ctx context.Context, d *batchDoc, unfinished unfini
 	return d.Key, nil
 }
 
-// fence ends the upload of a batch whose Writer has not written for
-// store.ClaimTimeout. Errors: store.ErrClaimed if it has.
+// fence ends the upload of a batch whose Writer's process was lost. Errors:
+// store.ErrClaimed if it lives.
 func (s *Store) fence(ctx context.Context, d *batchDoc) (string, error) {
-	limit := s.now().Add(-store.ClaimTimeout)
-	if !d.Updated.Before(limit) {
+	if !s.heart.Lost(d.Writer, d.Beat) {
 		return "", store.ErrClaimed
 	}
-	_, err := s.run.Update(ctx, s.batches, eq("_id", d.ID, "status", statusUploading, "updated_at", eq("$lt", limit)),
+	_, err := s.run.Update(ctx, s.batches, eq("_id", d.ID, "status", statusUploading, "writer", d.Writer, "beat", d.Beat),
 		eq("$set", eq("status", statusRemoved, "updated_at", s.now())))
 	if err != nil {
 		return "", err

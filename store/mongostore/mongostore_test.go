@@ -40,8 +40,9 @@ func opened(t testing.TB, uri string) *mongostore.Store {
 func TestStoreKeepsTheRules(t *testing.T) {
 	all := lines{}
 	storetest.Run(t, storetest.Harness{
-		Scale: 0.05, // the test server sorts in memory
-		Open:  func(t *testing.T) store.Store { return all.at(t, testenv.Mongo(t), 0) },
+		Scale:        0.05, // the test server sorts in memory
+		ClaimTimeout: time.Second,
+		Open:         func(t *testing.T) store.Store { return all.at(t, testenv.Mongo(t), 0) },
 		Reopen: func(t *testing.T, st store.Store) store.Store {
 			all[st].cut.Store(true)
 			return all.at(t, all[st].uri, 0)
@@ -80,7 +81,7 @@ func (all lines) at(t *testing.T, uri string, pool uint64) store.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st, err := mongostore.New(t.Context(), client.Database(mongostore.DatabaseOf(uri)), &mongostore.Options{RetryFor: 10 * time.Second})
+	st, err := mongostore.New(t.Context(), client.Database(mongostore.DatabaseOf(uri)), &mongostore.Options{RetryFor: 10 * time.Second, Heartbeat: 50 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

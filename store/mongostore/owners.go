@@ -24,7 +24,7 @@ func ownerKey(fp *store.Fingerprint, batch string) string {
 
 // AddOwner implements [store.Deduper].
 func (s *Store) AddOwner(ctx context.Context, id string, fp store.Fingerprint) error {
-	err := s.keepAlive(ctx, eq("_id", id, "status", statusUploading), s.now())
+	err := s.keepAlive(ctx, id)
 	if err == nil {
 		_, err = s.run.Insert(ctx, s.fingerprints, eq("_id", ownerKey(&fp, id), "batch_id", id))
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -14,9 +13,6 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
-
-// touchEvery is how often a Writer that writes updates the time in its batch.
-const touchEvery = 5 * time.Second
 
 var errEnded = errors.New("mongostore: writer has ended")
 
@@ -33,7 +29,6 @@ type writer struct {
 	summer  eventSummer
 	sum     int64              // of the checksums of the events
 	pieces  map[string][]int64 // see batchDoc
-	touched time.Time
 	ended   bool
 	result  *store.Batch // of Commit
 
@@ -50,16 +45,17 @@ type writer struct {
 // Begin implements [store.Store].
 func (s *Store) Begin(ctx context.Context, id string) (store.Writer, error) {
 	now, number := s.now(), bson.NewObjectID()
-	added, err := s.run.Insert(ctx, s.batches, batchDoc{Key: id, ID: id, Status: statusUploading, Updated: now, Writer: number})
+	added, err := s.run.Insert(ctx, s.batches, batchDoc{Key: id, ID: id, Status: statusUploading, Updated: now, Writer: number, Beat: newBeat()})
 	if err == nil && !added {
 		err = s.begunBefore(ctx, id, number)
 	}
 	if err != nil {
 		return nil, wrap(err, "begin batch %q", id)
 	}
+	s.heart.Add(number)
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	return &writer{
-		s: s, id: id, number: number, background: background, cancel: cancel, encoder: eventEncoder{batch: id}, pieces: map[string][]int64{}, touched: now,
+		s: s, id: id, number: number, background: background, cancel: cancel, encoder: eventEncoder{batch: id}, pieces: map[string][]int64{},
 		slots: make(chan struct{}, s.opts.Inserters),
 	}, nil
 }
@@ -98,7 +94,7 @@ func (w *writer) Write(ctx context.Context, events []metrics.Event) error {
 			}
 		}
 	}
-	return w.touch(ctx)
+	return nil
 }
 
 func (w *writer) usable(ctx context.Context) error {
@@ -107,6 +103,9 @@ func (w *writer) usable(ctx context.Context) error {
 	}
 	if w.ended {
 		return errEnded
+	}
+	if w.s.heart.Gone(w.number) { // Commit finds out by itself
+		return wrap(store.ErrNotFound, "write batch %q", w.id)
 	}
 	return w.failure()
 }
@@ -132,9 +131,6 @@ func (w *writer) flush(ctx context.Context) error {
 	if len(w.piece.Docs) == 0 {
 		return nil
 	}
-	if err := w.touch(ctx); err != nil {
-		return err
-	}
 	select {
 	case w.slots <- struct{}{}:
 	case <-ctx.Done():
@@ -157,27 +153,6 @@ func (w *writer) filter() bson.D {
 	return eq("_id", w.id, "status", statusUploading, "writer", w.number)
 }
 
-// touch updates the time in the batch, so that neither Prune nor a Claim ends the
-// upload. Errors: store.ErrNotFound if one has.
-func (w *writer) touch(ctx context.Context) error {
-	now := w.s.now()
-	if now.Sub(w.touched) < touchEvery {
-		return nil
-	}
-	w.touched = now
-	return wrap(w.s.keepAlive(ctx, w.filter(), now), "write batch %q", w.id)
-}
-
-// keepAlive sets the time of the last call in the unfinished upload that a filter
-// selects. Errors: store.ErrNotFound if there is none.
-func (s *Store) keepAlive(ctx context.Context, upload bson.D, now time.Time) error {
-	alive, err := s.run.Update(ctx, s.batches, upload, eq("$set", eq("updated_at", now)))
-	if err == nil && !alive {
-		err = store.ErrNotFound
-	}
-	return err
-}
-
 // Attach implements [store.Writer].
 func (w *writer) Attach(ctx context.Context, name string, chunk []byte) error {
 	if err := w.usable(ctx); err != nil {
@@ -195,7 +170,7 @@ func (w *writer) Attach(ctx context.Context, name string, chunk []byte) error {
 		w.pieces[attachment] = append(w.pieces[attachment], sum)
 		chunk = chunk[n:]
 	}
-	return w.touch(ctx)
+	return nil
 }
 
 // Commit implements [store.Writer].
@@ -227,6 +202,7 @@ func (w *writer) Commit(ctx context.Context, b store.Batch, pending metrics.Cont
 		return store.Batch{}, wrap(err, "commit batch %q", w.id)
 	}
 	w.ended, w.result = true, &committed
+	w.s.heart.Remove(w.number)
 	w.cancel()
 	return committed, nil
 }
@@ -246,6 +222,7 @@ func (w *writer) wait(ctx context.Context) error {
 
 // Abort implements [store.Writer].
 func (w *writer) Abort(ctx context.Context) error {
+	w.s.heart.Remove(w.number)
 	w.cancel()
 	w.inserting.Wait()
 	if w.ended {

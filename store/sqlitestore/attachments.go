@@ -34,7 +34,7 @@ type openChunk struct {
 
 // Attach implements [store.Writer].
 func (w *writer) Attach(ctx context.Context, name string, chunk []byte) error {
-	if err := w.ready(ctx); err != nil {
+	if err := w.open(ctx); err != nil {
 		return err
 	}
 	if w.chunks.open == nil {
@@ -56,7 +56,7 @@ func (w *writer) Attach(ctx context.Context, name string, chunk []byte) error {
 			}
 		}
 	}
-	return w.fail(w.touch(ctx))
+	return nil
 }
 
 // storeChunks stores the chunk of name, or all chunks if they are large.

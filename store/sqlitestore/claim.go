@@ -56,9 +56,12 @@ func (s *Store) Owners(ctx context.Context, fps []store.Fingerprint) ([]string, 
 
 // claiming returns the number of the batch of a Writer, and touches it.
 func (s *Store) claiming(ctx context.Context, tx *sql.Tx, id string) (seq int64, err error) {
-	err = tx.QueryRowContext(ctx, "UPDATE unfinished SET touched = ? WHERE batch_id = ? RETURNING seq", s.now().UnixMilli(), id).Scan(&seq)
+	err = tx.QueryRowContext(ctx, "SELECT seq FROM unfinished WHERE batch_id = ?", id).Scan(&seq)
 	if isNoRows(err) {
 		err = store.ErrNotFound
+	}
+	if err == nil {
+		_, err = s.touch(ctx, tx, seq)
 	}
 	return seq, err
 }
@@ -110,27 +113,28 @@ func visible(ctx context.Context, l *levels, seq int64) (id string, err error) {
 	return id, err
 }
 
-// holder returns the id of a batch that has claims, or "" if it was removed. If
-// its Writer has made no call for store.ClaimTimeout, it takes the batch from
-// the Writer. Errors: store.ErrClaimed when the Writer has made one.
+// holder returns the id of a batch that has claims, or "" if it was removed. It
+// takes an unfinished batch from the Writer of a lost process. Errors:
+// store.ErrClaimed when the process lives.
 func (s *Store) holder(ctx context.Context, l *levels, seq int64) (string, error) {
 	id, err := visible(ctx, l, seq)
 	if err != nil || id != "" {
 		return id, err
 	}
-	fenced, err := changed(l.tx.ExecContext(ctx, "UPDATE unfinished SET batch_id = NULL, attached = 1 WHERE seq = ? AND batch_id IS NOT NULL AND touched < ?",
-		seq, s.now().Add(-store.ClaimTimeout).UnixMilli()))
-	if fenced {
-		l.freed[seq] = true
-		err = free(ctx, l.tx, seq)
+	var touched int64
+	err = l.tx.QueryRowContext(ctx, "SELECT touched FROM unfinished WHERE seq = ? AND batch_id IS NOT NULL", seq).Scan(&touched)
+	switch {
+	case isNoRows(err):
+		return "", nil
+	case err != nil:
+		return "", err
+	case !s.heart.Lost(seq, touched):
+		return "", store.ErrClaimed
 	}
-	if err != nil {
+	l.freed[seq] = true
+	if err := free(ctx, l.tx, seq); err != nil {
 		return "", err
 	}
-	var alive bool
-	err = l.tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM unfinished WHERE seq = ? AND batch_id IS NOT NULL)", seq).Scan(&alive)
-	if err == nil && alive {
-		err = store.ErrClaimed
-	}
+	_, err = l.tx.ExecContext(ctx, "UPDATE unfinished SET batch_id = NULL, attached = 1 WHERE seq = ?", seq)
 	return "", err
 }

@@ -9,15 +9,26 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/sqlitestore"
 )
 
-// openedAt opens a store whose clock is now.
-func openedAt(t *testing.T, path string, now *time.Time) *sqlitestore.Store {
+// openedStill opens a store whose heart beats once and then only when told, and
+// whose clock stands still.
+func openedStill(t *testing.T, path string, year int) *sqlitestore.Store {
 	t.Helper()
-	return openedWith(t, path, &sqlitestore.Options{Now: func() time.Time { return *now }})
+	now := time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)
+	return openedWith(t, path, &sqlitestore.Options{Now: func() time.Time { return now }, Heartbeat: 24 * time.Hour})
+}
+
+// beat lets stores beat, one after the other.
+func beat(t *testing.T, stores ...*sqlitestore.Store) {
+	t.Helper()
+	for _, st := range stores {
+		if err := st.Beat(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // begun begins a batch that claims fingerprints.
@@ -33,56 +44,70 @@ func begun(t *testing.T, st *sqlitestore.Store, id string, fps ...store.Fingerpr
 	return w
 }
 
-func TestClaimsOfASilentWriterCanBeTaken(t *testing.T) {
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	st := openedAt(t, filepath.Join(t.TempDir(), "events.db"), &now)
+func TestClaimsOfASuspendedProcessCanBeTaken(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.db")
+	suspended, st := openedStill(t, path, 2026), openedStill(t, path, 2026)
 	p := store.Fingerprint{1}
-	lost := begun(t, st, "lost", p)
-	now = now.Add(store.ClaimTimeout)
-	w := begun(t, st, "b")
-	if _, err := st.Claim(t.Context(), "b", []store.Fingerprint{p}); !errors.Is(err, store.ErrClaimed) {
-		t.Fatalf("Claim: got %v, want %v", err, store.ErrClaimed)
-	}
-	now = now.Add(time.Millisecond)
+	lost, w := begun(t, suspended, "lost", p), begun(t, st, "b")
+	looks := 0
 	got, err := st.Claim(t.Context(), "b", []store.Fingerprint{p})
+	for ; errors.Is(err, store.ErrClaimed) && looks < 20; looks++ {
+		beat(t, st)
+		got, err = st.Claim(t.Context(), "b", []store.Fingerprint{p})
+	}
 	if d := cmp.Diff([]string{""}, got); d != "" || err != nil {
 		t.Fatal(d, err)
+	}
+	if looks < 4 || looks > 5 {
+		t.Errorf("taken after %d looks", looks)
+	}
+	beat(t, suspended)
+	if err := lost.Write(t.Context(), nil); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("Write of a Writer that lost its batch: got %v, want %v", err, store.ErrNotFound)
 	}
 	if _, err := lost.Commit(t.Context(), store.Batch{}, nil); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("Commit of a Writer that lost its batch: got %v, want %v", err, store.ErrNotFound)
 	}
+	if err := lost.Abort(t.Context()); err != nil {
+		t.Error(err)
+	}
 	if _, err := w.Commit(t.Context(), store.Batch{}, nil); err != nil {
 		t.Error(err)
 	}
+	owners, err := st.Owners(t.Context(), []store.Fingerprint{p})
+	if d := cmp.Diff([]string{"b"}, owners); d != "" || err != nil {
+		t.Error(d, err)
+	}
 }
 
-func TestEachCallOfAWriterKeepsItsClaims(t *testing.T) {
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	st := openedAt(t, filepath.Join(t.TempDir(), "events.db"), &now)
+// The clocks stand still, years apart.
+func TestAProcessKeepsTheClaimsOfItsWriters(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.db")
+	owner, other := openedStill(t, path, 2026), openedStill(t, path, 2031)
 	p := []store.Fingerprint{{1}}
-	w := begun(t, st, "a", p...)
-	begun(t, st, "b")
-	row := int64(0)
+	w := begun(t, owner, "a", p...)
+	begun(t, other, "b")
 	for what, call := range map[string]func() error{
-		"Write": func() error {
-			row++
-			return w.Write(t.Context(), []metrics.Event{{Row: row, Type: "t"}})
-		},
-		"Attach": func() error { return w.Attach(t.Context(), "rejected", []byte("x")) },
-		"Claim": func() error {
-			_, err := st.Claim(t.Context(), "a", p)
-			return err
-		},
+		"nothing":  func() error { return owner.Beat(t.Context()) },
+		"Claim":    func() error { _, err := owner.Claim(t.Context(), "a", p); return err },
+		"AddOwner": func() error { return owner.AddOwner(t.Context(), "a", store.Fingerprint{2}) },
 	} {
-		for range 4 {
-			now = now.Add(time.Minute)
+		for range 10 {
 			if err := call(); err != nil {
 				t.Fatal(err)
 			}
+			beat(t, other)
+			if _, err := other.Claim(t.Context(), "b", p); !errors.Is(err, store.ErrClaimed) {
+				t.Errorf("Claim beside a Writer that calls %s: got %v, want %v", what, err, store.ErrClaimed)
+			}
 		}
-		if _, err := st.Claim(t.Context(), "b", p); !errors.Is(err, store.ErrClaimed) {
-			t.Errorf("Claim beside a Writer that calls %s: got %v, want %v", what, err, store.ErrClaimed)
-		}
+	}
+	for range 10 { // of its own process
+		beat(t, other, owner)
+	}
+	begun(t, owner, "c")
+	if _, err := owner.Claim(t.Context(), "c", p); !errors.Is(err, store.ErrClaimed) {
+		t.Errorf("Claim in the process of the Writer: got %v, want %v", err, store.ErrClaimed)
 	}
 	if _, err := w.Commit(t.Context(), store.Batch{}, nil); err != nil {
 		t.Error(err)

@@ -30,6 +30,7 @@ func (w *writer) Commit(ctx context.Context, b store.Batch, pending metrics.Cont
 		return store.Batch{}, wrap(ctx, err, "commit batch %q", w.id)
 	}
 	w.result = &row.Batch
+	w.st.heart.Remove(w.seq)
 	return row.Batch, nil
 }
 
@@ -100,6 +101,7 @@ func insertBatch(ctx context.Context, tx *sql.Tx, b *batchRow) error {
 
 // Abort implements [store.Writer].
 func (w *writer) Abort(ctx context.Context) error {
+	w.st.heart.Remove(w.seq)
 	if w.ended || w.result != nil {
 		w.ended = true
 		return nil

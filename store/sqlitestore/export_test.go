@@ -9,6 +9,10 @@ import (
 // millions are.
 func (s *Store) UseSmallLeaves() { s.sizes = sizes{leaf: 4, level: 16} }
 
+// Beat shows that the Writers of this process are alive, and looks at all, as the
+// Store does by itself now and then.
+func (s *Store) Beat(ctx context.Context) error { return s.heart.Pulse(ctx) }
+
 // Versions of files that a Store reads.
 const (
 	OldestVersion  = oldestVersion

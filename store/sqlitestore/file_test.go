@@ -119,6 +119,7 @@ func TestPromisesAreSyncedAndSpoolingIsNot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer st.Close()
 	synchronous := func() int { return query[int](t, writer, "PRAGMA synchronous") }
 	const normal, full = 1, 2
 	w, err := st.Begin(t.Context(), "a")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/internal/heartbeat"
 )
 
 // Options change the defaults of a Store.
@@ -24,6 +25,11 @@ type Options struct {
 	// store.ErrFull when there is less. 0 means 64 MiB, or an eighth of the
 	// file system if that is less; less than 0 means none.
 	Reserve int64
+	// Heartbeat is how often the Store shows that its Writers are alive, and
+	// looks for those of lost processes, whose claims end after four to five
+	// times as long; 0 means 2.5 s. All processes that use the file have the
+	// same.
+	Heartbeat time.Duration
 	// FreeSpace returns the free and the total bytes of the file system of the
 	// file; nil asks the operating system.
 	FreeSpace func() (free, total int64, err error)
@@ -38,6 +44,7 @@ type Store struct {
 	now            func() time.Time
 	sizes          sizes
 	space          space
+	heart          *heartbeat.Heart[int64]
 
 	mu       sync.Mutex
 	closed   bool
@@ -97,14 +104,15 @@ func Open(ctx context.Context, path string, opts *Options) (*Store, error) {
 // New returns a Store on two handles of the same file, opened with the names
 // that [DSN] returns. It creates its tables if they are missing, and migrates
 // those of an earlier release. It limits writer to one open connection. The
-// handles stay the caller's to close. Nil options mean the defaults. Errors:
-// [ErrVersion].
+// caller must Close the Store, and then the handles. Nil options mean the
+// defaults. Errors: [ErrVersion].
 func New(ctx context.Context, writer, reader *sql.DB, opts *Options) (*Store, error) {
 	s := newStore(writer, reader, opts)
 	writer.SetMaxOpenConns(1)
 	if err := s.setUp(ctx); err != nil {
 		return nil, markUnavailable(err)
 	}
+	s.startHeart(opts)
 	return s, nil
 }
 
@@ -125,8 +133,9 @@ func newStore(writer, reader *sql.DB, opts *Options) *Store {
 	return s
 }
 
-// Close ends the Writers that are still open, whose calls then fail, and closes
-// the handles if the Store was opened with [Open]. It is safe to repeat.
+// Close ends the Writers that are still open, whose calls then fail, and the work
+// in the background, and closes the handles if the Store was opened with [Open].
+// It is safe to repeat.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	again := s.closed
@@ -135,6 +144,7 @@ func (s *Store) Close() error {
 		close(s.quit)
 	}
 	s.mu.Unlock()
+	s.heart.Stop()
 	s.spoolers.Wait()
 	if again || !s.owned {
 		return nil

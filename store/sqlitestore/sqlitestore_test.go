@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -65,6 +66,7 @@ func TestStoreOfSmallLeavesKeepsTheRules(t *testing.T) {
 func keepsTheRules(t *testing.T, h storetest.Harness, change func(*sqlitestore.Store)) {
 	t.Helper()
 	all := files{change: change, open: map[store.Store]*file{}}
+	h.ClaimTimeout = time.Second // four heartbeats and more
 	h.Open = func(t *testing.T) store.Store { return all.at(t, newPath(t), 0) }
 	h.Reopen = func(t *testing.T, st store.Store) store.Store { return all.at(t, killed(t, all.open[st].path), 0) }
 	h.OpenNarrow = func(t *testing.T) store.Store { return all.at(t, newPath(t), 1) }
@@ -102,7 +104,7 @@ func (f *files) at(t *testing.T, path string, readers int) store.Store {
 		}
 	}
 	opened.reader.SetMaxOpenConns(readers)
-	st, err := sqlitestore.New(t.Context(), opened.writer, opened.reader, nil)
+	st, err := sqlitestore.New(t.Context(), opened.writer, opened.reader, &sqlitestore.Options{Heartbeat: 50 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

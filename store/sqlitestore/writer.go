@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -19,21 +18,17 @@ var errEnded = errors.New("sqlitestore: the writer has ended")
 // errClosed is the error of a Writer whose Store was closed.
 var errClosed = errors.New("sqlitestore: the store is closed")
 
-// touchEvery is how often a slow Writer shows that it is alive.
-const touchEvery = 30 * time.Second
-
 // writer fills one batch. Write collects rows in a Buffer; full ones go to the
 // spooler, a goroutine that encodes and stores them.
 type writer struct {
-	st      *Store
-	id      string
-	seq     int64
-	events  int64
-	buffer  *columnar.Buffer
-	touched time.Time
-	chunks  chunks
-	err     error // why nothing more can be written
-	ended   bool
+	st     *Store
+	id     string
+	seq    int64
+	events int64
+	buffer *columnar.Buffer
+	chunks chunks
+	err    error // why nothing more can be written
+	ended  bool
 
 	blocks *blocks      // of the spooler, while it runs
 	spool  *spooler     // nil until the first Buffer is full
@@ -43,7 +38,7 @@ type writer struct {
 // Begin implements [store.Store].
 func (s *Store) Begin(ctx context.Context, id string) (store.Writer, error) {
 	w := &writer{
-		st: s, id: id, touched: s.now(),
+		st: s, id: id,
 		buffer: columnar.NewBuffer(),
 		blocks: &blocks{encoder: columnar.NewEncoder()},
 	}
@@ -59,7 +54,7 @@ func (s *Store) Begin(ctx context.Context, id string) (store.Writer, error) {
 		if taken {
 			return store.ErrIDTaken
 		}
-		r, err := tx.ExecContext(ctx, "INSERT INTO unfinished(batch_id, touched, attached) VALUES(?, ?, 1)", id, w.touched.UnixMilli())
+		r, err := tx.ExecContext(ctx, "INSERT INTO unfinished(batch_id, touched, attached) VALUES(?, ?, 1)", id, s.now().UnixMilli())
 		if err != nil {
 			return err
 		}
@@ -69,13 +64,14 @@ func (s *Store) Begin(ctx context.Context, id string) (store.Writer, error) {
 	if err != nil {
 		return nil, wrap(ctx, err, "begin batch %q", id)
 	}
+	s.heart.Add(w.seq)
 	return w, nil
 }
 
 // Write implements [store.Writer]. After an error the Writer can only be
 // aborted.
 func (w *writer) Write(ctx context.Context, events []metrics.Event) error {
-	if err := w.ready(ctx); err != nil {
+	if err := w.open(ctx); err != nil {
 		return err
 	}
 	for i := range events {
@@ -87,7 +83,18 @@ func (w *writer) Write(ctx context.Context, events []metrics.Event) error {
 		w.buffer.Append(&events[i])
 	}
 	w.events += int64(len(events))
-	return w.fail(w.touch(ctx))
+	return nil
+}
+
+// open is ready, and notices soon that the upload was pruned or lost to a Claim.
+// Commit finds out by itself: the upload is also gone when an earlier Commit that
+// had an error has happened.
+func (w *writer) open(ctx context.Context) error {
+	err := w.ready(ctx)
+	if err == nil && w.st.heart.Gone(w.seq) {
+		err = wrap(ctx, store.ErrNotFound, "write batch %q", w.id)
+	}
+	return err
 }
 
 // ready returns the reason why the writer cannot go on.
@@ -122,20 +129,9 @@ func (w *writer) handOver(ctx context.Context) error {
 	return nil
 }
 
-// touch shows to Prune, and to Claim of other batches, that a Writer is alive
-// that has not filled a block for some time.
-func (w *writer) touch(ctx context.Context) error {
-	if w.st.now().Sub(w.touched) < touchEvery {
-		return nil
-	}
-	w.touched = w.st.now()
-	return w.st.update(ctx, unsynced, func(tx *sql.Tx) error { return w.hold(ctx, tx) })
-}
-
 // hold checks that the unfinished upload is still the writer's, and touches it.
 func (w *writer) hold(ctx context.Context, tx *sql.Tx) error {
-	ok, err := changed(tx.ExecContext(ctx,
-		"UPDATE unfinished SET touched = ? WHERE seq = ? AND batch_id = ?", w.st.now().UnixMilli(), w.seq, w.id))
+	ok, err := w.st.touch(ctx, tx, w.seq)
 	if err == nil && !ok {
 		err = store.ErrNotFound
 	}

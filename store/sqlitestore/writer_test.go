@@ -119,9 +119,7 @@ func TestASlowWriterStaysAlive(t *testing.T) {
 	defer w.Abort(t.Context())
 	for range 10 {
 		now = now.Add(time.Minute)
-		if err := w.Write(t.Context(), []metrics.Event{{Row: 1, Type: "t"}}); err != nil {
-			t.Fatal(err)
-		}
+		beat(t, st)
 	}
 	got, err := st.Prune(t.Context(), store.PruneQuery{Before: now.Add(-time.Minute)})
 	if err != nil || got.Unfinished != 0 {

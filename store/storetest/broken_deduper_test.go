@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -343,6 +344,22 @@ func brokenClaimsBesides() []broken {
 			p.claim = func(context.Context, string, []store.Fingerprint) ([]string, error) {
 				return nil, errors.New("the writer is busy")
 			}
+		}},
+		{"takes the claims of a Writer that makes no call", "Deduper: a silent Writer keeps its claims", "Claim of what a silent Writer has: got error <nil>", func(p *patched) {
+			var refused time.Time
+			p.claim = func(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
+				answers, err := p.Store.Claim(ctx, id, fps)
+				if errors.Is(err, store.ErrClaimed) && refused.IsZero() {
+					refused = time.Now()
+				}
+				if errors.Is(err, store.ErrClaimed) && time.Since(refused) > claimTimeout {
+					return make([]string, len(fps)), nil
+				}
+				return answers, err
+			}
+		}},
+		{"keeps the claims of a lost process", "Deduper: claims of a lost process end", "had, after 8 times ClaimTimeout: memstore: claim for", func(p *patched) {
+			p.keepsLost = true
 		}},
 		{"loses events that are written concurrent with a Claim", "Deduper: Claim may run concurrently with the Writer", "Commit: got ", func(p *patched) {
 			p.writer = func(_ context.Context, _ string, w *patchedWriter) error {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/storetest"
@@ -20,6 +21,9 @@ type broken struct {
 	patch func(p *patched)
 }
 
+// claimTimeout is the ClaimTimeout of broken stores.
+const claimTimeout = 10 * time.Millisecond
+
 func harness(patch func(p *patched)) storetest.Harness {
 	open := func() *patched {
 		p := newPatched()
@@ -27,6 +31,8 @@ func harness(patch func(p *patched)) storetest.Harness {
 		return p
 	}
 	return storetest.Harness{
+		ClaimTimeout: claimTimeout,
+
 		Open:       func(*testing.T) store.Store { return open() },
 		Reopen:     func(_ *testing.T, st store.Store) store.Store { return st.(*patched).reopened() },
 		OpenNarrow: func(*testing.T) store.Store { return open() },

@@ -31,6 +31,8 @@ func deduperRules() []rule {
 		{"Deduper: one of several Writers gets a fingerprint", oneBatch, claimRaces},
 		{"Deduper: many fingerprints are known as well as few", claims, claimMany},
 		{"Deduper: claims survive the process", durable + "\n" + claimed, reopenClaims},
+		{"Deduper: a silent Writer keeps its claims", "Deduper.Claim: A Writer keeps its claims while its process lives, however long it makes no call", silentWriterKeepsClaims},
+		{"Deduper: claims of a lost process end", "Deduper.Claim: ClaimTimeout after the loss of its process, a Claim takes what it has.", lostClaimsEnd},
 		{"Deduper: claims are like those in a map", claims + "\n" + freeing, claimLaw},
 	}
 }

@@ -232,14 +232,16 @@
 //	Prune removes old unfinished uploads
 //	    Store.Prune: unfinished uploads: what a Writer has written that was neither committed
 //	        nor aborted, and made its last call before q.Before. To save writes, a store may take
-//	        the last call of a Writer for one that was up to a minute earlier. A Writer whose upload
-//	        was pruned has ended: its Commit fails, and its Abort does nothing.
+//	        the last call of a Writer for one that was up to a minute earlier, and while its process
+//	        lives, for one that is made now. A Writer whose upload was pruned has ended: its Commit
+//	        fails, and its Abort does nothing.
 //	    Writer.Commit: ErrNotFound when the upload was pruned.
 //	Prune keeps the upload of a Writer that wrote recently
 //	    Store.Prune: unfinished uploads: what a Writer has written that was neither committed
 //	        nor aborted, and made its last call before q.Before. To save writes, a store may take
-//	        the last call of a Writer for one that was up to a minute earlier. A Writer whose upload
-//	        was pruned has ended: its Commit fails, and its Abort does nothing.
+//	        the last call of a Writer for one that was up to a minute earlier, and while its process
+//	        lives, for one that is made now. A Writer whose upload was pruned has ended: its Commit
+//	        fails, and its Abort does nothing.
 //	    Writer.Commit: ErrNotFound when the upload was pruned.
 //	Prune never removes a batch that was queued meanwhile
 //	    Store.Prune: removes batches that were uploaded before q.Before and never queued, with
@@ -248,8 +250,9 @@
 //	Prune takes an unfinished upload whole or not at all
 //	    Store.Prune: unfinished uploads: what a Writer has written that was neither committed
 //	        nor aborted, and made its last call before q.Before. To save writes, a store may take
-//	        the last call of a Writer for one that was up to a minute earlier. A Writer whose upload
-//	        was pruned has ended: its Commit fails, and its Abort does nothing.
+//	        the last call of a Writer for one that was up to a minute earlier, and while its process
+//	        lives, for one that is made now. A Writer whose upload was pruned has ended: its Commit
+//	        fails, and its Abort does nothing.
 //	    Writer.Commit: ErrNotFound when the upload was pruned.
 //	nothing remains when Prune races Record
 //	    Store.Prune: removes batches that were uploaded before q.Before and never queued, with
@@ -311,8 +314,9 @@
 //	        process or of the database server right after.
 //	    Store.Prune: unfinished uploads: what a Writer has written that was neither committed
 //	        nor aborted, and made its last call before q.Before. To save writes, a store may take
-//	        the last call of a Writer for one that was up to a minute earlier. A Writer whose upload
-//	        was pruned has ended: its Commit fails, and its Abort does nothing.
+//	        the last call of a Writer for one that was up to a minute earlier, and while its process
+//	        lives, for one that is made now. A Writer whose upload was pruned has ended: its Commit
+//	        fails, and its Abort does nothing.
 //	    Writer.Commit: ErrNotFound when the upload was pruned.
 //	the ledger survives the process
 //	    Store: a method returns when its effect is durable, so that it survives the loss of the
@@ -431,6 +435,11 @@
 //	        process or of the database server right after.
 //	    Deduper.Claim: ErrClaimed when the open Writer of another batch has one of the
 //	        fingerprints. The other ids in the answer are those of visible and archived batches.
+//	Deduper: a silent Writer keeps its claims
+//	    Deduper.Claim: A Writer keeps its claims while its process lives, however long it makes
+//	        no call
+//	Deduper: claims of a lost process end
+//	    Deduper.Claim: ClaimTimeout after the loss of its process, a Claim takes what it has.
 //	Deduper: claims are like those in a map
 //	    Deduper.Claim: gives the batch of an open Writer those of the fingerprints that no batch
 //	        has. For each one, in the order of fps, it returns the id of the batch that had it, or

@@ -20,6 +20,12 @@ type patched struct {
 	*memstore.Store
 	// lost means that its process was lost: its handle has no database any more.
 	lost *atomic.Bool
+	// begun has the Writers of this process, and left those of the lost process
+	// before it. Their claims end with the first Claim that needs it, unless
+	// keepsLost.
+	begun     *writers
+	left      *writers
+	keepsLost bool
 	// away means that its database cannot be reached; cutError is what its
 	// methods return then.
 	away         *atomic.Bool
@@ -61,6 +67,8 @@ func patchedOn(st *memstore.Store) *patched {
 	return &patched{
 		Store:        st,
 		lost:         &atomic.Bool{},
+		begun:        &writers{},
+		left:         &writers{},
 		away:         &atomic.Bool{},
 		cutError:     func(ctx context.Context) error { return cmp.Or(ctx.Err(), store.ErrUnavailable) },
 		begin:        st.Begin,
@@ -100,11 +108,35 @@ func (p *patched) Begin(ctx context.Context, id string) (store.Writer, error) {
 	if err != nil {
 		return inner, err
 	}
+	p.begun.add(inner)
 	w := &patchedWriter{p: p, write: inner.Write, attach: inner.Attach, commit: inner.Commit, abort: inner.Abort}
 	if p.writer != nil {
 		err = p.writer(ctx, id, w)
 	}
 	return w, err
+}
+
+// writers are the Writers of a process.
+type writers struct {
+	mu  sync.Mutex
+	all []store.Writer
+}
+
+func (w *writers) add(one store.Writer) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.all = append(w.all, one)
+}
+
+// abort ends the Writers that have not ended, and reports whether there were any.
+func (w *writers) abort(ctx context.Context) (ended bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, one := range w.all {
+		ended = one.Abort(ctx) == nil || ended
+	}
+	w.all = nil
+	return ended
 }
 
 // reopened loses the process of p and returns another handle, with what reopen
@@ -118,7 +150,7 @@ func (p *patched) reopened() store.Store {
 		return next
 	}
 	again := *p
-	again.lost = &atomic.Bool{}
+	again.lost, again.begun, again.left = &atomic.Bool{}, &writers{}, p.begun
 	p.lost.Store(true)
 	return &again
 }
@@ -231,7 +263,11 @@ func (p *patched) Claim(ctx context.Context, id string, fps []store.Fingerprint)
 	if err := p.gone(ctx); err != nil {
 		return nil, err
 	}
-	return p.claim(ctx, id, fps)
+	answers, err := p.claim(ctx, id, fps)
+	if errors.Is(err, store.ErrClaimed) && !p.keepsLost && p.left.abort(ctx) {
+		return p.claim(ctx, id, fps)
+	}
+	return answers, err
 }
 
 func (p *patched) AddOwner(ctx context.Context, id string, fp store.Fingerprint) error {

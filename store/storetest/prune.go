@@ -10,7 +10,7 @@ import (
 
 const (
 	pruneRemoves      = "Store.Prune: removes batches that were uploaded before q.Before and never queued, with their contributions. Times are compared to the millisecond. A batch in another status is not touched."
-	unfinishedUploads = "Store.Prune: unfinished uploads: what a Writer has written that was neither committed nor aborted, and made its last call before q.Before. To save writes, a store may take the last call of a Writer for one that was up to a minute earlier. A Writer whose upload was pruned has ended: its Commit fails, and its Abort does nothing.\nWriter.Commit: ErrNotFound when the upload was pruned."
+	unfinishedUploads = "Store.Prune: unfinished uploads: what a Writer has written that was neither committed nor aborted, and made its last call before q.Before. To save writes, a store may take the last call of a Writer for one that was up to a minute earlier, and while its process lives, for one that is made now. A Writer whose upload was pruned has ended: its Commit fails, and its Abort does nothing.\nWriter.Commit: ErrNotFound when the upload was pruned."
 )
 
 func pruneRules() []rule {

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/eventmetrics/eventmetrics/store"
 )
@@ -42,6 +43,11 @@ type Harness struct {
 	// need 0.1. Choose it so that the rows are more than the blocks and caches
 	// of the store hold. It does not change how often concurrent calls race.
 	Scale float64
+
+	// ClaimTimeout is the longest time for which the claims of a lost process
+	// last in the stores of this Harness; 0 means store.ClaimTimeout. Rules wait
+	// for it, so open the stores with a fast heartbeat.
+	ClaimTimeout time.Duration
 
 	// Only selects the rules whose names match; nil means all.
 	Only *regexp.Regexp

@@ -64,7 +64,7 @@ func sum(files ...*file) counts {
 }
 
 // upload uploads a file that counts once because of its key alone: the content
-// of an upload that was killed is in flight for minutes.
+// of an upload that was killed is in flight for some seconds.
 func (s *stack) upload(ctx context.Context, f *file, key string) (string, error) {
 	receipt, err := s.Upload(ctx, eventmetrics.File{
 		Name: "events.csv", Body: bytes.NewReader(f.content), IdempotencyKey: key, AllowDuplicate: true,

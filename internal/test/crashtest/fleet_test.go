@@ -217,7 +217,7 @@ func (f *fleet) keepSending(ctx, until context.Context, n uint64) error {
 
 // send uploads a file and has it processed, again as long as there is no
 // answer. It counts once because of its key alone: the content of an upload
-// whose server was killed is in flight for minutes.
+// whose server was killed is in flight for some seconds.
 func (f *fleet) send(ctx context.Context, n uint64) (id string, err error) {
 	content := f.file(n).content
 	for status := ""; status != string(store.Completed); {

@@ -72,7 +72,7 @@ func (o *order) serve(ctx context.Context) error {
 	c := &child{}
 	c.offset.Store(int64(o.Offset))
 	b, err := site.Open(ctx, &o.Site, &site.Options{
-		Step: c.step, Now: c.now, Retry: queue.Retry{MaxAttempts: 25, Base: 5 * time.Millisecond, Max: 200 * time.Millisecond},
+		Step: c.step, Now: c.now, Heartbeat: 250 * time.Millisecond, Retry: queue.Retry{MaxAttempts: 25, Base: 5 * time.Millisecond, Max: 200 * time.Millisecond},
 	})
 	if err != nil {
 		return err

@@ -167,11 +167,8 @@ func (h *history) ask(r *request) (*answer, error) {
 			if a, err := h.lookFirst(); a != nil || err != nil {
 				return a, err
 			}
-		case a.code() == "in_flight": // of an upload whose server was killed
-			h.note("2 minutes pass")
-			if err := h.setClock(h.offset + 150*time.Second); err != nil {
-				return nil, err
-			}
+		case a.code() == "in_flight": // of an upload whose server was killed, for some heartbeats
+			time.Sleep(20 * time.Millisecond)
 		case h.full && a.status >= 500:
 			again = true
 			if err := h.refused(r, a); err != nil {

@@ -21,11 +21,12 @@ func (b *Backends) openFile(ctx context.Context, path string, o *Options) error 
 	if err != nil {
 		return err
 	}
-	st, err := sqlitestore.New(ctx, writer, reader, &sqlitestore.Options{Now: o.Now})
+	st, err := sqlitestore.New(ctx, writer, reader, &sqlitestore.Options{Now: o.Now, Heartbeat: o.Heartbeat})
 	if err != nil {
 		return err
 	}
 	b.Store = st
+	b.closers = append(b.closers, st.Close)
 	return nil
 }
 

@@ -29,7 +29,7 @@ func (b *Backends) openMongo(ctx context.Context, uri string, o *Options) error 
 		return err
 	}
 	b.closers = append(b.closers, disconnect)
-	st, err := mongostore.New(ctx, db, &mongostore.Options{Now: o.Now})
+	st, err := mongostore.New(ctx, db, &mongostore.Options{Now: o.Now, Heartbeat: o.Heartbeat})
 	if err != nil {
 		return err
 	}

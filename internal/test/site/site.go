@@ -34,6 +34,8 @@ type Options struct {
 	Step func(string)
 	// Now is the clock of the store; nil means time.Now.
 	Now func() time.Time
+	// Heartbeat is that of the store; 0 means its default.
+	Heartbeat time.Duration
 	// Retry is how often a job is tried.
 	Retry queue.Retry
 }

@@ -6,6 +6,19 @@ import (
 	"time"
 )
 
+// RetriesLast returns how long an upload waits in all, by default, for a server that
+// gives the same error to each attempt.
+func RetriesLast(code string, retryAfter time.Duration) (total time.Duration) {
+	for try := range defaultRetries {
+		pause, again := pauseAfter(&serverError{Status: 409, Code: code, RetryAfter: retryAfter}, try)
+		if !again {
+			break
+		}
+		total += pause
+	}
+	return total
+}
+
 // PlainWriter returns a writer that makes what is written plain.
 func PlainWriter(w io.Writer) io.Writer { return &plainWriter{w: w} }
 

@@ -12,7 +12,16 @@ import (
 
 	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/cli"
 	"github.com/eventmetrics/eventmetrics/internal/text/texttable"
+	"github.com/eventmetrics/eventmetrics/store"
 )
+
+func TestRetriesOutlastTheClaimsOfAKilledServer(t *testing.T) {
+	for _, after := range []time.Duration{0, 5 * time.Second} { // the server says 5 s
+		if d := cli.RetriesLast("in_flight", after); d <= store.ClaimTimeout {
+			t.Errorf("with Retry-After of %s an upload gives up after %s; claims last %s", after, d, store.ClaimTimeout)
+		}
+	}
+}
 
 func TestWriterDoesWhatPlainDoesHoweverItIsWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/config"
@@ -40,7 +41,7 @@ func Upload(ctx context.Context, t *Terminal, args []string) error {
 		config.Setting{Flag: "allow-duplicate", Switch: true, Default: "false", Usage: "also upload files that were uploaded before", Set: config.Bool(&u.again)},
 		config.Setting{Flag: "replace", Switch: true, Default: "false", Usage: "if the same file was uploaded with another zone, order of dates or encoding, delete that batch and upload the file again", Set: config.Bool(&u.swap)},
 		config.Setting{Flag: "dry-run", Switch: true, Default: "false", Usage: "store nothing, and show what would change", Set: config.Bool(&u.dryRun)},
-		config.Setting{Flag: "retries", Default: "5", Usage: "maximum `number` of retries when the server is busy or unavailable", Set: config.Int(&u.retries, 0, 1000)})...)
+		config.Setting{Flag: "retries", Default: strconv.Itoa(defaultRetries), Usage: "maximum `number` of retries when the server is busy or unavailable", Set: config.Int(&u.retries, 0, 1000)})...)
 	if err != nil {
 		return err
 	}
@@ -168,6 +169,10 @@ func (u *uploader) send(ctx context.Context, p *progress, s *source, query url.V
 		}
 	}
 }
+
+// defaultRetries are enough for an outage of half a minute, and for the claims of
+// an upload whose server was killed.
+const defaultRetries = 5
 
 // longestPause is the longest Retry-After that is obeyed.
 const longestPause = 15 * time.Minute
