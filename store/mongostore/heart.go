@@ -3,12 +3,14 @@ package mongostore
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/internal/heartbeat"
+	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
 
 // startHeart keeps the Writers of this process alive.
@@ -28,8 +30,8 @@ func (s *Store) beat() bson.D {
 // pulse shows that Writers are alive, and returns the beats of all unfinished
 // uploads.
 func (s *Store) pulse(ctx context.Context, own []bson.ObjectID) (map[bson.ObjectID]int64, error) {
-	if len(own) > 0 {
-		err := s.run.UpdateAll(ctx, s.batches, eq("status", statusUploading, "writer", eq("$in", own)), s.beat())
+	for some := range slices.Chunk(own, command.MaxKeys) {
+		err := s.run.UpdateAll(ctx, s.batches, eq("status", statusUploading, "writer", eq("$in", some)), s.beat())
 		if err != nil {
 			return nil, err
 		}

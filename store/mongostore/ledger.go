@@ -56,23 +56,7 @@ func (s *Store) Amend(ctx context.Context, id string, c metrics.Contribution) er
 	if err == nil {
 		err = s.ledger.Amend(ctx, id, c)
 	}
-	if err == nil {
-		err = s.markNewShares(ctx, id)
-	}
 	return wrap(err, "amend batch %q", id)
-}
-
-// markNewShares marks the new shares of a batch if its events are purged, or were
-// purged during Amend.
-func (s *Store) markNewShares(ctx context.Context, id string) error {
-	d, err := s.read(ctx, id)
-	if errors.Is(err, store.ErrNotFound) || err == nil && !d.Purged {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return s.ledger.MarkPurged(ctx, id)
 }
 
 // Explain implements [store.Explainer].

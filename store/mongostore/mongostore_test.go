@@ -81,7 +81,7 @@ func (all lines) at(t *testing.T, uri string, pool uint64) store.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st, err := mongostore.New(t.Context(), client.Database(mongostore.DatabaseOf(uri)), &mongostore.Options{RetryFor: 10 * time.Second, Heartbeat: 50 * time.Millisecond})
+	st, err := mongostore.New(t.Context(), client.Database(mongostore.DatabaseOf(uri)), &mongostore.Options{RetryFor: 10 * time.Second, Heartbeat: 100 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/internal/fingerprints"
 	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/checksum"
+	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
 
 // A further owner of a fingerprint has a document beside that of Claim, whose
@@ -75,12 +76,11 @@ func (s *Store) addOwners(ctx context.Context, fps []store.Fingerprint, owners [
 // giveBack removes the documents with which this call has claimed fingerprints
 // that further owners have.
 func (c *claim) giveBack(ctx context.Context, places []int) error {
-	if len(places) == 0 {
-		return nil
-	}
-	keys := make(bson.A, 0, len(places))
-	for _, place := range places {
-		keys = append(keys, c.fps[place][:])
-	}
-	return c.s.run.Remove(ctx, c.s.fingerprints, eq("_id", eq("$in", keys), "batch_id", c.id, "claim", c.call), nil)
+	return c.s.inPieces(ctx, len(places), command.MaxKeys, func(ctx context.Context, from, to int) error {
+		keys := make(bson.A, 0, to-from)
+		for _, place := range places[from:to] {
+			keys = append(keys, c.fps[place][:])
+		}
+		return c.s.run.Remove(ctx, c.s.fingerprints, eq("_id", eq("$in", keys), "batch_id", c.id, "claim", c.call), nil)
+	})
 }

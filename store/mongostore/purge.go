@@ -47,9 +47,8 @@ func (s *Store) finishPurging(ctx context.Context, d *batchDoc) error {
 	return err
 }
 
-// UnpurgedDays implements [store.Retainer]. Shares that do not count any
-// more, or not yet, are taken for ones that do.
+// UnpurgedDays implements [store.Retainer].
 func (s *Store) UnpurgedDays(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error) {
-	days, err := s.ledger.UnpurgedDays(ctx, from, to)
+	days, err := s.rollup.UnpurgedDays(ctx, from, to)
 	return days, wrap(err, "read days with events")
 }

@@ -8,6 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
 
 // corrections returns what the days of the rollup lack, and what they must not
@@ -23,7 +24,7 @@ func (v *view) corrections(ctx context.Context) (dayChanges, error) {
 	}
 	changes := dayChanges{}
 	q := v.q
-	err := v.r.ledger.shares.each(ctx, eq("revision", eq("$in", revisions)), q, func(share *shareDoc, c metrics.Contribution) {
+	correct := func(share *shareDoc, c metrics.Contribution) {
 		c = slices.DeleteFunc(c, func(d metrics.DayCount) bool { return !q.Match(d.Day, d.Type) })
 		if len(c) == 0 {
 			return
@@ -37,8 +38,18 @@ func (v *view) corrections(ctx context.Context) (dayChanges, error) {
 			change := changes.of(c[0].Day)
 			change.subtract = metrics.Merge(change.subtract, c)
 		}
-	})
-	return changes, err
+	}
+	for some := range slices.Chunk(revisions, command.MaxKeys) {
+		if err := v.r.ledger.shares.each(ctx, v.sharesOf(some), q, correct); err != nil {
+			return nil, err
+		}
+	}
+	return changes, nil
+}
+
+// sharesOf selects the shares of revisions in the days that the view is about.
+func (v *view) sharesOf(revisions []string) bson.D {
+	return append(dates(v.q.From, v.q.To), eq("revision", eq("$in", revisions))...)
 }
 
 // checkEntries returns errMoved if an entry has changed about which the ledger
@@ -83,7 +94,7 @@ func (d *difference) correct(planned bool, revision string) (add, subtract bool)
 
 // differing returns the batches about which the ledger and the rollup differ,
 // and all their revisions.
-func (v *view) differing() (map[string]*difference, bson.A) {
+func (v *view) differing() (map[string]*difference, []string) {
 	all := map[string]*difference{}
 	for _, id := range v.changes.batches {
 		if e := v.changes.entries[id]; e != nil {
@@ -105,9 +116,5 @@ func (v *view) differing() (map[string]*difference, bson.A) {
 		revisions[d.before], revisions[d.after], revisions[d.ledger] = true, true, true
 	}
 	delete(revisions, "")
-	list := bson.A{}
-	for revision := range revisions {
-		list = append(list, revision)
-	}
-	return all, list
+	return all, slices.Sorted(maps.Keys(revisions))
 }

@@ -1,6 +1,7 @@
 package rollup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,14 +37,21 @@ type dayDoc struct {
 	Date    string     `bson:"date"`
 	Metrics []countDoc `bson:"metrics"`
 	// Spilled means that there are too many counts for Metrics.
-	Spilled    bool      `bson:"spilled,omitempty"`
-	Epoch      string    `bson:"epoch"`
-	Generation int64     `bson:"generation"`       // whose plan changed it last
-	Details    int       `bson:"details"`          // number of documents
-	Groups     int       `bson:"groups,omitempty"` // number of documents with groups
-	Updated    time.Time `bson:"updated_at"`
-	Sum        int64     `bson:"sum,omitempty"`
+	Spilled    bool   `bson:"spilled,omitempty"`
+	Epoch      string `bson:"epoch"`
+	Generation int64  `bson:"generation"` // whose plan changed it last
+	// Written is the generation whose plan changed the counts last; 0 means Generation.
+	Written int64 `bson:"written,omitempty"`
+	Details int   `bson:"details"`          // number of documents
+	Groups  int   `bson:"groups,omitempty"` // number of documents with groups
+	// Unpurged is the number of batches in it whose events are not purged.
+	Unpurged int       `bson:"unpurged,omitempty"`
+	Updated  time.Time `bson:"updated_at"`
+	Sum      int64     `bson:"sum,omitempty"`
 }
+
+// written returns the generation that the details have.
+func (d *dayDoc) written() int64 { return cmp.Or(d.Written, d.Generation) }
 
 // sealed returns the day with its checksum.
 func (d dayDoc) sealed() dayDoc {
@@ -66,26 +74,28 @@ func checkDays(days []dayDoc) error {
 	return nil
 }
 
-// read reads a day with all its details. The sum of a day of another epoch, or
-// of one that has the generation of the state already, is nil.
-func (d *days) read(ctx context.Context, s *stateDoc, date string) (*dayDoc, metrics.Contribution, error) {
+// read reads a day, nil if there is none. Errors: metrics.ErrCorrupt if it is one of
+// the epoch of the state.
+func (d *days) read(ctx context.Context, s *stateDoc, date string) (*dayDoc, error) {
 	var day dayDoc
 	err := d.run.Find(ctx, d.daily, eq("_id", date, "date", date), &day)
 	if errors.Is(err, mongo.ErrNoDocuments) {
-		return nil, nil, nil //nolint:nilnil // no day is an answer
+		return nil, nil //nolint:nilnil // no day is an answer
 	}
 	if err == nil && day.Epoch == s.Epoch {
 		err = day.check()
 	}
-	if err != nil || day.Epoch != s.Epoch || day.Generation >= s.Generation {
-		return &day, nil, err
-	}
-	totals, err := d.readDetails(ctx, []dayDoc{day}, metrics.AllParts())
+	return &day, err
+}
+
+// sum reads all details of a day.
+func (d *days) sum(ctx context.Context, day *dayDoc) (metrics.Contribution, error) {
+	totals, err := d.readDetails(ctx, []dayDoc{*day}, metrics.AllParts())
 	if err != nil {
-		return &day, nil, err
+		return nil, err
 	}
-	groups, err := d.readGroups(ctx, []dayDoc{day}, metrics.AllParts())
-	return &day, totals.WithGroups(groups), err
+	groups, err := d.readGroups(ctx, []dayDoc{*day}, metrics.AllParts())
+	return totals.WithGroups(groups), err
 }
 
 // find reads the first days between from and to, at most limit, with the epoch
@@ -148,11 +158,14 @@ func notLater(found []dayDoc, s *stateDoc) error {
 	return nil
 }
 
-// write brings a day to the generation of the state, unless another process has
-// changed it since it was read as was. It reports whether it has.
-func (d *days) write(ctx context.Context, s *stateDoc, was *dayDoc, day metrics.Day, sum metrics.Contribution) (bool, error) {
+// write brings a day to the generation of the state with a new sum, unless another
+// process has changed it since it was read as was. It reports whether it has.
+func (d *days) write(ctx context.Context, s *stateDoc, was *dayDoc, day metrics.Day, sum metrics.Contribution, unpurged int) (bool, error) {
 	date := day.String()
-	next := dayDoc{ID: date, Date: date, Epoch: s.Epoch, Generation: s.Generation, Updated: d.now(), Metrics: []countDoc{}}
+	next := dayDoc{
+		ID: date, Date: date, Epoch: s.Epoch, Generation: s.Generation, Written: s.Generation,
+		Unpurged: unpurged, Updated: d.now(), Metrics: []countDoc{},
+	}
 	totals := sum.Totals()
 	if next.Spilled = len(totals) > maxMetrics; !next.Spilled {
 		next.Metrics = countsOf(totals)
@@ -170,6 +183,14 @@ func (d *days) write(ctx context.Context, s *stateDoc, was *dayDoc, day metrics.
 	}
 	before := eq("$gte", date+"/", "$lt", detailKey(date, s.Generation, 0))
 	return true, d.run.Remove(ctx, d.details, eq("_id", before), nil)
+}
+
+// writePurged brings a day to the generation of the state as write does, with the
+// counts that it has.
+func (d *days) writePurged(ctx context.Context, s *stateDoc, was *dayDoc, unpurged int) (bool, error) {
+	next := *was
+	next.Generation, next.Written, next.Unpurged, next.Updated = s.Generation, was.written(), unpurged, d.now()
+	return d.replace(ctx, was, &next)
 }
 
 // replace puts a day in the place of was, which is nil if there was none, and

@@ -17,7 +17,7 @@ const detailDocs = 50
 // detailDoc holds the quarter hours and sketches of some types of a day, or
 // some groups of the day in Slots.
 type detailDoc struct {
-	ID       string      `bson:"_id"` // detailKey or groupDetailKey
+	ID       string      `bson:"_id"` // detailKey or groupDetailKey of dayDoc.Written
 	Slots    bson.Binary `bson:"slots"`
 	Subjects bson.Binary `bson:"subjects"`
 }
@@ -69,7 +69,7 @@ func (d *days) readDetails(ctx context.Context, days []dayDoc, q metrics.Filter)
 	var keys []string
 	for i := range days {
 		for n := range days[i].Details {
-			keys = append(keys, detailKey(days[i].Date, days[i].Generation, n))
+			keys = append(keys, detailKey(days[i].Date, days[i].written(), n))
 		}
 	}
 	return d.join(ctx, keys, detailDocs, q.Subjects, func(found *detail) (metrics.Contribution, error) {
@@ -84,7 +84,7 @@ func (d *days) readGroups(ctx context.Context, days []dayDoc, q metrics.Filter) 
 	var keys []string
 	for i := range days {
 		for n := range days[i].Groups {
-			keys = append(keys, groupDetailKey(days[i].Date, days[i].Generation, n))
+			keys = append(keys, groupDetailKey(days[i].Date, days[i].written(), n))
 		}
 	}
 	return d.join(ctx, keys, groupDocs, false, func(found *detail) (metrics.Contribution, error) {

@@ -15,7 +15,7 @@
 //
 // # An entry
 //
-//	              Record                     Amend, again and again
+//	              Record                     Amend, MarkPurged, again and again
 //	(no entry) ------------> (counts R1) ------------> (counts R2)
 //	    |                        |                         |
 //	    | Void                   | Void                    | Void
@@ -33,12 +33,13 @@
 //	1     insert note N into journal               unique _id
 //	2     insert shares and groups of revision N   unique _id
 //	3     Record: insert the entry                 unique _id, the batch
-//	      Amend, Void: update the entry            change is the one read
+//	      Amend, MarkPurged, Void: update it       change is the one read
 //	4     only if step 3 changed nothing:
 //	      delete the shares of N, then note N
 //
 // Step 3 decides. Before it the change has no effect, after it every answer
-// includes the change. Void skips step 2. It inserts the entry of a batch that
+// includes the change. MarkPurged and Void skip step 2: the one leaves the revision,
+// the other names none. Void inserts the entry of a batch that
 // has none, without a note, since there is nothing to fold.
 //
 //	process lost  leaves                      finished by
@@ -57,7 +58,8 @@
 //	      +------------------------------------------------------+
 //	      |                                                      v
 //	(1) idle                                              (2) planned
-//	 plan, garbage empty                                   steps From -> To per batch
+//	 plan, garbage empty                                   steps From -> To per batch,
+//	                                                       each purged or not
 //	      ^                                                      |
 //	      |                                                      | a. write the days
 //	      | delete the shares of garbage,                        | b. mark the entries
@@ -87,7 +89,8 @@
 // it (the same). A day that is written starts from a day before the plan, so a
 // plan changes a day once, however many processes carry it out. Sketches cannot
 // be subtracted: a day from which the plan takes something is summed again from
-// all its shares.
+// all its shares. A step of a batch that was only purged changes the number of
+// unpurged batches of its days, and leaves their details.
 //
 // The order of the last two steps of plan matters. A process that has read the
 // entries earlier in the same state may still plan what they were then. If the
@@ -118,6 +121,10 @@
 // adds the shares of the former to the day and subtracts those of the latter.
 // So an answer is of one state of the ledger, whatever the rollup is doing. A
 // reader that meets notes wakes the folding in the background.
+//
+// [Rollup.UnpurgedDays] reads the same, and takes the days that have unpurged
+// batches, and those of unpurged batches that are noted or in the plan. So it misses
+// none, and may return a day until the change that took its last batch is folded.
 //
 // A query with AsOf reads the ledger and not the days. It sums the shares that
 // count, and then checks that the same entries still choose the same shares.
@@ -151,7 +158,9 @@
 //	               total_events  events of the revision
 //	               cells         its days and types
 //	               shares        its documents in shares and groups
+//	               purged        the events of the batch are purged
 //	               folded        the revision in the rollup of epoch
+//	               folded_purged what that rollup has of purged
 //	               epoch
 //	               sum, folded_sum  checksums, the latter of folded and epoch
 //	shares         _id is batch/revision/date/part, a part per 1,000 types
@@ -159,7 +168,6 @@
 //	               metrics       [{event_type, count}], for other tools
 //	               slots         counts by quarter hour, encoded
 //	               subjects      sketches, encoded
-//	               sealed        the events of the batch are purged
 //	               groups        number of its documents in groups
 //	groups         _id is that of the share/part, a part per 1,000 groups
 //	               groups        counts by quarter hour of each, encoded
@@ -171,12 +179,15 @@
 //	               metrics       [{event_type, count}]
 //	               spilled       over 10,000 types: see the details instead
 //	               epoch, generation, updated_at
+//	               written       the generation that its details have
+//	               unpurged      number of its batches with purged false
 //	               details       number of documents with totals in details
 //	               groups        number of those with groups
-//	    (state)    epoch, generation
-//	               plan          [{batch_id, from, to, was_folded, was_epoch}]
+//	    (state)    epoch, generation, format
+//	               plan          [{batch_id, from, to, from_purged, to_purged,
+//	                             was_folded, was_epoch}]
 //	               garbage       [{batch_id, revision}]
-//	details        _id is date/generation/part, a part per 1,000 types, or
-//	               date/generation/gpart, a part per 1,000 groups
+//	details        _id is date/written/part, a part per 1,000 types, or
+//	               date/written/gpart, a part per 1,000 groups
 //	               slots, subjects
 package rollup

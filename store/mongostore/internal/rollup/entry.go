@@ -32,9 +32,13 @@ type entryDoc struct {
 	// number of documents of its shares and groups.
 	Cells  int `bson:"cells"`
 	Shares int `bson:"shares"`
-	// Folded is the revision that is in the rollup of Epoch.
-	Folded string `bson:"folded"`
-	Epoch  string `bson:"epoch"`
+	// Purged means that the events of the batch are purged.
+	Purged bool `bson:"purged,omitempty"`
+	// Folded is the revision that is in the rollup of Epoch, and FoldedPurged what
+	// the rollup has of Purged.
+	Folded       string `bson:"folded"`
+	FoldedPurged bool   `bson:"folded_purged,omitempty"`
+	Epoch        string `bson:"epoch"`
 	// Sum is the checksum of the members before Folded, FoldedSum that of the
 	// others. They change apart.
 	Sum       int64 `bson:"sum,omitempty"`
@@ -42,12 +46,16 @@ type entryDoc struct {
 }
 
 func (e entryDoc) sum() int64 {
-	e.Folded, e.Epoch, e.Sum, e.FoldedSum = "", "", 0, 0
+	e.Folded, e.FoldedPurged, e.Epoch, e.Sum, e.FoldedSum = "", false, "", 0, 0
 	return checksum.Of(e)
 }
 
-func foldedSum(id, folded, epoch string) int64 {
-	return checksum.Bytes([]byte(id), []byte(folded), []byte(epoch))
+func foldedSum(id, folded string, purged bool, epoch string) int64 {
+	parts := [][]byte{[]byte(id), []byte(folded), []byte(epoch)}
+	if purged {
+		parts = append(parts, []byte("purged"))
+	}
+	return checksum.Bytes(parts...)
 }
 
 // check returns metrics.ErrCorrupt if the entry is not what was written.
@@ -56,7 +64,7 @@ func (e *entryDoc) check() error {
 	if err := checksum.Check(e.Sum, e.sum(), what); err != nil {
 		return err
 	}
-	return checksum.Check(e.FoldedSum, foldedSum(e.ID, e.Folded, e.Epoch), what)
+	return checksum.Check(e.FoldedSum, foldedSum(e.ID, e.Folded, e.FoldedPurged, e.Epoch), what)
 }
 
 // maxEarlier is the number of earlier changes that an entry names. The note of
@@ -69,6 +77,15 @@ func (e *entryDoc) foldedIn(epoch string) string {
 		return ""
 	}
 	return e.Folded
+}
+
+// purgedIn returns whether the rollup of an epoch takes the batch for one whose
+// events are purged.
+func (e *entryDoc) purgedIn(epoch string) bool { return e.Epoch == epoch && e.FoldedPurged }
+
+// inRollup reports whether the rollup of an epoch has the batch as the entry has it.
+func (e *entryDoc) inRollup(epoch string) bool {
+	return e.Revision == e.foldedIn(epoch) && (e.Revision == "" || e.Purged == e.purgedIn(epoch))
 }
 
 // applied reports whether the change of a note was made to the entry.
@@ -146,13 +163,15 @@ func (l *Ledger) checkEntries(ctx context.Context) error {
 }
 
 // replaceEntry changes an entry if it is still the one that was read, and
-// reports whether it has. It does not change Recorded, nor what is folded.
+// reports whether it has. It does not change Recorded, nor what is folded, and
+// Purged stays once it is set.
 func (l *Ledger) replaceEntry(ctx context.Context, was, next *entryDoc) (bool, error) {
 	earlier := append(slices.Clone(was.Earlier), was.Change)
+	next.Purged = was.Purged || next.Purged
 	next.ID, next.Recorded, next.Earlier = was.ID, was.Recorded, earlier[max(0, len(earlier)-maxEarlier):]
 	replaced, err := l.run.Update(ctx, l.contributions, eq("_id", was.ID, "change", was.Change), eq("$set", eq(
 		"revision", next.Revision, "void", next.Void, "change", next.Change, "changed_at", next.Changed, "recorded_at", next.Recorded,
-		"total_events", next.Events, "cells", next.Cells, "shares", next.Shares, "earlier", next.Earlier, "sum", next.sum())))
+		"total_events", next.Events, "cells", next.Cells, "shares", next.Shares, "purged", next.Purged, "earlier", next.Earlier, "sum", next.sum())))
 	if err != nil || replaced {
 		return replaced, err
 	}

@@ -107,7 +107,7 @@ func (r *Rollup) carryOut(ctx context.Context, s *stateDoc, loaded map[string]me
 		if err := r.markFolded(ctx, s, p); err != nil {
 			return err
 		}
-		if p.From != "" {
+		if p.From != "" && p.From != p.To {
 			done.Garbage = append(done.Garbage, revisionDoc{p.BatchID, p.From})
 		}
 	}
@@ -121,7 +121,8 @@ func (r *Rollup) carryOut(ctx context.Context, s *stateDoc, loaded map[string]me
 func (r *Rollup) markFolded(ctx context.Context, s *stateDoc, p step) error {
 	for folded, epoch := p.WasFolded, p.WasEpoch; ; {
 		filter := eq("_id", p.BatchID, "folded", folded, "epoch", epoch)
-		marked, err := r.run.Update(ctx, r.ledger.contributions, filter, eq("$set", eq("folded", p.To, "epoch", s.Epoch, "folded_sum", foldedSum(p.BatchID, p.To, s.Epoch))))
+		marked, err := r.run.Update(ctx, r.ledger.contributions, filter, eq("$set", eq("folded", p.To, "folded_purged", p.ToPurged, "epoch", s.Epoch,
+			"folded_sum", foldedSum(p.BatchID, p.To, p.ToPurged, s.Epoch))))
 		if marked || err != nil {
 			return err
 		}
@@ -161,7 +162,7 @@ func (r *Rollup) foldDays(ctx context.Context, s *stateDoc, changes dayChanges) 
 // process that still works for an earlier rollup has written the day meanwhile.
 func (r *Rollup) foldDay(ctx context.Context, s *stateDoc, day metrics.Day, change *dayChange) error {
 	for missing := 0; ; {
-		was, sum, err := r.days.read(ctx, s, day.String())
+		was, err := r.days.read(ctx, s, day.String())
 		if err != nil {
 			return err
 		}
@@ -180,22 +181,42 @@ func (r *Rollup) foldDay(ctx context.Context, s *stateDoc, day metrics.Day, chan
 				return err
 			}
 		}
-		if sum, err = r.apply(ctx, s, day, sum, change); err != nil {
-			return err
-		}
-		if written, err := r.days.write(ctx, s, was, day, sum); written || err != nil {
+		if written, err := r.apply(ctx, s, was, day, change); written || err != nil {
 			return err
 		}
 	}
 }
 
-// apply returns the sum of a day after a change. Sketches cannot be subtracted:
-// where the change takes something out, the day is summed again from its
-// shares.
-func (r *Rollup) apply(ctx context.Context, s *stateDoc, day metrics.Day, sum metrics.Contribution, change *dayChange) (metrics.Contribution, error) {
-	if !change.resum {
-		return metrics.Merge(sum, change.add), nil
+// apply changes a day that was read as was, unless another process has changed it
+// since. It reports whether it has.
+func (r *Rollup) apply(ctx context.Context, s *stateDoc, was *dayDoc, day metrics.Day, change *dayChange) (bool, error) {
+	unpurged, known := change.unpurged, was != nil && was.Epoch == s.Epoch
+	if known {
+		unpurged += was.Unpurged
+		if change.onlyPurges() {
+			return r.days.writePurged(ctx, s, was, unpurged)
+		}
 	}
+	var sum metrics.Contribution
+	var err error
+	switch {
+	case change.resum:
+		sum, err = r.sumAgain(ctx, s, day)
+	case known:
+		sum, err = r.days.sum(ctx, was)
+	}
+	if err != nil {
+		return false, err
+	}
+	if !change.resum {
+		sum = metrics.Merge(sum, change.add)
+	}
+	return r.days.write(ctx, s, was, day, sum, unpurged)
+}
+
+// sumAgain sums a day from its shares, as the plan leaves it: sketches cannot be
+// subtracted.
+func (r *Rollup) sumAgain(ctx context.Context, s *stateDoc, day metrics.Day) (metrics.Contribution, error) {
 	to := map[string]string{}
 	for _, p := range s.Plan {
 		to[p.BatchID] = p.To

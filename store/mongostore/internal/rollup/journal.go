@@ -141,7 +141,7 @@ func (l *Ledger) dropDamagedNotes(ctx context.Context) error {
 func (l *Ledger) done(ch *changes) (done []noteDoc) {
 	for _, n := range ch.notes {
 		e := ch.entryOf(n.BatchID)
-		if e.Revision != e.foldedIn(ch.epoch) {
+		if !e.inRollup(ch.epoch) {
 			continue
 		}
 		pending := !e.applied(n.ID) && n.Epoch != ch.epoch

@@ -97,7 +97,7 @@ func (l *Ledger) prepare(ctx context.Context, id, revision string, c metrics.Con
 
 // newEntry returns an entry with its checksums.
 func newEntry(e entryDoc) *entryDoc {
-	e.Sum, e.FoldedSum = e.sum(), foldedSum(e.ID, e.Folded, e.Epoch)
+	e.Sum, e.FoldedSum = e.sum(), foldedSum(e.ID, e.Folded, e.FoldedPurged, e.Epoch)
 	return &e
 }
 

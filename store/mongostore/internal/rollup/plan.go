@@ -22,23 +22,34 @@ func (ch *changes) plan(skip map[string]bool) []step {
 	cells := 0
 	for _, id := range ch.batches {
 		e := ch.entries[id]
-		if e == nil || skip[id] || e.Revision == e.foldedIn(ch.epoch) {
+		if e == nil || skip[id] || e.inRollup(ch.epoch) {
 			continue
 		}
-		if cells += e.Cells; len(plan) > 0 && cells > planCells || len(plan) == planSteps {
+		if e.Revision != e.foldedIn(ch.epoch) { // else only dates are read
+			cells += e.Cells
+		}
+		if len(plan) > 0 && cells > planCells || len(plan) == planSteps {
 			break
 		}
-		plan = append(plan, step{BatchID: id, From: e.foldedIn(ch.epoch), To: e.Revision, WasFolded: e.Folded, WasEpoch: e.Epoch})
+		plan = append(plan, step{
+			BatchID: id, From: e.foldedIn(ch.epoch), To: e.Revision, FromPurged: e.purgedIn(ch.epoch), ToPurged: e.Purged,
+			WasFolded: e.Folded, WasEpoch: e.Epoch,
+		})
 	}
 	return plan
 }
 
-// dayChange is what is added to one day and subtracted from it. Resum means that
-// something is subtracted, which may not be in memory.
+// dayChange is what is added to one day and subtracted from it, and by how much
+// the number of its batches with events changes. Resum means that something is
+// subtracted, which may not be in memory.
 type dayChange struct {
 	add, subtract metrics.Contribution
 	resum         bool
+	unpurged      int
 }
+
+// onlyPurges reports whether the counts of the day stay.
+func (c *dayChange) onlyPurges() bool { return len(c.add) == 0 && !c.resum }
 
 // dayChanges are changes by day.
 type dayChanges map[metrics.Day]*dayChange
@@ -59,7 +70,7 @@ func (r *Rollup) readablePlan(ctx context.Context, ch *changes) ([]step, map[str
 	for {
 		plan, damaged := ch.plan(skip), len(skip)
 		for _, p := range plan {
-			if _, known := loaded[p.BatchID]; known || p.To == "" {
+			if _, known := loaded[p.BatchID]; known || p.To == "" || p.From == p.To {
 				continue
 			}
 			c, err := r.ledger.whole(ctx, ch.entries[p.BatchID])
@@ -105,21 +116,36 @@ func (l *Ledger) planned(ctx context.Context, s *stateDoc, loaded map[string]met
 		if err := l.planAdd(ctx, changes, p, loaded); err != nil {
 			return nil, err
 		}
-		if p.From == "" {
-			continue
-		}
-		days, err := l.shares.dates(ctx, p.BatchID, p.From)
-		if err != nil {
+		if err := l.planTake(ctx, changes, p); err != nil {
 			return nil, err
-		}
-		for _, day := range days {
-			changes.of(day).resum = true
 		}
 	}
 	return changes, nil
 }
 
+// planTake notes what a step takes out. If it brings no other revision, the events
+// of the batch were purged.
+func (l *Ledger) planTake(ctx context.Context, changes dayChanges, p step) error {
+	if p.From == "" {
+		return nil
+	}
+	days, err := l.shares.days(ctx, eq("_id", shareRange(p.BatchID, p.From)))
+	for _, day := range days {
+		change := changes.of(day)
+		change.unpurged -= one(!p.FromPurged)
+		if p.From == p.To {
+			change.unpurged += one(!p.ToPurged)
+		} else {
+			change.resum = true
+		}
+	}
+	return err
+}
+
 func (l *Ledger) planAdd(ctx context.Context, changes dayChanges, p step, loaded map[string]metrics.Contribution) (err error) {
+	if p.From == p.To {
+		return nil
+	}
 	c, known := loaded[p.BatchID]
 	if !known && p.To != "" {
 		if c, err = l.plannedRevision(ctx, p); err != nil {
@@ -129,6 +155,7 @@ func (l *Ledger) planAdd(ctx context.Context, changes dayChanges, p step, loaded
 	for day, types := range c.Days() {
 		change := changes.of(day)
 		change.add = metrics.Merge(change.add, types)
+		change.unpurged += one(!p.ToPurged)
 	}
 	return nil
 }
@@ -144,4 +171,11 @@ func (l *Ledger) plannedRevision(ctx context.Context, p step) (metrics.Contribut
 	}
 	c, _, err := l.shares.revision(ctx, p.BatchID, p.To)
 	return c, err
+}
+
+func one(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
 }

@@ -80,26 +80,37 @@ func retryMoved(ctx context.Context, run *command.Runner, read func(context.Cont
 // tryDays reads the state of the rollup, then everything else, then the entries
 // and the state again. Errors: errMoved if they differ.
 func (r *Rollup) tryDays(ctx context.Context, q *metrics.Filter) (metrics.Contribution, metrics.Day, error) {
-	s, err := r.readState(ctx)
+	v, err := r.look(ctx, q)
 	if err != nil {
-		return nil, 0, err
-	}
-	v := view{r: r, q: *q, state: s}
-	if v.changes, err = r.ledger.changes(ctx, s); err != nil {
-		return nil, 0, err
-	}
-	if len(v.changes.notes) > 0 {
-		r.background.wake()
-	}
-	if err := v.readDays(ctx); err != nil {
 		return nil, 0, err
 	}
 	sum, err := v.sum(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
-	if err := v.checkEntries(ctx); err != nil {
-		return nil, 0, err
+	return sum, v.last, v.check(ctx)
+}
+
+// look reads the state, the journal and its entries, and the first days.
+func (r *Rollup) look(ctx context.Context, q *metrics.Filter) (*view, error) {
+	s, err := r.readState(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return sum, v.last, r.checkState(ctx, s)
+	v := &view{r: r, q: *q, state: s}
+	if v.changes, err = r.ledger.changes(ctx, s); err != nil {
+		return nil, err
+	}
+	if len(v.changes.notes) > 0 {
+		r.background.wake()
+	}
+	return v, v.readDays(ctx)
+}
+
+// check returns errMoved if what was read is not of one state of the ledger.
+func (v *view) check(ctx context.Context) error {
+	if err := v.checkEntries(ctx); err != nil {
+		return err
+	}
+	return v.r.checkState(ctx, v.state)
 }

@@ -47,7 +47,10 @@ func (r *Rollup) Rebuild(ctx context.Context) error {
 // is none. It notes all entries in the journal first, under the new epoch.
 // Errors: errMoved if was is not the state any more.
 func (r *Rollup) restart(ctx context.Context, was *stateDoc) error {
-	next := stateDoc{ID: stateID, Epoch: bson.NewObjectID().Hex(), Generation: time.Now().UnixMilli(), Plan: []step{}, Garbage: []revisionDoc{}}
+	next := stateDoc{
+		ID: stateID, Format: stateFormat, Epoch: bson.NewObjectID().Hex(), Generation: time.Now().UnixMilli(),
+		Plan: []step{}, Garbage: []revisionDoc{},
+	}
 	if err := r.ledger.noteAll(ctx, next.Epoch); err != nil {
 		return err
 	}

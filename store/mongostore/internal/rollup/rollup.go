@@ -2,11 +2,13 @@ package rollup
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
+	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store/mongostore/internal/command"
 )
 
@@ -42,7 +44,6 @@ func (r *Rollup) SetUp(ctx context.Context) error {
 		unique bool
 	}{
 		{shares, eq("date", 1, "_id", 1), false},
-		{shares, eq("sealed", 1, "date", 1), false},
 		{shares, eq("revision", 1, "date", 1), false},
 		{daily, eq("date", 1), true},
 		{daily, eq("date", 1, "metrics.event_type", 1), false},
@@ -51,7 +52,14 @@ func (r *Rollup) SetUp(ctx context.Context) error {
 			return err
 		}
 	}
-	_, err := r.readState(ctx)
+	s, err := r.readState(ctx)
+	if err == nil && s.Format != stateFormat {
+		err = r.Rebuild(ctx)
+	}
+	if errors.Is(err, metrics.ErrCorrupt) { // all answers but that of UnpurgedDays are as before
+		r.log.ErrorContext(ctx, "rebuilding daily sums failed", "err", err)
+		return nil
+	}
 	return err
 }
 

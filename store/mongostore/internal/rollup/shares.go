@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -23,8 +24,7 @@ const (
 )
 
 // shares are the two collections with the content of the ledger. The shares of
-// a revision never change, but for their mark that the batch's events are
-// purged.
+// a revision never change.
 type shares struct {
 	run            *command.Runner
 	shares, groups *mongo.Collection
@@ -40,15 +40,13 @@ type shareDoc struct {
 	Metrics  []countDoc  `bson:"metrics"`
 	Slots    bson.Binary `bson:"slots"`
 	Subjects bson.Binary `bson:"subjects"`
-	// Purged means that the events of the batch are purged.
-	Purged bool `bson:"sealed"`
 	// Groups is the number of documents with its groups, and found the number
 	// of those that were read.
 	Groups int `bson:"groups,omitempty"`
 	found  int
 	// Sum is the checksum of the members that say what the share is of: not of
-	// Slots and Subjects, which have their own, nor of Metrics and Purged, which
-	// no answer reads.
+	// Slots and Subjects, which have their own, nor of Metrics, which no answer
+	// reads.
 	Sum int64 `bson:"sum,omitempty"`
 }
 
@@ -157,6 +155,27 @@ func (s *shares) revision(ctx context.Context, id, revision string) (c metrics.C
 	return c, n, err
 }
 
+// days returns the days of the shares that a filter selects, ascending.
+func (s *shares) days(ctx context.Context, filter bson.D) ([]metrics.Day, error) {
+	var days []metrics.Day
+	opts := options.Find().SetSort(eq("_id", 1)).SetLimit(command.MaxKeys).SetProjection(eq("metrics", 0, "slots", 0, "subjects", 0))
+	for last := ""; ; {
+		page, err := s.after(ctx, filter, last, opts)
+		if err != nil || len(page) == 0 {
+			slices.Sort(days)
+			return slices.Compact(days), err
+		}
+		for i := range page {
+			day, err := metrics.ParseDay(page[i].Date)
+			if err != nil {
+				return nil, err
+			}
+			days = append(days, day)
+		}
+		last = page[len(page)-1].ID
+	}
+}
+
 // each calls use once with each share that a filter selects, ascending by key,
 // with what q asks for.
 func (s *shares) each(ctx context.Context, filter bson.D, q metrics.Filter, use func(*shareDoc, metrics.Contribution)) error {
@@ -215,28 +234,6 @@ func (s *shares) find(ctx context.Context, filter bson.D, opts *options.FindOpti
 		}
 	}
 	return page, err
-}
-
-// dates returns the days of which a revision has shares.
-func (s *shares) dates(ctx context.Context, id, revision string) ([]metrics.Day, error) {
-	opts := options.Find().SetSort(eq("_id", 1)).SetLimit(command.MaxKeys).SetProjection(eq("metrics", 0, "slots", 0, "subjects", 0))
-	var days []metrics.Day
-	for last := ""; ; {
-		page, err := s.after(ctx, eq("_id", shareRange(id, revision)), last, opts)
-		if err != nil {
-			return nil, err
-		}
-		for i := range page {
-			day, err := metrics.ParseDay(page[i].Date)
-			if err != nil {
-				return nil, err
-			}
-			days, last = append(days, day), page[i].ID
-		}
-		if len(page) < command.MaxKeys {
-			return days, nil
-		}
-	}
 }
 
 // decode returns what q asks for of a page of shares, in their order. Errors:

@@ -14,6 +14,9 @@ import (
 // those of the days.
 const stateID = "rollup"
 
+// stateFormat changes with what a day has. A rollup of another one is rebuilt.
+const stateFormat = 1
+
 // errMoved means that the state of the rollup is not the one that was read any
 // more.
 var errMoved = errors.New("rollup moved on")
@@ -22,6 +25,8 @@ var errMoved = errors.New("rollup moved on")
 type stateDoc struct {
 	ID   string `bson:"_id"`
 	Date string `bson:"date"` // empty: before all days
+	// Format is stateFormat, or less if an earlier release has made the rollup.
+	Format int `bson:"format,omitempty"`
 	// Epoch names this rollup; a rebuilt one has another.
 	Epoch string `bson:"epoch"`
 	// Generation counts the plans.
@@ -47,11 +52,14 @@ func (s *stateDoc) check() error {
 }
 
 // step is the part of a plan about one batch: it takes the revision From out of
-// the rollup and puts To in. Empty means none.
+// the rollup and puts To in. Empty means none. FromPurged and ToPurged say whether
+// the events of the batch are purged, before and after.
 type step struct {
-	BatchID string `bson:"batch_id"`
-	From    string `bson:"from"`
-	To      string `bson:"to"`
+	BatchID    string `bson:"batch_id"`
+	From       string `bson:"from"`
+	To         string `bson:"to"`
+	FromPurged bool   `bson:"from_purged,omitempty"`
+	ToPurged   bool   `bson:"to_purged,omitempty"`
 	// WasFolded and WasEpoch are the members of the entry when the plan was
 	// made.
 	WasFolded string `bson:"was_folded"`
