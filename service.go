@@ -296,6 +296,15 @@ func (s *Service) Cleanup(ctx context.Context, dryRun bool) (store.Pruned, error
 	return pruned, nil
 }
 
+// ExpiresAt returns the time from which a scheduled cleanup prunes a batch, or zero
+// if none does: because the batch was processed or queued, or cleanups are off.
+func (s *Service) ExpiresAt(b store.Batch) time.Time {
+	if b.Status != store.Uploaded || s.opts.CleanupEvery < 0 {
+		return time.Time{}
+	}
+	return b.Created.Add(s.opts.CleanupTTL)
+}
+
 // ApplyRetention removes what is older than Options.Retention allows. A dry run
 // only counts. It is safe to repeat. Errors: ErrUnsupported if the store is no
 // [store.Retainer]. See [retention.Enforcer.Apply].

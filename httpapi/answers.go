@@ -77,6 +77,7 @@ type receiptJSON struct {
 	Errors          []*rowError   `json:"errors"`
 	ErrorsTruncated bool          `json:"errors_truncated"`
 	ErrorsURL       string        `json:"errors_url,omitzero"`
+	ExpiresAt       string        `json:"expires_at,omitzero"`
 	FailedCount     int64         `json:"failed_count"`
 	InsertedCount   int64         `json:"inserted_count"`
 	ProcessError    string        `json:"process_error,omitzero"`
@@ -152,6 +153,7 @@ type batchJSON struct {
 	CreatedAt           string         `json:"created_at"`
 	DuplicateCount      int64          `json:"duplicate_count"`
 	ErasedCount         int64          `json:"erased_count"`
+	ExpiresAt           string         `json:"expires_at,omitzero"`
 	FailedCount         int64          `json:"failed_count"`
 	FileName            string         `json:"file_name"`
 	InsertedCount       int64          `json:"inserted_count"`

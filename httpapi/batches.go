@@ -28,7 +28,7 @@ func (h *Handler) batches(w http.ResponseWriter, r *http.Request) error {
 	}
 	page := batchPageJSON{Count: len(found), Data: make([]batchJSON, len(found))}
 	for i := range found {
-		page.Data[i] = newBatch(r, &found[i])
+		page.Data[i] = h.newBatch(r, &found[i])
 	}
 	if len(found) == q.Size() {
 		page.NextCursor = found[len(found)-1].ID
@@ -56,7 +56,7 @@ func (h *Handler) batch(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answer := newBatch(r, &b)
+	answer := h.newBatch(r, &b)
 	if err := h.addRepairs(r, &b, &answer); err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (h *Handler) batchOf(r *http.Request) (store.Batch, error) {
 	return h.svc.Batch(r.Context(), id)
 }
 
-func newBatch(r *http.Request, b *store.Batch) batchJSON {
+func (h *Handler) newBatch(r *http.Request, b *store.Batch) batchJSON {
 	links := batchLinksJSON{Self: batchURL(r, b.ID)}
 	if b.Status == store.Uploaded || b.Status == store.Failed {
 		links.Process = links.Self + "/process"
@@ -92,6 +92,7 @@ func newBatch(r *http.Request, b *store.Batch) batchJSON {
 		FailedCount:    b.RejectedRows,
 		DuplicateCount: b.DuplicateRows,
 		ErasedCount:    b.Erased,
+		ExpiresAt:      h.expiresAt(b),
 		CreatedAt:      timeText(b.Created),
 		UpdatedAt:      timeText(b.Updated),
 		LastError:      orNull(b.LastError),
@@ -99,6 +100,15 @@ func newBatch(r *http.Request, b *store.Batch) batchJSON {
 		Sealed:         b.EventsPurged,
 		Links:          links,
 	}
+}
+
+// expiresAt returns when a batch is removed unless it is processed, or "".
+func (h *Handler) expiresAt(b *store.Batch) string {
+	at := h.svc.ExpiresAt(*b)
+	if at.IsZero() {
+		return ""
+	}
+	return timeText(at)
 }
 
 // deleteBatch serves DELETE /batches/{id}.

@@ -111,7 +111,7 @@ func (s *stream) send() error {
 }
 
 func (s *stream) write(b *strings.Builder, at place, c *change) error {
-	name, data := "batch", any(newBatch(s.r, &c.batch))
+	name, data := "batch", any(s.h.newBatch(s.r, &c.batch))
 	if c.gone {
 		name, data = "deleted", deletedBatchJSON{BatchID: c.batch.ID}
 	}

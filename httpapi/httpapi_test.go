@@ -190,8 +190,10 @@ func TestTheJourneyOfAFile(t *testing.T) {
 	}
 	receipt := up.json(t)
 	id := receipt["batch_id"].(string)
+	created, _ := store.IDTime(id)
 	want := map[string]any{
 		"batch_id": id, "inserted_count": 3.0, "failed_count": 1.0, "duplicate_count": 0.0, "duplicate_of": nil, "status": "uploaded", "errors_truncated": false,
+		"expires_at": created.Add(24 * time.Hour).UTC().Format("2006-01-02T15:04:05.000Z"),
 		"read_as": map[string]any{
 			"format": "csv", "delimiter": ",", "encoding": "utf-8", "date_order": "", "time_zone": "",
 			"time_forms": []any{"iso_zoned"}, "skipped_lines": 0.0, "header_line": 1.0,

@@ -156,6 +156,7 @@ func (h *Handler) uploadSlot(ctx context.Context) (leave func(), err error) {
 // sendReceipt processes the batch if that is asked for, and answers.
 func (h *Handler) sendReceipt(w http.ResponseWriter, r *http.Request, receipt *eventmetrics.Receipt, want uploadRequest) error {
 	answer := newReceipt(r, receipt)
+	answer.ExpiresAt = h.expiresAt(&receipt.Batch)
 	if want.process {
 		// The batch is stored even if this fails, and the answer must say so.
 		b, err := h.processUploaded(r, receipt.Batch, want.wait)
@@ -163,7 +164,7 @@ func (h *Handler) sendReceipt(w http.ResponseWriter, r *http.Request, receipt *e
 			h.logger.ErrorContext(r.Context(), "queuing uploaded batch failed", "request_id", requestIDOf(r), "batch", b.ID, "err", err)
 			answer.ProcessError = "the batch was stored and could not be queued; process it again"
 		}
-		answer.Status = b.Status
+		answer.Status, answer.ExpiresAt = b.Status, h.expiresAt(&b)
 		if want.wait > 0 {
 			appliedWait(w, want.wait)
 		}

@@ -37,6 +37,7 @@ function page(b) {
     h('h1', null, b.file_name || 'Unnamed batch', ' ', badge(b.status)),
     b.last_error ? h('div', { class: 'problem' }, h('strong', null, b.status === 'failed' ? 'Processing failed.' : 'Waiting.'), h('p', null, b.last_error),
       b.status === 'failed' ? h('p', null, 'Fix the cause, then process the batch again here, or retry its job under ', h('a', { href: '?view=dead' }, 'Dead letters'), '.') : null) : null,
+    notCounted(b),
     h('dl', null,
       line('Batch ID', h('code', null, b.batch_id)),
       line('Accepted rows', number(b.inserted_count)), line('Rejected rows', number(b.failed_count)),
@@ -64,6 +65,9 @@ function corrections(b) {
       h('td', { class: 'num' }, number(r.inserted_count)), h('td', { class: 'num' }, number(r.failed_count)), h('td', null, moment(r.created_at))))))),
   b.repaired_by_truncated ? h('p', { class: 'quiet' }, 'Older corrections are not shown.') : null);
 }
+
+/** Says that a batch does not count, and until when it can be processed. */
+export const notCounted = (b) => (b.expires_at ? h('div', { class: 'quiet' }, 'Not counted yet. It is removed after ', moment(b.expires_at), ' unless it is processed.') : null);
 
 /** The buttons that the status of a batch allows. */
 export function actions(b, done) {

@@ -7,7 +7,7 @@ import { problemBox } from './problem.js';
 import { reasonTable } from './reasons.js';
 import { refusal } from './refusal.js';
 import { differenceTable, encodingName, ownZone, readingLine, warningList } from './reading.js';
-import { badge, processButton } from './batch.js';
+import { badge, notCounted, processButton } from './batch.js';
 
 const press = (label, onclick) => h('button', { type: 'button', onclick }, label);
 const codes = (names) => names.map((name, i) => [i ? ', ' : '', h('code', null, name)]);
@@ -58,6 +58,7 @@ export function receipt(file, answer, options, { seconds, place, replace }) {
   const after = (state) => {
     put(status, badge(state));
     put(next,
+      state === 'uploaded' ? notCounted(answer) : null,
       state === 'uploaded' ? processButton(answer.batch_id, () => poll(), answer.batch_id) : null,
       state === 'completed' ? h('a', { class: 'primary', href: '?' }, 'View results') : null,
       h('a', { class: 'secondary', ...linkTo({ view: 'batch', id: answer.batch_id }) }, 'Show batch'));

@@ -152,8 +152,10 @@ func TestBatchesChangeAsTheyAreWorkedOn(t *testing.T) {
 	p.wait(`!!document.querySelector('.live.on')`)
 	id := v.upload("new.csv", header+rows(1234, "started", time.Now().Add(-48*time.Hour)), false)
 	p.wait(`document.querySelector('tr[data-id="` + id + `"] .badge')?.innerText === 'uploaded'`)
+	p.see("Not counted yet. It is removed after ")
 	p.press("Process")
 	p.wait(`document.querySelector('tr[data-id="` + id + `"] .badge')?.innerText === 'completed'`)
+	p.wait(`!document.body.innerText.includes('Not counted yet')`)
 
 	p.press("Delete new.csv")
 	p.see("Delete this batch?")
