@@ -31,6 +31,12 @@ type Options struct {
 	Limiter ratelimit.Limiter
 	// Source finds the client address; nil trusts no proxy.
 	Source *ratelimit.ClientIP
+	// ExemptLocal means that uploads from this machine are not limited, see
+	// [ratelimit.ClientIP.IsLocal].
+	ExemptLocal bool
+	// LimitSetting is the name of the setting that configures Limiter in your
+	// program. Answers of a refusal name it, if it is not empty.
+	LimitSetting string
 
 	// MaxUploads is the number of concurrent uploads. Further ones are answered
 	// with 503 and Retry-After; 0 means twice GOMAXPROCS, at least 4.

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"crypto/rand"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -30,7 +31,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	setHeaders(rec.Header(), id)
 	defer func() { observed(rec.status) }()
-	defer h.finish(rec, r, start)
+	defer h.finish(rec, r, pattern, start)
 	if pattern == "" {
 		h.unrouted(rec, r)
 		return
@@ -39,7 +40,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // finish answers a panic and logs the request.
-func (h *Handler) finish(w *recorder, r *http.Request, start time.Time) {
+func (h *Handler) finish(w *recorder, r *http.Request, pattern string, start time.Time) {
 	p := recover()
 	if p == http.ErrAbortHandler { //nolint:errorlint // a recovered value is compared, not an error unwrapped
 		panic(p)
@@ -51,8 +52,22 @@ func (h *Handler) finish(w *recorder, r *http.Request, start time.Time) {
 		}
 		h.fail(w, r, problem{status: http.StatusInternalServerError, code: CodeInternal, detail: "internal error"})
 	}
-	h.logger.InfoContext(r.Context(), "request", "request_id", requestIDOf(r), "method", short(r.Method),
-		"path", short(r.URL.Path), "status", w.status, "bytes", w.bytes, "seconds", time.Since(start).Seconds())
+	level := slog.LevelInfo
+	if w.status < http.StatusBadRequest && isFrequent(pattern) {
+		level = slog.LevelDebug
+	}
+	h.logger.Log(r.Context(), level, "request", "request_id", requestIDOf(r), "client", h.opts.Source.Key(r), "method", short(r.Method),
+		"path", short(r.URL.Path), "route", pattern, "status", w.status, "bytes", w.bytes, "seconds", time.Since(start).Seconds())
+}
+
+// isFrequent reports whether a pattern is that of assets or of a probe, which are
+// asked for all the time.
+func isFrequent(pattern string) bool {
+	switch pattern {
+	case "GET /assets/{path...}", "GET /health", "GET /healthz", "GET /readyz":
+		return true
+	}
+	return false
 }
 
 // unrouted answers a request that no pattern matches: with 404, or with 405 and

@@ -177,6 +177,40 @@ func TestUploadsAreLimitedByClient(t *testing.T) {
 	}
 }
 
+func TestARefusalNamesTheLimitAndItsSetting(t *testing.T) {
+	limiter, err := memlimiter.New(&memlimiter.Options{Limit: 2, Window: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := start(t, setup{api: httpapi.Options{Limiter: limiter, LimitSetting: "UPLOADS"}})
+	for range 2 {
+		a.csv("/uploads?on_duplicate=allow", header+day8)
+	}
+	detail, _ := a.csv("/uploads?on_duplicate=allow", header+day8).json(t)["detail"].(string)
+	want := "this address may upload 2 files in 3600 seconds; try again in 3600 seconds; the setting UPLOADS changes the limit"
+	if detail != want {
+		t.Errorf("detail: %q, want %q", detail, want)
+	}
+}
+
+func TestUploadsFromThisMachineMayBeExempt(t *testing.T) {
+	limiter, err := memlimiter.New(&memlimiter.Options{Limit: 1, Window: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := start(t, setup{api: httpapi.Options{Limiter: limiter, ExemptLocal: true}})
+	for range 3 {
+		if res := a.csv("/uploads?on_duplicate=allow", header+day8); res.status != http.StatusCreated || res.header.Get("RateLimit") != "" {
+			t.Errorf("from this machine: %d %v", res.status, res.header)
+		}
+	}
+	for _, want := range []int{http.StatusCreated, http.StatusTooManyRequests} { // through a proxy
+		if res := a.csv("/uploads?on_duplicate=allow", header+day8, "X-Forwarded-For", "192.0.2.1"); res.status != want {
+			t.Errorf("through a proxy: %d %s, want %d", res.status, res.body, want)
+		}
+	}
+}
+
 func TestRefusedRequestsDoNotCountTowardsTheLimit(t *testing.T) {
 	limiter, err := memlimiter.New(&memlimiter.Options{Limit: 1, Window: time.Hour})
 	if err != nil {

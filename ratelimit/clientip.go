@@ -55,6 +55,19 @@ func (c *ClientIP) Key(r *http.Request) string {
 	return key(c.client(peer, r.Header.Values("X-Forwarded-For")))
 }
 
+// IsLocal reports whether r comes from a program on this machine and no proxy has
+// passed it on: the peer has a loopback address or none, and there is no header by
+// which proxies name their client.
+func (c *ClientIP) IsLocal(r *http.Request) bool {
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"} {
+		if len(r.Header.Values(name)) > 0 {
+			return false
+		}
+	}
+	peer, ok := parseHop(r.RemoteAddr)
+	return !ok || peer.IsLoopback()
+}
+
 // client returns the client, starting from the trusted proxy last.
 func (c *ClientIP) client(last netip.Addr, lines []string) netip.Addr {
 	for _, line := range slices.Backward(lines) {

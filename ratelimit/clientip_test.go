@@ -32,6 +32,36 @@ func ExampleClientIP_Key() {
 	// 2001:db8:1:2::/64
 }
 
+func TestIsLocal(t *testing.T) {
+	for _, tt := range []struct {
+		peer   string
+		header []string
+		want   bool
+	}{
+		{"127.0.0.1:40000", nil, true},
+		{"127.1.2.3:40000", nil, true},
+		{"[::1]:40000", nil, true},
+		{"[::ffff:127.0.0.1]:40000", nil, true},
+		{"@", nil, true}, // a Unix socket
+		{"192.0.2.1:40000", nil, false},
+		{"10.0.0.1:40000", nil, false},
+		{"[2001:db8::1]:40000", nil, false},
+		{"127.0.0.1:40000", []string{"X-Forwarded-For", "127.0.0.1"}, false},
+		{"127.0.0.1:40000", []string{"X-Forwarded-For", ""}, false},
+		{"127.0.0.1:40000", []string{"X-Real-IP", "192.0.2.1"}, false},
+		{"127.0.0.1:40000", []string{"Forwarded", "for=192.0.2.1"}, false},
+		{"127.0.0.1:40000", []string{"Via", "1.1 proxy"}, false},
+	} {
+		r := &http.Request{RemoteAddr: tt.peer, Header: http.Header{}}
+		if tt.header != nil {
+			r.Header.Set(tt.header[0], tt.header[1])
+		}
+		if got := (*ratelimit.ClientIP)(nil).IsLocal(r); got != tt.want {
+			t.Errorf("peer %s with %q: %v, want %v", tt.peer, tt.header, got, tt.want)
+		}
+	}
+}
+
 func TestKey(t *testing.T) {
 	tests := []struct {
 		name   string

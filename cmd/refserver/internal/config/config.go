@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -56,7 +57,7 @@ func Load(args []string, getenv func(string) string) (*Config, error) {
 	if err := Parse("refserver", args, getenv, append(c.serverSettings(), c.CommonSettings()...)); err != nil {
 		return nil, err
 	}
-	if c.API.Token == "" && !c.GenerateToken && !isLoopback(c.Host) {
+	if c.API.Token == "" && !c.GenerateToken && !IsLoopback(c.Host) {
 		return nil, fmt.Errorf("ADMIN_TOKEN (-admin-token): required to listen on %s; or set ALLOW_GENERATED_TOKEN=true", c.Host)
 	}
 	if c.Service.AuditEvery == 0 {
@@ -73,14 +74,14 @@ func (c *Config) serverSettings() []Setting {
 		New("HOST", "127.0.0.1", "`address` to listen on", Text(&c.Host)),
 		New("PORT", "3000", "`port` to listen on; 0 picks a free one", Int(&c.Port, 0, 65535)),
 		New("OPS_ADDR", "127.0.0.1:9464", "`address` of Prometheus metrics and pprof, or off", Address(&c.OpsAddr)),
-		New("ADMIN_TOKEN", "", "bearer `token` of the API, the same for all replicas; if empty, one is generated and printed at startup", Text(&api.Token)),
+		New("ADMIN_TOKEN", "", "bearer `token` of the API, the same for all replicas; if empty, one is generated, printed at startup and kept in DATA_DIR", Text(&api.Token)),
 		New("ALLOW_GENERATED_TOKEN", "false", "generate a token even when listening on more than loopback addresses", Bool(&c.GenerateToken)),
 		New("MAX_UPLOAD_BYTES", "1073741824", "maximum `size` of an uploaded file in bytes, after decompression", Int(&s.MaxUploadBytes, 1, math.MaxInt64/2)),
 		New("MAX_UPLOADS", "8", "maximum number of concurrent uploads", Int(&api.MaxUploads, 1, 10_000)),
 		New("UPLOAD_MEMORY_BYTES", "268435456", "memory of all uploads and of the batches being processed, in `bytes`", Int(&s.UploadMemory, eventmetrics.LeastUploadMemory, math.MaxInt64/2)),
 		New("QUERY_MEMORY_BYTES", "268435456", "memory of all queries, in `bytes`", Int(&s.QueryMemory, eventmetrics.LeastQueryMemory, math.MaxInt64/2)),
 		New("SCHEMAS_FILE", "", "JSON `file` with the schemas that uploads may select by name", c.readSchemas),
-		New("UPLOAD_LIMIT", "1", "uploads allowed per client address in each rate-limit window; 0 means no limit", Int(&c.UploadLimit, 0, math.MaxInt64)),
+		New("UPLOAD_LIMIT", "", "`number` of new batches per client address in each rate-limit window, 0 for no limit; if empty, 1, and no limit for clients on this machine", c.limitUploads),
 		New("UPLOAD_WINDOW_SECONDS", "60", "rate-limit window in seconds", Seconds(&c.UploadWindow, 1)),
 		New("TRUSTED_PROXIES", "", "comma-separated address `prefixes` of proxies whose X-Forwarded-For is trusted: 10.0.0.0/8, loopback, private", c.trustProxies),
 		New("CLEANUP_INTERVAL_SECONDS", "3600", "seconds between cleanups", Seconds(&s.CleanupEvery, 1)),
@@ -113,6 +114,19 @@ func (c *Config) CommonSettings() []Setting {
 // Address returns the host:port of the API.
 func (c *Config) Address() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
 
+// LocalAddress replaces an unspecified host, which means all addresses, by one at
+// which a program on this machine reaches it.
+func LocalAddress(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
+
 // Logger returns a logger that writes to standard error.
 func (c *Config) Logger() *slog.Logger {
 	opts := &slog.HandlerOptions{Level: c.LogLevel}
@@ -122,9 +136,16 @@ func (c *Config) Logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, opts))
 }
 
-func isLoopback(host string) bool {
+// IsLoopback reports whether a host is this machine.
+func IsLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// limitUploads reads UPLOAD_LIMIT.
+func (c *Config) limitUploads(text string) error {
+	c.API.ExemptLocal, c.API.LimitSetting = text == "", "UPLOAD_LIMIT"
+	return Int(&c.UploadLimit, 0, math.MaxInt64)(cmp.Or(text, "1"))
 }
 
 func (c *Config) readSchemas(file string) error {
