@@ -11,6 +11,7 @@ import (
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/backends"
 	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/config"
+	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/datadir"
 	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/metricsserver"
 	"github.com/eventmetrics/eventmetrics/httpapi"
 )
@@ -35,12 +36,12 @@ func open(ctx context.Context, c *config.Config) (_ *app, err error) {
 			err = errors.Join(err, a.close())
 		}
 	}()
-	if c.API.Token == "" {
-		c.API.Token, a.generated = rand.Text(), true
-	}
 	limitMemory(&c.Service)
 	if a.backends, err = backends.Open(ctx, &c.Backends); err != nil {
 		return nil, err
+	}
+	if c.API.Token == "" {
+		c.API.Token, a.generated = a.token(), true
 	}
 	if c.OpsAddr != "" {
 		if a.exporter, err = metricsserver.New(a.backends.Store); err != nil {
@@ -65,6 +66,19 @@ func open(ctx context.Context, c *config.Config) (_ *app, err error) {
 	}
 	a.api, err = httpapi.New(a.service, &c.API)
 	return a, err
+}
+
+// token generates a token, or returns the one that was generated for DATA_DIR
+// before.
+func (a *app) token() string {
+	if !a.config.Backends.Embedded() {
+		return rand.Text()
+	}
+	token, err := datadir.KeepToken(a.config.Backends.DataDir)
+	if err != nil {
+		a.logger.Warn("the token changes with the next start", "err", err)
+	}
+	return token
 }
 
 // restMemory is what a server takes beside uploads and queries, in bytes.

@@ -97,10 +97,10 @@ func TestUploadPrintsAResultForEachFile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := p.run("upload", "events.csv", "-process"); err != nil {
+	if err := p.run("upload", "events.csv"); err != nil {
 		t.Errorf("rejected rows: %v", err)
 	}
-	const rejected = "  read as: CSV with commas, UTF-8, time stamps like 2025-11-08T09:00:00Z\n  warning: 3 of 8 rows were rejected, first on line 7\n  3 x missing_value, first on line 7: candidate_id is missing\n  repair file: URL/batches/BATCH/errors\n"
+	const rejected = "  read as: CSV with commas, UTF-8, time stamps like 2025-11-08T09:00:00Z\n  warning: 3 of 8 rows were rejected, first on line 7\n  3 x missing_value, first on line 7: candidate_id is missing\n  repair file: refserver errors BATCH > repair.csv\n"
 	if d := cmp.Diff("events.csv: batch BATCH, 5 accepted, 3 rejected, completed\n"+rejected, p.seen()); d != "" {
 		t.Error(d)
 	}
@@ -116,7 +116,7 @@ func TestUploadPrintsAResultForEachFile(t *testing.T) {
 		"events.csv: batch BATCH, 5 accepted, 3 rejected, completed (already uploaded; use -allow-duplicate to upload it again)\n" + rejected +
 		"none.csv: NOT UPLOADED: open none.csv: no such file or directory\n" +
 		".: NOT UPLOADED: . is a directory\n" +
-		"-: batch BATCH, 1 accepted, 0 rejected, uploaded\n" + datesOnly
+		"-: batch BATCH, 1 accepted, 0 rejected, completed\n" + datesOnly
 	if d := cmp.Diff(want, p.seen()); d != "" {
 		t.Error(d)
 	}
@@ -136,8 +136,8 @@ func TestUploadSkipsDuplicates(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"-process", write(t, "monday.csv", monday)}, "batch BATCH, 3 accepted, 0 rejected, completed\n" + datesOnly},
-		{[]string{"-dry-run", "-process", longer}, `dry run, nothing stored: 4 accepted, 1 rejected
+		{[]string{write(t, "monday.csv", monday)}, "batch BATCH, 3 accepted, 0 rejected, completed\n" + datesOnly},
+		{[]string{"-dry-run", longer}, `dry run, nothing stored: 4 accepted, 1 rejected
 ` + datesOnly + `  warning: 1 of 5 rows were rejected, first on line 6
   1 x missing_value, first on line 6: candidate_id is missing
 date        event type  before  change  after
@@ -145,7 +145,7 @@ date        event type  before  change  after
 2025-11-10  started          1      +1      2
 2025-11-11  started          0      +1      1
 `},
-		{[]string{"-dedupe", "occurrence", "-process", write(t, "again.csv", "note,"+strings.ReplaceAll(monday, "C1", ",C1"))}, "batch BATCH, 3 accepted, 0 rejected, 0 duplicates skipped, completed\n" + datesOnly},
+		{[]string{"-dedupe", "occurrence", write(t, "again.csv", "note,"+strings.ReplaceAll(monday, "C1", ",C1"))}, "batch BATCH, 3 accepted, 0 rejected, 0 duplicates skipped, completed\n" + datesOnly},
 		{[]string{"-dry-run", "-dedupe", "occurrence", longer}, `dry run, nothing stored: 1 accepted, 1 rejected, 3 duplicates skipped
 ` + datesOnly + `  warning: 1 of 5 rows were rejected, first on line 6
   1 x missing_value, first on line 6: candidate_id is missing
@@ -153,8 +153,8 @@ date        event type  before  change  after
 2025-11-11  started          0      +1      1
 `},
 		{[]string{"-dedupe", "occurrence", "-mode", "strict", longer}, "NOT UPLOADED: 1 of 5 rows rejected, none may be (strict); nothing was stored (422)\n" + datesOnly + "  1 x missing_value, first on line 6: candidate_id is missing\n"},
-		{[]string{"-dedupe", "occurrence", "-max-errors", "1", "-max-error-ratio", "0.2", longer}, "batch BATCH, 1 accepted, 1 rejected, 3 duplicates skipped, uploaded\n" + datesOnly + "  warning: 1 of 5 rows were rejected, first on line 6\n  1 x missing_value, first on line 6: candidate_id is missing\n  repair file: URL/batches/BATCH/errors\n"},
-		{[]string{"-layout", "mdy", write(t, "us.csv", header+"C1,T1,a,03/04/2025\n")}, "batch BATCH, 1 accepted, 0 rejected, uploaded\n" + strings.Replace(datesOnly, "2025-11-08", "12/31/2025 (month first)", 1)},
+		{[]string{"-dedupe", "occurrence", "-max-errors", "1", "-max-error-ratio", "0.2", longer}, "batch BATCH, 1 accepted, 1 rejected, 3 duplicates skipped, completed\n" + datesOnly + "  warning: 1 of 5 rows were rejected, first on line 6\n  1 x missing_value, first on line 6: candidate_id is missing\n  repair file: refserver errors BATCH > repair.csv\n"},
+		{[]string{"-layout", "mdy", write(t, "us.csv", header+"C1,T1,a,03/04/2025\n")}, "batch BATCH, 1 accepted, 0 rejected, completed\n" + strings.Replace(datesOnly, "2025-11-08", "12/31/2025 (month first)", 1)},
 		{[]string{"-schema", "none", longer}, "NOT UPLOADED: schema: unknown schema \"none\"; there are none by name (400)\n"},
 		{[]string{"-repairs", "none", longer}, "NOT UPLOADED: Batch not found (404)\n"},
 	} {
@@ -184,7 +184,7 @@ func TestUploadPrintsWarnings(t *testing.T) {
 	if err := p.run("upload", "-schema", "visits", write(t, "a.csv", header+"C1,T1,a,2025-11-10\nC1,T2,a,2025-11-10\n")); err != nil {
 		t.Fatal(err)
 	}
-	if _, got, _ := strings.Cut(p.seen(), ".csv: "); got != "batch BATCH, 2 accepted, 0 rejected, uploaded\n"+datesOnly+"  warning: test_id: an odd test (1 row, first on line 3)\n" {
+	if _, got, _ := strings.Cut(p.seen(), ".csv: "); got != "batch BATCH, 2 accepted, 0 rejected, completed\n"+datesOnly+"  warning: test_id: an odd test (1 row, first on line 3)\n" {
 		t.Errorf("printed %q", got)
 	}
 }
@@ -215,7 +215,7 @@ func TestUploadObeysRetryAfter(t *testing.T) {
 		})
 		p.columns = columns
 		start := time.Now()
-		if err := p.run("upload", write(t, "a.csv", header+"C1,T1,a,2025-11-08\n")); err != nil {
+		if err := p.run("upload", "-no-process", write(t, "a.csv", header+"C1,T1,a,2025-11-08\n")); err != nil {
 			t.Fatal(err)
 		}
 		if time.Since(start) < time.Second {
@@ -294,7 +294,7 @@ func TestUploadContinuesAfterTheServerDies(t *testing.T) {
 			} else {
 				p.in = io.MultiReader(strings.NewReader(content[:50_001]), strings.NewReader(content[50_001:]))
 			}
-			if err := p.run("upload", "-process", file); err != nil {
+			if err := p.run("upload", file); err != nil {
 				t.Fatal(err)
 			}
 			if text := p.seen(); !strings.Contains(text, ": batch BATCH, 100000 accepted, 0 rejected, completed\n") {
@@ -341,7 +341,7 @@ func TestUploadIsInterrupted(t *testing.T) {
 func TestMetricsPrintsATable(t *testing.T) {
 	p := front(t, pass)
 	rows := header + strings.Repeat("C1,T1,started,2025-11-08\n", 10) + "C1,T1,started,2025-11-10\nC1,T1,日本語,2025-11-10\nC1,T1,\"\x1b]0;x\x07\x7f\u009b31m\u202eé\",2025-11-10\n"
-	if err := p.run("upload", "-process", write(t, "a.csv", rows)); err != nil {
+	if err := p.run("upload", write(t, "a.csv", rows)); err != nil {
 		t.Fatal(err)
 	}
 	p.seen()

@@ -220,13 +220,13 @@ var (
 		form *regexp.Regexp
 		now  string
 	}{
-		{regexp.MustCompile(`"(created_at|updated_at|started_at|began_at|completed_at|as_of|time)":"[^"]+"`), `"$1":"TIME"`},
+		{regexp.MustCompile(`"(created_at|updated_at|expires_at|started_at|began_at|completed_at|as_of|time)":"[^"]+"`), `"$1":"TIME"`},
 		{regexp.MustCompile(`"(timestamp|uptime|duration_seconds)":[0-9.e-]+`), `"$1":NUMBER`},
 		{regexp.MustCompile(`"subject_hash":"[0-9a-f]{64}"`), `"subject_hash":"` + strings.Repeat("0", 64) + `"`},
 		// What is left of the limit: while Redis answers late, it is counted locally.
 		{regexp.MustCompile(`"default";r=[0-9]+`), `"default";r=0`},
 		{regexp.MustCompile(`(;t=|Retry-After: )[0-9]+`), `${1}SECONDS`},
-		{regexp.MustCompile(`try again in [0-9]+ s`), `try again in SECONDS`},
+		{regexp.MustCompile(`try again in [0-9]+ seconds?`), `try again in SECONDS`},
 		{regexp.MustCompile(`, after [0-9T:-]+Z`), `, after TOMORROW`},
 	}
 )

@@ -36,6 +36,11 @@ func run(ctx context.Context, t *cli.Terminal, args []string) error {
 	program := cli.Program{Name: "refserver", Commands: []cli.Command{
 		{Name: "serve", About: "serve the HTTP API", Run: serve},
 		{Name: "upload", About: "upload files to a running server", Run: cli.Upload},
+		{Name: "batches", About: "list the newest batches of a running server", Run: cli.ListBatches},
+		{Name: "process", About: "process batches, so that they count", Run: cli.ProcessBatches},
+		{Name: "errors", About: "write the rejected rows of a batch as a file to correct", Run: cli.RepairFile},
+		{Name: "delete", About: "delete batches and their counts", Run: cli.DeleteBatches},
+		{Name: "dead", About: "list, retry or discard the jobs that failed for good", Run: cli.DeadLetters},
 		{Name: "metrics", About: "print metrics from a running server", Run: cli.Metrics},
 		{Name: "doctor", About: "check the configuration and the backends without changing anything", Run: cli.Doctor},
 		{Name: "backup", About: "copy the data to a directory or an archive (-), also while the server runs", Run: backup},

@@ -60,37 +60,37 @@ func TestUploadOffersAnotherReading(t *testing.T) {
 		wants []string // parts of what is printed
 		total string   // then, date by date
 	}{
-		{[]string{"-process", night}, []string{
+		{[]string{night}, []string{
 			"warning: no time zone in 1 row, first on line 2; read as UTC.", "-zone NAME -replace",
 		}, "2025-11-08,x,1\n"},
-		{[]string{"-process", "-zone", "America/New_York", night}, []string{
+		{[]string{"-zone", "America/New_York", night}, []string{
 			refused + " (time zone was UTC, now America/New_York); to delete that batch and upload the file again, repeat the command with -replace\n",
 		}, "2025-11-08,x,1\n"},
-		{[]string{"-process", "-zone", "America/New_York", "-dry-run", "-replace", night}, []string{
+		{[]string{"-zone", "America/New_York", "-dry-run", "-replace", night}, []string{
 			"dry run, nothing stored: the upload would delete batch BATCH, which has the same file read in another way (time zone was UTC, now America/New_York)",
 		}, "2025-11-08,x,1\n"},
-		{[]string{"-process", "-zone", "America/New_York", "-replace", night}, []string{
+		{[]string{"-zone", "America/New_York", "-replace", night}, []string{
 			"1 accepted, 0 rejected, completed (in place of batch BATCH, which is deleted)\n",
 			"those without a zone read as America/New_York\n",
 		}, "2025-11-09,x,1\n"},
-		{[]string{"-process", "-zone", "America/New_York", "-replace", night}, []string{"(already uploaded"}, "2025-11-09,x,1\n"},
-		{[]string{"-process", order}, []string{
+		{[]string{"-zone", "America/New_York", "-replace", night}, []string{"(already uploaded"}, "2025-11-09,x,1\n"},
+		{[]string{order}, []string{
 			"03/04/2025 on line 2 is 3 April 2025 or 4 March 2025, and no other row shows which; repeat the command with -layout dmy (day first) or -layout mdy (month first)",
 		}, "2025-11-09,x,1\n"},
-		{[]string{"-process", "-layout", "dmy", order}, []string{"time stamps like 31/12/2025 (day first)"}, "2025-04-03,y,1\n2025-11-09,x,1\n"},
-		{[]string{"-process", "-layout", "mdy", order}, []string{refused + " (date order was day first, now month first)"}, "2025-04-03,y,1\n2025-11-09,x,1\n"},
-		{[]string{"-process", "-layout", "mdy", "-replace", order}, []string{"in place of"}, "2025-03-04,y,1\n2025-11-09,x,1\n"},
-		{[]string{"-process", latin}, []string{
+		{[]string{"-layout", "dmy", order}, []string{"time stamps like 31/12/2025 (day first)"}, "2025-04-03,y,1\n2025-11-09,x,1\n"},
+		{[]string{"-layout", "mdy", order}, []string{refused + " (date order was day first, now month first)"}, "2025-04-03,y,1\n2025-11-09,x,1\n"},
+		{[]string{"-layout", "mdy", "-replace", order}, []string{"in place of"}, "2025-03-04,y,1\n2025-11-09,x,1\n"},
+		{[]string{latin}, []string{
 			"some text is not UTF-8 and seems to be windows-1252; if so, repeat the command with -encoding windows-1252 -replace\n",
 		}, "2025-03-04,y,1\n2025-11-09,x,1\n2025-12-01,z,1\n"},
 		{[]string{"-mode", "strict", write(t, "latin2.csv", header+"C2,T1,\xe9t\xe9,2025-12-01\nC1,T1,z,2025-12-01\n")}, []string{
 			"NOT UPLOADED: 1 of 2 rows rejected, none may be (strict); nothing was stored (422)\n", "repeat the command with -encoding windows-1252\n",
 		}, "2025-03-04,y,1\n2025-11-09,x,1\n2025-12-01,z,1\n"},
-		{[]string{"-process", "-encoding", "latin1", "-replace", "-mode", "strict", latin}, []string{
+		{[]string{"-encoding", "latin1", "-replace", "-mode", "strict", latin}, []string{
 			"2 accepted, 0 rejected, completed (in place of batch BATCH, which is deleted)", "CSV with commas, ISO-8859-1,",
 		}, "2025-03-04,y,1\n2025-11-09,x,1\n2025-12-01,z,1\n2025-12-01,été,1\n"},
 		// The new reading is refused: the earlier batch stays.
-		{[]string{"-process", "-encoding", "shift_jis", "-replace", "-mode", "strict", latin}, []string{"NOT UPLOADED: "}, "2025-03-04,y,1\n2025-11-09,x,1\n2025-12-01,z,1\n2025-12-01,été,1\n"},
+		{[]string{"-encoding", "shift_jis", "-replace", "-mode", "strict", latin}, []string{"NOT UPLOADED: "}, "2025-03-04,y,1\n2025-11-09,x,1\n2025-12-01,z,1\n2025-12-01,été,1\n"},
 		{[]string{"-dry-run", write(t, "book.csv", "PK\x03\x04\x14\x00\x06\x00[Content_Types].xml")}, []string{
 			"NOT UPLOADED: this is an Excel workbook; save it as CSV UTF-8 and upload that file\n",
 		}, "2025-03-04,y,1\n2025-11-09,x,1\n2025-12-01,z,1\n2025-12-01,été,1\n"},

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/config"
 )
 
 // serve listens and works until ctx ends or a part fails. Then it reports that
@@ -104,13 +106,15 @@ func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
 	}
 }
 
-// announce logs the address of the server. A generated token is printed once
-// and never logged. It is in the fragment of the URL, which browsers do not
-// send.
+// announce logs the address of the server, and prints one to click. A generated
+// token is in the fragment of that, which browsers do not send. It is never logged.
 func (a *app) announce(address net.Addr) {
-	url := "http://" + address.String() + "/"
-	a.logger.Info("listening", "url", url)
-	if a.generated {
+	a.logger.Info("listening", "url", "http://"+address.String()+"/")
+	url := "http://" + config.LocalAddress(address.String()) + "/"
+	switch {
+	case a.generated:
 		fmt.Fprintf(os.Stderr, "\n  open %s#token=%s\n\n", url, a.config.API.Token)
+	case !a.config.LogJSON:
+		fmt.Fprintf(os.Stderr, "\n  open %s and sign in with your ADMIN_TOKEN\n\n", url)
 	}
 }

@@ -210,13 +210,29 @@ func TestMissingColumnIsNamed(t *testing.T) {
 	}
 }
 
-func TestTokenIsMadeAndPrintedOnce(t *testing.T) {
-	s := startServer(t, t.TempDir(), "ADMIN_TOKEN=")
-	select {
-	case s.token = <-s.made:
-		s.get("/batches")
-	case <-time.After(30 * time.Second):
-		t.Error("no token was printed")
+func TestAGeneratedTokenIsPrintedAndKept(t *testing.T) {
+	dir := t.TempDir()
+	var first string
+	for i := range 2 {
+		s := startServer(t, dir, "ADMIN_TOKEN=")
+		select {
+		case s.token = <-s.made:
+			s.get("/batches")
+		case <-time.After(time.Minute):
+			t.Fatal("no token was printed")
+		}
+		if i > 0 && s.token != first {
+			t.Errorf("after a restart the token is %q, was %q", s.token, first)
+		}
+		first = s.token
+		t.Chdir(t.TempDir()) // without an .env
+		var out strings.Builder
+		if err := run(t.Context(), quiet(&out, "REFSERVER_URL", s.url, "DATA_DIR", dir), []string{"metrics"}); err != nil {
+			t.Errorf("a command finds no token: %v", err)
+		}
+		if err := s.stop(syscall.SIGTERM); err != nil {
+			t.Errorf("after SIGTERM: %v", err)
+		}
 	}
 }
 

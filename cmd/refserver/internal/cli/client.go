@@ -98,6 +98,30 @@ func (c *client) get(ctx context.Context, path string, query url.Values) (io.Rea
 	return res.Body, nil
 }
 
+// read decodes an answer into v. Errors: *[serverError]; [errNoServer].
+func (c *client) read(ctx context.Context, path string, query url.Values, v any) error {
+	body, err := c.get(ctx, path, query)
+	if err != nil {
+		return err
+	}
+	defer body.Close() //nolint:errcheck // it was only read
+	return decode(body, v)
+}
+
+// send sends a request without a body and ignores the answer. Errors:
+// *[serverError]; [errNoServer].
+func (c *client) send(ctx context.Context, method, path string) error {
+	req, err := c.request(ctx, method, path, nil, nil)
+	if err != nil {
+		return err
+	}
+	res, err := c.do(req)
+	if err != nil {
+		return err
+	}
+	return res.Body.Close()
+}
+
 func decode(body io.Reader, v any) error {
 	if err := json.NewDecoder(body).Decode(v); err != nil {
 		return fmt.Errorf("read answer: %w", err)

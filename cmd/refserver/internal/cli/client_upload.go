@@ -37,6 +37,8 @@ type uploadResult struct {
 	Rows        []rowError   `json:"errors"` // the first rejected rows
 	Warnings    []rowWarning `json:"warnings"`
 	Status      string       `json:"status"`
+	// ExpiresAt is when the batch is removed unless it is processed, or "".
+	ExpiresAt string `json:"expires_at"`
 	// ProcessError says why the stored batch could not be queued.
 	ProcessError string `json:"process_error"`
 	// Replayed means that an earlier request with this key stored the batch.
@@ -119,11 +121,6 @@ type batchState struct {
 
 // batch returns the state of a batch. Errors: *[serverError]; [errNoServer].
 func (c *client) batch(ctx context.Context, id string) (*batchState, error) {
-	body, err := c.get(ctx, "batches/"+url.PathEscape(id), nil)
-	if err != nil {
-		return nil, err
-	}
-	defer body.Close() //nolint:errcheck // it was only read
 	b := &batchState{}
-	return b, decode(body, b)
+	return b, c.read(ctx, "batches/"+url.PathEscape(id), nil, b)
 }

@@ -11,11 +11,11 @@ import (
 	"github.com/eventmetrics/eventmetrics/internal/text/texttable"
 )
 
-// wait waits until a batch is processed, if -process was given. It returns the
-// status of the batch, and an error if it is not completed.
+// wait waits until a batch is processed, unless it is only to be stored. It returns
+// the status of the batch, and an error if it is not completed.
 func (u *uploader) wait(ctx context.Context, p *progress, r *uploadResult) (status string, err error) {
 	switch {
-	case !u.process:
+	case u.store:
 		return r.Status, nil
 	case r.ProcessError != "":
 		return r.Status, errors.New(r.ProcessError)
@@ -54,13 +54,19 @@ func (u *uploader) print(name string, r *uploadResult, status string) {
 	u.t.print("%s: batch %s, %s, %s%s\n",
 		texttable.Plain(name), texttable.Plain(r.BatchID), u.rowsOf(r), texttable.Plain(status), note)
 	u.printReading(r.ReadAs, r.Warnings, true)
+	if status == "uploaded" {
+		u.t.print("  NOT COUNTED yet: refserver process %s\n", texttable.Plain(r.BatchID))
+		if r.ExpiresAt != "" {
+			u.t.print("  it is removed after %s otherwise\n", texttable.Plain(r.ExpiresAt))
+		}
+	}
 	if r.Rejected == 0 {
 		return
 	}
 	u.files++
 	u.rows += r.Rejected
 	u.printRows(r.Rows, r.Rejected)
-	u.t.print("  repair file: %s\n", u.client.address("batches", r.BatchID, "errors"))
+	u.t.print("  repair file: refserver errors %s > repair.csv\n", texttable.Plain(r.BatchID))
 }
 
 // rowsOf returns the counts of rows.

@@ -51,13 +51,5 @@ func (u *uploader) printReplacement(name string, earlier *serverError) {
 
 // deleteBatch deletes a batch. Errors: *[serverError]; [errNoServer].
 func (c *client) deleteBatch(ctx context.Context, id string) error {
-	req, err := c.request(ctx, http.MethodDelete, "batches/"+url.PathEscape(id), nil, nil)
-	if err != nil {
-		return err
-	}
-	res, err := c.do(req)
-	if err != nil {
-		return err
-	}
-	return res.Body.Close()
+	return c.send(ctx, http.MethodDelete, "batches/"+url.PathEscape(id))
 }

@@ -19,8 +19,8 @@ type uploader struct {
 	t       *Terminal
 	client  *client
 	query   url.Values // the parameters of each upload
-	process bool
-	again   bool // also upload content that was uploaded before
+	store   bool       // do not process
+	again   bool       // also upload content that was uploaded before
 	dryRun  bool
 	swap    bool // replace batches that have the same content, read otherwise
 	retries int
@@ -29,15 +29,15 @@ type uploader struct {
 	failed      int64 // files that were not uploaded or not processed
 }
 
-// Upload uploads the files that args name to a running server and prints a
-// result for each. It returns an error if a file was not uploaded or not
+// Upload uploads the files that args name to a running server, waits until they
+// are processed and prints a result for each. It returns an error if a file was not uploaded or not
 // processed. Rejected rows are not an error.
 func Upload(ctx context.Context, t *Terminal, args []string) error {
 	u := &uploader{t: t, query: url.Values{}}
 	var files []string
 	var err error
 	u.client, files, err = connect("refserver upload [flags] FILE... (- is standard input)", t, args, append(u.parameters(),
-		config.Setting{Flag: "process", Switch: true, Default: "false", Usage: "process each batch and wait for it", Set: config.Bool(&u.process)},
+		config.Setting{Flag: "no-process", Switch: true, Default: "false", Usage: "only store the batches: process them within a day, or they are removed", Set: config.Bool(&u.store)},
 		config.Setting{Flag: "allow-duplicate", Switch: true, Default: "false", Usage: "also upload files that were uploaded before", Set: config.Bool(&u.again)},
 		config.Setting{Flag: "replace", Switch: true, Default: "false", Usage: "if the same file was uploaded with another zone, order of dates or encoding, delete that batch and upload the file again", Set: config.Bool(&u.swap)},
 		config.Setting{Flag: "dry-run", Switch: true, Default: "false", Usage: "store nothing, and show what would change", Set: config.Bool(&u.dryRun)},
@@ -79,12 +79,11 @@ func (u *uploader) parameters() []config.Setting {
 
 // ask adds the parameters for the switches.
 func (u *uploader) ask() {
-	u.process = u.process && !u.dryRun
-	if u.process {
-		u.query.Set("process", "true")
-	}
-	if u.dryRun {
+	switch {
+	case u.dryRun:
 		u.query.Set("dry_run", "true")
+	case !u.store:
+		u.query.Set("process", "true")
 	}
 	if u.again {
 		u.query.Set("on_duplicate", "allow")

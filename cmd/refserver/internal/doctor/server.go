@@ -8,9 +8,11 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"syscall"
 	"time"
+
+	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/config"
+	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/datadir"
 )
 
 // server checks that the address of the API is free, or used by our own server.
@@ -60,6 +62,9 @@ func (c *checkup) ready(ctx context.Context, check string, up time.Duration) {
 		return
 	}
 	c.say(OK, check, "running on %s for %v; its store and queue are available", c.Address(), up)
+	if c.API.Token == "" && c.Backends.Embedded() {
+		c.API.Token, _ = datadir.Token(c.Backends.DataDir) // what it has generated
+	}
 	if c.API.Token == "" || c.Backends.RedisURL != "" {
 		return // the check of Redis has counted the dead letters
 	}
@@ -77,7 +82,7 @@ func (c *checkup) ready(ctx context.Context, check string, up time.Duration) {
 
 // get requests a path of the API.
 func (c *checkup) get(ctx context.Context, path string) (int, []byte, error) {
-	return get(ctx, "http://"+reachable(c.Address())+path, c.API.Token)
+	return get(ctx, "http://"+config.LocalAddress(c.Address())+path, c.API.Token)
 }
 
 // operators checks the address of metrics and profiles.
@@ -94,7 +99,7 @@ func (c *checkup) operators(ctx context.Context) {
 	case !taken:
 		c.say(OK, check, "%s is free", c.OpsAddr)
 	default:
-		status, body, err := get(ctx, "http://"+reachable(c.OpsAddr)+"/metrics", "")
+		status, body, err := get(ctx, "http://"+config.LocalAddress(c.OpsAddr)+"/metrics", "")
 		if err != nil || status != http.StatusOK || !bytes.Contains(body, []byte("eventmetrics_")) {
 			c.say(Fail, check, "%s is in use by another program: stop it or change OPS_ADDR", c.OpsAddr)
 			return
@@ -114,19 +119,6 @@ func inUse(ctx context.Context, address string) (bool, error) {
 		return false, err
 	}
 	return false, l.Close()
-}
-
-// reachable replaces an unspecified host, which means all addresses, by
-// loopback.
-func reachable(address string) string {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return address
-	}
-	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return net.JoinHostPort(host, port)
 }
 
 // get returns the status and the first MiB of an answer.
