@@ -42,9 +42,6 @@ func newClient(address, token string) (*client, error) {
 	}, nil
 }
 
-// address returns the URL of a path of the API.
-func (c *client) address(elem ...string) string { return c.base.JoinPath(elem...).String() }
-
 // request returns a request that carries the token.
 func (c *client) request(ctx context.Context, method, path string, query url.Values, body io.Reader) (*http.Request, error) {
 	u := c.base.JoinPath(path)
