@@ -67,6 +67,7 @@ test-short:
 
 test-plain:
 	$(GO) test -p 2 $(TESTFLAGS) $(plain) $(twice) | tee $(BIN)/test-plain.log
+	$(GO) test $(TESTFLAGS) -run TestMemoryIs ./cmd/refserver # the race detector takes memory
 
 # STRESSFLAGS=-short is a shorter run, PKGS='./queue/...' one of some packages.
 PKGS ?= ./...

@@ -56,7 +56,7 @@ func putYear(b *testing.B, uri string, batches int, first metrics.Day) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer client.Disconnect(b.Context()) //nolint:errcheck // of no interest
+	defer client.Disconnect(b.Context())
 	db := client.Database(mongostore.DatabaseOf(uri))
 	put := func(collection string, docs []any) {
 		if _, err := db.Collection(collection).InsertMany(b.Context(), docs); err != nil {

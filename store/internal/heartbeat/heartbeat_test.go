@@ -41,10 +41,10 @@ func (u *uploads) change(f func()) {
 	f()
 }
 
-func (u *uploads) beat(k string) int64 {
+func (u *uploads) beatOfA() int64 {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.beats[k]
+	return u.beats["a"]
 }
 
 func (u *uploads) start(t *testing.T) *heartbeat.Heart[string] {
@@ -59,12 +59,12 @@ func TestAnUploadIsLostInTime(t *testing.T) {
 		owner, other := u.start(t), u.start(t)
 		owner.Add("a")
 		time.Sleep(time.Hour)
-		if other.Lost("a", u.beat("a")) {
+		if other.Lost("a", u.beatOfA()) {
 			t.Error("an upload that makes no call for an hour is lost")
 		}
 		owner.Stop() // as its process is killed
 		last := time.Now()
-		for !other.Lost("a", u.beat("a")) {
+		for !other.Lost("a", u.beatOfA()) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		if d := time.Since(last); d < 3*heartbeat.Every || d > store.ClaimTimeout-time.Second {
@@ -72,13 +72,13 @@ func TestAnUploadIsLostInTime(t *testing.T) {
 		}
 		late := u.start(t) // as the process is started again
 		begun := time.Now()
-		for !late.Lost("a", u.beat("a")) {
+		for !late.Lost("a", u.beatOfA()) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		if d := time.Since(begun); d > store.ClaimTimeout-time.Second {
 			t.Errorf("after a start it was lost after %s", d)
 		}
-		if other.Lost("a", u.beat("a")+1) || owner.Lost("a", u.beat("a")) || other.Lost("b", 0) {
+		if other.Lost("a", u.beatOfA()+1) || owner.Lost("a", u.beatOfA()) || other.Lost("b", 0) {
 			t.Error("an upload with another beat, an own one, or an unknown one is lost")
 		}
 	})
@@ -94,7 +94,7 @@ func TestAnOutageMakesNoUploadLost(t *testing.T) {
 			time.Sleep(time.Minute)
 			u.change(func() { u.down = false })
 			for range 100 {
-				if other.Lost("a", u.beat("a")) {
+				if other.Lost("a", u.beatOfA()) {
 					t.Fatal("an upload is lost after an outage")
 				}
 				time.Sleep(50 * time.Millisecond)
