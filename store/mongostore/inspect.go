@@ -176,7 +176,7 @@ func (in *inspector) ledger(ctx context.Context) error {
 
 // owned checks that what is in a collection belongs to a batch that may have it.
 func (in *inspector) owned(ctx context.Context, c *mongo.Collection, part, next string) error {
-	last, err := in.s.eachOwner(ctx, c, in.at, func(id string) error {
+	last, err := in.s.eachOwner(ctx, c, in.at, ownersPage, func(id string) error {
 		state, err := in.s.stateOf(ctx, c, id)
 		if err == nil && state != owned {
 			err = checksum.Corrupt("there are %s of a batch that does not exist or has none any more", part)

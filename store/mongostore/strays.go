@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -15,7 +16,7 @@ import (
 // delete looks again, an audit looks for strays, and Prune removes those of which
 // it is certain that they should not be there.
 
-// ownersPage is the number of batches of which one call looks for strays.
+// ownersPage is the number of batches of which one Inspect looks for strays.
 const ownersPage = 100
 
 // ownerState says whether a batch may have documents in a collection.
@@ -27,11 +28,11 @@ const (
 	unknown                   // there is no trace of the batch
 )
 
-// eachOwner calls use with the next batches, at most ownersPage, that have
+// eachOwner calls use with the next batches, at most so many, that have
 // documents in a collection. It returns the last of them, or "" if there are no
 // more.
-func (s *Store) eachOwner(ctx context.Context, c *mongo.Collection, after string, use func(id string) error) (last string, _ error) {
-	for range ownersPage {
+func (s *Store) eachOwner(ctx context.Context, c *mongo.Collection, after string, most int, use func(id string) error) (last string, _ error) {
+	for range most {
 		id, err := s.nextOwner(ctx, c, after)
 		if errors.Is(err, mongo.ErrNoDocuments) {
 			return "", nil
@@ -116,8 +117,8 @@ func (s *Store) pruneStrays(ctx context.Context) error {
 		s.straysAfter = map[string]string{}
 	}
 	for _, c := range []*mongo.Collection{s.events, s.attachments, s.fingerprints} {
-		for range straysPages {
-			last, err := s.eachOwner(ctx, c, s.straysAfter[c.Name()], func(id string) error {
+		for begin := time.Now(); ; {
+			last, err := s.eachOwner(ctx, c, s.straysAfter[c.Name()], straysPage, func(id string) error {
 				state, err := s.stateOf(ctx, c, id)
 				if err != nil || state != removed {
 					return err
@@ -127,7 +128,7 @@ func (s *Store) pruneStrays(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if s.straysAfter[c.Name()] = last; last == "" {
+			if s.straysAfter[c.Name()] = last; last == "" || time.Since(begin) > straysTime {
 				break
 			}
 		}
@@ -135,9 +136,13 @@ func (s *Store) pruneStrays(ctx context.Context) error {
 	return nil
 }
 
-// straysPages is the number of pages of batches of which one Prune looks for
-// strays.
-const straysPages = 3
+// One Prune looks for the strays of a page of batches in each collection, and of
+// more as long as that takes less than straysTime: a Prune goes on where the one
+// before ended, and must not take long itself.
+const (
+	straysPage = 10
+	straysTime = 300 * time.Millisecond
+)
 
 func (s *Store) removeStrays(ctx context.Context, c *mongo.Collection, id string) error {
 	switch c {

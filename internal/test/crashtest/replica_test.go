@@ -149,7 +149,7 @@ func (k *ticks) open() []string {
 			done = done || r.done
 		}
 		if !done {
-			open = append(open, tick)
+			open = append(open, fmt.Sprintf("%s in %d attempts, the last of which ended with %q", tick, len(runs), runs[len(runs)-1].err))
 		}
 	}
 	return open
