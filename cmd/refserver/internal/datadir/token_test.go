@@ -1,6 +1,7 @@
 package datadir_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -34,5 +35,48 @@ func TestATokenIsKept(t *testing.T) {
 	}
 	if token, err := datadir.KeepToken(filepath.Join(dir, "none")); err == nil || len(token) < 20 {
 		t.Errorf("KeepToken without a directory: %q, %v; want a token and an error", token, err)
+	}
+}
+
+func TestAPlantedTokenIsRefused(t *testing.T) {
+	good := "ABCDEFGHIJKLMNOPQRSTUVWXYZ\n"
+	for name, plant := range map[string]func(path string) error{
+		"others may write it": func(path string) error {
+			return errors.Join(os.WriteFile(path, []byte(good), 0o600), os.Chmod(path, 0o666))
+		},
+		"cut off": func(path string) error { return os.WriteFile(path, []byte("H"), 0o600) },
+		"control": func(path string) error {
+			return os.WriteFile(path, []byte("\x1b]0;ABCDEFGHIJKLMNOPQRSTUVWXYZ\a"), 0o600)
+		},
+		"large":       func(path string) error { return os.WriteFile(path, make([]byte, 1000), 0o600) },
+		"a link":      func(path string) error { return os.Symlink("/dev/zero", path) },
+		"a directory": func(path string) error { return os.Mkdir(path, 0o700) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := plant(filepath.Join(dir, datadir.TokenFile)); err != nil {
+				t.Fatal(err)
+			}
+			if token, err := datadir.Token(dir); token != "" || err == nil {
+				t.Errorf("Token: %q, %v", token, err)
+			}
+			if token, err := datadir.KeepToken(dir); len(token) < 20 || err == nil {
+				t.Errorf("KeepToken: %q, %v; want a new one and an error", token, err)
+			}
+		})
+	}
+}
+
+func TestATokenIsWrittenThroughNoLink(t *testing.T) {
+	dir := t.TempDir()
+	victim := filepath.Join(t.TempDir(), "victim")
+	if err := errors.Join(os.WriteFile(victim, []byte("precious"), 0o600), os.Symlink(victim, filepath.Join(dir, datadir.TokenFile+".new"))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := datadir.KeepToken(dir); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(victim); err != nil || string(text) != "precious" {
+		t.Errorf("the file behind the link has %q, %v", text, err)
 	}
 }
