@@ -56,8 +56,9 @@ func (c *ClientIP) Key(r *http.Request) string {
 }
 
 // IsLocal reports whether r comes from a program on this machine and no proxy has
-// passed it on: the peer has a loopback address or none, and there is no header by
-// which proxies name their client.
+// passed it on: the peer has a loopback address that is not trusted as a proxy, or
+// none, and there is no header by which proxies name their client. A proxy on this
+// machine that adds no such header is not noticed.
 func (c *ClientIP) IsLocal(r *http.Request) bool {
 	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"} {
 		if len(r.Header.Values(name)) > 0 {
@@ -65,7 +66,7 @@ func (c *ClientIP) IsLocal(r *http.Request) bool {
 		}
 	}
 	peer, ok := parseHop(r.RemoteAddr)
-	return !ok || peer.IsLoopback()
+	return !ok || peer.IsLoopback() && !c.trusts(peer)
 }
 
 // client returns the client, starting from the trusted proxy last.
