@@ -42,7 +42,7 @@ func TestABatchIsListedProcessedCorrectedAndDeleted(t *testing.T) {
 	expect(line+`completed +1 +1  a\.csv$`, "", "batches", "-status", "completed")
 	expect(`(?m)^,T1,a,2025-11-08,`, "upload -repairs "+id, "errors", id)
 	expect("^BATCH: deleted\n$", "", "delete", id)
-	for _, args := range [][]string{{"process", id}, {"errors", id}, {"delete", id}, {"process"}, {"errors"}, {"errors", id, id}, {"delete"}, {"batches", id}, {"batches", "-status", "lost"}} {
+	for _, args := range [][]string{{"process", id}, {"errors", id}, {"delete", id}, {"process"}, {"errors"}, {"errors", id, id}, {"delete"}, {"batches", id}, {"batches", "-status", "lost"}, {"delete", "."}, {"errors", ""}, {"process", ".."}} {
 		if err := p.run(args...); err == nil {
 			t.Errorf("%v: no error", args)
 		}
@@ -86,7 +86,7 @@ func TestDeadLettersAreListedRetriedAndDiscarded(t *testing.T) {
 	if err := p.run("dead"); err != nil || p.err.Take() != "no dead letters\n" {
 		t.Errorf("after discard: %v", err)
 	}
-	for _, args := range [][]string{{"dead", "discard"}, {"dead", "discard", "novelty:1"}, {"dead", "retry", "novelty:2"}, {"dead", "bury"}, {"dead", "list", "1"}} {
+	for _, args := range [][]string{{"dead", "discard"}, {"dead", "discard", "novelty:1"}, {"dead", "retry", "novelty:2"}, {"dead", "bury"}, {"dead", "list", "1"}, {"dead", "retry", ""}, {"dead", "retry", "."}, {"dead", "discard", ".."}} {
 		if err := p.run(args...); err == nil {
 			t.Errorf("%v: no error", args)
 		}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/config"
@@ -24,6 +25,7 @@ type batchPage struct {
 		Accepted  int64     `json:"inserted_count"`
 		Rejected  int64     `json:"failed_count"`
 		ExpiresAt string    `json:"expires_at"`
+		Damaged   bool      `json:"damaged"`
 	} `json:"data"`
 	Next string `json:"next_cursor"`
 }
@@ -55,6 +57,9 @@ func ListBatches(ctx context.Context, t *Terminal, args []string) error {
 	for _, b := range page.Data {
 		id.Add("%s", b.BatchID)
 		created.Add("%s", b.CreatedAt.UTC().Format(time.DateTime))
+		if b.Damaged {
+			b.Status += ", damaged"
+		}
 		status.Add("%s", b.Status)
 		accepted.Add("%d", b.Accepted)
 		rejected.Add("%d", b.Rejected)
@@ -105,12 +110,19 @@ func RepairFile(ctx context.Context, t *Terminal, args []string) error {
 	if len(ids) > 1 {
 		return errors.New("errors: name one batch: each has a file of its own")
 	}
+	if !isID(ids[0]) {
+		return fmt.Errorf("errors: %w", errNoID)
+	}
 	body, err := c.get(ctx, "batches/"+url.PathEscape(ids[0])+"/errors", nil)
 	if err != nil {
 		return fmt.Errorf("errors: %w", err)
 	}
 	defer body.Close() //nolint:errcheck // it was only read
-	if _, err := io.Copy(t.Out, body); err != nil {
+	out := t.Out
+	if t.columns(out) > 0 { // a screen, which the rows of others must not control
+		out = &plainWriter{w: out}
+	}
+	if _, err := io.Copy(out, body); err != nil {
 		return fmt.Errorf("errors: %w", err)
 	}
 	t.warn("correct the rows, then: refserver upload -repairs %s repair.csv\n", texttable.Plain(ids[0]))
@@ -132,12 +144,21 @@ func DeleteBatches(ctx context.Context, t *Terminal, args []string) error {
 	})
 }
 
+var errNoID = errors.New("no id")
+
+// isID reports whether an argument may be an id: it must name no other path.
+func isID(id string) bool { return strings.Trim(id, ".") != "" && !strings.Contains(id, "/") }
+
 // each calls do with each of some ids, prints its errors, and returns how many
 // there were.
 func each(t *Terminal, command string, ids []string, do func(id string) error) error {
 	failed := 0
 	for _, id := range ids {
-		if err := do(id); err != nil {
+		err := errNoID
+		if isID(id) {
+			err = do(id)
+		}
+		if err != nil {
 			failed++
 			t.print("%s: FAILED: %s\n", texttable.Plain(id), texttable.Plain(err.Error()))
 		}

@@ -65,7 +65,7 @@ func Upload(ctx context.Context, t *Terminal, args []string) error {
 // parameters returns the settings that are sent to the server unchanged.
 func (u *uploader) parameters() []config.Setting {
 	return []config.Setting{
-		parameter(u.query, "dedupe", "dedupe", "skip rows that were uploaded before, by `method`: event_id (same id) or occurrence (equal row)"),
+		parameter(u.query, "dedupe", "dedupe", "skip rows that another file had which was uploaded with -dedupe, by `method`: event_id (same id) or occurrence (equal row)"),
 		parameter(u.query, "schema", "schema", "`name` of the schema of the files"),
 		u.zone(u.query),
 		parameter(u.query, "encoding", "encoding", "`name` of the encoding of the files, such as windows-1252 or shift_jis; without it they are UTF-8 or UTF-16"),
