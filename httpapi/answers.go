@@ -151,6 +151,7 @@ type changeJSON struct {
 type batchJSON struct {
 	BatchID             string         `json:"batch_id"`
 	CreatedAt           string         `json:"created_at"`
+	Damaged             bool           `json:"damaged,omitzero"`
 	DuplicateCount      int64          `json:"duplicate_count"`
 	ErasedCount         int64          `json:"erased_count"`
 	ExpiresAt           string         `json:"expires_at,omitzero"`

@@ -94,6 +94,7 @@ func (h *Handler) newBatch(r *http.Request, b *store.Batch) batchJSON {
 		ErasedCount:    b.Erased,
 		ExpiresAt:      h.expiresAt(b),
 		CreatedAt:      timeText(b.Created),
+		Damaged:        b.Damaged,
 		UpdatedAt:      timeText(b.Updated),
 		LastError:      orNull(b.LastError),
 		Repairs:        orNull(b.RepairOf),

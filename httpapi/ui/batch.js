@@ -66,6 +66,9 @@ function corrections(b) {
   b.repaired_by_truncated ? h('p', { class: 'quiet' }, 'Older corrections are not shown.') : null);
 }
 
+/** Says that the description of a batch may be wrong. */
+export const damaged = (b) => (b.damaged ? h('div', { class: 'bad' }, 'Damaged: what is shown of this batch may be wrong. See Integrity.') : null);
+
 /** Says that a batch does not count, and until when it can be processed. */
 export const notCounted = (b) => (b.expires_at ? h('div', { class: 'quiet' }, 'Not counted yet. It is removed after ', moment(b.expires_at), ' unless it is processed.') : null);
 

@@ -4,7 +4,7 @@ import { get } from './api.js';
 import { moment, number, shortID } from './format.js';
 import { changed, linkTo, params, queryOf } from './nav.js';
 import { follow } from './live.js';
-import { actions, badge, notCounted } from './batch.js';
+import { actions, badge, damaged, notCounted } from './batch.js';
 
 const statuses = ['uploaded', 'queued', 'processing', 'completed', 'failed'];
 
@@ -64,7 +64,7 @@ function place(body, row, id) {
 function line(b) {
   const cell = (label, props, ...children) => h('td', { 'data-label': label, ...props }, children);
   return h('tr', { 'data-id': b.batch_id },
-    cell('File', null, h('div', null, h('a', { class: 'name', ...linkTo({ view: 'batch', id: b.batch_id }) }, b.file_name || shortID(b.batch_id)), b.last_error ? h('div', { class: 'bad clip' }, b.last_error) : null, notCounted(b))),
+    cell('File', null, h('div', null, h('a', { class: 'name', ...linkTo({ view: 'batch', id: b.batch_id }) }, b.file_name || shortID(b.batch_id)), b.last_error ? h('div', { class: 'bad clip' }, b.last_error) : null, damaged(b), notCounted(b))),
     cell('Status', null, badge(b.status)),
     cell('Accepted', { class: 'num' }, number(b.inserted_count)),
     cell('Rejected', { class: 'num' }, number(b.failed_count)),
