@@ -93,7 +93,7 @@ func (u *uploader) ask() {
 // sum warns about rejected rows, and returns an error if a file failed.
 func (u *uploader) sum(files int) error {
 	if u.rows > 0 {
-		u.t.warn("warning: %s of %s rejected; correct the repair file and upload it\n",
+		u.t.warn("warning: %s of %s rejected; correct the repair file and upload it with -repairs\n",
 			count(u.rows, "row"), count(u.files, "file"))
 	}
 	if u.failed > 0 {
