@@ -17,7 +17,7 @@ import (
 // and looks at every one of them, and a millisecond before and after.
 func TestAsOfEveryMoment(t *testing.T) {
 	var now time.Time
-	st, err := mongostore.Open(t.Context(), testenv.Mongo(t), &mongostore.Options{Now: func() time.Time { return now }})
+	st, err := mongostore.Open(t.Context(), testenv.Mongo(t), &mongostore.Options{Now: func() time.Time { return now }, Heartbeat: 24 * time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 // and looks at every one of them, and a millisecond before and after.
 func TestAsOfEveryMoment(t *testing.T) {
 	var now time.Time
-	st, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "events.db"), &sqlitestore.Options{Now: func() time.Time { return now }})
+	st, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "events.db"), &sqlitestore.Options{Now: func() time.Time { return now }, Heartbeat: 24 * time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}

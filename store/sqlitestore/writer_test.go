@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -104,10 +105,9 @@ func TestPruneSweepsWhatALostWriterLeft(t *testing.T) {
 }
 
 func TestASlowWriterStaysAlive(t *testing.T) {
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	st, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "events.db"), &sqlitestore.Options{
-		Now: func() time.Time { return now },
-	})
+	var minutes atomic.Int64 // the Store asks while it pulses
+	now := func() time.Time { return time.Date(2026, 1, 1, 0, int(minutes.Load()), 0, 0, time.UTC) }
+	st, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "events.db"), &sqlitestore.Options{Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,10 +118,10 @@ func TestASlowWriterStaysAlive(t *testing.T) {
 	}
 	defer w.Abort(t.Context())
 	for range 10 {
-		now = now.Add(time.Minute)
+		minutes.Add(1)
 		beat(t, st)
 	}
-	got, err := st.Prune(t.Context(), store.PruneQuery{Before: now.Add(-time.Minute)})
+	got, err := st.Prune(t.Context(), store.PruneQuery{Before: now().Add(-time.Minute)})
 	if err != nil || got.Unfinished != 0 {
 		t.Errorf("Prune: %+v, %v, want no unfinished upload", got, err)
 	}

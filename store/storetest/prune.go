@@ -128,7 +128,7 @@ func pruneUnfinished(c *check) {
 	kept := c.uploaded()
 	c.move(kept, store.Queued, "")
 	w, b := c.unfinished()
-	later := time.Now().Add(time.Hour) // its process lives, so its last call may be one that is made now
+	later := time.Now().Add(30 * time.Second) // its process lives, so its last call may be one that is made now
 	c.prune(store.PruneQuery{Before: later}, store.Pruned{Unfinished: 1})
 	c.prune(store.PruneQuery{Before: later}, store.Pruned{})
 	_, err := w.Commit(c.Context(), b, nil)
