@@ -8,6 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
+	"github.com/eventmetrics/eventmetrics/internal/test/audittest"
 	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
 	"github.com/eventmetrics/eventmetrics/ledger"
 	"github.com/eventmetrics/eventmetrics/metrics"
@@ -60,16 +61,16 @@ func TestADamagedBatchCanBeDeleted(t *testing.T) {
 			if _, err := st.Contribution(t.Context(), id); !errors.Is(err, metrics.ErrCorrupt) {
 				t.Errorf("Contribution: got %v, want %v", err, metrics.ErrCorrupt)
 			}
-			if all := must(audited(t.Context(), st)); !names(&all, id) {
+			if all := must(audittest.Complete(t.Context(), st)); !names(&all, id) {
 				t.Errorf("the audit finds nothing of the batch: %+v", all)
 			}
 			f.ok(st.DeleteBatch(t.Context(), id))
-			l := ledger.New(st, &ledger.Options{Sums: sums})
+			l := ledger.New(st, &ledger.Options{Sums: audittest.Sums})
 			if _, err := l.Reprocess(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			st.FoldJournal(t.Context())
-			if all := must(audited(t.Context(), st)); !all.OK {
+			if all := must(audittest.Complete(t.Context(), st)); !all.OK {
 				t.Errorf("after the deletion the audit finds %+v", all)
 			}
 			dailyIs(t, st, must(st.Contribution(t.Context(), other)))

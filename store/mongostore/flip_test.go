@@ -1,13 +1,10 @@
 package mongostore_test
 
 import (
-	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,10 +13,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/eventmetrics/eventmetrics/internal/test/audittest"
 	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
-	"github.com/eventmetrics/eventmetrics/ledger"
-	"github.com/eventmetrics/eventmetrics/metrics"
-	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/mongostore"
 )
 
@@ -61,9 +56,7 @@ type flipper struct {
 	db    *mongo.Database
 	names []string // of collections
 	docs  map[string][]bson.D
-	asOf  time.Time
-	ids   []string
-	right map[string]string
+	judge *audittest.Judge
 }
 
 func newFlipper(t *testing.T) *flipper {
@@ -81,24 +74,11 @@ func newFlipper(t *testing.T) *flipper {
 			t.Error(err)
 		}
 	}()
-	f.asOf = f.fill(t, st, now)
+	ask := audittest.Questions{
+		Key: "key", Attachments: []string{"errors", "read_as"}, AsOf: f.fill(t, st, now), Day: flipDay, Type: "a", Prints: flipPrints(0, 8),
+	}
 	foldAll(t, st)
-	all, err := st.Batches(t.Context(), store.BatchQuery{Limit: store.MaxLimit})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range all {
-		f.ids = append(f.ids, all[i].ID)
-	}
-	f.right = f.answers(t.Context(), st)
-	for question, answer := range f.right {
-		if answer == failed {
-			t.Fatalf("%s fails", question)
-		}
-	}
-	if all, err := audited(t.Context(), st); err != nil || !all.OK {
-		t.Fatalf("a sound store: %+v, %v", all, err)
-	}
+	f.judge, _ = audittest.NewJudge(t, st, &ask)
 	names, err := f.db.ListCollectionNames(t.Context(), bson.D{})
 	if err != nil {
 		t.Fatal(err)
@@ -256,143 +236,5 @@ func (f *flipper) try(t *testing.T) (result string, wrong []string) {
 			t.Error(err)
 		}
 	}()
-	result, wrong = f.judge(ctx, st)
-	if len(wrong) > 0 {
-		return result, wrong
-	}
-	l := ledger.New(st, &ledger.Options{Sums: sums})
-	_, _ = l.Audit(ctx)
-	_, _ = l.Reprocess(ctx)
-	st.FoldJournal(ctx)
-	after, wrong := f.judge(ctx, st)
-	if len(wrong) > 0 {
-		return "after a reprocess " + after, wrong
-	}
-	return result, nil
-}
-
-// judge audits a store and compares its answers.
-func (f *flipper) judge(ctx context.Context, st *mongostore.Store) (result string, wrong []string) {
-	all, err := audited(ctx, st)
-	result = "right"
-	switch {
-	case err != nil:
-		return "error", nil
-	case !all.OK:
-		return "finding", nil
-	}
-	for question, answer := range f.answers(ctx, st) {
-		switch answer {
-		case f.right[question]:
-		case failed:
-			result = "error"
-		default:
-			wrong = append(wrong, question)
-		}
-	}
-	if len(wrong) > 0 {
-		return "silent", wrong
-	}
-	return result, nil
-}
-
-// audited returns the findings of a complete pass.
-func audited(ctx context.Context, st *mongostore.Store) (ledger.Integrity, error) {
-	l := ledger.New(st, &ledger.Options{Sums: sums})
-	for range 20 {
-		all, err := l.Audit(ctx)
-		if err != nil || min(all.Batches.Complete, all.Days.Complete, all.Parts.Complete) > 0 {
-			return all, err
-		}
-	}
-	return ledger.Integrity{}, fmt.Errorf("no pass of the audit ends: %+v", l.Integrity())
-}
-
-var sums = metrics.AggregatorOptions{Subject: "candidate_id", Dimensions: []string{"country"}}
-
-// failed is the answer that is an error.
-const failed = "an error"
-
-// answers asks a store all that can be asked.
-func (f *flipper) answers(ctx context.Context, st *mongostore.Store) map[string]string {
-	all := map[string]string{}
-	say := func(question string, answer any, err error) {
-		all[question] = fmt.Sprintf("%+v", answer)
-		if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrEventsPurged) {
-			all[question] = failed
-		}
-	}
-	list := func(question string, q store.BatchQuery) {
-		batches, err := st.Batches(ctx, q)
-		ids := ""
-		for i := range batches {
-			if ids += batches[i].ID + " "; batches[i].Damaged {
-				err = metrics.ErrCorrupt
-			}
-		}
-		say(question, ids, err)
-	}
-	list("all batches", store.BatchQuery{Limit: store.MaxLimit})
-	for _, status := range store.Statuses() {
-		list("batches that are "+string(status), store.BatchQuery{Statuses: []store.Status{status}})
-	}
-	list("batches of a key", store.BatchQuery{IdempotencyKey: "key"})
-	for _, id := range f.ids {
-		list("repairs of "+id, store.BatchQuery{RepairOf: id})
-		b, err := st.Batch(ctx, id)
-		say("batch "+id, b, err)
-		text, err := eventText(st.Events(ctx, id))
-		say("events of "+id, text, err)
-		for _, name := range []string{"errors", "read_as"} {
-			text, err := store.ReadAttachment(ctx, st, id, name)
-			say(name+" of "+id, text, err)
-		}
-		c, err := st.Contribution(ctx, id)
-		say("entry of "+id, encoded(c), err)
-		c, err = st.Pending(ctx, id)
-		say("pending of "+id, encoded(c), err)
-	}
-	for name, q := range map[string]metrics.Filter{
-		"totals": {}, "all parts": metrics.AllParts(), "all parts as of then": {Slots: true, Subjects: true, Groups: true, AsOf: f.asOf},
-		"all parts as of now": {Slots: true, Subjects: true, Groups: true, AsOf: time.Now().Add(time.Hour)},
-	} {
-		var c metrics.Contribution
-		var failure error
-		for d, err := range st.DayCounts(ctx, q) {
-			if failure = err; err == nil {
-				c = append(c, d)
-			}
-		}
-		say(name, encoded(c), failure)
-	}
-	var shares []store.Share
-	var failure error
-	for share, err := range st.Explain(ctx, flipDay, "a") {
-		failure = err
-		shares = append(shares, share)
-	}
-	say("shares", shares, failure)
-	owners, err := st.Owners(ctx, flipPrints(0, 8))
-	say("owners", owners, err)
-	days, err := st.UnpurgedDays(ctx, 0, 0)
-	say("days with events", days, err)
-	return all
-}
-
-// eventText returns all events as text, or the error.
-func eventText(events func(func(metrics.Event, error) bool)) (string, error) {
-	var text strings.Builder
-	for e, err := range events {
-		if err != nil {
-			return "", err
-		}
-		fmt.Fprintf(&text, "%d %q %q %s %q\n", e.Row, e.ID, e.Type, e.Time.UTC().Format(time.RFC3339Nano), e.Fields)
-	}
-	return text.String(), nil
-}
-
-// encoded returns all of a contribution as text.
-func encoded(c metrics.Contribution) string {
-	text, err := c.AppendBinary(nil)
-	return fmt.Sprintf("%x %v", text, err)
+	return f.judge.Judge(ctx, st, func() { st.FoldJournal(ctx) })
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eventmetrics/eventmetrics/internal/test/audittest"
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/mongostore"
@@ -48,7 +49,7 @@ func (f *filler) batch(b store.Batch, waits bool) string {
 	id := batchID(f.n)
 	w, err := f.st.Begin(ctx, id)
 	f.ok(err)
-	agg := metrics.NewAggregator(&sums)
+	agg := metrics.NewAggregator(&audittest.Sums)
 	var events []metrics.Event
 	for row := range 8 {
 		e := metrics.Event{
@@ -97,7 +98,7 @@ func (f *flipper) fill(t *testing.T, st *mongostore.Store, now func() time.Time)
 	_, err := st.Erase(ctx, erased, store.Erasure{ID: "one", Field: "candidate_id", Value: "C1"})
 	h.ok(err)
 	h.ok(st.ReplaceAttachment(ctx, erased, "errors", chunk("other errors")))
-	agg := metrics.NewAggregator(&sums)
+	agg := metrics.NewAggregator(&audittest.Sums)
 	for e, err := range st.Events(ctx, erased) {
 		h.ok(err)
 		h.ok(agg.Add(&e))

@@ -8,6 +8,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/eventmetrics/eventmetrics/internal/test/audittest"
 	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/mongostore"
@@ -65,7 +66,7 @@ func TestDocumentsWithoutChecksumsAreRead(t *testing.T) {
 	if n, err := st.Erase(t.Context(), one, store.Erasure{ID: "one", Field: "candidate_id", Value: "C1"}); n != 3 || err != nil {
 		t.Errorf("Erase: %d, %v", n, err)
 	}
-	if all := must(audited(t.Context(), st)); len(all.Damages)+len(all.Unreadable)+len(all.WrongDays) > 0 {
+	if all := must(audittest.Complete(t.Context(), st)); len(all.Damages)+len(all.Unreadable)+len(all.WrongDays) > 0 {
 		t.Errorf("the audit finds %+v", all)
 	}
 	var mark struct{ Version int }

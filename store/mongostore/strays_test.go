@@ -12,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/event"
 
+	"github.com/eventmetrics/eventmetrics/internal/test/audittest"
 	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
 	"github.com/eventmetrics/eventmetrics/ledger"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -91,7 +92,7 @@ func TestNothingIsLeftWhenDeletesMissDocuments(t *testing.T) {
 	if m.missed.Load() < 10 {
 		t.Errorf("only %d deletes have missed documents", m.missed.Load())
 	}
-	if all := must(audited(t.Context(), st)); len(all.Damages)+len(all.Unreadable)+len(all.WrongDays) > 0 {
+	if all := must(audittest.Complete(t.Context(), st)); len(all.Damages)+len(all.Unreadable)+len(all.WrongDays) > 0 {
 		t.Errorf("the audit finds %+v", all)
 	}
 }
@@ -118,7 +119,7 @@ func TestTheAuditFindsWhatCameBack(t *testing.T) {
 		if _, err := events.InsertMany(t.Context(), was); err != nil {
 			t.Fatal(err)
 		}
-		all := must(audited(t.Context(), st))
+		all := must(audittest.Complete(t.Context(), st))
 		if !names(&all, id) {
 			t.Errorf("%s: the audit finds nothing of %s: %+v", what, id, all)
 		}

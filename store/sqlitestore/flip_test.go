@@ -4,18 +4,16 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/ledger"
+	"github.com/eventmetrics/eventmetrics/internal/test/audittest"
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/sqlitestore"
@@ -57,9 +55,7 @@ type flipper struct {
 	pageSize int
 	pages    map[string][]int // by table or index
 	names    []string
-	asOf     time.Time
-	ids      []string
-	right    map[string]string
+	judge    *audittest.Judge
 }
 
 func newFlipper(t *testing.T) *flipper {
@@ -70,23 +66,15 @@ func newFlipper(t *testing.T) *flipper {
 		t.Fatal(err)
 	}
 	st.UseSmallLeaves()
-	f.asOf = f.fill(t, st)
-	all, err := st.Batches(t.Context(), store.BatchQuery{Limit: store.MaxLimit})
-	if err != nil {
-		t.Fatal(err)
+	ask := audittest.Questions{
+		Key: "salt", Attachments: []string{"errors", "warnings", "repair", "read_as"}, AsOf: f.fill(t, st),
+		Day: metrics.DayOf(time.Date(2025, 11, 8, 0, 0, 0, 0, time.UTC)), Type: "plain_1", Prints: someFingerprints(0, 200),
 	}
-	for i := range all {
-		f.ids = append(f.ids, all[i].ID)
+	judge, audit := audittest.NewJudge(t, st, &ask)
+	if audit.Total.Parts < 8 {
+		t.Fatalf("a sound store: %+v", audit)
 	}
-	f.right = f.answers(t.Context(), st)
-	for question, answer := range f.right {
-		if answer == failed {
-			t.Fatalf("%s fails", question)
-		}
-	}
-	if all, err := audited(t.Context(), st); err != nil || !all.OK || all.Total.Parts < 8 {
-		t.Fatalf("a sound store: %+v, %v", all, err)
-	}
+	f.judge = judge
 	if err := st.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -178,136 +166,5 @@ func (f *flipper) try(t *testing.T, at int, bit uint) (result string, wrong []st
 		return "error", nil
 	}
 	defer st.Close()
-	result, wrong = f.judge(t.Context(), st)
-	if len(wrong) > 0 {
-		return result, wrong
-	}
-	l := ledger.New(st, &ledger.Options{Sums: sums})
-	_, _ = l.Audit(t.Context())
-	_, _ = l.Reprocess(t.Context())
-	after, wrong := f.judge(t.Context(), st)
-	if len(wrong) > 0 {
-		return "after a reprocess " + after, wrong
-	}
-	return result, nil
-}
-
-// judge audits a store and compares its answers.
-func (f *flipper) judge(ctx context.Context, st *sqlitestore.Store) (result string, wrong []string) {
-	all, err := audited(ctx, st)
-	result = "right"
-	switch {
-	case err != nil:
-		return "error", nil
-	case !all.OK:
-		return "finding", nil
-	}
-	for question, answer := range f.answers(ctx, st) {
-		switch answer {
-		case f.right[question]:
-		case failed:
-			result = "error"
-		default:
-			wrong = append(wrong, question)
-		}
-	}
-	if len(wrong) > 0 {
-		return "silent", wrong
-	}
-	return result, nil
-}
-
-var sums = metrics.AggregatorOptions{Subject: "candidate_id", Dimensions: []string{"country"}}
-
-// audited returns the findings of a complete pass.
-func audited(ctx context.Context, st *sqlitestore.Store) (ledger.Integrity, error) {
-	l := ledger.New(st, &ledger.Options{Sums: sums})
-	for range 20 {
-		all, err := l.Audit(ctx)
-		if err != nil || min(all.Batches.Complete, all.Days.Complete, all.Parts.Complete) > 0 {
-			return all, err
-		}
-	}
-	return ledger.Integrity{}, errors.New("no pass of the audit ends")
-}
-
-// failed is the answer that is an error.
-const failed = "an error"
-
-// answers asks a store all that can be asked.
-func (f *flipper) answers(ctx context.Context, st *sqlitestore.Store) map[string]string {
-	all := map[string]string{}
-	say := func(question string, answer any, err error) {
-		all[question] = fmt.Sprintf("%+v", answer)
-		if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrEventsPurged) {
-			all[question] = failed
-		}
-	}
-	list := func(question string, q store.BatchQuery) {
-		batches, err := st.Batches(ctx, q)
-		ids := ""
-		for i := range batches {
-			if ids += batches[i].ID + " "; batches[i].Damaged {
-				err = metrics.ErrCorrupt
-			}
-		}
-		say(question, ids, err)
-	}
-	list("all batches", store.BatchQuery{Limit: store.MaxLimit})
-	for _, status := range store.Statuses() {
-		list("batches that are "+string(status), store.BatchQuery{Statuses: []store.Status{status}})
-	}
-	list("batches of a key", store.BatchQuery{IdempotencyKey: "salt"})
-	for _, id := range f.ids {
-		list("repairs of "+id, store.BatchQuery{RepairOf: id})
-		b, err := st.Batch(ctx, id)
-		say("batch "+id, b, err)
-		text, err := eventText(st.Events(ctx, id))
-		say("events of "+id, text, err)
-		for _, name := range []string{"errors", "warnings", "repair", "read_as", "kept " + b.Erasure} {
-			text, err := store.ReadAttachment(ctx, st, id, name)
-			say(name+" of "+id, text, err)
-		}
-		c, err := st.Contribution(ctx, id)
-		say("entry of "+id, lines(c), err)
-		c, err = st.Pending(ctx, id)
-		say("pending of "+id, lines(c), err)
-	}
-	for name, q := range map[string]metrics.Filter{
-		"totals": {}, "all parts": metrics.AllParts(), "all parts as of then": {Slots: true, Subjects: true, Groups: true, AsOf: f.asOf},
-		"all parts as of now": {Slots: true, Subjects: true, Groups: true, AsOf: time.Now().Add(time.Hour)},
-	} {
-		var c metrics.Contribution
-		var failure error
-		for d, err := range st.DayCounts(ctx, q) {
-			if failure = err; err == nil {
-				c = append(c, d)
-			}
-		}
-		say(name, lines(c), failure)
-	}
-	var shares []store.Share
-	var failure error
-	for share, err := range st.Explain(ctx, metrics.DayOf(time.Date(2025, 11, 8, 0, 0, 0, 0, time.UTC)), "plain_1") {
-		failure = err
-		shares = append(shares, share)
-	}
-	say("shares", shares, failure)
-	owners, err := st.Owners(ctx, someFingerprints(0, 200))
-	say("owners", owners, err)
-	days, err := st.UnpurgedDays(ctx, 0, 0)
-	say("days with events", days, err)
-	return all
-}
-
-// eventText returns all events as text, or the error.
-func eventText(events func(func(metrics.Event, error) bool)) (string, error) {
-	var text strings.Builder
-	for e, err := range events {
-		if err != nil {
-			return "", err
-		}
-		fmt.Fprintf(&text, "%d %q %q %s %q\n", e.Row, e.ID, e.Type, e.Time.UTC().Format(time.RFC3339Nano), e.Fields)
-	}
-	return text.String(), nil
+	return f.judge.Judge(t.Context(), st, func() {})
 }
