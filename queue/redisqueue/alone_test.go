@@ -47,7 +47,7 @@ func TestALostJobRunsAlone(t *testing.T) {
 	})
 	enqueue(t, q, queue.Job{Kind: "long", ID: "1"})
 	<-long
-	client := connect(t, s.URL)
+	client := testenv.RedisClient(t, s.URL, nil)
 	if err := client.ZAdd(t.Context(), q.Key("lease"), expired(lost)).Err(); err != nil {
 		t.Fatal(err)
 	}

@@ -72,7 +72,7 @@ func info(tb testing.TB, client redis.UniversalClient, section, field string) st
 
 func BenchmarkEnqueueBulk(b *testing.B) {
 	s := testenv.Redis(b)
-	q, client := open(b, s.URL, nil), connect(b, s.URL)
+	q, client := open(b, s.URL, nil), testenv.RedisClient(b, s.URL, nil)
 	all := uuids(b.N)
 	c := startCPU(b, client)
 	b.ResetTimer()
@@ -84,7 +84,7 @@ func BenchmarkEnqueueBulk(b *testing.B) {
 func BenchmarkEnqueueSingle(b *testing.B) {
 	const callers = 16
 	s := testenv.Redis(b)
-	q, client := open(b, s.URL, nil), connect(b, s.URL)
+	q, client := open(b, s.URL, nil), testenv.RedisClient(b, s.URL, nil)
 	all := uuids(b.N)
 	c := startCPU(b, client)
 	b.ResetTimer()
@@ -109,7 +109,7 @@ func BenchmarkNoop(b *testing.B) {
 	for _, workers := range []int{10, 100} {
 		b.Run("workers="+strconv.Itoa(workers), func(b *testing.B) {
 			s := testenv.Redis(b)
-			q, client := open(b, s.URL, &redisqueue.Options{Workers: workers}), connect(b, s.URL)
+			q, client := open(b, s.URL, &redisqueue.Options{Workers: workers}), testenv.RedisClient(b, s.URL, nil)
 			enqueue(b, q, uuids(b.N)...)
 			var left atomic.Int64
 			left.Store(int64(b.N))
@@ -132,7 +132,7 @@ func BenchmarkNoop(b *testing.B) {
 
 func BenchmarkIdleStart(b *testing.B) {
 	s := testenv.Redis(b)
-	q, client := open(b, s.URL, nil), connect(b, s.URL)
+	q, client := open(b, s.URL, nil), testenv.RedisClient(b, s.URL, nil)
 	started := make(chan time.Time)
 	consume(b, q, func(context.Context, queue.Job) error {
 		started <- time.Now()
@@ -156,7 +156,7 @@ func BenchmarkMemory(b *testing.B) {
 	const n = 200_000
 	for b.Loop() {
 		s := testenv.Redis(b)
-		q, client := open(b, s.URL, nil), connect(b, s.URL)
+		q, client := open(b, s.URL, nil), testenv.RedisClient(b, s.URL, nil)
 		all := uuids(n)
 		empty := memory(b, client)
 		enqueue(b, q, all...)

@@ -46,7 +46,7 @@ func TestOnRedisCluster(t *testing.T) {
 	})
 	t.Run("a client of one node is refused in words", func(t *testing.T) {
 		for _, node := range c.Nodes[3:] { // a replica has no slot
-			q, err := redisqueue.New(connect(t, node.URL), named(t, redisqueue.Options{}))
+			q, err := redisqueue.New(testenv.RedisClient(t, node.URL, nil), named(t, redisqueue.Options{}))
 			if err != nil {
 				t.Fatal(err)
 			}

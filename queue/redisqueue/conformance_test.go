@@ -33,7 +33,7 @@ var errLost = errors.New("the process is lost")
 func newProcess(t *testing.T, url string, o *redisqueue.Options) *process {
 	t.Helper()
 	p := &process{opts: o, url: url}
-	client := through(t, url, p.dial)
+	client := testenv.RedisClient(t, url, p.dial)
 	var err error
 	if p.Queue, err = redisqueue.New(client, o); err != nil {
 		t.Fatal(err)

@@ -3,10 +3,8 @@ package redisqueue_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -29,36 +27,6 @@ func TestMain(m *testing.M) {
 type silent struct{}
 
 func (silent) Printf(context.Context, string, ...any) {}
-
-// connect returns a client that ends with the test.
-func connect(tb testing.TB, url string) redis.UniversalClient {
-	tb.Helper()
-	return through(tb, url, nil)
-}
-
-// through returns a client, of a cluster if the URL is of one, with a dialer of its
-// own. It ends with the test.
-func through(tb testing.TB, url string, dial func(ctx context.Context, network, addr string) (net.Conn, error)) redis.UniversalClient {
-	tb.Helper()
-	var client redis.UniversalClient
-	if strings.Contains(url, "addr=") {
-		o, err := redis.ParseClusterURL(url)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		o.ContextTimeoutEnabled, o.Dialer, o.ClusterStateReloadInterval = true, dial, time.Second
-		client = redis.NewClusterClient(o)
-	} else {
-		o, err := redis.ParseURL(url)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		o.ContextTimeoutEnabled, o.Dialer = true, dial
-		client = redis.NewClient(o)
-	}
-	tb.Cleanup(func() { _ = client.Close() })
-	return client
-}
 
 // named returns options with the name of a queue of the test's own, whose keys
 // go with the test.

@@ -56,7 +56,7 @@ func TestOpenFailsWithoutRedis(t *testing.T) {
 
 func TestOpenSaysThatThePasswordIsWrong(t *testing.T) {
 	s := testenv.Redis(t)
-	if err := connect(t, s.URL).ConfigSet(t.Context(), "requirepass", "correct horse").Err(); err != nil {
+	if err := testenv.RedisClient(t, s.URL, nil).ConfigSet(t.Context(), "requirepass", "correct horse").Err(); err != nil {
 		t.Fatal(err)
 	}
 	for name, password := range map[string]string{"wrong": "hunter2", "missing": ""} {

@@ -21,7 +21,7 @@ func TestAQueueOfAnotherDeploymentIsRefused(t *testing.T) {
 	if _, err := redisqueue.Open(t.Context(), url, o); !errors.Is(err, redisqueue.ErrOwner) {
 		t.Errorf("Open of the queue of another deployment: %v, want ErrOwner", err)
 	}
-	other, err := redisqueue.New(connect(t, url), o) // it makes no call
+	other, err := redisqueue.New(testenv.RedisClient(t, url, nil), o) // it makes no call
 	if err != nil {
 		t.Fatal(err)
 	}

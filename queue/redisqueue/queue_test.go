@@ -40,7 +40,7 @@ func TestConsumeReturnsWhatRedisWillNotTakeBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := testenv.Redis(t)
-			q, client := open(t, s.URL, nil), connect(t, s.URL)
+			q, client := open(t, s.URL, nil), testenv.RedisClient(t, s.URL, nil)
 			ended := make(chan error, 1)
 			h := func(ctx context.Context, _ queue.Job) error { return spoil(ctx, client, q) }
 			go func() { ended <- q.Consume(t.Context(), h) }()
@@ -56,7 +56,7 @@ func TestConsumeReturnsWhatRedisWillNotTakeBack(t *testing.T) {
 }
 
 func TestACloseOfABorrowedClientEndsConsume(t *testing.T) {
-	client := connect(t, testenv.RedisURL(t))
+	client := testenv.RedisClient(t, testenv.RedisURL(t), nil)
 	q, err := redisqueue.New(client, named(t, redisqueue.Options{}))
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +103,7 @@ func TestCloseEndsConsumes(t *testing.T) {
 }
 
 func TestCloseLeavesABorrowedClientOpen(t *testing.T) {
-	client := connect(t, testenv.RedisURL(t))
+	client := testenv.RedisClient(t, testenv.RedisURL(t), nil)
 	q, err := redisqueue.New(client, named(t, redisqueue.Options{}))
 	if err != nil {
 		t.Fatal(err)

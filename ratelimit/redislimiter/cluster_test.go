@@ -30,7 +30,7 @@ func TestConformanceOnRedisCluster(t *testing.T) {
 		},
 	})
 	// The keys are spread, and so the nodes have learnt the scripts by themselves.
-	cluster := connect(t, url).(*redis.ClusterClient)
+	cluster := testenv.RedisClient(t, url, nil).(*redis.ClusterClient)
 	err := cluster.ForEachMaster(t.Context(), func(ctx context.Context, node *redis.Client) error {
 		if n := node.DBSize(ctx).Val(); n == 0 {
 			t.Errorf("node %s has no key", node.Options().Addr)

@@ -70,36 +70,6 @@ func open(t testing.TB, url string, o *redislimiter.Options) *redislimiter.Limit
 	return l
 }
 
-// connect returns a client that looks at what a limiter leaves in Redis.
-func connect(t testing.TB, url string) redis.UniversalClient {
-	t.Helper()
-	return through(t, url, nil)
-}
-
-// through returns a client, of a cluster if the URL is of one, with a dialer of its
-// own. It ends with the test.
-func through(t testing.TB, url string, dial func(ctx context.Context, network, addr string) (net.Conn, error)) redis.UniversalClient {
-	t.Helper()
-	var client redis.UniversalClient
-	if strings.Contains(url, "addr=") {
-		o, err := redis.ParseClusterURL(url)
-		if err != nil {
-			t.Fatal(err)
-		}
-		o.ContextTimeoutEnabled, o.Dialer = true, dial
-		client = redis.NewClusterClient(o)
-	} else {
-		o, err := redis.ParseURL(url)
-		if err != nil {
-			t.Fatal(err)
-		}
-		o.ContextTimeoutEnabled, o.Dialer = true, dial
-		client = redis.NewClient(o)
-	}
-	t.Cleanup(func() { _ = client.Close() })
-	return client
-}
-
 func ask(t testing.TB, l ratelimit.Limiter, key string) ratelimit.Decision {
 	t.Helper()
 	d, err := l.Allow(t.Context(), key)
@@ -145,7 +115,7 @@ func cuttable(t testing.TB, url string) (redis.UniversalClient, func()) {
 	var mu sync.Mutex
 	var conns []net.Conn
 	gone := false
-	client := through(t, url, func(ctx context.Context, network, addr string) (net.Conn, error) {
+	client := testenv.RedisClient(t, url, func(ctx context.Context, network, addr string) (net.Conn, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if gone {
@@ -169,7 +139,7 @@ func cuttable(t testing.TB, url string) (redis.UniversalClient, func()) {
 
 func TestDefaults(t *testing.T) {
 	url := testenv.Redis(t).URL
-	client := connect(t, url)
+	client := testenv.RedisClient(t, url, nil)
 	for i, o := range []*redislimiter.Options{nil, {}} {
 		l, err := redislimiter.New(client, o)
 		if err != nil {

@@ -40,7 +40,7 @@ func expectEnds(t *testing.T, client redis.UniversalClient, prefix string) {
 
 func TestACounterWithoutAnEndGetsOne(t *testing.T) {
 	url := testenv.Redis(t).URL
-	client := connect(t, url)
+	client := testenv.RedisClient(t, url, nil)
 	const window = 200 * time.Millisecond
 	l := open(t, url, &redislimiter.Options{Limit: 5, Window: window, Prefix: "p"})
 	tests := []struct {
@@ -69,7 +69,7 @@ func TestACounterWithoutAnEndGetsOne(t *testing.T) {
 
 func TestScriptFlushLosesNoCount(t *testing.T) {
 	url := testenv.Redis(t).URL
-	client := connect(t, url)
+	client := testenv.RedisClient(t, url, nil)
 	const requests = 100
 	l := open(t, url, &redislimiter.Options{Limit: requests, Window: time.Hour, Prefix: "p"})
 	for i := range int64(requests) {
@@ -87,7 +87,7 @@ func TestScriptFlushLosesNoCount(t *testing.T) {
 // the scripts are flushed.
 func TestCountersEndWhateverIsCutOff(t *testing.T) {
 	url := testenv.Redis(t).URL
-	client := connect(t, url)
+	client := testenv.RedisClient(t, url, nil)
 	l := open(t, url, &redislimiter.Options{Window: time.Hour, Prefix: "p"})
 	var wg sync.WaitGroup
 	for c := range 8 {
@@ -125,7 +125,7 @@ func victim(url string) {
 
 func TestCountersEndWhenTheProcessIsKilled(t *testing.T) {
 	url := testenv.Redis(t).URL
-	client := connect(t, url)
+	client := testenv.RedisClient(t, url, nil)
 	for range 5 {
 		before := client.DBSize(t.Context()).Val()
 		child := exec.Command(os.Args[0])
@@ -146,7 +146,7 @@ func TestCountersEndWhenTheProcessIsKilled(t *testing.T) {
 // TestCountersEndWhenRedisIsKilled restarts it with its append-only file.
 func TestCountersEndWhenRedisIsKilled(t *testing.T) {
 	s := testenv.Redis(t, "--appendonly", "yes", "--appendfsync", "always")
-	client := connect(t, s.URL)
+	client := testenv.RedisClient(t, s.URL, nil)
 	l := open(t, s.URL, &redislimiter.Options{Window: time.Hour, Prefix: "p"})
 	for round := range 3 {
 		var wg sync.WaitGroup
@@ -174,7 +174,7 @@ func TestCountersEndWhenRedisIsKilled(t *testing.T) {
 
 func TestAFullRedisIsAnErrorAndLeavesNothing(t *testing.T) {
 	url := testenv.Redis(t).URL
-	client := connect(t, url)
+	client := testenv.RedisClient(t, url, nil)
 	l := open(t, url, &redislimiter.Options{Limit: 10, Window: time.Hour, Prefix: "p"})
 	ask(t, l, "k")
 	if err := client.ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
@@ -197,7 +197,7 @@ func TestAFullRedisIsAnErrorAndLeavesNothing(t *testing.T) {
 // TestARedisUserNeedsFewRights has the rights that docs/operations.md names.
 func TestARedisUserNeedsFewRights(t *testing.T) {
 	s := testenv.Redis(t)
-	client := connect(t, s.URL)
+	client := testenv.RedisClient(t, s.URL, nil)
 	err := client.Do(t.Context(), "ACL", "SETUSER", "limiter", "on", ">secret", "resetkeys", "~eventmetrics:limit:*",
 		"-@all", "+eval", "+evalsha", "+incrby", "+pexpire", "+pttl").Err()
 	if err != nil {
