@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/config"
@@ -110,9 +109,6 @@ func RepairFile(ctx context.Context, t *Terminal, args []string) error {
 	if len(ids) > 1 {
 		return errors.New("errors: name one batch: each has a file of its own")
 	}
-	if !isID(ids[0]) {
-		return fmt.Errorf("errors: %w", errNoID)
-	}
 	body, err := c.get(ctx, "batches/"+url.PathEscape(ids[0])+"/errors", nil)
 	if err != nil {
 		return fmt.Errorf("errors: %w", err)
@@ -144,21 +140,12 @@ func DeleteBatches(ctx context.Context, t *Terminal, args []string) error {
 	})
 }
 
-var errNoID = errors.New("no id")
-
-// isID reports whether an argument may be an id: it must name no other path.
-func isID(id string) bool { return strings.Trim(id, ".") != "" && !strings.Contains(id, "/") }
-
 // each calls do with each of some ids, prints its errors, and returns how many
 // there were.
 func each(t *Terminal, command string, ids []string, do func(id string) error) error {
 	failed := 0
 	for _, id := range ids {
-		err := errNoID
-		if isID(id) {
-			err = do(id)
-		}
-		if err != nil {
+		if err := do(id); err != nil {
 			failed++
 			t.print("%s: FAILED: %s\n", texttable.Plain(id), texttable.Plain(err.Error()))
 		}

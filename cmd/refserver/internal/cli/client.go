@@ -42,8 +42,15 @@ func newClient(address, token string) (*client, error) {
 	}, nil
 }
 
-// request returns a request that carries the token.
+// request returns a request that carries the token. The path has escaped elements.
+// One that is empty or has only dots, as of an id that is missing, is an error: it
+// would name another resource.
 func (c *client) request(ctx context.Context, method, path string, query url.Values, body io.Reader) (*http.Request, error) {
+	for element := range strings.SplitSeq(path, "/") {
+		if strings.Trim(element, ".") == "" {
+			return nil, errors.New("no id")
+		}
+	}
 	u := c.base.JoinPath(path)
 	u.RawQuery = query.Encode()
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), body)
