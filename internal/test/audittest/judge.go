@@ -172,9 +172,9 @@ func (j *Judge) answers(ctx context.Context, st Store) answers {
 
 func (a answers) batches(ctx context.Context, st Store, question string, q store.BatchQuery) {
 	batches, err := st.Batches(ctx, q)
-	ids := ""
+	ids := make([]string, len(batches))
 	for i := range batches {
-		if ids += batches[i].ID + " "; batches[i].Damaged {
+		if ids[i] = batches[i].ID; batches[i].Damaged {
 			err = metrics.ErrCorrupt
 		}
 	}
