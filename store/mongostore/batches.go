@@ -153,16 +153,16 @@ func (s *Store) commit(ctx context.Context, w *writer, b store.Batch) (store.Bat
 		Key: w.id, ID: w.id, FileName: b.FileName, SHA256: b.SHA256, Events: w.events, Writer: w.number, Failed: b.RejectedRows, Duplicates: b.DuplicateRows, Status: store.Uploaded,
 		IdempotencyKey: b.IdempotencyKey, Repairs: b.RepairOf, Created: toDate(b.Created), Updated: s.now(),
 	}
-	if b.IdempotencyKey != "" {
-		d.KeyExpires = toDate(b.KeyExpires)
-		if err := s.claim(ctx, &d); err != nil {
-			return store.Batch{}, err
-		}
-	}
 	d.EventsSum, d.Pieces = w.sum, w.pieces
 	var err error
 	if d.Claims, d.ClaimsSum, err = s.sumClaims(ctx, d.ID); err != nil {
 		return store.Batch{}, err
+	}
+	if b.IdempotencyKey != "" { // taken last: see claim
+		d.KeyExpires = toDate(b.KeyExpires)
+		if err := s.claim(ctx, &d); err != nil {
+			return store.Batch{}, err
+		}
 	}
 	d.Sum = d.sum()
 	committed, err := s.run.Replace(ctx, s.batches, w.filter(), d)
