@@ -50,11 +50,11 @@ func Sorted[V any](m map[string]V) bson.D {
 }
 
 // Check compares the checksum that a document carries with the one that it should
-// have. A document without one was written by an earlier release. Errors:
-// metrics.ErrCorrupt.
-func Check(carried, want int64, what string) error {
+// have. A document without one was written by an earlier release. The format and
+// args name the document. Errors: metrics.ErrCorrupt.
+func Check(carried, want int64, format string, args ...any) error {
 	if carried != 0 && carried != want {
-		return Corrupt("%s is not what was written", what)
+		return Corrupt(format+" is not what was written", args...)
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -62,7 +61,7 @@ func (d dayDoc) sealed() dayDoc {
 
 // check returns metrics.ErrCorrupt if the document is not what was written.
 func (d *dayDoc) check() error {
-	return checksum.Check(d.Sum, d.sealed().Sum, fmt.Sprintf("the sum of %.10q", d.Date))
+	return checksum.Check(d.Sum, d.sealed().Sum, "the sum of %.10q", d.Date)
 }
 
 func checkDays(days []dayDoc) error {

@@ -2,7 +2,6 @@ package rollup
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -60,11 +59,11 @@ func foldedSum(id, folded string, purged bool, epoch string) int64 {
 
 // check returns metrics.ErrCorrupt if the entry is not what was written.
 func (e *entryDoc) check() error {
-	what := fmt.Sprintf("the ledger's entry of batch %q", e.ID)
-	if err := checksum.Check(e.Sum, e.sum(), what); err != nil {
+	const what = "the ledger's entry of batch %q"
+	if err := checksum.Check(e.Sum, e.sum(), what, e.ID); err != nil {
 		return err
 	}
-	return checksum.Check(e.FoldedSum, foldedSum(e.ID, e.Folded, e.FoldedPurged, e.Epoch), what)
+	return checksum.Check(e.FoldedSum, foldedSum(e.ID, e.Folded, e.FoldedPurged, e.Epoch), what, e.ID)
 }
 
 // maxEarlier is the number of earlier changes that an entry names. The note of

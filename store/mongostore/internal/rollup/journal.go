@@ -3,7 +3,6 @@ package rollup
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -42,7 +41,7 @@ func (n noteDoc) sealed() noteDoc {
 }
 
 func (n noteDoc) check() error {
-	return checksum.Check(n.Sum, n.sealed().Sum, fmt.Sprintf("note %q of the journal", n.ID))
+	return checksum.Check(n.Sum, n.sealed().Sum, "note %q of the journal", n.ID)
 }
 
 // note announces a change of a batch's entry and returns the id of the note.

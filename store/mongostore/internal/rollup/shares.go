@@ -57,7 +57,7 @@ func (d *shareDoc) sum() int64 {
 // check returns metrics.ErrCorrupt if the share is not what was written, as far
 // as Sum covers it.
 func (d *shareDoc) check() error {
-	return checksum.Check(d.Sum, d.sum(), fmt.Sprintf("share %q", d.ID))
+	return checksum.Check(d.Sum, d.sum(), "share %q", d.ID)
 }
 
 // countDoc is the count of an event type.
@@ -161,9 +161,8 @@ func (s *shares) days(ctx context.Context, filter bson.D) ([]metrics.Day, error)
 	opts := options.Find().SetSort(eq("_id", 1)).SetLimit(command.MaxKeys).SetProjection(eq("metrics", 0, "slots", 0, "subjects", 0))
 	for last := ""; ; {
 		page, err := s.after(ctx, filter, last, opts)
-		if err != nil || len(page) == 0 {
-			slices.Sort(days)
-			return slices.Compact(days), err
+		if err != nil {
+			return nil, err
 		}
 		for i := range page {
 			day, err := metrics.ParseDay(page[i].Date)
@@ -171,6 +170,10 @@ func (s *shares) days(ctx context.Context, filter bson.D) ([]metrics.Day, error)
 				return nil, err
 			}
 			days = append(days, day)
+		}
+		if len(page) < command.MaxKeys {
+			slices.Sort(days)
+			return slices.Compact(days), nil
 		}
 		last = page[len(page)-1].ID
 	}
