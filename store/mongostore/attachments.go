@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
@@ -20,15 +21,17 @@ func pieceKey(batch, prefix string, n int) string {
 }
 
 // piecePrefix is the part of the keys that the pieces of a version of an
-// attachment have in common. The first version is "".
-func piecePrefix(name, version string) string {
-	if version == "" {
-		return fmt.Sprintf("%x", name)
+// attachment have in common, from its key in batchDoc.Pieces. The first version
+// is "".
+func piecePrefix(attachment, version string) string {
+	prefix := strings.TrimPrefix(attachment, "x")
+	if version != "" {
+		prefix += "." + version
 	}
-	return fmt.Sprintf("%x.%s", name, version)
+	return prefix
 }
 
-// versionName is the key of an attachment in batchDoc.Attached.
+// versionName is the key of an attachment in batchDoc.Attached and Pieces.
 func versionName(name string) string { return fmt.Sprintf("x%x", name) }
 
 // pieceSum returns the checksum of a piece.
@@ -51,7 +54,7 @@ func (s *Store) yieldAttachment(ctx context.Context, id, name string, yield func
 		return err
 	}
 	version, more := d.Attached[versionName(name)], true
-	err = s.eachPiece(ctx, d, versionName(name), piecePrefix(name, version), func(chunk []byte) bool {
+	err = s.eachPiece(ctx, d, versionName(name), func(chunk []byte) bool {
 		more = yield(chunk, nil)
 		return more
 	})
@@ -64,11 +67,11 @@ func (s *Store) yieldAttachment(ctx context.Context, id, name string, yield func
 	return err
 }
 
-// eachPiece calls use with the pieces that have a prefix, in order, until it
-// returns false. The document of their batch has their checksums. Errors:
+// eachPiece calls use with the pieces of an attachment, named by its key in Pieces,
+// in order, until it returns false. The document of their batch has their checksums. Errors:
 // metrics.ErrCorrupt, also for a piece that is not there any more.
-func (s *Store) eachPiece(ctx context.Context, d *batchDoc, name, prefix string, use func([]byte) bool) error {
-	sums := d.Pieces[name]
+func (s *Store) eachPiece(ctx context.Context, d *batchDoc, name string, use func([]byte) bool) error {
+	sums, prefix := d.Pieces[name], piecePrefix(name, d.Attached[name])
 	for n := 0; d.Sum == 0 || n < len(sums); n++ {
 		key := pieceKey(d.ID, prefix, n)
 		chunk, err := s.piece(ctx, key)

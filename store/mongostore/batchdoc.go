@@ -138,3 +138,6 @@ func fromDate(t *time.Time) time.Time {
 	}
 	return t.UTC()
 }
+
+// left is the number of events that are not erased.
+func (d *batchDoc) left() int64 { return d.Events - d.Erased }

@@ -51,12 +51,6 @@ func (s *Store) change(ctx context.Context, id string, f func(d *batchDoc) error
 // newCall returns the number of a change, see batchDoc.Moved.
 func newCall() int64 { return rand.Int64N(1<<62) + 1 }
 
-// mark changes the document of a batch, whatever its state, by an update that
-// checksums do not cover. So it works for a damaged one too.
-func (s *Store) mark(ctx context.Context, filter bson.D, set ...any) (bool, error) {
-	return s.run.Update(ctx, s.batches, filter, eq("$set", eq(append(set, "moved", newCall())...)))
-}
-
 // hidden are the statuses of batches that are not visible.
 func hidden() bson.A {
 	return bson.A{statusUploading, statusRemoving, statusRemoved, statusArchiving, statusArchived}

@@ -76,7 +76,7 @@ func (s *Store) yieldEvents(ctx context.Context, id string, yield func(metrics.E
 // a batch should have: they were purged, erased or deleted meanwhile, or are
 // damaged.
 func (s *Store) checkWhole(ctx context.Context, d *batchDoc, got, sum int64) error {
-	if got == d.Events-d.Erased && (d.Sum == 0 || sum == d.EventsSum) {
+	if got == d.left() && (d.Sum == 0 || sum == d.EventsSum) {
 		return nil
 	}
 	now, err := s.read(ctx, d.ID)
@@ -87,8 +87,8 @@ func (s *Store) checkWhole(ctx context.Context, d *batchDoc, got, sum int64) err
 		return store.ErrEventsPurged
 	case now.Erasure != d.Erasure:
 		return store.ErrChanged
-	case got != d.Events-d.Erased:
-		return checksum.Corrupt("the batch has %d events, not %d", got, d.Events-d.Erased)
+	case got != d.left():
+		return checksum.Corrupt("the batch has %d events, not %d", got, d.left())
 	}
 	return checksum.Corrupt("events are not what was written")
 }

@@ -110,6 +110,9 @@ func (in *inspector) batch(ctx context.Context, d *batchDoc) error {
 	if gone, err := in.s.isGone(ctx, d); gone || err != nil {
 		return in.note(ctx, "ledger", d.ID, err)
 	}
+	if !isKept(d.Status) {
+		return nil
+	}
 	checks := []struct {
 		part  string
 		check func(context.Context, *batchDoc) error
@@ -122,9 +125,6 @@ func (in *inspector) batch(ctx context.Context, d *batchDoc) error {
 		{"fingerprints", in.s.checkClaims},
 	}
 	for _, c := range checks {
-		if !isKept(d.Status) {
-			continue
-		}
 		err := c.check(ctx, d)
 		if err == nil {
 			continue

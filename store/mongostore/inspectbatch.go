@@ -3,7 +3,6 @@ package mongostore
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
@@ -44,11 +43,7 @@ func (s *Store) checkAttached(ctx context.Context, d *batchDoc) error {
 		if name == pendingPrefix || !d.visible() {
 			continue
 		}
-		prefix := strings.TrimPrefix(name, "x")
-		if version := d.Attached[name]; version != "" {
-			prefix += "." + version
-		}
-		if err := s.eachPiece(ctx, d, name, prefix, func([]byte) bool { return true }); err != nil {
+		if err := s.eachPiece(ctx, d, name, func([]byte) bool { return true }); err != nil {
 			return err
 		}
 	}

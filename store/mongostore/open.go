@@ -149,6 +149,7 @@ func newStore(db *mongo.Database, opts *Options) *Store {
 	s := &Store{
 		events: db.Collection("events"), batches: db.Collection("batches"), attachments: db.Collection("attachments"),
 		keys: db.Collection("keys"), fingerprints: db.Collection("fingerprints"), layout: db.Collection("layout"),
+		straysAfter: map[string]string{},
 	}
 	if opts != nil {
 		s.opts = *opts

@@ -27,7 +27,7 @@ func (s *Store) pending(ctx context.Context, id string) (metrics.Contribution, e
 		return nil, err
 	}
 	var text []byte
-	err = s.eachPiece(ctx, d, pendingPrefix, pendingPrefix, func(piece []byte) bool {
+	err = s.eachPiece(ctx, d, pendingPrefix, func(piece []byte) bool {
 		text = append(text, piece...)
 		return true
 	})

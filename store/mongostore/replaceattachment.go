@@ -23,22 +23,23 @@ func (s *Store) replaceAttachment(ctx context.Context, id, name string, content 
 		return err
 	}
 	next, attachment := bson.NewObjectID().Hex(), versionName(name)
-	prefix := piecePrefix(name, next)
+	prefix := piecePrefix(attachment, next)
 	sums, err := s.writePieces(ctx, id, name, prefix, content)
 	if err != nil {
 		return errors.Join(err, s.removePieces(context.WithoutCancel(ctx), id, prefix))
 	}
 	var stale string
 	_, err = s.change(ctx, id, func(d *batchDoc) error {
-		stale = piecePrefix(name, d.Attached[attachment])
+		stale = piecePrefix(attachment, d.Attached[attachment])
 		if d.Attached == nil {
 			d.Attached = map[string]string{}
 		}
-		if d.Pieces == nil && d.Sum != 0 {
-			d.Pieces = map[string][]int64{}
-		}
 		d.Attached[attachment], d.Stale = next, append(d.Stale, stale)
-		if delete(d.Pieces, attachment); d.Sum != 0 && len(sums) > 0 {
+		delete(d.Pieces, attachment)
+		if d.Sum != 0 && len(sums) > 0 {
+			if d.Pieces == nil {
+				d.Pieces = map[string][]int64{}
+			}
 			d.Pieces[attachment] = sums
 		}
 		return nil

@@ -52,11 +52,11 @@ func (s *Store) eachOwner(ctx context.Context, c *mongo.Collection, after string
 // collection. Errors: mongo.ErrNoDocuments.
 func (s *Store) nextOwner(ctx context.Context, c *mongo.Collection, after string) (id string, err error) {
 	member, from := "batch_id", after
-	if c == s.attachments && after != "" { // it has no other index than that of _id
-		from = after + "0" // what follows the slash
-	}
-	if c == s.attachments {
+	if c == s.attachments { // it has no other index than that of _id
 		member = "_id"
+		if after != "" {
+			from = after + "0" // what follows the slash
+		}
 	}
 	opts := options.FindOne().SetSort(eq(member, 1)).SetProjection(eq(member, 1))
 	err = s.run.Do(ctx, func(ctx context.Context) error {
@@ -113,9 +113,6 @@ func (s *Store) ownedBy(c *mongo.Collection, id string) bson.D {
 func (s *Store) pruneStrays(ctx context.Context) error {
 	s.straysLock.Lock()
 	defer s.straysLock.Unlock()
-	if s.straysAfter == nil {
-		s.straysAfter = map[string]string{}
-	}
 	for _, c := range []*mongo.Collection{s.events, s.attachments, s.fingerprints} {
 		for begin := time.Now(); ; {
 			last, err := s.eachOwner(ctx, c, s.straysAfter[c.Name()], straysPage, func(id string) error {

@@ -161,7 +161,7 @@ func (w *writer) Attach(ctx context.Context, name string, chunk []byte) error {
 	for len(chunk) > 0 {
 		n := min(len(chunk), attachmentPiece)
 		attachment := versionName(name)
-		sum, err := w.s.putPiece(ctx, w.id, name, piecePrefix(name, ""), len(w.pieces[attachment]), chunk[:n])
+		sum, err := w.s.putPiece(ctx, w.id, name, piecePrefix(attachment, ""), len(w.pieces[attachment]), chunk[:n])
 		if err != nil {
 			err = wrap(err, "attach to batch %q", w.id)
 			w.fail(err)
