@@ -255,32 +255,82 @@ func TestDeletedBatchTakesItsShareAlong(t *testing.T) {
 
 // A process may be lost after it has deleted a batch and before it has discarded
 // its dead job.
-func TestARepeatedDeleteDiscardsTheDeadJob(t *testing.T) {
-	r := newRig(t, nil, false)
+func TestTheDeadJobOfADeletedBatchIsDiscarded(t *testing.T) {
+	for name, call := range map[string]func(*rig, string) error{
+		"the delete again": func(r *rig, id string) error {
+			if err := r.DeleteBatch(t.Context(), id); !errors.Is(err, store.ErrNotFound) {
+				return fmt.Errorf("%w; want ErrNotFound", err)
+			}
+			return nil
+		},
+		"reconcile": func(r *rig, _ string) error { return r.Reconcile(t.Context()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, nil, false)
+			b := r.dead(t)
+			if err := r.store.DeleteBatch(t.Context(), b.ID); err != nil {
+				t.Fatal(err)
+			}
+			if stats, err := r.QueueStats(t.Context()); err != nil || stats.Dead != 1 {
+				t.Fatalf("%+v, %v; want a dead job", stats, err)
+			}
+			if err := call(r, b.ID); err != nil {
+				t.Error(err)
+			}
+			if stats, err := r.QueueStats(t.Context()); err != nil || stats.Dead != 0 {
+				t.Errorf("%+v, %v; want no dead job", stats, err)
+			}
+		})
+	}
+}
+
+// fullQueue has no space to discard jobs.
+type fullQueue struct {
+	queue.Queue
+	full bool
+}
+
+func (q *fullQueue) Discard(ctx context.Context, key, reason string) error {
+	if q.full {
+		return store.ErrFull
+	}
+	return q.Queue.Discard(ctx, key, reason)
+}
+
+// A delete that leaves the dead job says so, so that it is repeated.
+func TestDeleteFailsIfTheDeadJobCannotBeDiscarded(t *testing.T) {
+	st, q := memstore.New(), &fullQueue{Queue: memqueue.New(nil), full: true}
+	r := &rig{Service: eventmetrics.New(st, q, nil), store: st, queue: q}
+	b := r.dead(t)
+	for range 2 {
+		if err := r.DeleteBatch(t.Context(), b.ID); !errors.Is(err, store.ErrFull) {
+			t.Errorf("while the queue is full: %v, want ErrFull", err)
+		}
+	}
+	q.full = false
+	if err := r.DeleteBatch(t.Context(), b.ID); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("with room again: %v, want ErrNotFound", err)
+	}
+	if stats, err := r.QueueStats(t.Context()); err != nil || stats.Dead != 0 {
+		t.Errorf("%+v, %v; want no dead job", stats, err)
+	}
+}
+
+// dead uploads a batch whose job dies.
+func (r *rig) dead(t *testing.T) store.Batch {
+	t.Helper()
 	b := r.upload(t, day(3))
 	if err := r.Process(t.Context(), b.ID); err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	err := r.queue.Consume(ctx, func(context.Context, queue.Job) error {
+	if err := r.queue.Consume(ctx, func(context.Context, queue.Job) error {
 		defer stop()
 		return queue.Permanent(errors.New("disk on fire"))
-	})
-	if err == nil {
-		err = r.store.DeleteBatch(t.Context(), b.ID)
-	}
-	if err != nil {
+	}); err != nil {
 		t.Fatal(err)
 	}
-	if stats, err := r.QueueStats(t.Context()); err != nil || stats.Dead != 1 {
-		t.Fatalf("%+v, %v; want a dead job", stats, err)
-	}
-	if err := r.DeleteBatch(t.Context(), b.ID); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("the delete again: %v, want ErrNotFound", err)
-	}
-	if stats, err := r.QueueStats(t.Context()); err != nil || stats.Dead != 0 {
-		t.Errorf("%+v, %v; want no dead job", stats, err)
-	}
+	return b
 }
 
 func TestReprocessRightsTheLedger(t *testing.T) {

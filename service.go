@@ -190,7 +190,8 @@ func (s *Service) Wait(ctx context.Context, id string) (store.Batch, error) {
 
 // DeleteBatch deletes a batch, its events, its contribution to the metrics and
 // its dead job. Errors: store.ErrNotFound, also when it is repeated;
-// store.ErrConflict while the batch is processing.
+// store.ErrConflict while the batch is processing; those of the queue if the dead
+// job is left, after which it is repeated or Reconcile discards it.
 func (s *Service) DeleteBatch(ctx context.Context, id string) error {
 	if s.invalid != nil {
 		return s.invalid

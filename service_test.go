@@ -30,7 +30,7 @@ func day(n int) string {
 type rig struct {
 	*eventmetrics.Service
 	store store.Store
-	queue *memqueue.Queue
+	queue queue.Queue
 }
 
 // newRig returns a Service on memory whose jobs are tried again at once. Its

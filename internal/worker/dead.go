@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,14 +48,14 @@ func (w *Worker) RetryAllDead(ctx context.Context) (int64, error) {
 }
 
 // DeleteBatch deletes a batch, its events, its contribution to the metrics and
-// its dead job. If the process is lost between the two, repeating it discards the
-// dead job. Errors: store.ErrNotFound, also when it is repeated; store.ErrConflict
-// while the batch is processing. A damaged batch can be deleted in any status: no
-// attempt to process it succeeds.
+// its dead job. If it fails between the two, or its process is lost there, a
+// repeated call or Reconcile discards the dead job. Errors: store.ErrNotFound,
+// also when it is repeated; store.ErrConflict while the batch is processing. A
+// damaged batch can be deleted in any status: no attempt to process it succeeds.
 func (w *Worker) DeleteBatch(ctx context.Context, id string) error {
 	b, err := w.store.Batch(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
-		w.discardDeleted(ctx, id)
+		return cmp.Or(w.discardJobOf(ctx, id, "batch deleted"), err)
 	}
 	if err != nil && !errors.Is(err, metrics.ErrCorrupt) {
 		return err
@@ -66,17 +67,16 @@ func (w *Worker) DeleteBatch(ctx context.Context, id string) error {
 		return err
 	}
 	w.logger.InfoContext(ctx, "batch deleted", "batch", id, "events", b.Events())
-	w.discardDeleted(ctx, id)
-	return nil
+	return w.discardJobOf(ctx, id, "batch deleted")
 }
 
-// discardDeleted discards the dead job of a deleted batch, if there is one.
-func (w *Worker) discardDeleted(ctx context.Context, id string) {
-	err := w.queue.Discard(ctx, processJob(ctx, id).Key(), "batch deleted")
-	if err != nil && !errors.Is(err, queue.ErrNotFound) && !errors.Is(err, queue.ErrNotDead) {
-		// The batch is deleted nevertheless; its job finds nothing and ends.
-		w.logger.WarnContext(ctx, "discarding dead job of deleted batch failed", "batch", id, "err", err)
+// discardJobOf discards the dead job of a batch, if there is one.
+func (w *Worker) discardJobOf(ctx context.Context, id, reason string) error {
+	err := w.queue.Discard(ctx, processJob(ctx, id).Key(), reason)
+	if err := ignore(err, queue.ErrNotFound, queue.ErrNotDead); err != nil {
+		return fmt.Errorf("eventmetrics: discard dead job of batch %s: %w", id, err)
 	}
+	return nil
 }
 
 // DiscardDead discards one dead letter. Its batch is marked failed first: after

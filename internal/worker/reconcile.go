@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/eventmetrics/eventmetrics/internal/text/clip"
+	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/queue"
 	"github.com/eventmetrics/eventmetrics/store"
 )
@@ -14,8 +15,8 @@ import (
 const maxLastError = 500
 
 // Reconcile repairs the effects of a crash between two steps: it marks the
-// batches of dead jobs failed, discards the dead jobs of completed batches, and
-// enqueues the jobs of batches that are queued or processing. It is safe to
+// batches of dead jobs failed, discards the dead jobs of completed and deleted
+// batches, and enqueues the jobs of batches that are queued or processing. It is safe to
 // repeat at any time, because the queue admits one job for a batch. It compares
 // no times, so that no batch waits for a clock that was set back.
 func (w *Worker) Reconcile(ctx context.Context) error {
@@ -43,20 +44,21 @@ func (w *Worker) failDead(ctx context.Context) error {
 	return nil
 }
 
-// discardDone discards a dead job if its batch is completed.
+// discardDone discards a dead job if its batch is completed or deleted.
 func (w *Worker) discardDone(ctx context.Context, job *queue.DeadJob) error {
 	if job.Kind != KindProcess {
 		return nil
 	}
 	b, err := w.store.Batch(ctx, job.ID)
-	if errors.Is(err, store.ErrNotFound) || err == nil && b.Status != store.Completed {
-		return nil
-	}
-	if err == nil {
-		err = ignore(w.queue.Discard(ctx, job.Key(), "batch is completed"), queue.ErrNotFound, queue.ErrNotDead)
-	}
-	if err != nil {
-		return fmt.Errorf("eventmetrics: discard dead job of completed batch %s: %w", job.ID, err)
+	switch {
+	case errors.Is(err, metrics.ErrCorrupt):
+		return nil // its dead letter stays, and says why
+	case errors.Is(err, store.ErrNotFound):
+		return w.discardJobOf(ctx, job.ID, "batch deleted")
+	case err != nil:
+		return fmt.Errorf("eventmetrics: batch of dead job %s: %w", job.ID, err)
+	case b.Status == store.Completed:
+		return w.discardJobOf(ctx, job.ID, "batch is completed")
 	}
 	return nil
 }
@@ -68,7 +70,7 @@ func (w *Worker) failBatchOf(ctx context.Context, job *queue.DeadJob) error {
 	}
 	alive := []store.Status{store.Uploaded, store.Queued, store.Processing}
 	err := w.store.SetStatus(ctx, job.ID, alive, store.Failed, clip.Text(job.Err, maxLastError))
-	if err := ignore(err, store.ErrConflict, store.ErrNotFound); err != nil {
+	if err := ignore(err, store.ErrConflict, store.ErrNotFound, metrics.ErrCorrupt); err != nil {
 		return fmt.Errorf("eventmetrics: mark batch %s failed: %w", job.ID, err)
 	}
 	return nil

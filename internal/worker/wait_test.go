@@ -10,6 +10,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/internal/worker"
 	"github.com/eventmetrics/eventmetrics/ledger"
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/queue"
 	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/memstore"
@@ -75,5 +76,34 @@ func TestADamagedBatchCanBeDeleted(t *testing.T) {
 	}
 	if _, err := st.Batch(t.Context(), "b"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("the deleted batch is read with %v, want ErrNotFound", err)
+	}
+}
+
+// A damaged batch must not keep Reconcile from the others.
+func TestReconcilePassesADamagedBatch(t *testing.T) {
+	st, q := damagedStore{memstore.New()}, memqueue.New(nil)
+	w, err := st.Begin(t.Context(), "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Commit(t.Context(), store.Batch{Created: time.Now()}, nil); err != nil {
+		t.Fatal(err)
+	}
+	work := worker.New(st, q, ledger.New(st, nil), &worker.Options{Logger: slog.New(slog.DiscardHandler), Now: time.Now})
+	if err := q.Enqueue(t.Context(), queue.Job{Kind: worker.KindProcess, ID: "b"}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	if err := q.Consume(ctx, func(context.Context, queue.Job) error {
+		defer stop()
+		return queue.Permanent(metrics.ErrCorrupt)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := work.Reconcile(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if s, err := q.Stats(t.Context()); err != nil || s.Dead != 1 {
+		t.Errorf("%+v, %v; want the dead letter, which says what is damaged", s, err)
 	}
 }
