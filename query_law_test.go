@@ -225,7 +225,8 @@ func drawQuery(rt *rapid.T, p *past, zone *time.Location) recount.Query {
 		q.To = day(first + rapid.IntRange(0, 5).Draw(rt, "length"))
 	}
 	if q.From != "" && q.To != "" {
-		q.Compare = rapid.SampledFrom([]string{"", "previous_period", "previous_year"}).Draw(rt, "compare")
+		q.Compare = rapid.SampledFrom([]string{"", "previous_period", "previous_year", "previous_month", "same_weekday"}).Draw(rt, "compare")
+		q.SoFar = q.Compare != "" && rapid.IntRange(0, 2).Draw(rt, "so far") == 0
 	}
 	if rapid.IntRange(0, 2).Draw(rt, "typed") == 0 {
 		q.Types = some("types", "a", "b", "never")
@@ -257,7 +258,7 @@ func (p *past) ask(t *testing.T, q *recount.Query) recount.Answer {
 	}
 	ask := series.Query{
 		Interval: series.Interval(q.Interval), Zone: q.Zone, Types: q.Types, Total: q.Total, Uniques: q.Uniques, Fill: q.Fill,
-		Compare: series.Comparison(q.Compare), AsOf: q.AsOf, Finality: !q.Now.IsZero(),
+		Compare: series.Comparison(q.Compare), SoFar: q.SoFar, AsOf: q.AsOf, Finality: !q.Now.IsZero(),
 		GroupBy: q.GroupBy, Where: q.Where, Top: q.Top, Other: q.Other,
 	}
 	if q.From != "" {

@@ -59,6 +59,9 @@ func readAnswer(r *http.Request) (*answer, format, error) {
 	if err := p.err(); err != nil {
 		return nil, format, err
 	}
+	if a.SoFar && !a.compares() {
+		return nil, format, badRequest("so_far: is of what compare counts; give compare too")
+	}
 	if a.Other && a.Top == 0 {
 		return nil, format, badRequest("other: is what top leaves out; give top too")
 	}
@@ -78,7 +81,8 @@ func readSeries(p *params) series.Query {
 		Total:    p.oneOf("group", "none") != "",
 		GroupBy:  readGroupBy(p),
 		Where:    p.prefixed("where."),
-		Compare:  series.Comparison(p.oneOf("compare", "previous_period", "previous_year")),
+		Compare:  series.Comparison(p.oneOf("compare", "previous_period", "previous_year", "previous_month", "same_weekday")),
+		SoFar:    p.boolean("so_far"),
 		Finality: p.boolean("finality"),
 		AsOf:     p.moment("as_of"),
 	}

@@ -41,6 +41,14 @@ func TestMetricsWithAnEarlierRange(t *testing.T) {
 			`{"count":2,"total_count":4,"previous":{"from":"2024-11-08","to":"2024-11-09","count":1},"data":[` +
 				`{"date":"2025-11-08","count":2,"previous_count":0},{"date":"2025-11-09","count":2,"previous_count":1}]}`,
 		},
+		{
+			"the same weekday, all of it since the day is over", "date=2025-11-14&compare=same_weekday&so_far=true&group=none",
+			`{"count":1,"total_count":0,"previous":{"from":"2025-11-07","to":"2025-11-07","count":1},"data":[{"date":"2025-11-14","count":0,"previous_count":1}]}`,
+		},
+		{
+			"the month before", "from=2025-12-01&to=2025-12-31&interval=all&compare=previous_month&group=none",
+			`{"count":1,"total_count":0,"previous":{"from":"2025-11-01","to":"2025-11-30","count":7},"data":[{"date":"2025-12-01","count":0,"previous_count":7}]}`,
+		},
 		{"CSV", "from=2025-11-08&to=2025-11-08&compare=previous_period&uniques=true&format=csv", "date,event_type,count,uniques,previous_count,previous_uniques\n" +
 			"2025-11-08,started,2,2,1,1"},
 		{

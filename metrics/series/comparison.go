@@ -22,6 +22,14 @@ const (
 	// PreviousYear is the same dates a year earlier, 28 February for a 29
 	// February. A 29 February is aligned with the 28th.
 	PreviousYear Comparison = "previous_year"
+	// PreviousMonth is the same dates a month earlier, the last day of that
+	// month for a date that it lacks. A range that ends with a month is compared
+	// with one that does so too; days that the later month lacks are aligned
+	// with its last day.
+	PreviousMonth Comparison = "previous_month"
+	// SameWeekday is as many days as the range has, as few whole weeks earlier
+	// as the ranges do not overlap: each day is compared with the same weekday.
+	SameWeekday Comparison = "same_weekday"
 )
 
 // Previous returns the query of the earlier range. It is only meaningful if q
@@ -33,7 +41,14 @@ func (q *Query) Previous() Query {
 	case PreviousPeriod:
 		p.From, p.To = q.From-q.days(), q.From-1
 	case PreviousYear:
-		p.From, p.To = addYears(q.From, -1), addYears(q.To, -1)
+		p.From, p.To = addMonths(q.From, -12), addMonths(q.To, -12)
+	case PreviousMonth:
+		p.From, p.To = addMonths(q.From, -1), addMonths(q.To, -1)
+		if (q.To + 1).Time().Day() == 1 {
+			p.To = metrics.DayOf(q.To.Time().AddDate(0, 0, -q.To.Time().Day()))
+		}
+	case SameWeekday:
+		p.From, p.To = q.From-q.weeks(), q.To-q.weeks()
 	}
 	// Day 0 would mean no limit. No events are as old as the day before it.
 	if p.From == 0 {
@@ -47,13 +62,21 @@ func (q *Query) Previous() Query {
 
 func (q *Query) days() metrics.Day { return q.To - q.From + 1 }
 
+// weeks returns the days of as many weeks as the range touches.
+func (q *Query) weeks() metrics.Day { return (q.days() + 6) / 7 * 7 }
+
 // alignDay returns the day of the range that a day of the earlier range is
 // aligned with.
 func (q *Query) alignDay(day metrics.Day) metrics.Day {
-	if q.Compare == PreviousPeriod {
+	switch q.Compare {
+	case PreviousPeriod:
 		day += q.days()
-	} else {
-		day = addYears(day, 1)
+	case PreviousYear:
+		day = addMonths(day, 12)
+	case PreviousMonth:
+		day = addMonths(day, 1)
+	case SameWeekday:
+		day += q.weeks()
 	}
 	return min(max(day, q.From), q.To)
 }
@@ -66,13 +89,13 @@ func (q *Query) alignTime(at time.Time) time.Time {
 	return firstShown(q.alignDay(day).Time().Add(local.Sub(day.Time())), q.zone())
 }
 
-// addYears returns the same date n years later, the 28th for a 29 February in
-// a year without one.
-func addYears(day metrics.Day, n int) metrics.Day {
+// addMonths returns the same date n months later, or the last day of a month
+// that lacks it.
+func addMonths(day metrics.Day, n int) metrics.Day {
 	year, month, date := day.Time().Date()
-	t := time.Date(year+n, month, date, 0, 0, 0, 0, time.UTC)
-	if t.Month() != month {
-		t = t.AddDate(0, 0, -1)
+	t := time.Date(year, month+time.Month(n), date, 0, 0, 0, 0, time.UTC)
+	if t.Day() != date {
+		t = t.AddDate(0, 0, -t.Day())
 	}
 	return metrics.DayOf(t)
 }

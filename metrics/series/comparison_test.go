@@ -34,6 +34,13 @@ func TestPreviousRange(t *testing.T) {
 		{"from 29 February", series.PreviousYear, "2024-02-29", "2024-03-01", "2023-02-28", "2023-03-01"},
 		{"a year that had a 29 February", series.PreviousYear, "2025-02-01", "2025-02-28", "2024-02-01", "2024-02-28"},
 		{"longer than a year", series.PreviousYear, "2024-01-01", "2025-12-31", "2023-01-01", "2024-12-31"},
+		{"the month before, up to its end", series.PreviousMonth, "2025-11-01", "2025-11-30", "2025-10-01", "2025-10-31"},
+		{"a part of a month", series.PreviousMonth, "2025-11-01", "2025-11-15", "2025-10-01", "2025-10-15"},
+		{"before a shorter month", series.PreviousMonth, "2025-03-01", "2025-03-30", "2025-02-01", "2025-02-28"},
+		{"the month before March", series.PreviousMonth, "2024-03-01", "2024-03-31", "2024-02-01", "2024-02-29"},
+		{"the week before", series.SameWeekday, "2025-11-08", "2025-11-08", "2025-11-01", "2025-11-01"},
+		{"as few weeks as possible", series.SameWeekday, "2025-11-01", "2025-11-08", "2025-10-18", "2025-10-25"},
+		{"four weeks", series.SameWeekday, "2025-11-01", "2025-11-28", "2025-10-04", "2025-10-31"},
 		{"not without limits", series.PreviousPeriod, "1970-01-03", "1970-01-04", "1970-01-01", "1970-01-02"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -63,6 +70,14 @@ func alignedDate(date string, s *series.Query) string {
 	switch {
 	case s.Compare == series.PreviousPeriod:
 		t = t.Add(to.Sub(from) + 24*time.Hour)
+	case s.Compare == series.SameWeekday:
+		t = t.Add((to.Sub(from) + 7*24*time.Hour).Truncate(7 * 24 * time.Hour))
+	case s.Compare == series.PreviousMonth:
+		last := time.Date(t.Year(), t.Month()+2, 0, 0, 0, 0, 0, time.UTC)
+		t = t.AddDate(0, 0, 1-t.Day()).AddDate(0, 1, t.Day()-1)
+		if t.After(last) {
+			t = last
+		}
 	case date[5:] == "02-29":
 		t = t.AddDate(1, 0, -1)
 	default:
@@ -84,7 +99,7 @@ func comparisons(t *rapid.T, intervals ...series.Interval) (series.Query, []metr
 		Interval: rapid.SampledFrom(intervals).Draw(t, "interval"),
 		Total:    rapid.Bool().Draw(t, "total"),
 		Fill:     rapid.Bool().Draw(t, "fill"),
-		Compare:  rapid.SampledFrom([]series.Comparison{series.PreviousPeriod, series.PreviousYear}).Draw(t, "compare"),
+		Compare:  rapid.SampledFrom([]series.Comparison{series.PreviousPeriod, series.PreviousYear, series.PreviousMonth, series.SameWeekday}).Draw(t, "compare"),
 		From:     metrics.Day(rapid.IntRange(19700, 20200).Draw(t, "from")), // with 29 February 2024
 	}
 	s.To = s.From + metrics.Day(rapid.IntRange(0, 40).Draw(t, "days"))
@@ -295,5 +310,52 @@ func TestComparisonsHaveUniquesOfBothRanges(t *testing.T) {
 	b := run(t, s, c).Buckets[0]
 	if d := gocmp.Diff([]int64{1, 1, 3, 2}, []int64{b.Count, b.Uniques(), b.Previous, b.PreviousUniques()}); d != "" {
 		t.Error(d)
+	}
+}
+
+func TestAnUnfinishedRangeIsComparedWithTheSamePart(t *testing.T) {
+	day := parseDay(t, "2025-11-08")
+	at := func(day metrics.Day, hour, minute int) time.Time {
+		return day.Time().Add(time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute)
+	}
+	var in []metrics.Event
+	for _, d := range []metrics.Day{day - 7, day - 1, day} {
+		for _, when := range []time.Time{at(d, 9, 0), at(d, 10, 29), at(d, 10, 30), at(d, 23, 0)} {
+			in = append(in, metrics.Event{Type: "a", Time: when})
+		}
+	}
+	c := aggregate(t, in...)
+	for _, tc := range []struct {
+		name    string
+		compare series.Comparison
+		now     time.Time
+		want    int64
+	}{
+		{"with yesterday, to the quarter hour", series.PreviousPeriod, at(day, 10, 44), 2},
+		{"from the next quarter hour on", series.PreviousPeriod, at(day, 10, 45), 3},
+		{"with a week ago", series.SameWeekday, at(day, 10, 31), 2},
+		{"before it begins", series.PreviousPeriod, at(day-1, 10, 44), 0},
+		{"when it is over", series.PreviousPeriod, at(day+1, 0, 0), 4},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			src := source(c)
+			src.Now = func() time.Time { return tc.now }
+			for _, interval := range []series.Interval{series.Hour, series.Day, series.All} {
+				r, err := series.Run(t.Context(), src, series.Query{Interval: interval, From: day, To: day, Compare: tc.compare, SoFar: true})
+				if err != nil || r.PreviousCount != tc.want || r.Count != 4 {
+					t.Errorf("%s: %d beside %d, %v; want %d beside 4", interval, r.Count, r.PreviousCount, err, tc.want)
+				}
+			}
+			src.Now = nil
+			r, err := series.Run(t.Context(), src, series.Query{From: day, To: day, Compare: tc.compare, SoFar: true, AsOf: tc.now})
+			if err != nil || r.PreviousCount != tc.want {
+				t.Errorf("as of that moment: %d, %v; want %d", r.PreviousCount, err, tc.want)
+			}
+		})
+	}
+	for _, bad := range []series.Query{{SoFar: true}, {SoFar: true, Compare: series.PreviousPeriod, From: day, To: day, Uniques: true}} {
+		if err := bad.Validate(); err == nil {
+			t.Errorf("%+v is allowed", bad)
+		}
 	}
 }

@@ -11,8 +11,9 @@ import (
 // Errors of [Query.Validate] and [Run].
 var (
 	// ErrNoUniques means that the query asks for distinct subjects by the hour
-	// or in another zone than UTC. They are known for whole UTC days only.
-	ErrNoUniques = errors.New("series: uniques need an interval of a day or more in UTC")
+	// or in another zone than UTC, or of the part of a day that SoFar compares
+	// with. They are known for whole UTC days only.
+	ErrNoUniques = errors.New("series: uniques need an interval of a day or more in UTC, and whole days to compare with")
 	// ErrNoGroupUniques means that the query asks for distinct subjects by
 	// dimension. They are known for totals only.
 	ErrNoGroupUniques = errors.New("series: uniques are not known by dimension")
@@ -78,6 +79,11 @@ type Query struct {
 	// To. A bucket exists if it has events in either range, and Fill fills for
 	// the types of both.
 	Compare Comparison
+	// SoFar counts of the earlier range only what is aligned with the past: with
+	// moments before the present, or before AsOf, rounded down to a quarter hour.
+	// So the part of a range that is over is compared with the same part of the
+	// earlier one. It needs Compare, and does not go with Uniques.
+	SoFar bool
 	// AsOf, if not zero, counts what was recorded at that moment or before it:
 	// see [metrics.Filter].
 	AsOf time.Time
@@ -110,9 +116,13 @@ func (q *Query) Validate() error {
 		return fmt.Errorf("series: unknown interval %.40q, want hour, day, week, month or all", q.Interval)
 	}
 	switch q.Compare {
-	case "", PreviousPeriod, PreviousYear:
+	case "":
+		if q.SoFar {
+			return errors.New("series: so far needs a comparison")
+		}
+	case PreviousPeriod, PreviousYear, PreviousMonth, SameWeekday:
 	default:
-		return fmt.Errorf("series: unknown comparison %.40q, want previous_period or previous_year", q.Compare)
+		return fmt.Errorf("series: unknown comparison %.40q, want previous_period, previous_year, previous_month or same_weekday", q.Compare)
 	}
 	if q.Uniques && q.needGroups() {
 		return ErrNoGroupUniques
@@ -155,7 +165,9 @@ func (q *Query) filter() metrics.Filter {
 func (q *Query) needGroups() bool { return q.grouped() || len(q.Where) > 0 }
 
 // needSlots reports whether counts of whole UTC days cannot answer the query.
-func (q *Query) needSlots() bool { return q.interval() == Hour || q.zone() != time.UTC }
+func (q *Query) needSlots() bool {
+	return q.interval() == Hour || q.zone() != time.UTC || q.SoFar
+}
 
 func (q *Query) grouped() bool { return len(q.GroupBy) > 0 }
 

@@ -41,7 +41,7 @@ func Run(ctx context.Context, src Source, q Query) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	r, err := read(ctx, &src, &q)
+	r, err := read(ctx, &src, &q, check.now)
 	if err != nil {
 		return Result{}, err
 	}
@@ -58,8 +58,9 @@ func Run(ctx context.Context, src Source, q Query) (Result, error) {
 	return r, nil
 }
 
-// read reads the daily metrics of both ranges into buckets.
-func read(ctx context.Context, src *Source, q *Query) (Result, error) {
+// read reads the daily metrics of both ranges into buckets. now is the present, or
+// the moment as of which the query counts.
+func read(ctx context.Context, src *Source, q *Query, now time.Time) (Result, error) {
 	t := newTable(q)
 	if src.Require != nil {
 		t.require = func(bytes int64) error { return src.Require(ctx, bytes) }
@@ -69,7 +70,7 @@ func read(ctx context.Context, src *Source, q *Query) (Result, error) {
 	}
 	if q.Compare != "" {
 		previous := q.Previous()
-		t.startPrevious(&previous)
+		t.startPrevious(&previous, now)
 		if err := t.addAll(src.DayCounts(ctx, previous.filter())); err != nil {
 			return Result{}, err
 		}

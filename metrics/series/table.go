@@ -24,6 +24,7 @@ type table struct {
 
 	previous   bool      // what is added belongs to the earlier range
 	begin, end time.Time // the range of what is added
+	present    time.Time // with Query.SoFar, what is aligned with this or later is left out
 
 	breakdown *breakdown        // nil if only totals are added
 	total     group             // of all columns then
@@ -75,7 +76,8 @@ func newTable(q *Query) *table {
 
 // startPrevious makes everything that is added from now on count for the
 // earlier range.
-func (t *table) startPrevious(previous *Query) {
+func (t *table) startPrevious(previous *Query, now time.Time) {
+	t.present = now.Truncate(slotWidth)
 	t.begin, t.end = previous.bounds()
 	t.previous, t.ready = true, false
 }
@@ -207,6 +209,9 @@ func (t *table) setDay(day metrics.Day) {
 			continue
 		}
 		at = t.align(at)
+		if t.previous && t.query.SoFar && !at.Before(t.present) {
+			continue
+		}
 		if last == nil || at.Before(last.start) || !at.Before(last.end) {
 			last = t.period(t.start(at))
 		}

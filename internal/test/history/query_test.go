@@ -35,7 +35,7 @@ func (h *history) drawQuery() *query {
 		from := firstDay.AddDate(0, 0, rng.IntN(days+2)-1)
 		q.From = from.Format(time.DateOnly)
 		q.To = from.AddDate(0, 0, pick(rng, []int{0, 0, 1, 3, 10})).Format(time.DateOnly)
-		q.Compare = pick(rng, []string{"", "", "previous_period", "previous_year"})
+		q.Compare = pick(rng, []string{"", "", "previous_period", "previous_year", "previous_month", "same_weekday"})
 		if q.Compare == "" && chance(rng, 20) {
 			q.To = ""
 		} else if q.Compare == "" && chance(rng, 20) {

@@ -1,8 +1,10 @@
 package recount
 
 import (
+	"fmt"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -27,7 +29,18 @@ func newCalendar(q *Query) calendar {
 		length := parse(q.To).Sub(parse(q.From)) + 24*time.Hour
 		c.from, c.to = parse(q.From).Add(-length).Format(time.DateOnly), parse(q.To).Add(-length).Format(time.DateOnly)
 	case "previous_year":
-		c.from, c.to = addYear(q.From, -1), addYear(q.To, -1)
+		c.from, c.to = addMonths(q.From, -12), addMonths(q.To, -12)
+	case "previous_month":
+		c.from, c.to = addMonths(q.From, -1), addMonths(q.To, -1)
+		if next := addDays(q.To, 1); next[8:] == "01" {
+			c.to = addDays(q.To[:8]+"01", -1)
+		}
+	case "same_weekday":
+		weeks := 0
+		for c.to = q.To; c.to >= q.From; weeks++ {
+			c.to = addDays(c.to, -7)
+		}
+		c.from = addDays(q.From, -7*weeks)
 	}
 	return c
 }
@@ -43,13 +56,22 @@ func parse(date string) time.Time {
 
 func addDays(date string, n int) string { return parse(date).AddDate(0, 0, n).Format(time.DateOnly) }
 
-// addYear returns the same date in another year, the 28th for a 29 February.
-func addYear(date string, n int) string {
-	t := parse(date).AddDate(n, 0, 0)
-	if t.Format("01-02") != date[5:] {
-		t = t.AddDate(0, 0, -1)
+// addMonths returns the same date in another month, or its last day.
+func addMonths(date string, n int) string {
+	month := parse(date[:8]+"01").AddDate(0, n, 0).Format("2006-01")
+	for day := date[8:]; ; day = fmt.Sprintf("%02d", number(day)-1) {
+		if _, err := time.Parse(time.DateOnly, month+"-"+day); err == nil {
+			return month + "-" + day
+		}
 	}
-	return t.Format(time.DateOnly)
+}
+
+func number(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		panic(err)
+	}
+	return n
 }
 
 func (c *calendar) isNow(date string) bool {
@@ -130,9 +152,12 @@ func (c *calendar) quarters(from, to string) (all []time.Time) {
 // out has no moments; there it is the one before.
 func (c *calendar) aligned(local time.Time) time.Time {
 	date := local.Format(time.DateOnly)
-	if c.query.Compare == "previous_year" {
-		date = addYear(date, 1)
-	} else {
+	switch c.query.Compare {
+	case "previous_year":
+		date = addMonths(date, 12)
+	case "previous_month":
+		date = addMonths(date, 1)
+	default:
 		date = parse(date).Add(parse(c.query.From).Sub(parse(c.from))).Format(time.DateOnly)
 	}
 	date = max(min(date, c.query.To), c.query.From)

@@ -38,6 +38,7 @@ type Query struct {
 	Types, GroupBy       []string
 	Where                map[string][]string
 	Total, Uniques, Fill bool
+	SoFar                bool // needs Now or AsOf
 	Top                  int
 	Other                bool
 	AsOf                 time.Time
@@ -145,7 +146,7 @@ func (s *sums) refusal(batches []Batch) string {
 		return ""
 	case grouped:
 		return GroupUniques
-	case !day || s.Zone != time.UTC:
+	case !day || s.Zone != time.UTC || s.SoFar:
 		return ZoneUniques
 	}
 	if missing := s.noSubject(batches, s.isNow); missing != "" {
@@ -180,6 +181,9 @@ func (q *Query) wants(eventType string) bool {
 func (s *sums) count(b *Batch, e *Event) {
 	local := e.Time.In(s.Zone)
 	now, earlier := s.isNow(local.Format(time.DateOnly)), s.isEarlier(local.Format(time.DateOnly))
+	if earlier && s.SoFar && !s.aligned(local).Before(cmp.Or(s.AsOf, s.Now).Truncate(quarter)) {
+		earlier = false
+	}
 	if !s.wants(e.Type) || !now && !earlier {
 		return
 	}
