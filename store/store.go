@@ -13,7 +13,8 @@ import (
 // All methods are safe for concurrent use, by several processes too if the
 // database is shared: each method sees what all methods did that have returned
 // before. A method returns when its effect is durable, so that it survives the
-// loss of the process or of the database server right after, or with an error.
+// loss of the process, of the database server or of the power right after, or
+// with an error.
 // An error that is not one of the package's sentinels, or is ErrUnavailable,
 // leaves open whether the change was made; every method but Begin may then be
 // called again with the same arguments. While the database cannot be reached,

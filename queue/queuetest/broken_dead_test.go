@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"testing"
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/queue"
@@ -250,6 +251,11 @@ func brokenRest() []brokenQueue {
 			"a lost process loses no job",
 			"dead and completed jobs are remembered after a crash",
 		}, open: sound, reopen: empty},
+		{name: "does not sync its file", fails: []string{"jobs survive a loss of power right after each call"}, open: sound, change: func(h *Harness) {
+			h.PowerCut = func(_ *testing.T, s Settings) (queue.Queue, func() queue.Queue) {
+				return sound(s), func() queue.Queue { return sound(s) }
+			}
+		}},
 		{name: "runs lost jobs beside each other", fails: []string{
 			"a job that kills its process takes no other job with it",
 		}, open: sound, reopen: besideEachOther},

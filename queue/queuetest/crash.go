@@ -13,6 +13,7 @@ func crashChecks() []check {
 		{name: "a lost process loses no job", run: crashLosesNone, field: "Reopen"},
 		{name: "a job that kills its process is dead after its last attempt", run: poison, field: "Reopen"},
 		{name: "dead and completed jobs are remembered after a crash", run: crashRemembers, field: "Reopen"},
+		{name: "jobs survive a loss of power right after each call", run: powerLosesNone, field: "PowerCut"},
 		{name: "a lost job runs before jobs that were enqueued later", run: lostFirst, field: "Reopen"},
 		{name: "the last attempt of a job that lost its process waits", run: lastWaits, field: "Reopen"},
 		{name: "a job that kills its process takes no other job with it", run: innocents, field: "Reopen"},
@@ -96,6 +97,39 @@ func crashRemembers(e *env) {
 	e.enqueue(q, theJob, done)
 	e.consume(q, h)
 	e.ranOnly(q, &log, 1)
+}
+
+// powerLosesNone cuts the power after each change of the queue.
+func powerLosesNone(e *env) {
+	q, cut := e.power(Settings{})
+	e.enqueue(q, theJob)
+	q = cut()
+	if got := e.stats(q).Waiting; got != 1 {
+		e.Fatalf("%d jobs wait after Enqueue and a loss of power, want 1: they are durable when it returns nil", got)
+	}
+	stop := e.consume(q, func(context.Context, queue.Job) error { return queue.Permanent(errJob) })
+	e.eventually("the job is dead", func() bool { return e.stats(q).Dead == 1 })
+	stop()
+	q = cut()
+	if got := keys(e.dead(q, queue.DeadQuery{})); got != theJob.Key() {
+		e.Fatalf("after a loss of power Dead lists %q, want %q", got, theJob.Key())
+	}
+	if err := q.Retry(e.Context(), theJob.Key()); err != nil {
+		e.Fatalf("Retry: %v", err)
+	}
+	q = cut()
+	if got := e.stats(q); got.Dead != 0 || got.Waiting != 1 {
+		e.Errorf("after Retry and a loss of power: %d dead, %d waiting, want 0 and 1", got.Dead, got.Waiting)
+	}
+	stop = e.consume(q, func(context.Context, queue.Job) error { return queue.Permanent(errJob) })
+	e.eventually("the job is dead again", func() bool { return e.stats(q).Dead == 1 })
+	stop()
+	if err := q.Discard(e.Context(), theJob.Key(), "not needed"); err != nil {
+		e.Fatalf("Discard: %v", err)
+	}
+	if got := e.stats(cut()); got.Dead != 0 || got.Waiting != 0 {
+		e.Errorf("after Discard and a loss of power: %d dead, %d waiting, want none", got.Dead, got.Waiting)
+	}
 }
 
 func lostFirst(e *env) {

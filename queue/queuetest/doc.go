@@ -18,6 +18,7 @@
 //   - a job keeps its metadata through attempts, death and retry
 //   - a lost process loses no job
 //   - dead and completed jobs are remembered after a crash
+//   - jobs survive a loss of power right after each call
 //
 // It checks all jobs before it adds the first one:
 //   - an invalid job is refused and none of the call is added

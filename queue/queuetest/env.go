@@ -33,6 +33,7 @@ type env struct {
 	tester
 	open    func(s Settings) queue.Queue
 	reopen  func(q queue.Queue, s Settings) queue.Queue
+	power   func(s Settings) (q queue.Queue, cut func() queue.Queue)
 	pair    func(s Settings) (a, b queue.Queue)
 	other   func(q queue.Queue, s Settings) queue.Queue
 	cut     func(q queue.Queue) (restore func())
@@ -48,6 +49,7 @@ func newEnv(t *testing.T, r tester, h Harness) *env {
 	}
 	e.open = func(s Settings) queue.Queue { return h.Open(t, s.filled()) }
 	e.reopen = func(q queue.Queue, s Settings) queue.Queue { return h.Reopen(t, q, s.filled()) }
+	e.power = func(s Settings) (queue.Queue, func() queue.Queue) { return h.PowerCut(t, s.filled()) }
 	e.pair = func(s Settings) (a, b queue.Queue) { return h.OpenPair(t, s.filled()) }
 	e.other = func(q queue.Queue, s Settings) queue.Queue { return h.OpenOther(t, q, s.filled()) }
 	e.cut = func(q queue.Queue) func() { return h.Cut(t, q) }

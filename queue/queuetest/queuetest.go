@@ -34,6 +34,10 @@ type Harness struct {
 	// delivered again within Timeout. Results of q's handlers change nothing
 	// any more; its Consume may continue for a while.
 	Reopen func(t *testing.T, q queue.Queue, s Settings) queue.Queue
+	// PowerCut opens an empty queue, and returns a function that simulates a loss
+	// of power: it returns a queue with what had been synced to the disk, and
+	// nothing else.
+	PowerCut func(t *testing.T, s Settings) (q queue.Queue, cut func() queue.Queue)
 	// OpenPair returns two queues on the same jobs, as two processes have them.
 	OpenPair func(t *testing.T, s Settings) (a, b queue.Queue)
 	// OpenOther returns a queue of another name on the backend of q.
@@ -56,12 +60,12 @@ type Harness struct {
 }
 
 // fields are the names of the optional fields.
-var fields = []string{"Reopen", "OpenPair", "OpenOther", "Cut", "Shift", "Lease", "DoneWindow"}
+var fields = []string{"Reopen", "PowerCut", "OpenPair", "OpenOther", "Cut", "Shift", "Lease", "DoneWindow"}
 
 // has reports whether a field is set, by name; "" is always.
 func (h Harness) has(field string) bool {
 	return map[string]bool{
-		"": true, "Reopen": h.Reopen != nil, "OpenPair": h.OpenPair != nil, "OpenOther": h.OpenOther != nil,
+		"": true, "Reopen": h.Reopen != nil, "PowerCut": h.PowerCut != nil, "OpenPair": h.OpenPair != nil, "OpenOther": h.OpenOther != nil,
 		"Cut": h.Cut != nil, "Shift": h.Shift != nil, "Lease": h.Lease > 0, "DoneWindow": h.DoneWindow,
 	}[field]
 }

@@ -129,6 +129,10 @@ func TestASoundQueueFailsNoCheck(t *testing.T) {
 			q := sound(s)
 			return q, q
 		},
+		PowerCut: func(_ *testing.T, s Settings) (queue.Queue, func() queue.Queue) {
+			q := sound(s)
+			return q, func() queue.Queue { return q }
+		},
 		OpenOther:  func(_ *testing.T, _ queue.Queue, s Settings) queue.Queue { return sound(s) },
 		Cut:        cutOutages,
 		Lease:      20 * time.Millisecond,

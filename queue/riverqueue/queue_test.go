@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/eventmetrics/eventmetrics/internal/test/powercut"
 	"github.com/eventmetrics/eventmetrics/queue"
 	"github.com/eventmetrics/eventmetrics/queue/queuetest"
 	"github.com/eventmetrics/eventmetrics/queue/riverqueue"
@@ -20,6 +21,13 @@ func TestConformance(t *testing.T) {
 		},
 		Reopen: func(t *testing.T, q queue.Queue, s queuetest.Settings) queue.Queue {
 			return openOnDisk(t, snapshot(t, q.(*onDisk)), s, nil)
+		},
+		PowerCut: func(t *testing.T, s queuetest.Settings) (queue.Queue, func() queue.Queue) {
+			d := powercut.Watch(t)
+			return openOnDisk(t, d.Path("queue.db"), s, nil), func() queue.Queue {
+				d = d.Cut(t)
+				return openOnDisk(t, d.Path("queue.db"), s, nil)
+			}
 		},
 		OpenPair: func(t *testing.T, s queuetest.Settings) (a, b queue.Queue) {
 			path, shared := file(t), func(o *riverqueue.Options) { o.Shared = true }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
@@ -47,6 +48,13 @@ func TestStoreKeepsTheRules(t *testing.T) {
 			all[st].cut.Store(true)
 			return all.at(t, all[st].uri, 0)
 		},
+		Dump: func(t *testing.T, st store.Store) []byte { return testenv.MongoDump(t, all[st].uri) },
+		Damage: func(t *testing.T, st store.Store, id string) {
+			change := bson.D{{Key: "$inc", Value: bson.D{{Key: "total_events", Value: 1}}}}
+			if r, err := all[st].batches.UpdateByID(t.Context(), id, change); err != nil || r.ModifiedCount != 1 {
+				t.Fatalf("%+v, %v; want one batch damaged", r, err)
+			}
+		},
 		OpenNarrow: func(t *testing.T) store.Store { return all.at(t, testenv.Mongo(t), 1) },
 		OpenPair: func(t *testing.T) (a, b store.Store) {
 			uri := testenv.Mongo(t)
@@ -65,8 +73,9 @@ type lines map[store.Store]*line
 // line is a network that can be cut.
 type line struct {
 	net.Dialer
-	uri string
-	cut atomic.Bool
+	uri     string
+	batches *mongo.Collection
+	cut     atomic.Bool
 }
 
 // at opens a store with a number of connections; 0 means the default.
@@ -81,7 +90,9 @@ func (all lines) at(t *testing.T, uri string, pool uint64) store.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st, err := mongostore.New(t.Context(), client.Database(mongostore.DatabaseOf(uri)), &mongostore.Options{RetryFor: 10 * time.Second, Heartbeat: 100 * time.Millisecond})
+	db := client.Database(mongostore.DatabaseOf(uri))
+	l.batches = db.Collection("batches")
+	st, err := mongostore.New(t.Context(), db, &mongostore.Options{RetryFor: 10 * time.Second, Heartbeat: 100 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/eventmetrics/eventmetrics/internal/test/powercut"
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/sqlitestore"
 	"github.com/eventmetrics/eventmetrics/store/storetest"
@@ -69,6 +70,17 @@ func keepsTheRules(t *testing.T, h storetest.Harness, change func(*sqlitestore.S
 	h.ClaimTimeout = time.Second // four heartbeats and more
 	h.Open = func(t *testing.T) store.Store { return all.at(t, newPath(t), 0) }
 	h.Reopen = func(t *testing.T, st store.Store) store.Store { return all.at(t, killed(t, all.open[st].path), 0) }
+	h.PowerCut = func(t *testing.T) (store.Store, func() store.Store) {
+		d := powercut.Watch(t)
+		return all.at(t, d.Path("events.db"), 0), func() store.Store {
+			d = d.Cut(t)
+			return all.at(t, d.Path("events.db"), 0)
+		}
+	}
+	h.Dump = func(t *testing.T, st store.Store) []byte { return dump(t, filepath.Dir(all.open[st].path)) }
+	h.Damage = func(t *testing.T, st store.Store, id string) {
+		execute(t, all.open[st].writer, "UPDATE batches SET accepted = accepted + 1 WHERE id = '"+id+"'")
+	}
 	h.OpenNarrow = func(t *testing.T) store.Store { return all.at(t, newPath(t), 1) }
 	h.OpenPair = func(t *testing.T) (a, b store.Store) {
 		path := newPath(t)
@@ -134,6 +146,23 @@ func (f *file) cut(t *testing.T) (restore func()) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// dump returns the bytes of all files in a directory.
+func dump(t *testing.T, dir string) (all []byte) {
+	t.Helper()
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		data, err := os.ReadFile(filepath.Join(dir, f.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, data...)
+	}
+	return all
 }
 
 // killed returns a copy of what a process leaves that is killed now: the file and

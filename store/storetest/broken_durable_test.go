@@ -89,6 +89,35 @@ func brokenChanges() []broken {
 	}
 }
 
+func brokenPowers() []broken {
+	// Each of them syncs to the disk later than it should.
+	asBefore := func(p *patched) {
+		p.powerCut = func() *patched { return patchedOn(memstore.New()) }
+	}
+	neverSyncs := func(change func(p *patched)) func(p *patched) {
+		return func(p *patched) {
+			p.powerCut = func() *patched {
+				again := p.reopened().(*patched)
+				change(again)
+				return again
+			}
+		}
+	}
+	return []broken{
+		{"does not sync a commit", "each change survives a loss of power right after", "after Commit and the loss of power", asBefore},
+		{"does not sync an amend", "Auditor: an Amend survives a loss of power right after", "after Amend and the loss of power", neverSyncs(func(p *patched) {
+			p.dayCounts = func(context.Context, metrics.Filter) iter.Seq2[metrics.DayCount, error] {
+				return func(func(metrics.DayCount, error) bool) {}
+			}
+		})},
+		{"does not sync a replaced attachment", "Retainer: each removal survives a loss of power right after", "after ReplaceAttachment and the loss of power", neverSyncs(func(p *patched) {
+			p.attachment = func(context.Context, string, string) iter.Seq2[[]byte, error] {
+				return func(func([]byte, error) bool) {}
+			}
+		})},
+	}
+}
+
 func brokenPairs() []broken {
 	two := func(name string) string { return "two processes: " + name }
 	return []broken{

@@ -33,8 +33,17 @@ func harness(patch func(p *patched)) storetest.Harness {
 	return storetest.Harness{
 		ClaimTimeout: claimTimeout,
 
-		Open:       func(*testing.T) store.Store { return open() },
-		Reopen:     func(_ *testing.T, st store.Store) store.Store { return st.(*patched).reopened() },
+		Open:   func(*testing.T) store.Store { return open() },
+		Reopen: func(_ *testing.T, st store.Store) store.Store { return st.(*patched).reopened() },
+		PowerCut: func(*testing.T) (store.Store, func() store.Store) {
+			p := open()
+			return p, func() store.Store { p = p.afterPowerCut(); return p }
+		},
+		Dump: func(t *testing.T, st store.Store) []byte { return st.(*patched).dump(t) },
+		Damage: func(_ *testing.T, st store.Store, id string) {
+			p := st.(*patched)
+			p.damaged = append(p.damaged, id)
+		},
 		OpenNarrow: func(*testing.T) store.Store { return open() },
 		OpenPair: func(*testing.T) (a, b store.Store) {
 			first := newPatched()
@@ -54,7 +63,7 @@ func harness(patch func(p *patched)) storetest.Harness {
 
 func brokenStores() []broken {
 	return slices.Concat(brokenWriters(), brokenEvents(), brokenTexts(), brokenBatches(), brokenKeys(), brokenStatuses(),
-		brokenRecords(), brokenPendings(), brokenEffects(), brokenDayCounts(), brokenAnswers(), brokenLaws(), brokenRemovals(), brokenIterators(), brokenOptionals(), brokenDedupers(), brokenAddOwners(), brokenAsOfs(), brokenUnpurgedDays(), brokenRebuilds(), brokenBegins(), brokenCommitsAgain(), brokenMeanwhiles(), brokenCuts(), brokenMoves(), brokenChanges(), brokenPairs(), brokenTimes())
+		brokenRecords(), brokenPendings(), brokenEffects(), brokenDayCounts(), brokenAnswers(), brokenLaws(), brokenRemovals(), brokenIterators(), brokenOptionals(), brokenDedupers(), brokenAddOwners(), brokenAsOfs(), brokenUnpurgedDays(), brokenRebuilds(), brokenBegins(), brokenCommitsAgain(), brokenMeanwhiles(), brokenCuts(), brokenMoves(), brokenChanges(), brokenPowers(), brokenInspections(), brokenPairs(), brokenTimes())
 }
 
 func TestEachBrokenStoreFailsTheCheckOfItsRule(t *testing.T) {

@@ -165,6 +165,7 @@ var untested = map[string]string{
 	"Deduper.Claim: after an error, some of the fingerprints may have been given":                                               "a permission",
 	"Deduper.Claim: after another error, only Abort is allowed":                                                                 "binds the caller",
 	"Deduper.Claim: a process that was suspended for as long may have lost its Writers: their Commit fails with ErrNotFound":    "backends stop their own heartbeat",
+	"Inspector: inspector is a Store that can look for damage in all that it keeps":                                             "names the interface",
 	"Explainer: explainer is a Store that knows which batches make up a count":                                                  "names the interface",
 	"Retainer: retainer is a Store that can remove parts of a batch: what is old, and what belongs to one subject":              "names the interface",
 	"Retainer.Erase: so a call that is repeated after an error may return 0":                                                    "a permission",
@@ -227,7 +228,7 @@ func promising(c contract) []string {
 	for name := range c {
 		kind, _, _ := strings.Cut(name, ".")
 		switch kind {
-		case "Store", "Writer", "Auditor", "Explainer", "Deduper", "Retainer":
+		case "Store", "Writer", "Auditor", "Explainer", "Deduper", "Retainer", "Inspector":
 			names = append(names, name)
 		}
 	}

@@ -169,7 +169,7 @@
 //	    Store.Pending: Errors: ErrNotFound
 //	the pending contribution survives the process
 //	    Store: a method returns when its effect is durable, so that it survives the loss of the
-//	        process or of the database server right after.
+//	        process, of the database server or of the power right after.
 //	Pending concurrent with Record or DeleteBatch is whole or nothing
 //	    Store.Pending: returns the contribution that Commit was given, until Record has entered
 //	        one into the ledger; then it returns nil.
@@ -308,10 +308,10 @@
 //	        works.
 //	what was committed survives the process
 //	    Store: a method returns when its effect is durable, so that it survives the loss of the
-//	        process or of the database server right after.
+//	        process, of the database server or of the power right after.
 //	what was not committed is invisible after a lost process and can be pruned
 //	    Store: a method returns when its effect is durable, so that it survives the loss of the
-//	        process or of the database server right after.
+//	        process, of the database server or of the power right after.
 //	    Store.Prune: unfinished uploads: what a Writer has written that was neither committed
 //	        nor aborted, and made its last call before q.Before. To save writes, a store may take
 //	        the last call of a Writer for one that was up to a minute earlier, and while its process
@@ -320,18 +320,27 @@
 //	    Writer.Commit: ErrNotFound when the upload was pruned.
 //	the ledger survives the process
 //	    Store: a method returns when its effect is durable, so that it survives the loss of the
-//	        process or of the database server right after.
+//	        process, of the database server or of the power right after.
 //	Harness.Reopen cuts the old handle off
 //	    Harness.Reopen: what st does after that must not reach the data.
 //	each change survives the process that is lost right after
 //	    Store: a method returns when its effect is durable, so that it survives the loss of the
-//	        process or of the database server right after.
+//	        process, of the database server or of the power right after.
+//	each change survives a loss of power right after
+//	    Store: a method returns when its effect is durable, so that it survives the loss of the
+//	        process, of the database server or of the power right after.
 //	Auditor: an Amend survives the process that is lost right after
 //	    Store: a method returns when its effect is durable, so that it survives the loss of the
-//	        process or of the database server right after.
+//	        process, of the database server or of the power right after.
+//	Auditor: an Amend survives a loss of power right after
+//	    Store: a method returns when its effect is durable, so that it survives the loss of the
+//	        process, of the database server or of the power right after.
 //	Retainer: each removal survives the process that is lost right after
 //	    Store: a method returns when its effect is durable, so that it survives the loss of the
-//	        process or of the database server right after.
+//	        process, of the database server or of the power right after.
+//	Retainer: each removal survives a loss of power right after
+//	    Store: a method returns when its effect is durable, so that it survives the loss of the
+//	        process, of the database server or of the power right after.
 //	two processes: a batch is invisible before Commit
 //	    Store: all methods are safe for concurrent use, by several processes too if the database
 //	        is shared: each method sees what all methods did that have returned before.
@@ -432,7 +441,7 @@
 //	        "" if the batch has got it now.
 //	Deduper: claims survive the process
 //	    Store: a method returns when its effect is durable, so that it survives the loss of the
-//	        process or of the database server right after.
+//	        process, of the database server or of the power right after.
 //	    Deduper.Claim: ErrClaimed when the open Writer of another batch has one of the
 //	        fingerprints. The other ids in the answer are those of visible and archived batches.
 //	Deduper: a silent Writer keeps its claims
@@ -463,7 +472,7 @@
 //	        fingerprint, also if others have it.
 //	Deduper: a further owner survives the process
 //	    Store: a method returns when its effect is durable, so that it survives the loss of the
-//	        process or of the database server right after.
+//	        process, of the database server or of the power right after.
 //	    Deduper: AddOwner adds others.
 //	    Deduper.AddOwner: makes the batch of an open Writer one of the batches that have a
 //	        fingerprint, also if others have it.
@@ -575,6 +584,25 @@
 //	        repeat. Errors: ErrNotFound.
 //	Retainer: Scrub changes nothing that can be read
 //	    Retainer.Scrub: finishes what removes data. It is safe to repeat.
+//	Retainer: after Scrub no byte is left of what was removed
+//	    Retainer.Scrub: after it has returned nil, the files and collections of the store have
+//	        no bytes of what Erase, EraseNames, ReplaceAttachment, SetStatus, PurgeEvents, Archive
+//	        and DeleteBatch have removed or replaced before the call.
+//	Inspector: Inspect finds no damage where there is none
+//	    Inspector.Inspect: checks a part of what the store keeps: the part that begins at a
+//	        place, or the first part if it is empty. Going on at Inspection.Next until that is empty
+//	        checks everything but the events of completed batches, which an audit recounts.
+//	    Inspector.Inspect: Inspect changes nothing and repairs nothing.
+//	Inspector: Inspect finds no damage while the store changes
+//	    Inspector.Inspect: checks a part of what the store keeps: the part that begins at a
+//	        place, or the first part if it is empty. Going on at Inspection.Next until that is empty
+//	        checks everything but the events of completed batches, which an audit recounts.
+//	    Inspector.Inspect: a place stays valid when the store changes.
+//	Inspector: Inspect names the batch that is damaged
+//	    Inspector.Inspect: checks a part of what the store keeps: the part that begins at a
+//	        place, or the first part if it is empty. Going on at Inspection.Next until that is empty
+//	        checks everything but the events of completed batches, which an audit recounts.
+//	    Inspector.Inspect: what is damaged is in the answer and no error.
 //	strings of all characters are kept byte for byte
 //	    Store: All strings are valid UTF-8 without NUL, otherwise of any characters, and of at
 //	        most 4 KiB, names of attachments among them. A store keeps them byte for byte, and two

@@ -7,33 +7,55 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-func durableRules() []rule {
-	return []rule{
-		{"each change survives the process that is lost right after", durable, durableChanges},
-		{"Auditor: an Amend survives the process that is lost right after", durable, durableAmend},
-		{"Retainer: each removal survives the process that is lost right after", durable, durableRemovals},
+func durableRules() (rules []rule) {
+	changes := []struct {
+		name  string
+		check func(c *check, l loss)
+	}{
+		{"each change survives", durableChanges},
+		{"Auditor: an Amend survives", durableAmend},
+		{"Retainer: each removal survives", durableRemovals},
 	}
+	for _, change := range changes {
+		rules = append(rules,
+			rule{change.name + " the process that is lost right after", durable, func(c *check) {
+				c.needs("Reopen")
+				change.check(c, loss{"the process", c.reopen})
+			}},
+			rule{change.name + " a loss of power right after", durable, func(c *check) {
+				c.needs("PowerCut")
+				st, cut := c.h.PowerCut(c.t)
+				c.st = st
+				change.check(c, loss{"power", func() { c.st = cut() }})
+			}})
+	}
+	return rules
 }
 
-// survives makes a change, loses the process, and checks that the change is
-// there.
-func (c *check) survives(call string, change func() error, check func(when string)) {
+// loss is a way to lose what a store has not made durable.
+type loss struct {
+	of   string
+	lose func()
+}
+
+// survives makes a change, loses what is not durable, and checks that the change
+// is there.
+func (c *check) survives(l loss, call string, change func() error, check func(when string)) {
 	c.Helper()
 	c.must(change(), call)
-	c.reopen()
-	check("after " + call + " and the loss of the process")
+	l.lose()
+	check("after " + call + " and the loss of " + l.of)
 }
 
-func durableChanges(c *check) {
-	c.needs("Reopen")
+func durableChanges(c *check, l loss) {
 	w, b := c.prepare(keyed("k", epoch))
 	pending := c.someContribution(20)
-	c.survives("Commit", func() error { _, err := w.Commit(c.Context(), b, pending); return err }, func(when string) {
+	c.survives(l, "Commit", func() error { _, err := w.Commit(c.Context(), b, pending); return err }, func(when string) {
 		c.idsAre("by key "+when, []string{b.ID}, c.list(store.BatchQuery{IdempotencyKey: "k"}))
 		c.whole(b.ID, when)
 		c.pendingIs(when, b.ID, pending)
 	})
-	c.survives("SetStatus", func() error {
+	c.survives(l, "SetStatus", func() error {
 		return c.st.SetStatus(c.Context(), b.ID, store.Statuses(), store.Failed, "because")
 	}, func(when string) {
 		if got := c.batch(b.ID); got.Status != store.Failed || got.LastError != "because" {
@@ -41,45 +63,43 @@ func durableChanges(c *check) {
 		}
 	})
 	mine := c.someContribution(30)
-	c.survives("Record", func() error { return c.st.Record(c.Context(), b.ID, mine) }, func(when string) {
+	c.survives(l, "Record", func() error { return c.st.Record(c.Context(), b.ID, mine) }, func(when string) {
 		c.ledgerIs(when, mine)
 	})
-	c.survives("DeleteBatch", func() error { return c.st.DeleteBatch(c.Context(), b.ID) }, func(when string) {
+	c.survives(l, "DeleteBatch", func() error { return c.st.DeleteBatch(c.Context(), b.ID) }, func(when string) {
 		c.gone(b.ID, when)
 		c.ledgerIs(when)
 	})
 	pruned := c.upload(filled()).ID
-	c.survives("Prune", func() error {
+	c.survives(l, "Prune", func() error {
 		_, err := c.st.Prune(c.Context(), store.PruneQuery{Before: epoch.Add(time.Hour)})
 		return err
 	}, func(when string) { c.gone(pruned, when) })
 }
 
-func durableAmend(c *check) {
-	c.needs("Reopen")
+func durableAmend(c *check, l loss) {
 	need[store.Auditor](c)
 	id := c.recorded(c.someContribution(30))
 	want := c.someContribution(40)
-	c.survives("Amend", func() error { return need[store.Auditor](c).Amend(c.Context(), id, want) }, func(when string) {
+	c.survives(l, "Amend", func() error { return need[store.Auditor](c).Amend(c.Context(), id, want) }, func(when string) {
 		c.ledgerIs(when, want)
 	})
 }
 
-func durableRemovals(c *check) {
-	c.needs("Reopen")
+func durableRemovals(c *check, l loss) {
 	need[store.Retainer](c)
 	mine, content := c.someContribution(30), bytes.Repeat([]byte("x"), 200_000)
 	id := c.upload(filled()).ID
 	c.must(c.st.Record(c.Context(), id, mine), "Record")
 	c.move(id, store.Completed, "")
-	c.survives("ReplaceAttachment", func() error {
+	c.survives(l, "ReplaceAttachment", func() error {
 		return need[store.Retainer](c).ReplaceAttachment(c.Context(), id, "rejected", pieces(content, 70_000))
 	}, func(when string) {
 		if got := c.attachment(id, "rejected"); got != string(content) {
 			c.Errorf("Attachment %s: got %d bytes, want %d", when, len(got), len(content))
 		}
 	})
-	c.survives("Erase", func() error {
+	c.survives(l, "Erase", func() error {
 		_, err := need[store.Retainer](c).Erase(c.Context(), id, store.Erasure{ID: "one", Field: "test_id", Value: "t-1"})
 		return err
 	}, func(when string) {
@@ -87,10 +107,10 @@ func durableRemovals(c *check) {
 			c.Errorf("Events %s: %s", when, d)
 		}
 	})
-	c.survives("PurgeEvents", func() error { return need[store.Retainer](c).PurgeEvents(c.Context(), id) }, func(when string) {
+	c.survives(l, "PurgeEvents", func() error { return need[store.Retainer](c).PurgeEvents(c.Context(), id) }, func(when string) {
 		c.want(c.eventsError(id), store.ErrEventsPurged, "Events "+when)
 	})
-	c.survives("Archive", func() error { return need[store.Retainer](c).Archive(c.Context(), id) }, func(when string) {
+	c.survives(l, "Archive", func() error { return need[store.Retainer](c).Archive(c.Context(), id) }, func(when string) {
 		c.gone(id, when)
 		c.ledgerIs(when, mine)
 	})

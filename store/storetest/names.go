@@ -12,7 +12,6 @@ func nameRules() []rule {
 	return []rule{
 		{"Retainer: EraseNames removes the names that are asked for", erasesNames, namesErased},
 		{"Retainer: an idempotency key that was erased is free", erasesNames, erasedKeyIsFree},
-		{"Retainer: Scrub changes nothing that can be read", "Retainer.Scrub: finishes what removes data. It is safe to repeat.", scrubs},
 	}
 }
 
@@ -72,41 +71,4 @@ func erasedKeyIsFree(c *check) {
 	_, err := w.Commit(c.Context(), b, nil)
 	c.want(err, store.ErrKeyTaken, "Commit with a key that another batch has taken after it was erased")
 	c.must(w.Abort(c.Context()), "Abort")
-}
-
-func scrubs(c *check) {
-	er := need[store.Retainer](c)
-	c.must(er.Scrub(c.Context()), "Scrub of an empty store")
-	kept, gone := c.named("a", "k"), c.named("b", "l")
-	mine := c.someContribution(20)
-	c.must(c.st.Record(c.Context(), kept.ID, mine), "Record")
-	c.move(kept.ID, store.Completed, "")
-	rest := c.erase(er, kept.ID, someEvents(10), "test_id", "t-1")
-	c.must(c.st.DeleteBatch(c.Context(), gone.ID), "DeleteBatch")
-	underWay := c.id()
-	w := c.begin(underWay)
-	c.must(w.Write(c.Context(), someEvents(10)), "Write")
-	c.must(w.Attach(c.Context(), "repair", []byte("row 4")), "Attach")
-	want := c.batch(kept.ID)
-	for range 2 {
-		c.must(er.Scrub(c.Context()), "Scrub")
-	}
-	if d := diffBatch(want, c.batch(kept.ID)); d != "" {
-		c.Errorf("Batch after Scrub:%s", d)
-	}
-	if d := diffEvents(rest, c.events(kept.ID)); d != "" {
-		c.Errorf("Events after Scrub: %s", d)
-	}
-	if got := c.attachment(kept.ID, "repair"); got != "row 3" {
-		c.Errorf("Attachment after Scrub: got %q", got)
-	}
-	c.ledgerIs("after Scrub", mine)
-	b, err := w.Commit(c.Context(), store.Batch{ID: underWay, Created: epoch}, nil)
-	c.must(err, "Commit of an upload that was under way during Scrub")
-	if d := diffEvents(someEvents(10), c.events(b.ID)); d != "" {
-		c.Errorf("Events of an upload that was under way during Scrub: %s", d)
-	}
-	if got := c.attachment(b.ID, "repair"); got != "row 4" {
-		c.Errorf("Attachment of an upload that was under way during Scrub: got %q", got)
-	}
 }

@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"testing"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -59,6 +61,14 @@ type patched struct {
 	scrub        func(ctx context.Context) error
 	ping         func(ctx context.Context) error
 	reopen       func() store.Store
+	// powerCut returns what is left of the store after a loss of power; nil means
+	// all of it.
+	powerCut func() *patched
+	inspect  func(ctx context.Context, from string) (store.Inspection, error)
+	// damaged are the batches that were damaged.
+	damaged []string
+	// remains are bytes that the store should have removed.
+	remains []byte
 }
 
 func newPatched() *patched { return patchedOn(memstore.New()) }
@@ -96,6 +106,7 @@ func patchedOn(st *memstore.Store) *patched {
 		erase:        st.Erase,
 		eraseNames:   st.EraseNames,
 		scrub:        st.Scrub,
+		inspect:      func(ctx context.Context, _ string) (store.Inspection, error) { return store.Inspection{}, ctx.Err() },
 		ping:         func(ctx context.Context) error { return ctx.Err() },
 	}
 }
@@ -153,6 +164,51 @@ func (p *patched) reopened() store.Store {
 	again.lost, again.begun, again.left = &atomic.Bool{}, &writers{}, p.begun
 	p.lost.Store(true)
 	return &again
+}
+
+// Inspect implements [store.Inspector], with each damaged batch a part.
+func (p *patched) Inspect(ctx context.Context, from string) (store.Inspection, error) {
+	if err := p.gone(ctx); err != nil {
+		return store.Inspection{}, err
+	}
+	in, err := p.inspect(ctx, from)
+	for _, id := range p.damaged {
+		in.Damages = append(in.Damages, store.Damage{Part: "batch", BatchID: id, Err: "not what was written"})
+	}
+	return in, err
+}
+
+func (p *patched) afterPowerCut() *patched {
+	if p.powerCut != nil {
+		return p.powerCut()
+	}
+	return p.reopened().(*patched)
+}
+
+// dump returns all that can be read, and what the store should have removed.
+func (p *patched) dump(t *testing.T) []byte {
+	all := slices.Clone(p.remains)
+	for b, err := range store.All(t.Context(), p.Store, store.BatchQuery{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = fmt.Append(all, b)
+		for e, err := range p.Store.Events(t.Context(), b.ID) {
+			if err != nil && !errors.Is(err, store.ErrEventsPurged) {
+				t.Fatal(err)
+			}
+			all = fmt.Append(all, e)
+		}
+		for _, name := range []string{"repair", "other"} {
+			for chunk, err := range p.Attachment(t.Context(), b.ID, name) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				all = append(all, chunk...)
+			}
+		}
+	}
+	return all
 }
 
 // gone is the error of all methods while there is no database.

@@ -9,7 +9,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const durable = "Store: a method returns when its effect is durable, so that it survives the loss of the process or of the database server right after."
+const durable = "Store: a method returns when its effect is durable, so that it survives the loss of the process, of the database server or of the power right after."
 
 func reopenRules() []rule {
 	return []rule{

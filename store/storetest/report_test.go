@@ -36,7 +36,7 @@ func TestOneDifferenceIsNotCounted(t *testing.T) {
 
 func TestAHarnessNamesWhatItLacks(t *testing.T) {
 	bare := storetest.Harness{Open: func(*testing.T) store.Store { return newPatched() }}
-	want := []string{"Reopen", "OpenPair", "OpenNarrow", "Cut"}
+	want := []string{"Reopen", "PowerCut", "Dump", "Damage", "OpenPair", "OpenNarrow", "Cut"}
 	if d := cmp.Diff(want, storetest.Missing(bare)); d != "" {
 		t.Error(d)
 	}

@@ -25,6 +25,19 @@ type Harness struct {
 	// data: cut its connections, or open a copy of its files.
 	Reopen func(t *testing.T, st store.Store) store.Store
 
+	// PowerCut opens a new, empty store, and returns a function that simulates a
+	// loss of power: it opens what had been synced to the disk until then, and
+	// nothing else, and returns the new handle. It may be called again after
+	// that. Both handles are closed in t.Cleanup.
+	PowerCut func(t *testing.T) (st store.Store, cut func() store.Store)
+
+	// Dump returns every byte that the database has of st: its files, or the
+	// documents of its collections.
+	Dump func(t *testing.T, st store.Store) []byte
+
+	// Damage changes a number that the database has of a batch, past st.
+	Damage func(t *testing.T, st store.Store, id string)
+
 	// OpenPair returns two handles of one new, empty store, as two processes
 	// have them, and closes them in t.Cleanup.
 	OpenPair func(t *testing.T) (a, b store.Store)
@@ -112,7 +125,7 @@ func rules() []rule {
 		statusRules(), recordRules(), pendingRules(), pendingRaceRules(), dayCountRules(), lawRules(), movingRules(), deleteRules(),
 		pruneRules(), batchesRules(), iteratorRules(), narrowRules(), contextRules(), cutRules(), reopenRules(), durableRules(), pairRules(), pingRules(),
 		auditorRules(), rebuildRules(), explainerRules(), deduperRules(), ownerRules(), asOfRules(),
-		purgeRules(), unpurgedRules(), archiveRules(), replaceRules(), eraseRules(), nameRules(), textRules(),
+		purgeRules(), unpurgedRules(), archiveRules(), replaceRules(), eraseRules(), nameRules(), scrubRules(), inspectRules(), textRules(),
 	} {
 		all = append(all, some...)
 	}

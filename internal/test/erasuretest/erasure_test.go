@@ -13,10 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
-
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
@@ -95,32 +91,9 @@ func onMongo(t *testing.T) backends {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = st.Close() })
-	client, err := mongo.Connect(options.Client().ApplyURI(uri))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = client.Disconnect(context.WithoutCancel(t.Context())) })
-	name := uri[strings.LastIndexByte(uri, '/')+1:]
-	name, _, _ = strings.Cut(name, "?")
 	q := memqueue.New(&memqueue.Options{Retry: queue.Retry{MaxAttempts: 1}})
 	return backends{st, q, func(t *testing.T) (all []byte) {
-		db := client.Database(name)
-		names, err := db.ListCollectionNames(t.Context(), bson.D{})
-		if err != nil || len(names) == 0 {
-			t.Fatalf("%d collections, %v", len(names), err)
-		}
-		for _, name := range names {
-			cursor, err := db.Collection(name).Find(t.Context(), bson.D{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for cursor.Next(t.Context()) {
-				all = append(all, cursor.Current...)
-			}
-			if err := cursor.Err(); err != nil {
-				t.Fatal(err)
-			}
-		}
+		all = testenv.MongoDump(t, uri)
 		for job, err := range queue.AllDead(t.Context(), q) {
 			if err != nil {
 				t.Fatal(err)
