@@ -13,7 +13,9 @@
 //   - HISTORY_RUNS: the number of histories, by default 20. They take turns on
 //     the four pairs of a store and a queue.
 //   - HISTORY_SEED: the seed of the first history. The others have the seeds
-//     that follow it.
+//     that follow it. Without either variable it is 0, so that a change is
+//     tested with the same histories each time; with HISTORY_RUNS alone it is
+//     random.
 //   - HISTORY_SHRINK: how often a history that failed is run again with fewer
 //     operations, by default 12.
 //

@@ -48,14 +48,17 @@ func number(t *testing.T, variable string, otherwise uint64) uint64 {
 	return n
 }
 
-// TestHistories runs 20 histories; as many as HISTORY_RUNS says, from
+// TestHistories runs 20 histories, or as many as HISTORY_RUNS says, from
 // HISTORY_SEED on.
 func TestHistories(t *testing.T) {
-	runs := uint64(20)
+	runs, seed := uint64(20), uint64(0)
 	if testing.Short() {
 		runs = 4
 	}
-	runs, seed := number(t, "HISTORY_RUNS", runs), number(t, "HISTORY_SEED", rand.Uint64N(1e9)*4)
+	if os.Getenv("HISTORY_RUNS") != "" {
+		seed = rand.Uint64N(1e9) * 4
+	}
+	runs, seed = number(t, "HISTORY_RUNS", runs), number(t, "HISTORY_SEED", seed)
 	t.Logf("HISTORY_SEED=%d", seed)
 	all := pairs()
 	for i := range uint64(len(all)) {
