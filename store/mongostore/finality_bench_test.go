@@ -4,14 +4,21 @@ package mongostore_test
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
 	"testing"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/eventmetrics/eventmetrics"
+	"github.com/eventmetrics/eventmetrics/httpapi"
 	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 	"github.com/eventmetrics/eventmetrics/store/mongostore"
 )
 
@@ -45,6 +52,51 @@ func BenchmarkUnpurgedDays(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkPastYearOverHTTP asks for the metrics of a finished year and of one that
+// ends today, in turns. Each has 1,000 batches that contribute to all its days, and
+// events that are not purged: the finished year is not final.
+func BenchmarkPastYearOverHTTP(b *testing.B) {
+	today := metrics.DayOf(time.Now().UTC())
+	years := map[string]metrics.Day{"past": today - 3*yearDays, "open": today - yearDays + 1}
+	times := map[string][]time.Duration{}
+	get := map[string]func(){}
+	for name, first := range years {
+		uri := testenv.Mongo(b)
+		st, err := mongostore.Open(b.Context(), uri, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { _ = st.Close() })
+		putYear(b, uri, 1000, first)
+		h, err := httpapi.New(eventmetrics.New(st, memqueue.New(nil), nil), &httpapi.Options{Token: "t"})
+		if err != nil {
+			b.Fatal(err)
+		}
+		url := fmt.Sprintf("/metrics?from=%s&to=%s&finality=true", first, first+yearDays-1)
+		get[name] = func() {
+			r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, url, nil)
+			r.Header.Set("Authorization", "Bearer t")
+			w, begin := httptest.NewRecorder(), time.Now()
+			h.ServeHTTP(w, r)
+			times[name] = append(times[name], time.Since(begin))
+			if w.Code != http.StatusOK {
+				b.Fatal(w.Code, w.Body)
+			}
+		}
+		get[name]()
+	}
+	clear(times)
+	for b.Loop() {
+		get["past"]()
+		get["open"]()
+	}
+	for name, all := range times {
+		slices.Sort(all)
+		b.ReportMetric(float64(all[len(all)/2].Microseconds())/1000, name+"-p50-ms")
+		b.ReportMetric(float64(all[len(all)*99/100].Microseconds())/1000, name+"-p99-ms")
 	}
 }
 
