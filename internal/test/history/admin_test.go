@@ -86,7 +86,10 @@ type reprocessReport struct {
 }
 
 // opReprocess recounts all batches.
-func (h *history) opReprocess() error {
+func (h *history) opReprocess() error { return h.reprocess(false) }
+
+// reprocess recounts all batches. Others may have broken some of them down before.
+func (h *history) reprocess(others bool) error {
 	if err := h.settle(); err != nil {
 		return err
 	}
@@ -100,8 +103,8 @@ func (h *history) opReprocess() error {
 	if err := a.into(&got); err != nil {
 		return err
 	}
-	if a.again {
-		want.Filled = got.Filled
+	if a.again || others {
+		want.Filled = min(want.Filled, got.Filled)
 	}
 	if len(got.WrongDays) == 0 {
 		got.WrongDays = nil

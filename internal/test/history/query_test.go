@@ -194,6 +194,8 @@ func (h *history) compare(q *query, a *answer) error {
 		return isProblem(a, 400, "bad_request")
 	case want.Refused != "":
 		return isProblem(a, 422, "no_subject")
+	case h.model.tooLong(q, &want):
+		return isProblem(a, 400, "bad_request")
 	case len(want.Rows) == 0 && a.status == http.StatusNotFound && a.code() == "":
 		return nil
 	case a.status != http.StatusOK:
@@ -207,6 +209,18 @@ func (h *history) compare(q *query, a *answer) error {
 		return err
 	}
 	return q.compareHead(a, &want)
+}
+
+// tooLong reports whether an answer has more rows than the server gives, before
+// top leaves some out.
+func (m *model) tooLong(q *query, want *recount.Answer) bool {
+	const most = 400_000
+	if q.Top == 0 || !q.Fill {
+		return len(want.Rows) > most
+	}
+	all := *q
+	all.Top, all.Other = 0, false
+	return len(all.Answer(m.counted()).Rows) > most
 }
 
 func isProblem(a *answer, status int, code string) error {

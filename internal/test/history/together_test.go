@@ -7,7 +7,8 @@ import (
 )
 
 // opTogether does something while the server audits and reprocesses, which must
-// find nothing.
+// find nothing. What is processed meanwhile may be broken down or not, and is so
+// after another reprocess.
 func (h *history) opTogether() error {
 	if err := h.makeRoom(); err != nil {
 		return err
@@ -30,7 +31,10 @@ func (h *history) opTogether() error {
 			err = finding
 		}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return h.reprocess(true)
 }
 
 // repeat asks for a check of the ledger once and until stop is closed, a few
