@@ -110,9 +110,25 @@ func (b *Backends) takeDir() error {
 	return holdBallast(b.opts.DataDir)
 }
 
+// privateFile returns the path of a file in DataDir. If there is none, it creates
+// one that only this user can read: the directory may be open to others. SQLite
+// gives the files beside it the same mode.
+func (b *Backends) privateFile(name string) (string, error) {
+	path := filepath.Join(b.opts.DataDir, name)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return "", err
+	}
+	return path, f.Close()
+}
+
 func (b *Backends) openStore(ctx context.Context) error {
 	if b.opts.MongoURI == "" {
-		s, err := sqlitestore.Open(ctx, filepath.Join(b.opts.DataDir, StoreFile), &sqlitestore.Options{Logger: b.opts.Logger})
+		path, err := b.privateFile(StoreFile)
+		if err != nil {
+			return err
+		}
+		s, err := sqlitestore.Open(ctx, path, &sqlitestore.Options{Logger: b.opts.Logger})
 		if err != nil {
 			return err
 		}
@@ -134,7 +150,11 @@ func (b *Backends) openStore(ctx context.Context) error {
 func (b *Backends) openQueue(ctx context.Context) error {
 	drain := cmp.Or(b.opts.DrainTimeout, -1) // 0 would mean the default of the queue
 	if b.opts.RedisURL == "" {
-		q, err := riverqueue.Open(ctx, filepath.Join(b.opts.DataDir, QueueFile), &riverqueue.Options{
+		path, err := b.privateFile(QueueFile)
+		if err != nil {
+			return err
+		}
+		q, err := riverqueue.Open(ctx, path, &riverqueue.Options{
 			Workers: b.opts.Workers, DrainTimeout: drain, Logger: b.opts.Logger,
 		})
 		if err != nil {

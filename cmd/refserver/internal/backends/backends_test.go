@@ -115,6 +115,32 @@ func list(t *testing.T, dir string) (names []string) {
 	return names
 }
 
+// A directory may have been made by others, and be open to them.
+func TestTheFilesAreForTheirUserOnly(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b, err := backends.Open(t.Context(), &backends.Options{DataDir: dir, Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = b.Close() }()
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) < 2 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, f := range files {
+		info, err := f.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mode := info.Mode().Perm(); mode&0o077 != 0 {
+			t.Errorf("%s has the mode %o, want none for others", f.Name(), mode)
+		}
+	}
+}
+
 func TestReplicasCountUploadsTogether(t *testing.T) {
 	mongo, redis := testenv.Mongo(t), testenv.Redis(t).URL
 	var replicas []ratelimit.Limiter
