@@ -151,6 +151,15 @@ func (s *Service) RepairStatus(ctx context.Context, id string) (RepairStatus, er
 	return s.uploads.RepairStatus(ctx, id)
 }
 
+// UploaderOf returns the File.Uploader of a batch, or "" if it was not recorded.
+// Errors: store.ErrNotFound.
+func (s *Service) UploaderOf(ctx context.Context, id string) (string, error) {
+	if s.invalid != nil {
+		return "", s.invalid
+	}
+	return s.uploads.UploaderOf(ctx, id)
+}
+
 // Batch returns a batch. Errors: store.ErrNotFound.
 func (s *Service) Batch(ctx context.Context, id string) (store.Batch, error) {
 	if s.invalid != nil {

@@ -12,9 +12,9 @@ import (
 var (
 	// ErrNoBody means that File.Body is nil.
 	ErrNoBody = errors.New("eventmetrics: the file has no body")
-	// ErrNoText means that File.IdempotencyKey or File.RepairOf is not UTF-8, or
-	// has a NUL.
-	ErrNoText = errors.New("eventmetrics: idempotency key or repaired batch is no text")
+	// ErrNoText means that File.IdempotencyKey, File.RepairOf or File.Uploader is
+	// not UTF-8, or has a NUL.
+	ErrNoText = errors.New("eventmetrics: idempotency key, repaired batch or uploader is no text")
 	// ErrNoRows means that a file has no data row.
 	ErrNoRows = errors.New("eventmetrics: no rows")
 	// ErrTooLarge means that a file has more bytes than Options.MaxUploadBytes.

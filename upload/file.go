@@ -42,6 +42,9 @@ type File struct {
 	// RepairOf is the id of the batch whose corrected repair file this is; ""
 	// means none. See [Uploader.RepairStatus].
 	RepairOf string
+	// Uploader is the name of the user or program that sends the file, for
+	// [Uploader.UploaderOf]; "" means that it is not recorded.
+	Uploader string
 	// Dedupe says which rows are skipped as duplicates; by default none.
 	Dedupe Dedupe
 	// AllowDuplicate stores the file even if another batch has the same

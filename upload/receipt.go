@@ -15,7 +15,29 @@ const (
 	ReadAsAttachment   = "read_as"  // Receipt.ReadAs as JSON
 	RepairAttachment   = "repair"   // the repair file
 	TraceAttachment    = "trace"    // the traceparent of the upload
+	UploaderAttachment = "uploader" // File.Uploader
 )
+
+// attachUploader stores who uploads a batch, if that is known.
+func attachUploader(ctx context.Context, w store.Writer, name string) error {
+	if name == "" {
+		return nil
+	}
+	if err := w.Attach(ctx, UploaderAttachment, []byte(name)); err != nil {
+		return fmt.Errorf("eventmetrics: store uploader: %w", err)
+	}
+	return nil
+}
+
+// UploaderOf returns the File.Uploader of a batch, or "" if it was not recorded.
+// Errors: store.ErrNotFound.
+func (u *Uploader) UploaderOf(ctx context.Context, id string) (string, error) {
+	name, err := store.ReadAttachment(ctx, u.store, id, UploaderAttachment)
+	if err != nil {
+		return "", fmt.Errorf("eventmetrics: read uploader of batch %s: %w", id, err)
+	}
+	return string(name), nil
+}
 
 // replayTaken answers an upload whose key another process has taken meanwhile.
 func (u *Uploader) replayTaken(ctx context.Context, f *File, digest string) (Receipt, error) {

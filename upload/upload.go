@@ -67,7 +67,7 @@ func (u *Uploader) prepare(ctx context.Context, f File) (*plan, error) {
 	if f.Body == nil {
 		return nil, ErrNoBody
 	}
-	if !clip.IsText(f.IdempotencyKey) || !clip.IsText(f.RepairOf) {
+	if !clip.IsText(f.IdempotencyKey) || !clip.IsText(f.RepairOf) || !clip.IsText(f.Uploader) {
 		return nil, ErrNoText
 	}
 	f.Name = clip.Text(f.Name, len(f.Name))
@@ -164,6 +164,9 @@ func (u *Uploader) upload(ctx context.Context, f *plan) (Receipt, error) {
 	}
 	if err := attachTrace(ctx, w); err != nil {
 		return Receipt{}, fmt.Errorf("eventmetrics: store trace: %w", err)
+	}
+	if err := attachUploader(ctx, w, f.Uploader); err != nil {
+		return Receipt{}, err
 	}
 	b := u.newBatch(id, created, &f.File, sum, body.digest())
 	earlier, err := u.claimFile(ctx, f.deduper, id, &f.File, b.SHA256)
