@@ -19,54 +19,6 @@ import (
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 
-func TestClosedRoutesNeedTheToken(t *testing.T) {
-	a := start(t, setup{})
-	open := map[string]bool{
-		"GET /{$}": true, "GET /openapi.yaml": true, "GET /docs": true, "GET /assets/{path...}": true,
-		"GET /health": true, "GET /healthz": true, "GET /readyz": true,
-	}
-	for _, pattern := range a.handler.Patterns() {
-		method, path, _ := strings.Cut(pattern, " ")
-		path = strings.NewReplacer("{$}", "", "{name}", "event-processing", "{id}", "x", "{path...}", "app.js").Replace(path)
-		t.Run(pattern, func(t *testing.T) {
-			none := a.do(method, path, nil, "Authorization", "")
-			if open[pattern] {
-				if none.status != http.StatusOK {
-					t.Errorf("%d %s", none.status, none.body)
-				}
-				return
-			}
-			none.problem(t, http.StatusUnauthorized, httpapi.CodeUnauthenticated)
-			if none.header.Get("WWW-Authenticate") == "" {
-				t.Error("no WWW-Authenticate")
-			}
-			a.do(method, path, nil, "Authorization", token).problem(t, http.StatusUnauthorized, httpapi.CodeUnauthenticated)
-			a.do(method, path, nil, "Authorization", "Basic "+token).problem(t, http.StatusUnauthorized, httpapi.CodeUnauthenticated)
-			a.do(method, path, nil, "Authorization", "Bearer wrong").problem(t, http.StatusForbidden, httpapi.CodeForbidden)
-		})
-	}
-}
-
-func TestAuthorizeReplacesTheToken(t *testing.T) {
-	a := start(t, setup{api: httpapi.Options{Authorize: func(r *http.Request) error {
-		if r.Header.Get("X-User") == "" {
-			return httpapi.ErrUnauthenticated
-		}
-		if r.Header.Get("X-User") != "admin" {
-			return errors.New("not you")
-		}
-		return nil
-	}}})
-	a.get("/batches").problem(t, http.StatusUnauthorized, httpapi.CodeUnauthenticated)
-	a.get("/batches", "X-User", "guest").problem(t, http.StatusForbidden, httpapi.CodeForbidden)
-	if res := a.get("/batches", "X-User", "admin"); res.status != http.StatusOK {
-		t.Errorf("%d %s", res.status, res.body)
-	}
-	if _, err := httpapi.New(a.service, &httpapi.Options{}); err == nil {
-		t.Error("a handler that lets everybody in was made without a word")
-	}
-}
-
 func TestUnknownRoutesAndMethods(t *testing.T) {
 	a := start(t, setup{})
 	a.get("/nowhere").problem(t, http.StatusNotFound, httpapi.CodeNotFound)

@@ -12,6 +12,15 @@ import (
 // nil; a member with omitzero is absent then. Only the answers to GET /metrics
 // and GET /metrics/explain have no type: they are appended by hand (format.go).
 
+type sessionJSON struct {
+	ExpiresAt *string `json:"expires_at"`
+	Name      string  `json:"name"`
+	Role      string  `json:"role"`
+	SignIn    string  `json:"sign_in"`
+	SignInURL *string `json:"sign_in_url"`
+	SignedIn  bool    `json:"signed_in"`
+}
+
 type healthJSON struct {
 	Status string  `json:"status"`
 	Uptime float64 `json:"uptime"`

@@ -6,43 +6,81 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // ErrUnauthenticated is what Options.Authorize returns for a request without
 // credentials; it becomes 401.
-var ErrUnauthenticated = errors.New("httpapi: no bearer token")
+var ErrUnauthenticated = errors.New("httpapi: no credentials")
 
-// errWrongToken becomes 403.
+// errWrongToken becomes 403. A token that is unknown and one that has expired are
+// answered alike.
 var errWrongToken = errors.New("httpapi: wrong bearer token")
 
-// BearerToken returns an Options.Authorize that requires the header
-// "Authorization: Bearer TOKEN". Digests are compared, in constant time, so
-// that neither the length nor the beginning of the token leaks.
-func BearerToken(token string) func(*http.Request) error {
-	want := sha256.Sum256([]byte(token))
-	return func(r *http.Request) error {
-		scheme, credentials, found := strings.Cut(r.Header.Get("Authorization"), " ")
-		if !found || !strings.EqualFold(scheme, "Bearer") {
-			return ErrUnauthenticated
-		}
-		got := sha256.Sum256([]byte(strings.TrimSpace(credentials)))
-		if subtle.ConstantTimeCompare(want[:], got[:]) != 1 {
-			return errWrongToken
-		}
-		return nil
-	}
+// Token is a bearer token that requests may send. Only its digest is known.
+type Token struct {
+	// Name says whose it is. It is in the log. A token that replaces another
+	// keeps its name, and so its batches.
+	Name string
+	Role Role
+	// SHA256 is the digest of the token.
+	SHA256 [sha256.Size]byte
+	// Expires is when the token ends; the zero time means never.
+	Expires time.Time
 }
 
-// AllowAll is an Options.Authorize that allows every request.
-func AllowAll(*http.Request) error { return nil }
+// adminName is the name of Options.Token.
+const adminName = "admin"
 
-func authProblem(err error) problem {
-	if errors.Is(err, ErrUnauthenticated) {
-		return problem{
-			status: http.StatusUnauthorized, code: CodeUnauthenticated,
-			detail: "send the header Authorization: Bearer TOKEN",
-			header: http.Header{"Www-Authenticate": {`Bearer realm="eventmetrics"`}},
+// tokens returns the tokens that are accepted at a time.
+func (h *Handler) tokens(now time.Time) []Token {
+	var all []Token
+	if h.opts.Token != "" {
+		all = append(all, Token{Name: adminName, Role: RoleAdmin, SHA256: sha256.Sum256([]byte(h.opts.Token))})
+	}
+	if h.opts.Tokens == nil {
+		return all
+	}
+	for _, t := range h.opts.Tokens() {
+		if t.Expires.IsZero() || now.Before(t.Expires) {
+			all = append(all, t)
 		}
 	}
-	return problem{status: http.StatusForbidden, code: CodeForbidden, detail: "the token is not accepted"}
+	return all
+}
+
+// identify returns who sends a request. A bearer token has precedence over the
+// cookie of a session.
+func (h *Handler) identify(r *http.Request) (Identity, error) {
+	if h.opts.Authorize != nil {
+		return h.opts.Authorize(r)
+	}
+	now := h.now()
+	tokens := h.tokens(now)
+	if credentials, ok := bearer(r); ok {
+		t, err := find(tokens, credentials)
+		return Identity{t.Name, t.Role}, err
+	}
+	t, _, err := h.sessionOf(r, tokens, now)
+	return Identity{t.Name, t.Role}, err
+}
+
+// bearer returns the bearer token of a request.
+func bearer(r *http.Request) (string, bool) {
+	scheme, credentials, found := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.TrimSpace(credentials), found && strings.EqualFold(scheme, "Bearer")
+}
+
+// find returns the token with these credentials. Digests are compared, each in
+// constant time, so that neither the length nor the beginning of a token leaks.
+// Errors: errWrongToken.
+func find(tokens []Token, credentials string) (Token, error) {
+	got := sha256.Sum256([]byte(credentials))
+	found, err := Token{}, errWrongToken
+	for i := range tokens {
+		if subtle.ConstantTimeCompare(tokens[i].SHA256[:], got[:]) == 1 {
+			found, err = tokens[i], nil
+		}
+	}
+	return found, err
 }

@@ -63,11 +63,14 @@ func (h *Handler) batch(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, answer)
 }
 
-// batchOf returns the batch with the id in the path.
+// batchOf returns the batch with the id in the path, if the caller may read it.
 func (h *Handler) batchOf(r *http.Request) (store.Batch, error) {
 	id := r.PathValue("id")
 	if !isBatchID(id) {
 		return store.Batch{}, store.ErrNotFound
+	}
+	if err := h.ownBatch(r, id); err != nil {
+		return store.Batch{}, err
 	}
 	return h.svc.Batch(r.Context(), id)
 }

@@ -5,7 +5,10 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
+	"fmt"
+	"html"
 	"net/http"
+	"slices"
 )
 
 //go:generate go run gendocs.go docs.html
@@ -30,9 +33,24 @@ func (h *Handler) specification(w http.ResponseWriter, r *http.Request) error {
 // documentation serves GET /docs.
 func (h *Handler) documentation(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", contentPolicy+"; style-src '"+styleDigest(docsHTML)+"'")
-	sendPublic(w, r, docsHTML)
+	w.Header().Set("Content-Security-Policy", contentPolicy+"; style-src '"+styleDigest(h.docs)+"'")
+	sendPublic(w, r, h.docs)
 	return nil
+}
+
+// docsPage returns docsHTML with the name of the product, and without links to a
+// dashboard that is not there.
+func docsPage(o *Options) []byte {
+	page, product := docsHTML, html.EscapeString(o.Product)
+	for _, place := range []string{"<title>%s HTTP API</title>", "<span>%s</span>"} {
+		page = bytes.Replace(page, fmt.Appendf(nil, place, "eventmetrics"), fmt.Appendf(nil, place, product), 1)
+	}
+	if o.NoDashboard {
+		before, rest, _ := bytes.Cut(page, []byte(`<header class="top">`))
+		_, after, _ := bytes.Cut(rest, []byte("</header>"))
+		page = slices.Concat(before, after)
+	}
+	return page
 }
 
 // sendPublic sends a body that is the same for every client until the next

@@ -1,12 +1,19 @@
 package httpapi
 
-import "reflect"
+import (
+	"reflect"
+	"time"
+)
+
+// SetClock replaces the clock of sessions and of the ends of tokens.
+func (h *Handler) SetClock(now func() time.Time) { h.now = now }
 
 // AnswerTypes returns the types of answers.go that answers consist of; the types
 // of their members are found from them.
 func AnswerTypes() []reflect.Type {
 	var types []reflect.Type
 	for _, v := range []any{
+		sessionJSON{},
 		healthJSON{},
 		livenessJSON{},
 		readinessJSON{},

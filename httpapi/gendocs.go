@@ -92,6 +92,7 @@ type operation struct {
 	*openapi3.Operation
 	Method, Path string
 	Open         bool
+	Roles        []any // that may use it
 }
 
 // groups sorts the operations by tag, and within one as they are in the text of
@@ -111,7 +112,8 @@ func groups(doc *openapi3.T, text string) []group {
 					continue
 				}
 				open := op.Security != nil && len(*op.Security) == 0
-				g.Operations = append(g.Operations, operation{withShared(op, item), method, path, open})
+				roles, _ := op.Extensions["x-roles"].([]any)
+				g.Operations = append(g.Operations, operation{withShared(op, item), method, path, open, roles})
 			}
 		}
 		all = append(all, g)

@@ -1,7 +1,10 @@
 package httpapi
 
 import (
+	"cmp"
+	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -17,15 +20,41 @@ import (
 	"github.com/eventmetrics/eventmetrics/ratelimit"
 )
 
-// Options configure a [Handler]. One of Token and Authorize must be set.
+// Options configure a [Handler]. One of Token, Tokens and Authorize must be set.
 type Options struct {
-	// Token is the bearer token that every request needs, except those for
-	// health, the dashboard and the documentation.
+	// Token is the bearer token of RoleAdmin, with the name admin. Every request
+	// needs this or one of Tokens, except those for health, the dashboard and the
+	// documentation. The dashboard exchanges it for a cookie.
 	Token string
-	// Authorize replaces the check of Token. It returns nil to allow a request,
-	// ErrUnauthenticated for 401, and any other error for 403. AllowAll allows
-	// every request, for handlers that are protected by other means.
-	Authorize func(*http.Request) error
+	// Tokens returns further tokens. It is called for each request, by several
+	// goroutines at a time. The slice is only read. Their names must differ from
+	// each other and from admin.
+	Tokens func() []Token
+	// SessionKey signs the cookies of sessions: at least 32 random bytes, the same
+	// for all replicas. With nil a random one is used, and sessions end with the
+	// process.
+	SessionKey []byte
+
+	// Authorize replaces Token, Tokens and the sessions: it returns who sends a
+	// request, ErrUnauthenticated for 401, and any other error for 403. It decides
+	// on the page of the dashboard too, so that a browser asks for a password or
+	// is sent to SignInURL. AllowAll allows every request, for handlers that are
+	// protected by other means.
+	Authorize func(*http.Request) (Identity, error)
+	// Challenge is the WWW-Authenticate header of answers 401 with Authorize, such
+	// as `Basic realm="reports"`; "" means none.
+	Challenge string
+	// SignInURL is the page where people sign in to your program, with Authorize.
+	// The dashboard sends those there who are not signed in, with the parameter
+	// return_to, the path and query of the page that they wanted. "" means that
+	// there is none.
+	SignInURL string
+
+	// Product is the name that the dashboard and the documentation show; "" means
+	// eventmetrics.
+	Product string
+	// NoDashboard leaves out the dashboard, NoDocs /docs and /openapi.yaml.
+	NoDashboard, NoDocs bool
 
 	// Limiter limits uploads by client address; nil means no limit.
 	Limiter ratelimit.Limiter
@@ -74,16 +103,23 @@ type Handler struct {
 	streams  chan struct{} // and for each stream of events
 	watch    *watcher
 	assets   map[string]ui.File // the dashboard, by name
+	docs     []byte             // the page /docs
+	key      []byte             // signs sessions
+	origins  *http.CrossOriginProtection
+	now      func() time.Time
 	started  time.Time
 	drain    sync.Once
 	drained  chan struct{} // closed by Drain
 }
 
-// New returns a Handler for svc. It returns an error if opts has neither Token
-// nor Authorize, or if the options of svc are invalid.
+// New returns a Handler for svc. It returns an error if opts has none of Token,
+// Tokens and Authorize, or if the options of svc are invalid.
 func New(svc *eventmetrics.Service, opts *Options) (*Handler, error) {
-	if opts == nil || opts.Token == "" && opts.Authorize == nil {
-		return nil, errors.New("httpapi: neither Token nor Authorize is set")
+	if opts == nil || opts.Token == "" && opts.Tokens == nil && opts.Authorize == nil {
+		return nil, errors.New("httpapi: none of Token, Tokens and Authorize is set")
+	}
+	if n := len(opts.SessionKey); n > 0 && n < leastKey {
+		return nil, fmt.Errorf("httpapi: SessionKey has %d bytes, want at least %d", n, leastKey)
 	}
 	if svc == nil {
 		return nil, errors.New("httpapi: New needs a service, got nil")
@@ -91,16 +127,21 @@ func New(svc *eventmetrics.Service, opts *Options) (*Handler, error) {
 	if err := svc.Validate(); err != nil {
 		return nil, err
 	}
-	h := &Handler{svc: svc, opts: *opts, started: time.Now()}
+	h := &Handler{svc: svc, opts: *opts, started: time.Now(), now: time.Now}
 	h.setDefaults()
 	h.uploads = make(chan struct{}, h.opts.MaxUploads)
 	h.streams = make(chan struct{}, maxStreams)
 	h.watch = newWatcher(svc.Batches, svc.Batch)
 	h.drained = make(chan struct{})
+	h.origins = http.NewCrossOriginProtection()
+	if h.key = opts.SessionKey; len(h.key) == 0 {
+		h.key = []byte(rand.Text() + rand.Text())
+	}
 	var err error
-	if h.assets, err = ui.Files(); err != nil {
+	if h.assets, err = ui.Files(&ui.Page{Product: h.opts.Product, Docs: !opts.NoDocs}); err != nil {
 		return nil, err
 	}
+	h.docs = docsPage(&h.opts)
 	h.observed = newTelemetry(opts.TracerProvider, opts.MeterProvider)
 	h.mux = http.NewServeMux()
 	for _, route := range h.routes() {
@@ -109,11 +150,12 @@ func New(svc *eventmetrics.Service, opts *Options) (*Handler, error) {
 	return h, nil
 }
 
+// leastKey is the least number of bytes of Options.SessionKey.
+const leastKey = 32
+
 func (h *Handler) setDefaults() {
 	o := &h.opts
-	if o.Authorize == nil {
-		o.Authorize = BearerToken(o.Token)
-	}
+	o.Product = cmp.Or(o.Product, "eventmetrics")
 	if o.Source == nil {
 		o.Source = ratelimit.NewClientIP(nil)
 	}
@@ -143,42 +185,49 @@ type handlerFunc func(http.ResponseWriter, *http.Request) error
 // route is one endpoint.
 type route struct {
 	pattern string
-	open    bool // needs no authorization, and takes any parameter
+	access  access
 	serve   handlerFunc
 }
 
+// routes is the table of all endpoints, and of the roles that may use them.
 func (h *Handler) routes() []route {
-	return []route{
-		{"GET /{$}", true, h.index},
-		{"GET /assets/{path...}", true, h.asset},
-		{"GET /openapi.yaml", true, h.specification},
-		{"GET /docs", true, h.documentation},
-		{"GET /health", true, h.health},
-		{"GET /healthz", true, h.healthz},
-		{"GET /readyz", true, h.readyz},
-		{"POST /uploads", false, h.upload},
-		{"GET /metrics", false, h.metrics},
-		{"GET /metrics/explain", false, h.explain},
-		{"GET /schema", false, h.schema},
-		{"GET /batches", false, h.batches},
-		{"GET /batches/events", false, noParams(h.events)},
-		{"GET /batches/{id}", false, noParams(h.batch)},
-		{"DELETE /batches/{id}", false, noParams(h.deleteBatch)},
-		{"GET /batches/{id}/errors", false, noParams(h.repair)},
-		{"POST /batches/{id}/process", false, noParams(h.process)},
-		{"GET /admin/queues", false, noParams(h.queues)},
-		{"GET /admin/queues/{name}", false, noParams(h.queue)},
-		{"GET /admin/queues/{name}/dlq", false, h.deadLetters},
-		{"POST /admin/queues/{name}/dlq/retry", false, noParams(h.retryAll)},
-		{"POST /admin/queues/{name}/dlq/{id}/retry", false, noParams(h.retryDead)},
-		{"DELETE /admin/queues/{name}/dlq/{id}", false, h.discardDead},
-		{"POST /admin/reprocess", false, noParams(h.reprocess)},
-		{"POST /admin/cleanup", false, h.cleanup},
-		{"GET /admin/integrity", false, noParams(h.integrity)},
-		{"POST /admin/integrity", false, noParams(h.audit)},
-		{"POST /admin/retention", false, h.retain},
-		{"POST /admin/erasures", false, noParams(h.erase)},
+	all := []route{
+		{"GET /health", public, h.health},
+		{"GET /healthz", public, h.healthz},
+		{"GET /readyz", public, h.readyz},
+		{"GET /session", public, h.whoAmI},
+		{"POST /session", public, h.signIn},
+		{"DELETE /session", public, h.signOut},
+		{"POST /uploads", uploaders, h.upload},
+		{"GET /metrics", overviews | viewers, h.metrics},
+		{"GET /metrics/explain", viewers, h.explain},
+		{"GET /schema", overviews | viewers | uploaders, h.schema},
+		{"GET /batches", viewers, h.batches},
+		{"GET /batches/events", viewers, noParams(h.events)},
+		{"GET /batches/{id}", viewers | uploaders, noParams(h.batch)},
+		{"DELETE /batches/{id}", admins, noParams(h.deleteBatch)},
+		{"GET /batches/{id}/errors", viewers | uploaders, noParams(h.repair)},
+		{"POST /batches/{id}/process", admins, noParams(h.process)},
+		{"GET /admin/queues", viewers, noParams(h.queues)},
+		{"GET /admin/queues/{name}", viewers, noParams(h.queue)},
+		{"GET /admin/queues/{name}/dlq", viewers, h.deadLetters},
+		{"POST /admin/queues/{name}/dlq/retry", admins, noParams(h.retryAll)},
+		{"POST /admin/queues/{name}/dlq/{id}/retry", admins, noParams(h.retryDead)},
+		{"DELETE /admin/queues/{name}/dlq/{id}", admins, h.discardDead},
+		{"POST /admin/reprocess", admins, noParams(h.reprocess)},
+		{"POST /admin/cleanup", admins, h.cleanup},
+		{"GET /admin/integrity", viewers, noParams(h.integrity)},
+		{"POST /admin/integrity", admins, noParams(h.audit)},
+		{"POST /admin/retention", admins, h.retain},
+		{"POST /admin/erasures", admins, noParams(h.erase)},
 	}
+	if !h.opts.NoDashboard {
+		all = append(all, route{"GET /{$}", public, h.index}, route{"GET /assets/{path...}", public, h.asset})
+	}
+	if !h.opts.NoDocs {
+		all = append(all, route{"GET /openapi.yaml", public, h.specification}, route{"GET /docs", public, h.documentation})
+	}
+	return all
 }
 
 // Patterns lists the patterns that the handler serves, in the form of
@@ -208,20 +257,28 @@ func (h *Handler) draining() bool {
 }
 
 // endpoint authorizes a request, serves it, and answers an error.
-func (h *Handler) endpoint(r route) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if !r.open {
-			if err := h.opts.Authorize(req); err != nil {
-				h.fail(w, req, authProblem(err))
-				return
-			}
+func (h *Handler) endpoint(route route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := h.crossOrigin(r)
+		if err == nil && route.access != public {
+			err = h.authorize(r, route.access)
 		}
-		if _, err := url.ParseQuery(req.URL.RawQuery); err != nil {
-			h.fail(w, req, badRequest("the query string is malformed"))
-			return
+		if err == nil {
+			err = checkQuery(r)
 		}
-		if err := r.serve(w, req); err != nil {
-			h.fail(w, req, toProblem(err))
+		if err == nil {
+			err = route.serve(w, r)
+		}
+		if err != nil {
+			h.fail(w, r, toProblem(err))
 		}
 	})
+}
+
+// checkQuery returns an error for a query string of which a part would be lost.
+func checkQuery(r *http.Request) error {
+	if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
+		return badRequest("the query string is malformed")
+	}
+	return nil
 }

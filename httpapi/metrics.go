@@ -32,7 +32,7 @@ func (h *Handler) metrics(w http.ResponseWriter, r *http.Request) error {
 			return noMetrics(w)
 		}
 		w.Header().Set("Content-Type", format.content)
-		w.Header().Set("Vary", "Accept, Authorization")
+		w.Header().Set("Vary", "Accept, Authorization, Cookie")
 		w.Header().Set("Cache-Control", cacheControl(result.Finality))
 		body = sendLong(w, r, asked, format)
 		return nil

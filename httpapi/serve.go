@@ -21,6 +21,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(eventmetrics.WithRequestID(r.Context(), id))
 	_, pattern := h.mux.Handler(r)
 	ctx, observed := h.observed.observe(r, pattern)
+	ctx, who := withCaller(ctx)
 	r = r.WithContext(ctx)
 	rec := &recorder{ResponseWriter: w, control: http.NewResponseController(w), timeout: h.opts.StallTimeout}
 	_ = rec.control.SetWriteDeadline(time.Time{}) // clear that of the previous request on this connection
@@ -31,7 +32,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	setHeaders(rec.Header(), id)
 	defer func() { observed(rec.status) }()
-	defer h.finish(rec, r, pattern, start)
+	defer h.finish(rec, r, pattern, start, who)
 	if pattern == "" {
 		h.unrouted(rec, r)
 		return
@@ -39,8 +40,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mux.ServeHTTP(rec, r)
 }
 
-// finish answers a panic and logs the request.
-func (h *Handler) finish(w *recorder, r *http.Request, pattern string, start time.Time) {
+// finish answers a panic and logs the request, with the name of its token and
+// never its value.
+func (h *Handler) finish(w *recorder, r *http.Request, pattern string, start time.Time, who *caller) {
 	p := recover()
 	if p == http.ErrAbortHandler { //nolint:errorlint // a recovered value is compared, not an error unwrapped
 		panic(p)
@@ -56,7 +58,7 @@ func (h *Handler) finish(w *recorder, r *http.Request, pattern string, start tim
 	if w.status < http.StatusBadRequest && isFrequent(pattern) {
 		level = slog.LevelDebug
 	}
-	h.logger.Log(r.Context(), level, "request", "request_id", requestIDOf(r), "client", h.opts.Source.Key(r), "method", short(r.Method),
+	h.logger.Log(r.Context(), level, "request", "request_id", requestIDOf(r), "client", h.opts.Source.Key(r), "token", short(who.Name), "method", short(r.Method),
 		"path", short(r.URL.Path), "route", pattern, "status", w.status, "bytes", w.bytes, "seconds", time.Since(start).Seconds())
 }
 

@@ -33,6 +33,9 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := h.claimBatches(r, &file); err != nil {
+		return err
+	}
 	q := quota{h: h, w: w, r: r}
 	file.Admit = q.take
 	if want.dryRun {
@@ -52,6 +55,20 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return h.sendReceipt(w, r, &receipt, want)
+}
+
+// claimBatches makes an upload of RoleUploader its own, and refuses one that
+// repairs a batch of another.
+func (h *Handler) claimBatches(r *http.Request, file *eventmetrics.File) error {
+	who := callerOf(r)
+	if who.Role != RoleUploader {
+		return nil
+	}
+	file.Uploader = who.Name
+	if file.RepairOf == "" {
+		return nil
+	}
+	return h.ownBatch(r, file.RepairOf)
 }
 
 // uploadRequest is what an upload asks of the handler; the rest is in the File.
@@ -157,7 +174,8 @@ func (h *Handler) uploadSlot(ctx context.Context) (leave func(), err error) {
 func (h *Handler) sendReceipt(w http.ResponseWriter, r *http.Request, receipt *eventmetrics.Receipt, want uploadRequest) error {
 	answer := newReceipt(r, receipt)
 	answer.ExpiresAt = h.expiresAt(&receipt.Batch)
-	if want.process {
+	earlier := receipt.DuplicateOf != "" || receipt.Replayed
+	if want.process && (!earlier || h.ownBatch(r, receipt.Batch.ID) == nil) {
 		// The batch is stored even if this fails, and the answer must say so.
 		b, err := h.processUploaded(r, receipt.Batch, want.wait)
 		if err != nil {

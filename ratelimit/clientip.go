@@ -69,6 +69,17 @@ func (c *ClientIP) IsLocal(r *http.Request) bool {
 	return !ok || peer.IsLoopback() && !c.trusts(peer)
 }
 
+// IsTLS reports whether the client that sent r uses TLS: with this server, or with
+// a trusted proxy that says so in X-Forwarded-Proto.
+func (c *ClientIP) IsTLS(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	peer, ok := parseHop(r.RemoteAddr)
+	proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	return ok && c.trusts(peer) && strings.EqualFold(strings.TrimSpace(proto), "https")
+}
+
 // client returns the client, starting from the trusted proxy last.
 func (c *ClientIP) client(last netip.Addr, lines []string) netip.Addr {
 	for _, line := range slices.Backward(lines) {

@@ -5,8 +5,10 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log"
+	"net"
 	"net/http"
 	"os/signal"
 	"path/filepath"
@@ -22,7 +24,10 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, ".", "127.0.0.1:8080"); err != nil {
+	dir := flag.String("dir", ".", "`directory` of the data")
+	address := flag.String("listen", "127.0.0.1:8080", "`address` to listen on")
+	flag.Parse()
+	if err := run(ctx, *dir, *address); err != nil {
 		log.Println(err)
 	}
 }
@@ -40,7 +45,7 @@ func run(ctx context.Context, dir, address string) error {
 	defer q.Close()
 
 	service := eventmetrics.New(st, q, nil)
-	api, err := httpapi.New(service, &httpapi.Options{Authorize: authorize})
+	api, err := httpapi.New(service, options())
 	if err != nil {
 		return err
 	}
@@ -56,7 +61,7 @@ func serve(ctx context.Context, service *eventmetrics.Service, server *http.Serv
 	defer stop()
 	worked, served := make(chan error, 1), make(chan error, 1)
 	go func() { worked <- service.Run(work) }() // processes batches
-	go func() { served <- server.ListenAndServe() }()
+	go func() { served <- listenAndServe(ctx, server) }()
 	var err error
 	select {
 	case err = <-worked: // for example because the options make no sense
@@ -78,6 +83,17 @@ func serve(ctx context.Context, service *eventmetrics.Service, server *http.Serv
 	return err
 }
 
+// listenAndServe says where it listens, so that a port of 0 is of use.
+func listenAndServe(ctx context.Context, server *http.Server) error {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", server.Addr)
+	if err != nil {
+		return err
+	}
+	log.Printf("listening on http://%s/analytics/", l.Addr())
+	return server.Serve(l)
+}
+
 // shutdownTime is how long requests may go on when the program ends.
 const shutdownTime = 10 * time.Second
 
@@ -91,14 +107,28 @@ func newMux(api http.Handler) *http.ServeMux {
 	return mux
 }
 
-// authorize stands for the program's own check of its users. The API answers
-// ErrUnauthenticated with 401, and every other error with 403.
-func authorize(r *http.Request) error {
-	switch user, _, ok := r.BasicAuth(); {
-	case !ok:
-		return httpapi.ErrUnauthenticated
-	case user != "alice":
-		return errors.New("only alice is allowed")
+// options are those of the API. Browsers ask for a password themselves, because
+// of Challenge. A program with a page of its own to sign in sets SignInURL.
+func options() *httpapi.Options {
+	return &httpapi.Options{
+		Authorize: authorize,
+		Challenge: `Basic realm="analytics"`,
+		Product:   "Acme analytics",
 	}
-	return nil
+}
+
+// authorize stands for the program's own check of its users and their passwords.
+// The API answers ErrUnauthenticated with 401, and every other error with 403.
+func authorize(r *http.Request) (httpapi.Identity, error) {
+	user, _, ok := r.BasicAuth()
+	if !ok {
+		return httpapi.Identity{}, httpapi.ErrUnauthenticated
+	}
+	switch user {
+	case "alice":
+		return httpapi.Identity{Name: user, Role: httpapi.RoleAdmin}, nil
+	case "bob":
+		return httpapi.Identity{Name: user, Role: httpapi.RoleViewer}, nil
+	}
+	return httpapi.Identity{}, errors.New("only alice and bob are allowed")
 }

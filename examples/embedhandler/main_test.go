@@ -24,7 +24,7 @@ func Example() {
 			fmt.Println(err)
 		}
 	}()
-	api, err := httpapi.New(service, &httpapi.Options{Authorize: authorize})
+	api, err := httpapi.New(service, options())
 	if err != nil {
 		fmt.Println(err)
 		return

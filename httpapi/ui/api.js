@@ -1,7 +1,7 @@
 // Requests to the server.
 
-const key = 'eventmetrics.token';
 const base = new URL('./', location.href);
+base.username = base.password = ''; // of an address with a password, which fetch refuses
 
 /** An error response, or no response at all (status 0). */
 export class Problem extends Error {
@@ -15,30 +15,47 @@ export class Problem extends Error {
   }
 }
 
-/**
- * Moves the token from the fragment of the address, which no server and no log
- * sees, to the session. Returns whether there was one.
- */
-export function takeToken() {
-  const token = new URLSearchParams(location.hash.slice(1)).get('token');
-  if (!token) return false;
-  setToken(token);
-  history.replaceState(null, '', location.pathname + location.search);
-  return true;
+let me = { signed_in: false, name: '', role: '', sign_in: '' };
+
+/** Who is signed in, as the server said last; sign_in is empty before. */
+export const who = () => me;
+
+const rights = {
+  counts: ['overview', 'viewer', 'admin'],
+  batches: ['viewer', 'admin'],
+  upload: ['uploader', 'admin'],
+  change: ['admin'],
+};
+
+/** Whether the role of the person includes a right. The server decides; this only hides what would be refused. */
+export const may = (right) => rights[right].includes(me.role);
+
+/** Asks the server who is signed in. */
+export async function learn() {
+  try {
+    me = await get('session');
+  } catch (err) {
+    if (err instanceof Problem && err.status === 0) throw err;
+    me = { signed_in: false, name: '', role: '', sign_in: 'elsewhere', sign_in_url: null }; // something before the server asks for more
+  }
+  document.documentElement.dataset.role = me.role;
 }
 
-export function setToken(token) { sessionStorage.setItem(key, token); }
+/** Exchanges a token for a cookie, which no script can read. Throws a Problem. */
+export async function signIn(token, keep) {
+  if (!/^[\x21-\x7e]+$/.test(token)) throw new Problem(403, { detail: 'the token is not accepted' }); // no header can have it
+  await request(`session${keep ? '?keep=true' : ''}`, { method: 'POST', headers: { Authorization: `Bearer ${token}` } });
+  await learn();
+}
 
-export function hasToken() { return sessionStorage.getItem(key) !== null; }
+export async function signOut() {
+  await request('session', { method: 'DELETE' });
+  await learn();
+}
 
 export function address(path) { return new URL(path, base).href; }
 
-export function authorization() {
-  const token = sessionStorage.getItem(key);
-  return token === null ? {} : { Authorization: `Bearer ${token}` };
-}
-
-/** Whether an error means that the token is not accepted, or no longer. */
+/** Whether an error means that the server does not know the person, or refuses this. */
 export const refused = (err) => err instanceof Problem && (err.status === 401 || err.status === 403);
 
 /** Reports an error to the page, which shows it. */
@@ -49,12 +66,10 @@ export const reachable = (yes) => { dispatchEvent(new CustomEvent('reachable', {
 
 /** Makes a request and returns the response; throws a Problem. */
 export async function request(path, options = {}) {
-  const token = sessionStorage.getItem(key) ?? 'none';
-  if (!/^[\x21-\x7e]+$/.test(token)) throw new Problem(403, { detail: 'the token is not accepted' }); // no header can have it
   let response;
   try {
     // A change made a moment ago must be visible, whatever Cache-Control allows.
-    response = await fetch(address(path), { cache: 'no-cache', ...options, headers: { ...authorization(), ...options.headers } });
+    response = await fetch(address(path), { cache: 'no-cache', ...options });
   } catch (err) {
     if (err.name === 'AbortError') throw err;
     throw new Problem(0, { detail: 'the server cannot be reached' });
@@ -63,7 +78,9 @@ export async function request(path, options = {}) {
   throw new Problem(response.status, await response.json().catch(() => ({})), response.headers);
 }
 
+/** Returns an answer. What only lists batches is empty for a person who may not see them. */
 export async function get(path, signal) {
+  if (/^batches(\?|$)/.test(path) && !may('batches')) return { data: [] };
   return (await request(path, { signal })).json();
 }
 
@@ -111,8 +128,10 @@ export function advice(problem) {
   switch (true) {
     case problem.status === 0:
       return 'Check that the server is running and that you are online, then try again.';
-    case problem.status === 401 || problem.status === 403:
-      return 'Sign in with the token that the server was started with.';
+    case problem.status === 401:
+      return 'Sign in again.';
+    case problem.status === 403:
+      return me.signed_in ? `You are signed in as ${me.name || 'a user'} with the role ${me.role || 'none'}. Ask the operator for a token that may do this.` : 'Check the token, or ask the operator for another.';
     case problem.status === 429:
       return 'Nothing was stored. Wait for the countdown, then send the file again.';
     case problem.code === 'in_flight':

@@ -1,21 +1,24 @@
 // Draws the page that the address names.
 import { h, keepFocus, modal, put } from './dom.js';
-import { address, hasToken, Problem, refused, setToken, takeToken } from './api.js';
-import { catchLinks, params } from './nav.js';
+import { address, learn, may, Problem, refused, signIn, signOut, who } from './api.js';
+import { catchLinks, params, takeToken } from './nav.js';
 import { problemBox } from './problem.js';
 import { overview } from './overview.js';
 import { upload } from './upload.js';
 import { batches } from './batches.js';
 import { batch } from './batch.js';
 import { dead } from './dead.js';
+import { signInPage } from './signin.js';
 
+// The first that a person may see is shown if the address names none.
 const pages = {
-  overview: { draw: overview, title: 'Overview' },
-  upload: { draw: upload, title: 'Upload' },
-  batches: { draw: batches, title: 'Batches' },
-  batch: { draw: batch, title: 'Batch', tab: 'batches' },
-  dead: { draw: dead, title: 'Dead letters' },
+  overview: { draw: overview, title: 'Overview', seen: () => may('counts') },
+  upload: { draw: upload, title: 'Upload', seen: () => may('upload') },
+  batches: { draw: batches, title: 'Batches', seen: () => may('batches') },
+  batch: { draw: batch, title: 'Batch', tab: 'batches', seen: () => may('batches') || may('upload') },
+  dead: { draw: dead, title: 'Dead letters', seen: () => may('batches') },
 };
+const product = document.querySelector('meta[name=application-name]').content;
 
 const main = document.getElementById('main');
 const banner = document.getElementById('banner');
@@ -26,9 +29,28 @@ async function draw() {
   current.abort();
   current = new AbortController();
   const { signal } = current;
-  const name = Object.hasOwn(pages, params().get('view') ?? '') ? params().get('view') : 'overview';
+  try {
+    if (!who().sign_in) await learn();
+  } catch (err) {
+    return failed(err, signal);
+  }
+  if (signal.aborted) return undefined;
+  showPerson();
+  if (!who().signed_in) return showSignIn();
+  return drawPage(signal);
+}
+
+/** The page that the address names, or else the first that the person may see. */
+function pageName() {
+  const named = params().get('view') ?? '';
+  if (Object.hasOwn(pages, named)) return named;
+  return Object.keys(pages).find((name) => pages[name].seen()) ?? 'overview';
+}
+
+async function drawPage(signal) {
+  const name = pageName();
   const page = pages[name];
-  document.title = `${page.title} · eventmetrics`;
+  document.title = `${page.title} · ${product}`;
   for (const link of document.querySelectorAll('[data-view]')) {
     link.toggleAttribute('aria-current', false);
     if (link.dataset.view === (page.tab ?? name) && !link.matches('.brand')) link.setAttribute('aria-current', 'page');
@@ -38,36 +60,58 @@ async function draw() {
   // The new page is drawn aside: the old one stays until the new one is complete.
   const root = h('div', { class: `page ${name}` });
   try {
+    if (!page.seen()) throw new Problem(403, { detail: `The role ${who().role} may not see this page` });
     await page.draw(root, { signal });
     if (!signal.aborted) { keepFocus(() => main.replaceChildren(root)); online(); performance.mark('drawn'); }
   } catch (err) {
-    if (signal.aborted) return;
+    if (signal.aborted) return undefined;
     failed(err, signal);
   }
-  if (signal.aborted) return;
+  if (signal.aborted) return undefined;
   main.removeAttribute('aria-busy');
   if (drawn && drawn !== name) { main.focus({ preventScroll: true }); scrollTo(0, 0); }
   drawn = name;
+  return undefined;
 }
 
 function failed(err, signal) {
   console.debug(err);
-  if (refused(err)) return put(main, signIn(err));
+  if (err instanceof Problem && err.status === 401) return ask();
   if (err instanceof Problem && err.status === 0) return offline(signal);
-  put(main, problemBox(err, h('p', null, h('button', { type: 'button', onclick: draw }, 'Try again'))));
+  return put(main, problemBox(err, h('p', null, h('button', { type: 'button', onclick: draw }, 'Try again'))));
 }
 
-/** The form that asks for the token. */
-function signIn(err) {
-  const wrong = err.status === 403 && hasToken();
-  const token = h('input', { type: 'password', autocomplete: 'current-password', required: true, 'aria-describedby': 'hint', 'aria-invalid': wrong ? 'true' : null });
-  requestAnimationFrame(() => token.focus());
-  return h('form', { class: 'card signin', onsubmit: (e) => { e.preventDefault(); setToken(token.value.trim()); draw(); } },
-    h('h1', null, 'Sign in'),
-    wrong ? h('p', { class: 'bad', role: 'alert' }, 'This token is not accepted.') : null,
-    h('label', null, 'Admin token ', token),
-    h('p', { id: 'hint', class: 'quiet' }, 'Enter the ADMIN_TOKEN that the server was started with, or open the link that the server printed at startup. The token is kept until you close this tab.'),
-    h('p', null, h('button', { class: 'primary' }, 'Sign in')));
+/** Asks the server who is signed in, because a session has ended, and shows the page to sign in. */
+async function ask() {
+  await learn().catch(() => {});
+  showPerson();
+  showSignIn();
+}
+
+/** Shows the page to sign in, at the same address, so that the person is then where it was. */
+function showSignIn(err) {
+  current.abort();
+  drawn = '';
+  document.title = `Sign in · ${product}`;
+  for (const box of document.querySelectorAll('dialog')) box.remove();
+  main.removeAttribute('aria-busy');
+  put(main, signInPage(who(), err, async (token, keep) => {
+    try {
+      await signIn(token, keep);
+    } catch (wrong) {
+      return showSignIn(wrong);
+    }
+    return draw();
+  }));
+  main.querySelector('input, button, a')?.focus();
+}
+
+/** Shows in the bar who is signed in, and only the pages that this person may see. */
+function showPerson() {
+  const { signed_in: known, name, role, sign_in: by } = who();
+  for (const link of document.querySelectorAll('nav [data-view]')) link.hidden = !known || !pages[link.dataset.view].seen();
+  put(document.getElementById('who'), known && name ? h('span', { title: `Role: ${role}` }, name) : null,
+    known && by === 'token' ? h('button', { type: 'button', class: 'link', onclick: async () => { await signOut().catch(failed); draw(); } }, 'Sign out') : null);
 }
 
 /** Shows that the server is unavailable. */
@@ -93,17 +137,30 @@ function offline(signal) {
 
 function online() { banner.replaceChildren(); }
 
-takeToken();
+/** Signs in with the token in the address, if there is one, and draws the page. */
+async function enter() {
+  const token = takeToken();
+  if (!token) return draw();
+  try {
+    await signIn(token, false);
+  } catch (err) {
+    if (err.status === 0) return failed(err, current.signal);
+    await learn().catch(() => {});
+    return showSignIn(err);
+  }
+  return draw();
+}
+
 catchLinks();
 addEventListener('reachable', ({ detail: yes }) => (yes ? online() : showOffline()));
 addEventListener('fault', ({ detail: err }) => {
-  if (refused(err)) return put(main, signIn(err));
-  modal('Something went wrong', [problemBox(err)]).showModal();
+  if (refused(err) && err.status === 401) return ask();
+  return modal('Something went wrong', [problemBox(err)]).showModal();
 });
 addEventListener('navigate', draw);
 // A page in the back/forward cache must not keep its stream open: browsers open
 // at most six connections to a server.
 addEventListener('pagehide', () => current.abort());
 addEventListener('pageshow', (e) => { if (e.persisted) draw(); });
-addEventListener('hashchange', () => { if (takeToken()) draw(); });
-draw();
+addEventListener('hashchange', enter);
+enter();

@@ -76,7 +76,7 @@ export const notCounted = (b) => (b.expires_at ? h('div', { class: 'quiet' }, 'N
 export function actions(b, done) {
   return [
     b.links.process ? processButton(b.batch_id, done, b.file_name) : null,
-    b.status === 'processing' ? null : button('Delete', () => remove(b, done), { class: 'danger', 'aria-label': `Delete ${b.file_name || b.batch_id}` }),
+    b.status === 'processing' ? null : button('Delete', () => remove(b, done), { class: 'danger', 'data-needs': 'change', 'aria-label': `Delete ${b.file_name || b.batch_id}` }),
   ];
 }
 
@@ -88,7 +88,7 @@ export const processButton = (id, done, name) => button('Process', async () => {
   } catch (err) {
     modal('Could not queue', [problemBox(err)]).showModal();
   }
-}, { 'aria-label': `Process ${name || id}` });
+}, { 'data-needs': 'change', 'aria-label': `Process ${name || id}` });
 
 /** Deletes a batch after the user has typed its number of events. */
 function remove(b, done) {

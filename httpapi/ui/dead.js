@@ -57,7 +57,7 @@ async function list(at, refresh, signal) {
   }
   const groups = [...Map.groupBy(jobs, (j) => j.failedReason)].sort((a, b) => b[1].length - a[1].length);
   return [
-    h('div', { class: 'row' }, button(`Retry all ${number(all)}`, () => attempt(async () => {
+    h('div', { class: 'row', 'data-needs': 'change' }, button(`Retry all ${number(all)}`, () => attempt(async () => {
       const { retried_count: n } = await send('POST', `${at}/dlq/retry`);
       toast(`${plural(n, 'job')} queued again.`);
     }, refresh), { class: 'primary' })),
@@ -74,7 +74,7 @@ function group(at, reason, jobs, refresh, open) {
   return h('details', { class: 'card', open },
     h('summary', null, h('span', { class: 'clip' }, reason || 'No reason given'), h('b', null, number(jobs.length))),
     reason.length > 160 ? h('p', { class: 'name quiet' }, reason) : null, // in full: the line above is clipped
-    jobs.length > 1 ? h('p', null, button(`Retry these ${number(jobs.length)}`, () => retry(jobs))) : null,
+    jobs.length > 1 ? h('p', { 'data-needs': 'change' }, button(`Retry these ${number(jobs.length)}`, () => retry(jobs))) : null,
     h('table', { class: 'cardish' },
       tableHead('Job', 'Attempts', 'Failed', h('span', { class: 'vh' }, 'Actions')),
       h('tbody', null, jobs.map((j) => h('tr', null,
@@ -82,8 +82,8 @@ function group(at, reason, jobs, refresh, open) {
         h('td', { 'data-label': 'Attempts' }, number(j.attempts)),
         h('td', { 'data-label': 'Failed' }, moment(j.timestamp)),
         h('td', null, h('div', { class: 'row' },
-          button('Retry', () => retry([j]), { 'aria-label': `Retry ${j.id}` }),
-          button('Discard', () => discard(at, j, refresh), { class: 'danger', 'aria-label': `Discard ${j.id}` }))))))));
+          button('Retry', () => retry([j]), { 'data-needs': 'change', 'aria-label': `Retry ${j.id}` }),
+          button('Discard', () => discard(at, j, refresh), { class: 'danger', 'data-needs': 'change', 'aria-label': `Discard ${j.id}` }))))))));
 }
 
 async function attempt(act, refresh) {

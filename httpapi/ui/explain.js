@@ -1,6 +1,6 @@
 // The batches that a count consists of.
 import { h, modal, put, tableHead } from './dom.js';
-import { get, request, Problem } from './api.js';
+import { get, may, request, Problem } from './api.js';
 import { day, number, plural, shortID } from './format.js';
 import { problemBox } from './problem.js';
 import { linkTo } from './nav.js';
@@ -9,6 +9,7 @@ const shown = 50;
 
 /** Shows the batches of a UTC day; of is the event type to open first, or ''. */
 export async function explain(date, of, closed) {
+  if (!may('batches')) return;
   const list = h('div', { class: 'explain' }, h('p', { class: 'quiet' }, 'Loading …'));
   const box = modal(`Files behind ${day(date)} (UTC)`, [list], closed);
   box.showModal();

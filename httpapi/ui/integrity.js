@@ -21,7 +21,7 @@ export async function integrity(signal) {
     }
   };
   show(await get('admin/integrity', signal));
-  return h('section', { class: 'card integrity' }, h('header', null, h('h2', null, 'Integrity'), button('Run audit now', audit)), body);
+  return h('section', { class: 'card integrity' }, h('header', null, h('h2', null, 'Integrity'), button('Run audit now', audit, { 'data-needs': 'change' })), body);
 }
 
 function facts(all) {

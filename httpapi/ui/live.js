@@ -1,5 +1,5 @@
-// Server-sent events over fetch, because EventSource cannot send a token.
-import { reachable, refused, report, request } from './api.js';
+// Server-sent events over fetch, because EventSource does not say why it was refused.
+import { may, reachable, refused, report, request } from './api.js';
 
 /**
  * Calls on.batch(batch), on.deleted(id), on.reset() and on.state(connected)
@@ -8,6 +8,7 @@ import { reachable, refused, report, request } from './api.js';
  * server for all of their tabs.
  */
 export async function follow(on, signal) {
+  if (!may('batches')) return;
   let last = '';
   for (let wait = 1000; !signal.aborted; wait = Math.min(wait * 2, 15_000)) {
     await shown(signal);

@@ -1,7 +1,17 @@
-// The address of a page holds all of its state, except the token.
+// The address of a page holds all of its state.
 
 /** The parameters of the current page. */
 export const params = () => new URLSearchParams(location.search);
+
+/**
+ * Returns the token in the fragment of the address, which no server and no log
+ * sees, and takes it out of the address; '' if there is none.
+ */
+export function takeToken() {
+  const token = new URLSearchParams(location.hash.slice(1)).get('token') ?? '';
+  if (token) history.replaceState(null, '', location.pathname + location.search);
+  return token;
+}
 
 /** A query string from an object, without its empty values. */
 export function queryOf(values) {

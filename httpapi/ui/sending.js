@@ -1,5 +1,5 @@
 // Uploads with progress, which fetch does not report.
-import { address, authorization, Problem } from './api.js';
+import { address, Problem } from './api.js';
 
 /** Returns a new Idempotency-Key. */
 export const newKey = () => crypto.randomUUID?.() ?? String(Math.random()); // randomUUID needs a secure context
@@ -26,7 +26,7 @@ export function upload(file, { process = false, strict = false, dryRun = false, 
   if (allowDuplicate) query.set('on_duplicate', 'allow');
   const request = new XMLHttpRequest();
   request.open('POST', address(`uploads?${query}`));
-  const headers = { ...authorization(), 'Content-Type': contentType(file.name), 'Idempotency-Key': key };
+  const headers = { 'Content-Type': contentType(file.name), 'Idempotency-Key': key };
   if (wait) headers.Prefer = `wait=${wait}`;
   for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
   return new Promise((resolve, reject) => {

@@ -6,8 +6,10 @@
 package ui
 
 import (
+	"bytes"
 	"embed"
 	"fmt"
+	"html/template"
 	"io/fs"
 	"path"
 )
@@ -31,9 +33,17 @@ type File struct {
 	Body        []byte // must not be changed
 }
 
+// Page is what differs between the pages of servers.
+type Page struct {
+	// Product is the name that the page shows.
+	Product string
+	// Docs says whether there is a page docs to link to.
+	Docs bool
+}
+
 // Files returns the embedded files by name, such as Index or
 // "vendor/uPlot.esm.js".
-func Files() (map[string]File, error) {
+func Files(p *Page) (map[string]File, error) {
 	files := map[string]File{}
 	err := fs.WalkDir(embedded, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -48,8 +58,22 @@ func Files() (map[string]File, error) {
 	}
 	index := files[Index]
 	index.Policy = ContentSecurityPolicy
+	index.Body, err = p.fill(string(index.Body))
 	files[Index] = index
-	return files, nil
+	return files, err
+}
+
+// fill fills in the template of the page.
+func (p *Page) fill(text string) ([]byte, error) {
+	page, err := template.New(Index).Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("ui: read the page: %w", err)
+	}
+	var b bytes.Buffer
+	if err := page.Execute(&b, p); err != nil {
+		return nil, fmt.Errorf("ui: fill in the page: %w", err)
+	}
+	return b.Bytes(), nil
 }
 
 func contentType(name string) string {

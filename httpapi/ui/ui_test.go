@@ -14,7 +14,7 @@ import (
 
 func files(t *testing.T) map[string]ui.File {
 	t.Helper()
-	all, err := ui.Files()
+	all, err := ui.Files(&ui.Page{Product: "<Product>", Docs: true})
 	if err != nil {
 		t.Fatal(err)
 	}

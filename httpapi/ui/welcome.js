@@ -1,6 +1,6 @@
 // The page of a server without events: how to upload some.
 import { h, put, button, copy, save } from './dom.js';
-import { curl, Problem } from './api.js';
+import { curl, may, Problem } from './api.js';
 import { go } from './nav.js';
 import { upload } from './sending.js';
 import { demoFile, sampleFile } from './demo.js';
@@ -8,6 +8,7 @@ import { problemBox } from './problem.js';
 import { refusal } from './refusal.js';
 
 export function welcome(root, signal) {
+  if (!may('upload')) return put(root, h('section', { class: 'card empty welcome' }, h('h1', null, 'No events yet'), h('p', null, 'There is nothing to show until files have been uploaded and processed.')));
   const line = curl('uploads?process=true').replace('curl ', 'curl -F file=@events.csv ');
   const status = h('div', { 'aria-live': 'polite' });
   const demo = button('Load demo events', async () => {
@@ -20,13 +21,13 @@ export function welcome(root, signal) {
       put(status, err instanceof Problem && err.status === 429 ? refusal(err, () => demo.click()) : problemBox(err));
     }
   }, { class: 'primary' });
-  put(root, h('section', { class: 'card empty welcome' },
+  return put(root, h('section', { class: 'card empty welcome' },
     h('h1', null, 'No events yet'),
     h('p', null, 'Upload a CSV file of events to see how many there are each day.'),
     h('p', { class: 'row' }, demo, h('a', { class: 'secondary', href: '?view=upload' }, 'Upload a file')),
     status,
     h('p', null, 'Or from a terminal:'),
     h('div', { class: 'code' }, h('code', null, line), button('Copy', () => copy(line))),
-    h('p', { class: 'quiet' }, 'ADMIN_TOKEN is the token that you signed in with. ',
+    h('p', { class: 'quiet' }, 'ADMIN_TOKEN is a token of the server with the role admin or uploader. ',
       h('button', { type: 'button', class: 'link', onclick: () => save(sampleFile(), 'events.csv') }, 'Download a sample events.csv'), ' to get started.')));
 }

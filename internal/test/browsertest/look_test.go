@@ -76,8 +76,8 @@ func TestEveryPageHasItsPicture(t *testing.T) {
 			}
 		}
 	}
-	p = open(t, wide, v.url, "401")
-	p.see("Admin token")
+	p = open(t, wide, v.url)
+	p.see("Keep me signed in")
 	p.shoot("signin.png")
 	fresh := serve(t, setup{})
 	p = open(t, wide, fresh.address(""))

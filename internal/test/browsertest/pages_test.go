@@ -271,29 +271,6 @@ func TestEightTabsAreNotTooMany(t *testing.T) {
 	first.see("late.csv")
 }
 
-func TestATokenThatIsNoLongerAcceptedIsAskedFor(t *testing.T) {
-	t.Parallel()
-	v := serve(t, setup{})
-	v.upload("a.csv", header+rows(3, "started", time.Now().Add(-time.Hour)), true)
-	p := open(t, wide, v.url+"docs", "403", "ERR_")
-	for _, page := range []struct{ query, text string }{{"", "Activity by hour and weekday"}, {"?view=batches", "live"}, {"?view=dead", "No dead letters"}} {
-		p.do(chromedp.Navigate(v.address(page.query)))
-		p.see(page.text)
-		eval[any](p, `sessionStorage.setItem('eventmetrics.token', 'old')`)
-		v.http.CloseClientConnections()
-		p.see("This token is not accepted.")
-	}
-	p = open(t, wide, v.address(""), "403")
-	p.see("Activity by hour and weekday")
-	eval[any](p, `sessionStorage.setItem('eventmetrics.token', 'old')`)
-	p.press("Export CSV")
-	p.see("This token is not accepted.")
-	p.do(chromedp.SendKeys("input[type=password]", "sécrèt…\r"))
-	p.see("This token is not accepted.")
-	p.do(chromedp.SendKeys("input[type=password]", token+"\r"))
-	p.see("Activity by hour and weekday")
-}
-
 func TestTheFocusStaysWhereItWas(t *testing.T) {
 	t.Parallel()
 	v := serve(t, setup{idle: true})

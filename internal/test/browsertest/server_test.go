@@ -38,6 +38,7 @@ type setup struct {
 	limiter ratelimit.Limiter
 	idle    bool   // no worker runs
 	prefix  string // where the handler is mounted
+	tokens  func() []httpapi.Token
 	service eventmetrics.Options
 }
 
@@ -55,7 +56,7 @@ func serve(t *testing.T, s setup) *server {
 	t.Cleanup(func() { _ = q.Close() })
 	s.service.AuditEvery, s.service.ReprocessEvery = -1, -1
 	v := &server{t: t, store: st, queue: q, service: eventmetrics.New(st, q, &s.service)}
-	v.handler, err = httpapi.New(v.service, &httpapi.Options{Token: token, Limiter: s.limiter})
+	v.handler, err = httpapi.New(v.service, &httpapi.Options{Token: token, Tokens: s.tokens, Limiter: s.limiter})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -333,21 +333,6 @@ func TestAnUnreachableServerIsSaidAndFoundAgain(t *testing.T) {
 	p.see("3 events stored")
 }
 
-func TestTheWrongTokenIsAskedForAgain(t *testing.T) {
-	t.Parallel()
-	v := serve(t, setup{})
-	p := open(t, wide, v.url+"#token=wrong", "403")
-	p.see("This token is not accepted.")
-	p.shoot("wrong-token.png")
-	p.do(chromedp.SendKeys("input[type=password]", token+"\r"))
-	p.see("No events yet")
-	if got := eval[string](p, `location.href`); strings.Contains(got, "token") {
-		t.Errorf("the token stays in the address: %s", got)
-	}
-	p.do(chromedp.Reload())
-	p.see("No events yet") // it is kept for this tab
-}
-
 func TestDatesThatMayBeReadInTwoWaysAreAskedAbout(t *testing.T) {
 	t.Parallel()
 	v := serve(t, setup{})
