@@ -8,6 +8,9 @@ export const number = (n) => numbers.format(n);
 export const short = (n) => compact.format(n);
 export const percent = (n) => percents.format(n);
 
+/** A part of a whole, with as many digits as the others of its column. */
+export const share = (n) => `${(n * 100).toFixed(1)}%`;
+
 /** One decimal below 100. */
 export const average = (n) => numbers.format(n < 100 ? Math.round(n * 10) / 10 : Math.round(n));
 
@@ -45,7 +48,6 @@ export function moment(text) {
 
 const days = new Intl.DateTimeFormat('en-GB', { timeZone: 'UTC', day: 'numeric', month: 'short', year: 'numeric' });
 const months = new Intl.DateTimeFormat('en-GB', { timeZone: 'UTC', month: 'long', year: 'numeric' });
-const brief = new Intl.DateTimeFormat('en-GB', { timeZone: 'UTC', day: 'numeric', month: 'short' });
 const weekday = new Intl.DateTimeFormat('en-GB', { timeZone: 'UTC', weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' });
 
 const utc = (date) => new Date(`${date.slice(0, 10)}T00:00:00Z`);
@@ -53,20 +55,20 @@ const utc = (date) => new Date(`${date.slice(0, 10)}T00:00:00Z`);
 /** A date such as 2025-11-08 as 8 Nov 2025. */
 export const day = (date) => days.format(utc(date));
 
-/** Two dates as 7 Nov 2025 to 8 Nov 2025, or one if they are the same. */
-export const span = (from, to) => (from === to ? day(from) : `${day(from)} to ${day(to)}`);
+/** Two dates as 7 Nov to 8 Nov 2025, or one if they are the same. */
+export const span = (from, to) => (from === to ? day(from) : `${from.slice(0, 4) === to.slice(0, 4) ? day(from).slice(0, -5) : day(from)} to ${day(to)}`);
 
-/** The name of a period, in full and as short as an axis needs. */
+/** The name of a period. */
 export function period(date, interval) {
   switch (interval) {
     case 'hour':
-      return { full: `${weekday.format(utc(date))}, ${date.slice(11, 16)}`, axis: date.slice(11, 16) === '00:00' ? brief.format(utc(date)) : date.slice(11, 16) };
+      return `${weekday.format(utc(date))}, ${date.slice(11, 16)}`;
     case 'week':
-      return { full: `Week of ${day(date)}`, axis: brief.format(utc(date)) };
+      return `Week of ${day(date)}`;
     case 'month':
-      return { full: months.format(utc(date)), axis: months.format(utc(date)).slice(0, 3) + date.slice(2, 4).padStart(3, ' ') };
+      return months.format(utc(date));
     default:
-      return { full: weekday.format(utc(date)), axis: brief.format(utc(date)) };
+      return weekday.format(utc(date));
   }
 }
 

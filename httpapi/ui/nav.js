@@ -22,12 +22,18 @@ export function queryOf(values) {
   return `?${out}`;
 }
 
-/** The current address with some parameters changed; null removes one. */
+/** The names and values of an object, whose values may be lists. */
+export const pairs = (values) => Object.entries(values).flatMap(([name, value]) => [value].flat().map((v) => [name, v]));
+
+/**
+ * The current address with some parameters changed; null removes one. Only the
+ * value of a dimension may be empty.
+ */
 export function changed(values) {
   const now = params();
   for (const [name, value] of Object.entries(values)) {
     now.delete(name);
-    for (const v of [value].flat()) if (v !== null && v !== '') now.append(name, v);
+    for (const v of [value].flat()) if (v !== null && (v !== '' || name.startsWith('where.'))) now.append(name, v);
   }
   return `?${now}`;
 }

@@ -1,149 +1,112 @@
 // The overview: the events of a range by period, hour and type.
-import { h, put, button, copy, save, tableHead, toast } from './dom.js';
-import { curl, get, metrics, request, series } from './api.js';
-import { average, day, number, percent, period, plural, span } from './format.js';
-import { changed, go, params } from './nav.js';
-import { comparisons, daysBetween, daysOf, intervals, isDate, lastOfMonth, ranges, readQuery, zones } from './range.js';
-import { stack, swatch } from './chart.js';
+import { h, put, button, copy, save, toast } from './dom.js';
+import { curl, get, metrics, Problem, request, series } from './api.js';
+import { period, span } from './format.js';
+import { changed, go, pairs, params } from './nav.js';
+import { daysOf, isDate, lastOfMonth, readQuery } from './range.js';
+import { arrange } from './model.js';
+import { choice, keepChoice } from './kept.js';
+import { cards } from './cards.js';
+import { dataTable, legend } from './figures.js';
+import { filterable, filters, only, unattributed } from './filter.js';
+import { stack } from './chart.js';
 import { heatmap } from './heatmap.js';
-import { spark } from './spark.js';
 import { explain } from './explain.js';
 import { follow } from './live.js';
+import { toolbar } from './toolbar.js';
+import { typesTable } from './types.js';
 import { welcome } from './welcome.js';
 
-const coloured = 7; // types with their own colour; the others share one
+const few = 12; // types whose values by period are asked for at first
+const longest = 400; // days that are asked for by hour
 
 export async function overview(root, { signal }) {
-  const q = readQuery(params());
-  const before = await latest(signal);
-  const found = await read(q, signal);
+  const q = await question(signal);
+  const [before, found] = await Promise.all([latest(signal), read(q, signal)]);
   if (found.axis.every((b) => b.count === 0)) {
     const { data } = await get('batches?limit=1', signal);
     if (data.length === 0) return welcome(root, signal);
   }
-  const model = arrange(q, found);
-  const body = model.sum === 0 ? await nothing(q, signal) : [
-    cards(q, model, found),
-    h('section', { class: 'card' }, h('header', null, h('h2', null, `Events by ${found.by || 'type'}`), tools(q, found.by)), legend(q, model), figure(q, model), dataTable(q, model)),
-    h('div', { class: 'pair' },
-      h('section', { class: 'card' }, h('h2', null, 'Activity by hour and weekday'), found.hours ? heatmap(found.hours) : h('p', { class: 'quiet' }, 'Choose a range of at most 400 days to see this.')),
-      typesTable(q, model, found)),
-  ];
-  put(root, h('h1', { class: 'vh' }, 'Overview'), controls(q, found), body);
+  const above = [h('h1', { class: 'vh' }, 'Overview'), toolbar(q, found), unattributed(q, found.unattributed)];
+  if (found.sum === 0) put(root, above, await nothing(q, signal));
+  else put(root, above, page(q, found, signal));
   if (isDate(params().get('day'))) open(params().get('day'), params().get('of') ?? '');
   watch(before, signal);
+  return undefined;
 }
 
-/** Asks for the sums first, and for their parts only if there are events. */
-async function read(q, signal) {
-  const all = { tz: q.zone, from: q.from, to: q.to };
-  if (q.types.length) all.event_type = q.types;
-  const ask = (more) => series(pairs({ ...all, ...more }), signal);
-  const beside = { compare: q.compare };
-  const [sums, schema] = await Promise.all([
-    ask({ ...beside, interval: q.interval, group: 'none', fill: 'zero', finality: 'true' }),
-    get('schema', signal),
-  ]);
-  const some = sums.total_count > 0;
-  const by = schema.dimensions.includes(q.by) ? q.by : '';
-  const parts = grouped(by);
-  const [byType, totals, hours, people] = await Promise.all([
-    some ? ask({ ...parts, interval: q.interval }) : none,
-    some ? ask({ ...parts, ...beside, interval: 'all' }) : none,
-    some && q.days <= 400 ? ask({ ...beside, interval: 'hour', group: 'none' }) : null,
-    some && q.zone === 'UTC' ? ask({ ...beside, interval: 'all', group: 'none', uniques: 'true' }) : null,
-  ]);
-  return {
-    sum: sums.total_count, previous: sums.previous, axis: sums.data, subject: schema.columns.subject,
-    by, dimensions: schema.dimensions, byType: byType.data, totals: totals.data, hours: hours?.data, people: people?.data,
-  };
+/** What the address asks for. */
+async function question(signal) {
+  keepChoice(params());
+  const kept = choice();
+  const q = readQuery(params(), { kept });
+  if (q.range !== 'all') return q;
+  const { data } = await series(pairs({ tz: q.zone, interval: 'all', group: 'none', from: '', to: q.now }).filter(([, v]) => v), signal);
+  return readQuery(params(), { kept, began: data[0]?.date });
 }
-
-const none = { data: [] };
 
 /** Parameters that ask for the values of a dimension instead of event types. */
 const grouped = (by) => (by ? { group: 'none', group_by: by } : {});
 
-const pairs = (values) => Object.entries(values).flatMap(([name, value]) => [value].flat().map((v) => [name, v]));
+const beside = (q) => (q.against ? { compare: q.against, ...(q.open ? { so_far: 'true' } : {}) } : {});
 
-/** Turns the answers into the model that the page is drawn from. */
-function arrange(q, { sum, axis, by, byType, totals }) {
-  const nameOf = (m) => (by ? m[by] || '(empty)' : m.event_type);
-  const index = new Map(axis.map((b, i) => [b.date, i]));
-  const lines = new Map();
-  for (const { date, metrics: all } of byType) {
-    for (const m of all) {
-      const name = nameOf(m);
-      if (!lines.has(name)) lines.set(name, new Array(axis.length).fill(0));
-      lines.get(name)[index.get(date)] = m.count;
-    }
-  }
-  const types = (totals[0]?.metrics ?? []).filter((m) => m.count > 0)
-    .map((m) => ({ name: nameOf(m), count: m.count, before: m.previous_count, values: lines.get(nameOf(m)) ?? [] }))
-    .sort((a, b) => b.count - a.count);
-  const series = types.slice(0, coloured).map((t) => ({ name: t.name, values: t.values }));
-  if (types.length > coloured) {
-    const rest = types.slice(coloured);
-    series.push({ name: plural(rest.length, 'other'), rest: true, values: axis.map((_, i) => rest.reduce((sum, t) => sum + (t.values[i] ?? 0), 0)) });
-  }
-  return {
-    sum, axis, by, types, series,
-    names: axis.map((b) => period(b.date, q.interval)),
-    open: axis.findIndex((b) => b.finality === 'open'),
+const asker = (q, signal) => (more) => series(pairs({ tz: q.zone, from: q.from, to: q.to, ...filters(q), ...more }), signal);
+
+/** Asks for the sums first, and for their parts only if there are events. */
+async function read(q, signal) {
+  const ask = asker(q, signal);
+  const [sums, schema] = await Promise.all([
+    ask({ ...beside(q), interval: q.interval, group: 'none', fill: 'zero', finality: 'true' }),
+    get('schema', signal),
+  ]);
+  const by = schema.dimensions.includes(q.by) ? q.by : '';
+  const found = {
+    sum: sums.data.reduce((sum, b) => sum + b.count, 0), previous: sums.previous, axis: sums.data, unattributed: sums.unattributed_count ?? 0,
+    by, dimensions: schema.dimensions, subject: schema.columns.subject,
   };
+  if (found.sum === 0) return found;
+  // The table lists the types that the filter leaves out, too.
+  const all = pairs({ tz: q.zone, from: q.from, to: q.to, ...filters(q, by), ...grouped(by), ...beside(q), interval: 'all', top: 1000, ...(by ? {} : { other: 'true' }) });
+  const [byType, totals] = await Promise.all([ask({ ...grouped(by), interval: q.interval, top: few }), series(all, signal)]);
+  return { ...found, byType: byType.data, totals: totals.data };
 }
 
-function controls(q, { by, dimensions }) {
-  const date = (name, label) => h('label', null, h('span', { class: 'vh' }, label), h('input', { type: 'date', name, value: q[name], required: true }));
-  const pick = (e) => {
-    const form = new FormData(e.currentTarget.form ?? e.currentTarget);
-    e.preventDefault();
-    if (form.get('from') > form.get('to')) return toast('The start date is after the end date.');
-    go(changed({ range: 'custom', from: form.get('from'), to: form.get('to'), interval: null }));
-  };
-  const choice = (label, values, now, name, texts = {}) => h('label', { class: 'choice' }, h('span', null, label),
-    h('select', { name: `choose-${name}`, onchange: (e) => go(changed({ [name]: e.target.value })) },
-      values.map((v) => h('option', { value: v, selected: v === now }, texts[v] ?? v))));
-  return h('div', { class: 'controls' },
-    h('nav', { class: 'pills', 'aria-label': 'Range' }, Object.entries(ranges).map(([name, label]) =>
-      h('a', { href: changed({ range: name, from: null, to: null, interval: null }), 'aria-current': q.range === name ? 'true' : null }, label))),
-    h('form', { class: 'dates', onsubmit: pick }, date('from', 'Start date'), h('span', { 'aria-hidden': 'true' }, '–'), date('to', 'End date'),
-      h('button', { class: q.range === 'custom' ? 'chosen' : '' }, 'Apply')),
-    choice('Per', intervals(q.days), q.interval, 'interval'),
-    dimensions.length ? choice('Group by', ['', ...dimensions], by, 'group', { '': 'event type' }) : null,
-    choice('Compare to', Object.keys(comparisons), q.compare, 'compare', comparisons),
-    choice('Time zone', zones(q.zone), q.zone, 'tz'),
-    q.types.length ? h('a', { class: 'pill', href: changed({ type: null }) }, `Only ${q.types.join(', ')} ✕`) : null);
+function page(q, found, signal) {
+  const model = arrange(q, found);
+  const numbers = cards(q, found);
+  const hourly = h('div', null, h('p', { class: 'quiet' }, 'Loading …'));
+  const types = typesTable(q, model, async () => {
+    const { data } = await asker(q, signal)({ ...grouped(found.by), interval: q.interval, top: 1000 });
+    model.setValues(data);
+    return true;
+  });
+  later(q, signal).then((more) => {
+    numbers.fill(more);
+    put(hourly, more.hours ? heatmap(more.hours) : h('p', { class: 'quiet' }, `Choose a range of at most ${longest} days to see this.`));
+  }).catch((err) => { if (err.name !== 'AbortError') put(hourly, h('p', { class: 'bad' }, err.message)); });
+  return [
+    numbers.node,
+    h('section', { class: 'card' }, h('header', null, h('h2', null, `Events by ${found.by || 'type'}`), tools(q, found.by)), legend(q, model, types.open), figure(q, model, types.open), dataTable(q, model, (i) => enter(q, model, i, i))),
+    h('div', { class: 'pair' }, h('section', { class: 'card' }, h('h2', null, 'Activity by hour and weekday'), hourly), types.node),
+  ];
 }
 
-function cards(q, model, { hours, people, previous, subject }) {
-  const before = spanOf(previous);
-  const top = (member) => (hours ?? []).reduce((a, b) => (b[member] > (a?.[member] ?? 0) ? b : a), null);
-  const peak = top('count');
-  const distinct = people?.[0];
-  return h('div', { class: 'cards' },
-    card('Events', number(model.sum), change(model.sum, previous.count, before)),
-    card(`Distinct ${subject}`, distinct ? `≈ ${number(distinct.uniques)}` : '–',
-      distinct ? change(distinct.uniques, distinct.previous_uniques, before) : h('span', null, 'UTC only'), 'An estimate with a standard error of 1.6%'),
-    card('Daily average', average(model.sum / q.days), change(model.sum / q.days, previous.count / daysBetween(previous.from, previous.to), before)),
-    card('Busiest hour', peak ? number(peak.count) : '–', peak ? [change(peak.count, top('previous_count')?.previous_count ?? 0, before), h('span', { class: 'sub' }, period(peak.date, 'hour').full)] : null));
-}
-
-const spanOf = (previous) => span(previous.from, previous.to);
-
-const card = (title, value, note, hint) => h('section', { class: 'card stat', title: hint },
-  h('h2', null, title), h('p', { class: 'value' }, value), h('p', { class: 'note' }, note));
-
-function change(now, before, range) {
-  if (!before) return h('span', { class: 'quiet', title: `Compared to ${range}` }, now ? 'No earlier data' : '');
-  const part = now / before - 1;
-  const sign = part > 0.0005 ? '▲' : part < -0.0005 ? '▼' : '=';
-  return h('span', { class: { '▲': 'up', '▼': 'down', '=': 'quiet' }[sign], title: `Compared to ${range}` },
-    `${sign} ${percent(Math.abs(part))}`, h('span', { class: 'vh' }, ` ${part < 0 ? 'less' : 'more'} than ${range}`));
+/** What takes longest: the counts by hour and of distinct subjects. */
+async function later(q, signal) {
+  const ask = asker(q, signal);
+  const why = q.zone !== 'UTC' ? 'UTC only' : q.where.length ? 'Not known by dimension' : '';
+  const [hours, people] = await Promise.all([
+    q.days <= longest ? ask({ interval: 'hour', group: 'none' }) : null,
+    why ? null : ask({ ...(q.open ? {} : beside(q)), interval: 'all', group: 'none', uniques: 'true' }).catch((err) => {
+      if (err instanceof Problem && err.status === 422) return null;
+      throw err;
+    }),
+  ]);
+  return { hours: hours?.data, distinct: people?.data[0], why: why || 'Not known here' };
 }
 
 function tools(q, by) {
-  const query = new URLSearchParams(pairs({ ...grouped(by), from: q.from, to: q.to, interval: q.interval, tz: q.zone, event_type: q.types }));
+  const query = new URLSearchParams(pairs({ ...grouped(by), from: q.from, to: q.to, interval: q.interval, tz: q.zone, ...filters(q) }));
   return h('div', { class: 'tools' },
     button('Export CSV', async () => {
       const response = await request(`metrics?${query}&format=csv`);
@@ -152,69 +115,46 @@ function tools(q, by) {
     button('Copy as curl', () => copy(curl(`metrics?${query}`))));
 }
 
-const legend = (q, model) => h('ul', { class: 'legend' }, model.series.map((s, i) => h('li', null, swatch(i),
-  s.rest || model.by ? s.name : h('a', { href: changed({ type: s.name }), title: `Only ${s.name}` }, s.name))),
-model.open >= 0 ? h('li', { class: 'quiet' }, h('span', { class: 'swatch hatch', 'aria-hidden': 'true' }), 'In progress') : null);
-
-function figure(q, model) {
+function figure(q, model, others) {
   const box = h('div', null);
   // In the next frame the box is on the page and has a width.
   requestAnimationFrame(() => {
     if (!box.isConnected) return;
     stack(box, {
-      names: model.names, series: model.series, open: model.open,
-      pick: (i, name) => pick(q, model.axis[i].date, !model.by && model.series.some((s) => s.name === name && !s.rest) ? name : ''),
+      ...model.chart,
+      filter: (s) => (s.rest || !filterable(model.by, s.value) ? null : only(model.by, s.value)),
+      actions: (i, j, name) => [
+        ...actions(q, model, i, j, name),
+        ...(name && model.chart.series.find((s) => s.name === name)?.rest ? [['Show the others', others]] : []),
+      ],
     });
   });
   return box;
 }
 
-/** Follows a click on a bar: zooms in, or shows the files behind a day. */
-function pick(q, date, type) {
-  const days = daysOf(date, q.interval, q);
-  if (days.from !== days.to) return go(changed({ range: 'custom', ...days, interval: 'day' }));
+/** What can be done about the periods from i to j: zoom in, or see their files. */
+function actions(q, model, i, j, name) {
+  const from = daysOf(model.axis[i].date, q.interval, q).from;
+  const { to } = daysOf(model.axis[j].date, q.interval, q);
+  if (from !== to || i !== j) return [['Zoom in', () => enter(q, model, i, j)]];
+  const type = model.chart.series.find((s) => s.name === name && !s.rest && !model.by)?.value ?? '';
+  return [['Show files', () => enter(q, model, i, j, type)]];
+}
+
+/** Zooms in to periods of several days, or shows the files behind a day. */
+function enter(q, model, i, j, type = '') {
+  const from = daysOf(model.axis[i].date, q.interval, q).from;
+  const { to } = daysOf(model.axis[j].date, q.interval, q);
+  if (from !== to || i !== j) return go(changed({ range: 'custom', from, to, interval: from === to ? 'hour' : null }));
   if (q.zone !== 'UTC') {
     return toast('Files are listed by UTC day only.', h('a', { href: changed({ tz: 'UTC', range: 'custom', from: q.from, to: q.to }) }, 'Show this range in UTC'));
   }
-  go(changed({ day: days.from, of: type }), { quiet: true });
-  open(days.from, type);
+  go(changed({ day: from, of: type }), { quiet: true });
+  return open(from, type);
 }
 
 function open(date, of) {
   explain(date, of, () => { if (params().has('day')) go(changed({ day: null, of: null }), { replace: true, quiet: true }); });
-}
-
-const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
-
-/** The data of the chart as a table, built when it is opened. */
-function dataTable(q, model) {
-  const body = h('div', { class: 'scroll' });
-  const fill = () => {
-    if (body.firstChild) return;
-    body.append(h('table', { class: 'data' },
-      tableHead(capital(q.interval), ...model.series.map((s) => [s.name, 'num']), ['Total', 'num']),
-      h('tbody', null, model.axis.map((b, i) => h('tr', null,
-        h('th', { scope: 'row' }, h('button', { type: 'button', class: 'link', onclick: () => pick(q, b.date, '') }, model.names[i].full), i === model.open ? ' (in progress)' : '',
-          b.finality === 'sealed' ? h('span', { title: 'Sealed: the raw events were purged' }, ' 🔒') : null),
-        model.series.map((s) => h('td', { class: 'num' }, number(s.values[i]))),
-        h('td', { class: 'num' }, number(b.count)))))));
-  };
-  const details = h('details', { class: 'table', ontoggle: () => { if (details.open) fill(); } }, h('summary', null, 'Show as table'), body);
-  return details;
-}
-
-function typesTable(q, model, found) {
-  const shown = params().has('all') ? model.types : model.types.slice(0, 12);
-  return h('section', { class: 'card' }, h('h2', null, model.by || 'Event types'),
-    h('div', { class: 'scroll' }, h('table', { class: 'types' },
-      tableHead(model.by ? 'Value' : 'Type', 'Trend', ['Events', 'num'], ['Share', 'num'], ['Change', 'num']),
-      h('tbody', null, shown.map((t) => h('tr', null,
-        h('th', { scope: 'row' }, model.by ? h('span', { class: 'name', title: t.name }, t.name) : h('a', { class: 'name', href: changed({ type: t.name }), title: t.name }, t.name)),
-        h('td', null, spark(t.values)),
-        h('td', { class: 'num' }, number(t.count)),
-        h('td', { class: 'num' }, percent(t.count / model.sum)),
-        h('td', { class: 'num' }, change(t.count, t.before, spanOf(found.previous)))))))),
-    shown.length < model.types.length ? h('a', { href: changed({ all: '1' }) }, `Show all ${number(model.types.length)}`) : null);
 }
 
 /** Shows that there are batches, but no events in this range. */
@@ -222,9 +162,9 @@ async function nothing(q, signal) {
   const [counted, { data }] = await Promise.all([get('batches?limit=1&status=completed', signal), get('batches?limit=1&status=uploaded', signal)]);
   const months = counted.data.length ? await metrics({ interval: 'month', group: 'none' }, signal) : [];
   const last = months.at(-1)?.date;
-  const month = last && period(last, 'month').full;
+  const month = last && period(last, 'month');
   return h('section', { class: 'card empty' }, h('h2', null, 'No events in this range'),
-    h('p', null, `${span(q.from, q.to)}, ${q.zone}${q.types.length ? `, only ${q.types.join(', ')}` : ''}`),
+    h('p', null, `${span(q.from, q.to)}, ${q.zone}${q.types.length || q.where.length ? ', with the filters above' : ''}`),
     last ? [h('p', null, `The latest events are from ${month}.`),
       h('p', null, h('a', { class: 'primary', href: changed({ range: 'custom', from: last, to: lastOfMonth(last), interval: null, type: null }) }, `Show ${month}`))] : null,
     data.length ? h('p', null, 'Some batches have not been processed yet. ', h('a', { href: '?view=batches&status=uploaded' }, 'Show them')) : null);

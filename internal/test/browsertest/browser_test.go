@@ -188,10 +188,13 @@ func eval[T any](p *page, expression string) T {
 	return v
 }
 
+// patience is how long a page may take on a slow machine.
+const patience = 2 * time.Minute
+
 // wait waits until a JavaScript expression is true.
 func (p *page) wait(expression string) {
 	p.t.Helper()
-	_, err := chromedp.Run(p.ctx, chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingTimeout(2*time.Minute), chromedp.WithPollingInterval(20*time.Millisecond)))
+	_, err := chromedp.Run(p.ctx, chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingTimeout(patience), chromedp.WithPollingInterval(20*time.Millisecond)))
 	if err != nil {
 		p.t.Fatalf("waiting for %s: %v\nthe page shows: %.800s", expression, err, p.shown())
 	}

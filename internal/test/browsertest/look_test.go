@@ -67,14 +67,7 @@ func TestEveryPageHasItsPicture(t *testing.T) {
 		t.Logf("%s: first paint after %.0f ms, whole after %.0f ms", page.name,
 			eval[float64](p, `performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? -1`),
 			eval[float64](p, `performance.getEntriesByName('drawn')[0]?.startTime ?? -1`))
-		for _, s := range []screen{{360, 800, "light"}, {360, 800, "dark"}, {1440, 1000, "dark"}, wide} {
-			p.look(s)
-			p.shoot(page.name + "-" + s.String() + ".png")
-			p.contrast(page.name + "-" + s.String())
-			if over := eval[int](p, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
-				t.Errorf("%s at %s is %d pixels too wide", page.name, s, over)
-			}
-		}
+		p.inspect(page.name, everyLook)
 	}
 	p = open(t, wide, v.url)
 	p.see("Keep me signed in")

@@ -314,14 +314,14 @@ func TestAnUnreachableServerIsSaidAndFoundAgain(t *testing.T) {
 	p := open(t, wide, v.address(""), "ERR_", "Failed to load resource")
 	p.see("Activity by hour and weekday")
 	v.stop()
-	p.press("7 days")
+	p.press("Earlier")
 	p.see("The server cannot be reached.")
 	p.see("Activity by hour and weekday") // the page stays
 	p.wait(`!!document.querySelector('.chart canvas')`)
 	p.shoot("offline.png")
 	v.down.Store(false)
 	p.wait(`!document.body.innerText.includes('cannot be reached')`)
-	p.wait(`document.querySelector('.pills [aria-current]').innerText === '7 days'`)
+	p.wait(`document.querySelector('.menu .date').innerText.startsWith('Custom')`)
 
 	p.press("Upload")
 	p.choose("b.csv", header+rows(3, "started", time.Now().Add(-time.Hour)))

@@ -1,0 +1,47 @@
+// What the browser keeps between visits: choices and colours, no data and no token.
+
+const most = 500; // colours
+
+function read(name, otherwise) {
+  try {
+    return JSON.parse(localStorage.getItem(`eventmetrics.${name}`)) ?? otherwise;
+  } catch {
+    return otherwise; // no storage, or something else in it
+  }
+}
+
+function write(name, value) {
+  try {
+    localStorage.setItem(`eventmetrics.${name}`, JSON.stringify(value));
+  } catch { /* the choice is not kept */ }
+}
+
+const isText = (v) => typeof v === 'string';
+
+/** The range, comparison and zone that were chosen last. */
+export function choice() {
+  const kept = read('overview', {});
+  return Object.fromEntries(['range', 'compare', 'tz'].filter((k) => isText(kept?.[k])).map((k) => [k, kept[k]]));
+}
+
+/** Keeps what the address says; a range of one's own dates is not kept. */
+export function keepChoice(params) {
+  const kept = choice();
+  for (const name of ['range', 'compare', 'tz']) {
+    const value = params.get(name);
+    if (value && value !== 'custom') kept[name] = value;
+  }
+  write('overview', kept);
+}
+
+/** The colours of the names of a kind, to be kept with keepColours. */
+export function colours(kind) {
+  const all = read('colours', []);
+  return new Map((Array.isArray(all) ? all : []).filter((c) => Array.isArray(c) && c[0] === kind && isText(c[1])).map((c) => [c[1], c[2]]));
+}
+
+export function keepColours(kind, known) {
+  const all = read('colours', []);
+  const others = (Array.isArray(all) ? all : []).filter((c) => Array.isArray(c) && c[0] !== kind);
+  write('colours', [...others, ...[...known].map(([name, index]) => [kind, name, index])].slice(-most));
+}
