@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/pbkdf2"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"os"
@@ -58,6 +60,11 @@ func open(ctx context.Context, c *config.Config) (_ *app, err error) {
 	if c.API.Limiter, err = a.backends.Limiter(c.UploadLimit, c.UploadWindow); err != nil {
 		return nil, err
 	}
+	c.API.SessionKey = a.sessionKey()
+	if c.Tokens != nil {
+		c.Tokens.SetLogger(a.logger)
+		c.API.Tokens = c.Tokens.Tokens
+	}
 	a.service = eventmetrics.New(a.backends.Store, a.backends.Queue, &c.Service)
 	if a.exporter != nil {
 		if err := a.exporter.WatchQueue(a.service); err != nil {
@@ -79,6 +86,22 @@ func (a *app) token() string {
 		a.logger.Warn("the token changes with the next start", "err", err)
 	}
 	return token
+}
+
+// sessionKey returns the key that signs sessions: one that is kept in DATA_DIR, or
+// that all replicas derive from ADMIN_TOKEN. Deriving it takes long on purpose: who
+// has a cookie could otherwise try a million short tokens a second.
+func (a *app) sessionKey() []byte {
+	if !a.config.Backends.Embedded() {
+		// The lengths are right, so that there is no error.
+		key, _ := pbkdf2.Key(sha256.New, a.config.API.Token, []byte("eventmetrics sessions"), 200_000, 32)
+		return key
+	}
+	key, err := datadir.KeepKey(a.config.Backends.DataDir)
+	if err != nil {
+		a.logger.Warn("sessions end with the next start", "err", err)
+	}
+	return key
 }
 
 // restMemory is what a server takes beside uploads and queries, in bytes.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/backends"
+	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/tokens"
 	"github.com/eventmetrics/eventmetrics/httpapi"
 	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/ratelimit"
@@ -36,6 +37,8 @@ type Config struct {
 	Port int
 	// OpsAddr is the address of Prometheus metrics and pprof; "" means none.
 	OpsAddr string
+	// Tokens has further tokens, nil without TOKENS_FILE.
+	Tokens *tokens.File
 	// GenerateToken allows the server to generate a token even if it listens on
 	// more than loopback addresses.
 	GenerateToken bool
@@ -75,6 +78,7 @@ func (c *Config) serverSettings() []Setting {
 		New("PORT", "3000", "`port` to listen on; 0 picks a free one", Int(&c.Port, 0, 65535)),
 		New("OPS_ADDR", "127.0.0.1:9464", "`address` of Prometheus metrics and pprof, or off", Address(&c.OpsAddr)),
 		New("ADMIN_TOKEN", "", "bearer `token` of the API, the same for all replicas; if empty, one is generated, printed at startup and kept in DATA_DIR", Text(&api.Token)),
+		New("TOKENS_FILE", "", "`file` with further tokens, each a line of name, role, SHA-256 and optionally the end; read again when it changes", c.readTokens),
 		New("ALLOW_GENERATED_TOKEN", "false", "generate a token even when listening on more than loopback addresses", Bool(&c.GenerateToken)),
 		New("MAX_UPLOAD_BYTES", "1073741824", "maximum `size` of an uploaded file in bytes, after decompression", Int(&s.MaxUploadBytes, 1, math.MaxInt64/2)),
 		New("MAX_UPLOADS", "8", "maximum number of concurrent uploads", Int(&api.MaxUploads, 1, 10_000)),
@@ -146,6 +150,13 @@ func IsLoopback(host string) bool {
 func (c *Config) limitUploads(text string) error {
 	c.API.ExemptLocal, c.API.LimitSetting = text == "", "UPLOAD_LIMIT"
 	return Int(&c.UploadLimit, 0, math.MaxInt64)(cmp.Or(text, "1"))
+}
+
+func (c *Config) readTokens(file string) (err error) {
+	if file != "" {
+		c.Tokens, err = tokens.Open(file)
+	}
+	return err
 }
 
 func (c *Config) readSchemas(file string) error {

@@ -12,17 +12,22 @@ import (
 	"strings"
 )
 
-// TokenFile is the name of the file with the token that a server generated.
-const TokenFile = "admin-token"
+const (
+	// TokenFile is the name of the file with the token that a server generated.
+	TokenFile = "admin-token"
+	// KeyFile is the name of the file with the key that signs sessions.
+	KeyFile = "session-key"
+)
 
-// form is that of a generated token.
+// form is that of a generated token, or of a key.
 var form = regexp.MustCompile(`^[A-Z2-7]{26,}\n?$`)
 
 // Token returns the token that a server has generated for a data directory, or ""
 // if there is none. A file that others can write, or that no server has written, is
 // an error.
-func Token(dir string) (string, error) {
-	path := filepath.Join(dir, TokenFile)
+func Token(dir string) (string, error) { return secret(filepath.Join(dir, TokenFile)) }
+
+func secret(path string) (string, error) {
 	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 && info.Mode().IsRegular():
@@ -37,7 +42,7 @@ func Token(dir string) (string, error) {
 		return "", err
 	}
 	if !form.Match(text) {
-		return "", fmt.Errorf("%s has no token of a server: remove it", path)
+		return "", fmt.Errorf("%s is not what a server has written: remove it", path)
 	}
 	return strings.TrimSpace(string(text)), nil
 }
@@ -45,19 +50,28 @@ func Token(dir string) (string, error) {
 // KeepToken returns the token of a data directory, and generates one if there is
 // none. The directory must be locked. If the file cannot be read or written, the
 // token is a new one and the error says why it is not kept.
-func KeepToken(dir string) (string, error) {
-	token, err := Token(dir)
-	if token != "" {
-		return token, nil
+func KeepToken(dir string) (string, error) { return keep(filepath.Join(dir, TokenFile), rand.Text()) }
+
+// KeepKey returns the key that signs the sessions of a data directory, and
+// generates one if there is none, as KeepToken does.
+func KeepKey(dir string) ([]byte, error) {
+	key, err := keep(filepath.Join(dir, KeyFile), rand.Text()+rand.Text())
+	return []byte(key), err
+}
+
+// keep returns the secret in a file. If there is none, it is the one that is given.
+func keep(path, generated string) (string, error) {
+	found, err := secret(path)
+	if found != "" {
+		return found, nil
 	}
-	token = rand.Text()
 	if err == nil {
-		err = write(filepath.Join(dir, TokenFile), token+"\n")
+		err = write(path, generated+"\n")
 	}
 	if err != nil {
-		return token, fmt.Errorf("keep the token: %w", err)
+		return generated, fmt.Errorf("keep %s: %w", filepath.Base(path), err)
 	}
-	return token, nil
+	return generated, nil
 }
 
 // write writes a file that only its owner may read, whole or not at all. It

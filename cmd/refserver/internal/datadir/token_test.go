@@ -38,6 +38,27 @@ func TestATokenIsKept(t *testing.T) {
 	}
 }
 
+func TestAKeyIsKept(t *testing.T) {
+	dir := t.TempDir()
+	token, err := datadir.KeepToken(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := datadir.KeepKey(dir)
+	if err != nil || len(made) < 32 || string(made) == token {
+		t.Fatalf("KeepKey: %q, %v", made, err)
+	}
+	if again, err := datadir.KeepKey(dir); err != nil || string(again) != string(made) {
+		t.Errorf("KeepKey again: %q, %v; want %q", again, err, made)
+	}
+	if info, err := os.Stat(filepath.Join(dir, datadir.KeyFile)); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v; want mode 0600", info, err)
+	}
+	if other, err := datadir.KeepKey(filepath.Join(dir, "none")); err == nil || len(other) < 32 || string(other) == string(made) {
+		t.Errorf("KeepKey without a directory: %q, %v; want a key and an error", other, err)
+	}
+}
+
 func TestAPlantedTokenIsRefused(t *testing.T) {
 	good := "ABCDEFGHIJKLMNOPQRSTUVWXYZ\n"
 	for name, plant := range map[string]func(path string) error{
