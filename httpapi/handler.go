@@ -94,22 +94,23 @@ type Options struct {
 
 // Handler serves the API. It is safe for concurrent use.
 type Handler struct {
-	svc      *eventmetrics.Service
-	opts     Options
-	mux      *http.ServeMux
-	logger   *slog.Logger
-	observed telemetry
-	uploads  chan struct{} // a slot for each upload under way
-	streams  chan struct{} // and for each stream of events
-	watch    *watcher
-	assets   map[string]ui.File // the dashboard, by name
-	docs     []byte             // the page /docs
-	key      []byte             // signs sessions
-	origins  *http.CrossOriginProtection
-	now      func() time.Time
-	started  time.Time
-	drain    sync.Once
-	drained  chan struct{} // closed by Drain
+	svc        *eventmetrics.Service
+	opts       Options
+	mux        *http.ServeMux
+	compressed http.Handler // mux, with answers compressed
+	logger     *slog.Logger
+	observed   telemetry
+	uploads    chan struct{} // a slot for each upload under way
+	streams    chan struct{} // and for each stream of events
+	watch      *watcher
+	assets     map[string]ui.File // the dashboard, by name
+	docs       []byte             // the page /docs
+	key        []byte             // signs sessions
+	origins    *http.CrossOriginProtection
+	now        func() time.Time
+	started    time.Time
+	drain      sync.Once
+	drained    chan struct{} // closed by Drain
 }
 
 // New returns a Handler for svc. It returns an error if opts has none of Token,
@@ -147,7 +148,8 @@ func New(svc *eventmetrics.Service, opts *Options) (*Handler, error) {
 	for _, route := range h.routes() {
 		h.mux.Handle(route.pattern, h.endpoint(route))
 	}
-	return h, nil
+	h.compressed, err = compress(h.mux)
+	return h, err
 }
 
 // leastKey is the least number of bytes of Options.SessionKey.
@@ -203,7 +205,7 @@ func (h *Handler) routes() []route {
 		{"GET /metrics/explain", viewers, h.explain},
 		{"GET /schema", overviews | viewers | uploaders, h.schema},
 		{"GET /batches", viewers, h.batches},
-		{"GET /batches/events", viewers, noParams(h.events)},
+		{eventsPattern, viewers, noParams(h.events)},
 		{"GET /batches/{id}", viewers | uploaders, noParams(h.batch)},
 		{"DELETE /batches/{id}", admins, noParams(h.deleteBatch)},
 		{"GET /batches/{id}/errors", viewers | uploaders, noParams(h.repair)},

@@ -322,7 +322,7 @@ func TestETagSavesTheBody(t *testing.T) {
 	a.count(day8)
 	first := a.get("/metrics")
 	tag := first.header.Get("ETag")
-	for _, value := range []string{tag, `"other", W/` + tag, "*"} {
+	for _, value := range []string{tag, strings.TrimPrefix(tag, "W/"), `"other", ` + tag, "*"} {
 		if res := a.get("/metrics", "If-None-Match", value); res.status != http.StatusNotModified || res.body != "" {
 			t.Errorf("If-None-Match %s: %d %q", value, res.status, res.body)
 		}

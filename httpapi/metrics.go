@@ -32,7 +32,7 @@ func (h *Handler) metrics(w http.ResponseWriter, r *http.Request) error {
 			return noMetrics(w)
 		}
 		w.Header().Set("Content-Type", format.content)
-		w.Header().Set("Vary", "Accept, Authorization, Cookie")
+		w.Header().Add("Vary", "Accept, Authorization, Cookie")
 		w.Header().Set("Cache-Control", cacheControl(result.Finality))
 		body = sendLong(w, r, asked, format)
 		return nil
@@ -72,10 +72,10 @@ func noMetrics(w http.ResponseWriter) error {
 }
 
 // tagged sets the ETag of a body from its digest. If the client has the body, it
-// answers 304 and returns true.
+// answers 304 and returns true. The tag is weak: a compressed body has the same.
 func tagged(w http.ResponseWriter, r *http.Request, digest []byte) bool {
 	tag := `"` + hex.EncodeToString(digest[:16]) + `"`
-	w.Header().Set("ETag", tag)
+	w.Header().Set("ETag", "W/"+tag)
 	for _, line := range r.Header.Values("If-None-Match") {
 		for candidate := range strings.SplitSeq(line, ",") {
 			candidate = strings.TrimPrefix(strings.TrimSpace(candidate), "W/")

@@ -246,7 +246,7 @@ func TestContractFindsDifferences(t *testing.T) {
 	}
 	const series = `{"count":1,"data":[{"date":"2025-11-08","count":1}]}`
 	id := []string{"X-Request-Id", "x"}
-	tagged := append(id, "ETag", `"0123456789abcdef0123456789abcdef"`, "Vary", "Accept, Authorization, Cookie", "Cache-Control", "private, no-cache")
+	tagged := append(id, "ETag", `W/"0123456789abcdef0123456789abcdef"`, "Vary", "Accept, Authorization, Cookie", "Cache-Control", "private, no-cache")
 	stream := append(id, "X-Accel-Buffering", "no")
 	for _, tc := range []struct {
 		name, request string

@@ -37,7 +37,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.unrouted(rec, r)
 		return
 	}
-	h.mux.ServeHTTP(rec, r)
+	if pattern == eventsPattern { // each event must arrive at once
+		h.mux.ServeHTTP(rec, r)
+		return
+	}
+	h.compressed.ServeHTTP(rec, r)
 }
 
 // finish answers a panic and logs the request, with the name of its token and

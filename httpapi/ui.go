@@ -24,7 +24,7 @@ func (h *Handler) index(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Vary", "Authorization, Cookie")
+	w.Header().Add("Vary", "Authorization, Cookie")
 	return h.sendFile(w, r, ui.Index)
 }
 
