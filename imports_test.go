@@ -243,6 +243,17 @@ func TestNothingLinksWhatWeAvoid(t *testing.T) {
 	}
 }
 
+// What reads flags is the concern of a program, and only of its commands.
+func TestOnlyTheCommandsImportALibraryForCommands(t *testing.T) {
+	for name, p := range packages(t) {
+		for _, path := range p.Imports {
+			if strings.HasPrefix(path, "github.com/urfave/cli") && name != "/cmd/refserver/internal/cli" {
+				t.Errorf("%s imports %s", name, path)
+			}
+		}
+	}
+}
+
 func TestOnlyTestsImportTestPackagesAndExamples(t *testing.T) {
 	for name, p := range packages(t) {
 		for _, other := range siblings(p.Imports) {

@@ -411,7 +411,7 @@ func TestCommands(t *testing.T) {
 		if err := p.run(args...); err != nil {
 			t.Errorf("%v: %v", args, err)
 		}
-		if text := p.seen(); !strings.Contains(text, "\n  upload ") || !strings.Contains(text, "\n  serve ") {
+		if text := p.seen(); !strings.Contains(text, "\n   upload ") || !strings.Contains(text, "\n   serve ") {
 			t.Errorf("%v prints %q", args, text)
 		}
 	}

@@ -14,86 +14,75 @@ import (
 // errElsewhere is the error of commands for SQLite files if there are none.
 var errElsewhere = errors.New("the store is in MongoDB (MONGO_URI is set): use its own tools, see docs/operations.md")
 
-// loadData returns the DATA_DIR of a command, and its arguments.
-func loadData(command string, t *cli.Terminal, args []string) (dir string, rest []string, err error) {
-	var c config.Config
-	rest, err = config.ParseArgs("refserver "+command, args, t.Getenv, c.CommonSettings())
-	if err != nil {
-		return "", nil, misconfigured(err)
+// data is what commands for SQLite files work on.
+type data struct{ dir, mongo string }
+
+// command returns a command for SQLite files. Its Run refuses if the store is
+// elsewhere.
+func (d *data) command(name, about, args string, run func(ctx context.Context, t *cli.Terminal, args []string) error) cli.Command {
+	taken := len(strings.Fields(args))
+	return cli.Command{
+		Name: name, About: about, Args: args, Least: taken, Most: taken,
+		Settings: []config.Setting{
+			config.DirSetting("`directory` of the SQLite files", &d.dir),
+			config.New("MONGO_URI", "", "`URI` of the store in MongoDB; if it is set, there is nothing for this command", config.Text(&d.mongo)),
+		},
+		Run: func(ctx context.Context, t *cli.Terminal, args []string) error {
+			if d.mongo != "" {
+				return cli.Misconfigured(name, errElsewhere)
+			}
+			if err := run(ctx, t, args); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			return nil
+		},
 	}
-	if c.Backends.MongoURI != "" {
-		return "", nil, errElsewhere
-	}
-	return c.Backends.DataDir, rest, nil
 }
 
-// place returns the only argument of a command.
-func place(command string, rest []string) (string, error) {
-	if len(rest) != 1 {
-		return "", fmt.Errorf("%s: want one directory, or - for an archive", command)
-	}
-	return rest[0], nil
+// backup returns the command that copies the data, while a server may be running.
+func backup() cli.Command {
+	d := &data{}
+	return d.command("backup", "copy the data to a directory or an archive (-), also while the server runs", "DIR", func(ctx context.Context, t *cli.Terminal, args []string) error {
+		if args[0] == "-" {
+			return datadir.Stream(ctx, d.dir, t.Out)
+		}
+		names, err := datadir.Backup(ctx, d.dir, args[0])
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(t.Out, "backed up %s to %s\n", strings.Join(names, " and "), args[0])
+		return err
+	})
 }
 
-// backup copies the data, while a server may be running.
-func backup(ctx context.Context, t *cli.Terminal, args []string) error {
-	dir, rest, err := loadData("backup", t, args)
-	if err != nil {
+// restore returns the command that fills an empty DATA_DIR from a backup.
+func restore() cli.Command {
+	d := &data{}
+	return d.command("restore", "fill an empty data directory from a backup, or from an archive (-)", "DIR", func(ctx context.Context, t *cli.Terminal, args []string) error {
+		var names []string
+		var err error
+		if args[0] == "-" {
+			names, err = datadir.RestoreStream(ctx, t.In, d.dir)
+		} else {
+			names, err = datadir.Restore(ctx, args[0], d.dir)
+		}
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(t.Out, "restored %s to %s\n", strings.Join(names, " and "), d.dir)
+		_, _ = fmt.Fprintln(t.Err, "a backup has no token: without ADMIN_TOKEN, the server makes a new one at its next start and prints it")
 		return err
-	}
-	to, err := place("backup", rest)
-	if err != nil {
-		return err
-	}
-	if to == "-" {
-		return datadir.Stream(ctx, dir, t.Out)
-	}
-	names, err := datadir.Backup(ctx, dir, to)
-	if err != nil {
-		return fmt.Errorf("backup: %w", err)
-	}
-	_, err = fmt.Fprintf(t.Out, "backed up %s to %s\n", strings.Join(names, " and "), to)
-	return err
+	})
 }
 
-// restore fills an empty DATA_DIR from a backup.
-func restore(ctx context.Context, t *cli.Terminal, args []string) error {
-	dir, rest, err := loadData("restore", t, args)
-	if err != nil {
+// compact returns the command that returns free pages to the file system.
+func compact() cli.Command {
+	d := &data{}
+	return d.command("compact", "return the free space in the files of a stopped server", "", func(ctx context.Context, t *cli.Terminal, _ []string) error {
+		done, err := datadir.Compact(ctx, d.dir)
+		for _, f := range done {
+			_, _ = fmt.Fprintf(t.Out, "%s: %d bytes, before %d\n", f.Name, f.After, f.Before)
+		}
 		return err
-	}
-	from, err := place("restore", rest)
-	if err != nil {
-		return err
-	}
-	var names []string
-	if from == "-" {
-		names, err = datadir.RestoreStream(ctx, t.In, dir)
-	} else {
-		names, err = datadir.Restore(ctx, from, dir)
-	}
-	if err != nil {
-		return fmt.Errorf("restore: %w", err)
-	}
-	_, err = fmt.Fprintf(t.Out, "restored %s to %s\n", strings.Join(names, " and "), dir)
-	return err
-}
-
-// compact returns free pages to the file system.
-func compact(ctx context.Context, t *cli.Terminal, args []string) error {
-	dir, rest, err := loadData("compact", t, args)
-	if err == nil && len(rest) > 0 {
-		err = fmt.Errorf("compact: unknown argument %.40q", rest[0])
-	}
-	if err != nil {
-		return err
-	}
-	done, err := datadir.Compact(ctx, dir)
-	for _, f := range done {
-		_, _ = fmt.Fprintf(t.Out, "%s: %d bytes, before %d\n", f.Name, f.After, f.Before)
-	}
-	if err != nil {
-		return fmt.Errorf("compact: %w", err)
-	}
-	return nil
+	})
 }

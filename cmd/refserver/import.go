@@ -21,8 +21,7 @@ type importConfig struct {
 	which legacy.Which
 }
 
-func loadImport(args []string, getenv func(string) string) (*importConfig, error) {
-	c := &importConfig{}
+func (c *importConfig) settings() []config.Setting {
 	from := config.New("LEGACY_MONGO_URI", "", "MongoDB `URI` of the original service, mongodb://user:password@host/database", func(v string) error {
 		c.from = v
 		return mongostore.CheckURI(v)
@@ -33,27 +32,28 @@ func loadImport(args []string, getenv func(string) string) (*importConfig, error
 		return err
 	})
 	process.Flag = "process"
-	all := append([]config.Setting{from, process}, c.CommonSettings()...)
-	return c, config.Parse("refserver import-legacy", args, getenv, all)
+	return append([]config.Setting{from, process.Among("tried", "completed", "all")}, c.DataSettings()...)
 }
 
-// importLegacy imports the data of the original service.
-func importLegacy(ctx context.Context, t *cli.Terminal, args []string) error {
-	c, err := loadImport(args, t.Getenv)
-	if err != nil {
-		return misconfigured(err)
+// importLegacy returns the command that imports the data of the original service.
+func importLegacy() cli.Command {
+	c := &importConfig{}
+	return cli.Command{
+		Name: "import-legacy", About: "import the data of the original service", Settings: c.settings(),
+		Run: func(ctx context.Context, t *cli.Terminal, _ []string) error {
+			report, err := c.run(ctx)
+			if report != nil {
+				err = errors.Join(err, report.Write(t.Out))
+			}
+			switch {
+			case err != nil && ctx.Err() != nil:
+				return fmt.Errorf("interrupted; run it again to continue: %w", err)
+			case err == nil && report.Troubled > 0:
+				return fmt.Errorf("%d problems, see the report", report.Troubled)
+			}
+			return err
+		},
 	}
-	report, err := c.run(ctx)
-	if report != nil {
-		err = errors.Join(err, report.Write(t.Out))
-	}
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return fmt.Errorf("interrupted; run it again to continue: %w", err)
-	case err == nil && report.Troubled > 0:
-		return fmt.Errorf("%d problems, see the report", report.Troubled)
-	}
-	return err
 }
 
 // run opens the source before the target. A database that is both is refused

@@ -79,7 +79,7 @@ func TestImportedDataIsServed(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			for _, first := range []string{"imported now", "imported by an earlier run"} {
 				var out bytes.Buffer
-				err := importLegacy(t.Context(), quiet(&out, append(tc.env, "LOG_LEVEL", "error")...), []string{"-from", from})
+				err := run(t.Context(), quiet(&out, append(tc.env, "LOG_LEVEL", "error")...), []string{"import-legacy", "-from", from})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -126,7 +126,7 @@ func TestImportThatCannotBe(t *testing.T) {
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
 			var out bytes.Buffer
-			err := importLegacy(t.Context(), quiet(&out, append([]string{"LOG_LEVEL", "error", "DATA_DIR", t.TempDir()}, tc.env...)...), tc.args)
+			err := run(t.Context(), quiet(&out, append([]string{"LOG_LEVEL", "error", "DATA_DIR", t.TempDir()}, tc.env...)...), append([]string{"import-legacy"}, tc.args...))
 			if err == nil || !strings.Contains(err.Error(), tc.want) || out.Len() > 0 {
 				t.Errorf("got %v, want %q; the report is %q", err, tc.want, &out)
 			}

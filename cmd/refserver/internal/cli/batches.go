@@ -7,10 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
-	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/config"
 	"github.com/eventmetrics/eventmetrics/internal/text/texttable"
 )
 
@@ -29,18 +27,26 @@ type batchPage struct {
 	Next string `json:"next_cursor"`
 }
 
-// ListBatches prints the newest batches of a running server.
-func ListBatches(ctx context.Context, t *Terminal, args []string) error {
+// ListBatches returns the command that prints the newest batches of a running server.
+func ListBatches() Command {
+	var at connection
 	query := url.Values{}
-	var limit int
-	c, err := connectOnly("refserver batches", t, args,
-		parameter(query, "status", "status", "only batches with this `status`: uploaded, queued, processing, completed or failed; may be repeated"),
-		parameter(query, "repairs", "repairs", "only batches that repair the batch with this `id`"),
-		config.Setting{Flag: "limit", Default: "20", Usage: "greatest `number` of batches, at most 1000", Set: config.Int(&limit, 1, 1000)})
-	if err != nil {
-		return err
+	return Command{
+		Name: "batches", About: "list the newest batches of a running server",
+		Settings: at.settings(
+			parameter(query, "status", "status", "only batches with this `status`: uploaded, queued, processing, completed or failed; may be repeated", nil).Among("uploaded", "queued", "processing", "completed", "failed"),
+			parameter(query, "repairs", "repairs", "only batches that repair the batch with this `id`", nil),
+			parameter(query, "limit", "limit", "greatest `number` of batches, at most 1000; by default 20", wholeNumber(1, 1000))),
+		Run: at.toServer(func(ctx context.Context, t *Terminal, c *client, _ []string) error {
+			if !query.Has("limit") {
+				query.Set("limit", "20")
+			}
+			return c.listBatches(ctx, t, query)
+		}),
 	}
-	query.Set("limit", strconv.Itoa(limit))
+}
+
+func (c *client) listBatches(ctx context.Context, t *Terminal, query url.Values) error {
 	var page batchPage
 	if err := c.read(ctx, "batches", query, &page); err != nil {
 		return fmt.Errorf("batches: %w", err)
@@ -77,12 +83,16 @@ func ListBatches(ctx context.Context, t *Terminal, args []string) error {
 	return nil
 }
 
-// ProcessBatches processes batches and waits for each.
-func ProcessBatches(ctx context.Context, t *Terminal, args []string) error {
-	c, ids, err := connectTo("refserver process [flags] ID...", "id of a batch", t, args)
-	if err != nil {
-		return err
+// ProcessBatches returns the command that processes batches and waits for each.
+func ProcessBatches() Command {
+	var at connection
+	return Command{
+		Name: "process", About: "process batches, so that they count", Args: "ID...", Least: 1, Most: -1,
+		Settings: at.settings(), Run: at.toServer(processBatches),
 	}
+}
+
+func processBatches(ctx context.Context, t *Terminal, c *client, ids []string) error {
 	u := &uploader{t: t, client: c, retries: 5}
 	return each(t, "process", ids, func(id string) error {
 		err := c.send(ctx, http.MethodPost, "batches/"+url.PathEscape(id)+"/process")
@@ -99,16 +109,17 @@ func ProcessBatches(ctx context.Context, t *Terminal, args []string) error {
 	})
 }
 
-// RepairFile writes the repair file of a batch: its rejected rows, to be corrected and
-// uploaded.
-func RepairFile(ctx context.Context, t *Terminal, args []string) error {
-	c, ids, err := connectTo("refserver errors [flags] ID > repair.csv", "id of a batch", t, args)
-	if err != nil {
-		return err
+// RepairFile returns the command that writes the repair file of a batch: its rejected
+// rows, to be corrected and uploaded.
+func RepairFile() Command {
+	var at connection
+	return Command{
+		Name: "errors", About: "write the rejected rows of a batch as a file to correct", Args: "ID > repair.csv", Least: 1, Most: 1,
+		Settings: at.settings(), Run: at.toServer(repairFile),
 	}
-	if len(ids) > 1 {
-		return errors.New("errors: name one batch: each has a file of its own")
-	}
+}
+
+func repairFile(ctx context.Context, t *Terminal, c *client, ids []string) error {
 	body, err := c.get(ctx, "batches/"+url.PathEscape(ids[0])+"/errors", nil)
 	if err != nil {
 		return fmt.Errorf("errors: %w", err)
@@ -125,12 +136,16 @@ func RepairFile(ctx context.Context, t *Terminal, args []string) error {
 	return nil
 }
 
-// DeleteBatches deletes batches and their counts.
-func DeleteBatches(ctx context.Context, t *Terminal, args []string) error {
-	c, ids, err := connectTo("refserver delete [flags] ID...", "id of a batch", t, args)
-	if err != nil {
-		return err
+// DeleteBatches returns the command that deletes batches and their counts.
+func DeleteBatches() Command {
+	var at connection
+	return Command{
+		Name: "delete", About: "delete batches and their counts", Args: "ID...", Least: 1, Most: -1,
+		Settings: at.settings(), Run: at.toServer(deleteBatches),
 	}
+}
+
+func deleteBatches(ctx context.Context, t *Terminal, c *client, ids []string) error {
 	return each(t, "delete", ids, func(id string) error {
 		if err := c.deleteBatch(ctx, id); err != nil {
 			return err
@@ -141,11 +156,15 @@ func DeleteBatches(ctx context.Context, t *Terminal, args []string) error {
 }
 
 // each calls do with each of some ids, prints its errors, and returns how many
-// there were.
+// there were. It ends when no server answers.
 func each(t *Terminal, command string, ids []string, do func(id string) error) error {
 	failed := 0
 	for _, id := range ids {
-		if err := do(id); err != nil {
+		err := do(id)
+		if _, away := unreachable(err); away {
+			return fmt.Errorf("%s: %w; at %s", command, err, texttable.Plain(id))
+		}
+		if err != nil {
 			failed++
 			t.print("%s: FAILED: %s\n", texttable.Plain(id), texttable.Plain(err.Error()))
 		}

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // client sends requests to the HTTP API of one server. It is safe for
@@ -38,7 +40,7 @@ func newClient(address, token string) (*client, error) {
 		token: token,
 		// Following a redirect could change the method of an upload, or send the
 		// token to another server.
-		http: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		http: &http.Client{Transport: transport(), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}, nil
 }
 
@@ -64,32 +66,63 @@ func (c *client) request(ctx context.Context, method, path string, query url.Val
 }
 
 // do sends a request; the caller closes the body. Errors: *[serverError] for
-// every status other than success; [errNoServer].
+// every status other than success; *[unreachableError].
 func (c *client) do(req *http.Request) (*http.Response, error) {
 	res, err := c.http.Do(req)
 	if err != nil {
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err // without the address, which the user knows
 		}
-		_, local := errors.AsType[*fs.PathError](err) // reading the file failed
-		cause, system := errors.AsType[syscall.Errno](err)
-		switch {
-		case errors.Is(err, syscall.ECONNREFUSED):
-			return nil, fmt.Errorf("%w at %s", errNoServer, c.base.Host)
-		case system && !local:
-			return nil, fmt.Errorf("connection lost: %w", cause)
-		}
-		return nil, fmt.Errorf("send request: %w", err)
+		return nil, c.unanswered(err)
 	}
 	if res.StatusCode/100 != 2 {
 		defer res.Body.Close() //nolint:errcheck // it was only read
+		if res.StatusCode == http.StatusUnauthorized && c.token == "" {
+			return nil, Usagef("ADMIN_TOKEN (-admin-token): required; a server without one prints its token at startup and keeps it in DATA_DIR")
+		}
 		return nil, readError(res)
 	}
 	return res, nil
 }
 
+// unanswered returns the error for a request that got no answer.
+func (c *client) unanswered(err error) error {
+	op, network := errors.AsType[*net.OpError](err)
+	if network && op.Op == "dial" {
+		return &unreachableError{fmt.Sprintf("no server at %s (%s)", c.base.Host, reason(op.Err)), true}
+	}
+	if _, local := errors.AsType[*fs.PathError](err); local { // reading the file failed
+		return fmt.Errorf("send request: %w", err)
+	}
+	if cause, system := errors.AsType[syscall.Errno](err); system {
+		return &unreachableError{"connection lost: " + cause.Error(), false}
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return &unreachableError{"connection lost", false}
+	}
+	return fmt.Errorf("send request: %w", err)
+}
+
+// reason returns why a connection failed, without the names of system calls.
+func reason(err error) string {
+	if cause, ok := errors.AsType[syscall.Errno](err); ok {
+		return cause.Error()
+	}
+	return err.Error()
+}
+
+// dialTimeout bounds how long a server that does not answer is waited for.
+const dialTimeout = 5 * time.Second
+
+// transport returns the default one, which gives up sooner.
+func transport() http.RoundTripper {
+	t := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // it is documented to be one
+	t.DialContext = (&net.Dialer{Timeout: dialTimeout}).DialContext
+	return t
+}
+
 // get returns the body of an answer; the caller closes it. Errors:
-// *[serverError]; [errNoServer].
+// *[serverError]; *[unreachableError].
 func (c *client) get(ctx context.Context, path string, query url.Values) (io.ReadCloser, error) {
 	req, err := c.request(ctx, http.MethodGet, path, query, nil)
 	if err != nil {
@@ -102,7 +135,7 @@ func (c *client) get(ctx context.Context, path string, query url.Values) (io.Rea
 	return res.Body, nil
 }
 
-// read decodes an answer into v. Errors: *[serverError]; [errNoServer].
+// read decodes an answer into v. Errors: *[serverError]; *[unreachableError].
 func (c *client) read(ctx context.Context, path string, query url.Values, v any) error {
 	body, err := c.get(ctx, path, query)
 	if err != nil {
@@ -113,7 +146,7 @@ func (c *client) read(ctx context.Context, path string, query url.Values, v any)
 }
 
 // send sends a request without a body and ignores the answer. Errors:
-// *[serverError]; [errNoServer].
+// *[serverError]; *[unreachableError].
 func (c *client) send(ctx context.Context, method, path string) error {
 	req, err := c.request(ctx, method, path, nil, nil)
 	if err != nil {

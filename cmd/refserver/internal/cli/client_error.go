@@ -2,16 +2,12 @@ package cli
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strconv"
 	"time"
 )
-
-// errNoServer means that no process listens at the address.
-var errNoServer = errors.New("no server")
 
 // serverError is an answer with a status other than success.
 type serverError struct {

@@ -1,56 +1,61 @@
 package cli
 
 import (
-	"errors"
+	"context"
 	"fmt"
 
 	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/config"
 	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/datadir"
 )
 
-// connect reads the settings of a command that talks to a server. It returns a
-// client for that server, and the arguments that are not flags.
-func connect(usage string, t *Terminal, args []string, more ...config.Setting) (*client, []string, error) {
-	var address, token, dir string
-	where := config.New("REFSERVER_URL", "http://127.0.0.1:3000", "`address` of the server", config.Text(&address))
-	where.Flag = "url"
-	all := append([]config.Setting{
-		where, config.New("ADMIN_TOKEN", "", "bearer `token` of the server; if empty, the one that a server on this machine keeps in DATA_DIR", config.Text(&token)),
-		config.New("DATA_DIR", "data", "`directory` of a server on this machine", config.Text(&dir)),
+// connection says which server a command talks to: by default the one that has the
+// same settings.
+type connection struct {
+	address, token, dir, host string
+	port                      int
+}
+
+// settings returns the settings of the connection, and more.
+func (c *connection) settings(more ...config.Setting) []config.Setting {
+	address := config.New("REFSERVER_URL", "", "`address` of the server, http://host:port; if empty, that of a server on this machine with this HOST and PORT", config.Text(&c.address))
+	address.Flag = "url"
+	return append([]config.Setting{
+		address,
+		config.HostSetting("`address` on which a server on this machine listens", &c.host),
+		config.PortSetting("`port` on which it listens", &c.port),
+		config.New("ADMIN_TOKEN", "", "bearer `token` of the server; if empty, the one that a server on this machine keeps in DATA_DIR", config.Text(&c.token)),
+		config.DirSetting("`directory` of a server on this machine", &c.dir),
 	}, more...)
-	rest, err := config.ParseArgs(usage, args, t.Getenv, all)
-	if err != nil {
-		return nil, nil, err
+}
+
+// client returns a client for the server.
+func (c *connection) client() (*client, error) {
+	address := c.address
+	if address == "" && c.port == 0 {
+		return nil, Usagef("PORT (-port): 0 means that the server picks one; name its address with -url")
 	}
-	c, err := newClient(address, token)
-	if err != nil {
-		return nil, nil, fmt.Errorf("REFSERVER_URL (-url): %w", err)
+	if address == "" {
+		address = "http://" + config.LocalAddress(config.Address(c.host, c.port))
 	}
-	if c.token == "" && config.IsLoopback(c.base.Hostname()) {
-		if c.token, err = datadir.Token(dir); err != nil {
-			return nil, nil, fmt.Errorf("DATA_DIR (-data-dir): %w", err)
+	made, err := newClient(address, c.token)
+	if err != nil {
+		return nil, Usagef("REFSERVER_URL (-url): %w", err)
+	}
+	if made.token == "" && (c.address == "" || config.IsLoopback(made.base.Hostname())) {
+		if made.token, err = datadir.Token(c.dir); err != nil {
+			return nil, fmt.Errorf("DATA_DIR (-data-dir): %w", err)
 		}
 	}
-	if c.token == "" {
-		return nil, nil, errors.New("ADMIN_TOKEN (-admin-token): required; a server without one prints its token at startup and keeps it in DATA_DIR")
-	}
-	return c, rest, nil
+	return made, nil
 }
 
-// connectOnly is connect for a command without arguments.
-func connectOnly(usage string, t *Terminal, args []string, more ...config.Setting) (*client, error) {
-	c, rest, err := connect(usage, t, args, more...)
-	if err == nil && len(rest) > 0 {
-		return nil, fmt.Errorf("unknown argument %.40q", rest[0])
+// toServer returns the run of a command that talks to a server.
+func (c *connection) toServer(run func(ctx context.Context, t *Terminal, server *client, args []string) error) func(context.Context, *Terminal, []string) error {
+	return func(ctx context.Context, t *Terminal, args []string) error {
+		server, err := c.client()
+		if err != nil {
+			return err
+		}
+		return run(ctx, t, server, args)
 	}
-	return c, err
-}
-
-// connectTo is connect for a command that needs at least one argument.
-func connectTo(usage, what string, t *Terminal, args []string) (*client, []string, error) {
-	c, rest, err := connect(usage, t, args)
-	if err == nil && len(rest) == 0 {
-		return nil, nil, fmt.Errorf("missing %s; usage: %s", what, usage)
-	}
-	return c, rest, err
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -26,12 +25,18 @@ type deadPage struct {
 	Next string `json:"next_cursor"`
 }
 
-// DeadLetters lists the dead letters of a running server, and retries or discards them.
-func DeadLetters(ctx context.Context, t *Terminal, args []string) error {
-	c, words, err := connect("refserver dead [flags] [list | retry [JOB...] | discard JOB...]", t, args)
-	if err != nil {
-		return err
+// DeadLetters returns the command that lists the dead letters of a running server,
+// and retries or discards them.
+func DeadLetters() Command {
+	var at connection
+	return Command{
+		Name: "dead", About: "list, retry or discard the jobs that failed for good",
+		Args: "[list | retry [JOB...] | discard JOB...]", Most: -1, Actions: []string{"list", "retry", "discard"},
+		Settings: at.settings(), Run: at.toServer(deadLetters),
 	}
+}
+
+func deadLetters(ctx context.Context, t *Terminal, c *client, words []string) error {
 	action, jobs := "list", []string(nil)
 	if len(words) > 0 {
 		action, jobs = words[0], words[1:]
@@ -63,7 +68,7 @@ func DeadLetters(ctx context.Context, t *Terminal, args []string) error {
 			return err
 		})
 	}
-	return errors.New("dead: want list, retry, retry JOB... or discard JOB")
+	return Usagef("dead: want list, retry, retry JOB... or discard JOB...")
 }
 
 func (c *client) listDead(ctx context.Context, t *Terminal) error {

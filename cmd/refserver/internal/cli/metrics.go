@@ -6,46 +6,49 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/config"
 	"github.com/eventmetrics/eventmetrics/internal/text/texttable"
 )
 
-// Metrics prints the metrics of a running server.
-func Metrics(ctx context.Context, t *Terminal, args []string) error {
+// Metrics returns the command that prints the metrics of a running server.
+func Metrics() Command {
+	var at connection
 	query := url.Values{}
-	var format string
-	c, rest, err := connect("refserver metrics", t, args,
-		parameter(query, "from", "from", "first `date`, 2006-01-02"),
-		parameter(query, "to", "to", "last `date`"),
-		parameter(query, "interval", "interval", "length of a period: hour, day, week, month or all (default day)"),
-		parameter(query, "tz", "tz", "time `zone` of dates and hours, such as Asia/Kathmandu"),
-		parameter(query, "event_type", "event-type", "only this event `type`; may be repeated"),
-		parameter(query, "compare", "compare", "compare to previous_period or previous_year; needs -from and -to"),
-		parameter(query, "as_of", "as-of", "the metrics as of an earlier `time`, 2006-01-02T15:04:05Z"),
-		parameter(query, "group_by", "group-by", "comma-separated `dimensions` to group by"),
-		config.Setting{Flag: "where", Usage: "only events with `dimension=value`; may be repeated", Set: addWhere(query)},
-		parameter(query, "top", "top", "only the `N` most frequent event types or groups"),
-		config.Setting{Flag: "other", Switch: true, Usage: "add a row for the sum of all others; needs -top", Set: addSwitch(query, "other")},
-		config.Setting{Flag: "finality", Switch: true, Usage: "show how many points are open, pending, settled and sealed", Set: addSwitch(query, "finality")},
-		config.Setting{Flag: "format", Default: "table", Usage: "output format: table, json or csv", Set: oneOf(&format, "table", "json", "csv")})
-	if err != nil {
-		return err
+	return Command{
+		Name: "metrics", About: "print metrics from a running server",
+		Settings: at.settings(
+			parameter(query, "from", "from", "first `date`, 2006-01-02", date),
+			parameter(query, "to", "to", "last `date`", date),
+			parameter(query, "interval", "interval", "length of a `period`: hour, day, week, month or all (default day)", nil).Among("hour", "day", "week", "month", "all"),
+			parameter(query, "tz", "tz", "time `zone` of dates and hours, such as Asia/Kathmandu", zoneName),
+			parameter(query, "event_type", "event-type", "only this event `type`; may be repeated", nil),
+			parameter(query, "compare", "compare", "`what` to compare to: previous_period, previous_month, previous_year or same_weekday; needs -from and -to", nil).
+				Among("previous_period", "previous_month", "previous_year", "same_weekday"),
+			parameter(query, "as_of", "as-of", "the metrics as of an earlier `time`, 2006-01-02T15:04:05Z", timeStamp),
+			parameter(query, "group_by", "group-by", "comma-separated `dimensions` to group by", nil),
+			config.Setting{Flag: "where", Usage: "only events with `dimension=value`; may be repeated", Set: addWhere(query)},
+			parameter(query, "top", "top", "only the `N` most frequent event types or groups", wholeNumber(1, math.MaxInt32)),
+			switchParameter(query, "other", "add a row for the sum of all others; needs -top"),
+			switchParameter(query, "finality", "show how many points are open, pending, settled and sealed"),
+			parameter(query, "format", "format", "output `format`: table, json or csv (default table)", nil).Among("table", "json", "csv")),
+		Run: at.toServer(func(ctx context.Context, t *Terminal, c *client, _ []string) error {
+			return c.printMetrics(ctx, t, query)
+		}),
 	}
-	if len(rest) > 0 {
-		return fmt.Errorf("metrics: unknown argument %.40q", rest[0])
-	}
-	query.Set("format", format)
-	if format == "table" {
+}
+
+func (c *client) printMetrics(ctx context.Context, t *Terminal, query url.Values) error {
+	table := cmp.Or(query.Get("format"), "table") == "table"
+	if table {
 		query.Set("format", "text")
 		query.Set("columns", strconv.Itoa(min(max(cmp.Or(t.columns(t.Out), defaultColumns), 20), 1000)))
 	}
-	err = copyMetrics(ctx, t, c, query, format == "table")
+	err := copyMetrics(ctx, t, c, query, table)
 	if refused, ok := errors.AsType[*serverError](err); ok && refused.Status == http.StatusNotFound && refused.Code == "" {
 		_, err = fmt.Fprintln(t.Err, "no metrics found")
 		return err
@@ -54,51 +57,6 @@ func Metrics(ctx context.Context, t *Terminal, args []string) error {
 		return fmt.Errorf("metrics: %w", plainError(err))
 	}
 	return nil
-}
-
-// parameter returns a setting that is sent to the server unchanged.
-func parameter(query url.Values, name, flag, usage string) config.Setting {
-	return config.Setting{Flag: flag, Usage: usage, Set: func(v string) error {
-		if v != "" {
-			query.Add(name, v)
-		}
-		return nil
-	}}
-}
-
-// addWhere accepts a filter dimension=value.
-func addWhere(query url.Values) func(string) error {
-	return func(v string) error {
-		if v == "" {
-			return nil
-		}
-		dimension, value, ok := strings.Cut(v, "=")
-		if !ok {
-			return fmt.Errorf("%.40q: want dimension=value", v)
-		}
-		query.Add("where."+dimension, value)
-		return nil
-	}
-}
-
-func addSwitch(query url.Values, name string) func(string) error {
-	return func(v string) error {
-		if v != "" {
-			query.Set(name, v)
-		}
-		return nil
-	}
-}
-
-// oneOf accepts one of some words.
-func oneOf(p *string, words ...string) func(string) error {
-	return func(v string) error {
-		if !slices.Contains(words, v) {
-			return fmt.Errorf("%.40q: want one of %v", v, words)
-		}
-		*p = v
-		return nil
-	}
 }
 
 // copyMetrics prints an answer. It escapes what is not printable if the output is

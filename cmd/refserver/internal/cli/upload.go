@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"net/url"
 	"strconv"
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/config"
+	"github.com/eventmetrics/eventmetrics/ingest/charset"
 	"github.com/eventmetrics/eventmetrics/internal/text/texttable"
 )
 
@@ -24,35 +26,53 @@ type uploader struct {
 	dryRun  bool
 	swap    bool // replace batches that have the same content, read otherwise
 	retries int
+	met     bool // a server has accepted a connection
 
 	files, rows int64 // files with rejected rows, and those rows
 	failed      int64 // files that were not uploaded or not processed
 }
 
-// Upload uploads the files that args name to a running server, waits until they
-// are processed and prints a result for each. It returns an error if a file was not uploaded or not
-// processed. Rejected rows are not an error.
-func Upload(ctx context.Context, t *Terminal, args []string) error {
+// Upload returns the command that uploads files to a running server, waits until
+// they are processed and prints a result for each. Its error says how many files were
+// not uploaded or not processed. Rejected rows are no error.
+func Upload(t *Terminal) Command {
+	var at connection
 	u := &uploader{t: t, query: url.Values{}}
-	var files []string
-	var err error
-	u.client, files, err = connect("refserver upload [flags] FILE... (- is standard input)", t, args, append(u.parameters(),
-		config.Setting{Flag: "no-process", Switch: true, Default: "false", Usage: "only store the batches: process them within a day, or they are removed", Set: config.Bool(&u.store)},
-		config.Setting{Flag: "allow-duplicate", Switch: true, Default: "false", Usage: "also upload files that were uploaded before", Set: config.Bool(&u.again)},
-		config.Setting{Flag: "replace", Switch: true, Default: "false", Usage: "if the same file was uploaded with another zone, order of dates or encoding, delete that batch and upload the file again", Set: config.Bool(&u.swap)},
-		config.Setting{Flag: "dry-run", Switch: true, Default: "false", Usage: "store nothing, and show what would change", Set: config.Bool(&u.dryRun)},
-		config.Setting{Flag: "retries", Default: strconv.Itoa(defaultRetries), Usage: "maximum `number` of retries when the server is busy or unavailable", Set: config.Int(&u.retries, 0, 1000)})...)
-	if err != nil {
-		return err
+	return Command{
+		Name: "upload", About: "upload files to a running server", Args: "FILE...", Least: 1, Most: -1,
+		More: "- is standard input.",
+		Settings: at.settings(append(u.parameters(),
+			u.option("no-process", "only store the batches: process them within a day, or they are removed", &u.store),
+			u.option("allow-duplicate", "also upload files that were uploaded before", &u.again),
+			u.option("replace", "if the same file was uploaded with another zone, order of dates or encoding, delete that batch and upload the file again", &u.swap),
+			u.option("dry-run", "store nothing, and show what would change", &u.dryRun),
+			config.Setting{Flag: "retries", Default: strconv.Itoa(defaultRetries), Usage: "maximum `number` of retries when the server is busy, or was lost", Set: config.Int(&u.retries, 0, 1000)})...),
+		Run: at.toServer(func(ctx context.Context, _ *Terminal, c *client, files []string) error {
+			u.client = c
+			u.ask()
+			return u.all(ctx, files)
+		}),
 	}
-	u.ask()
-	if len(files) == 0 {
-		return errors.New("upload: name at least one file; - is standard input")
-	}
+}
+
+func (u *uploader) option(flag, usage string, p *bool) config.Setting {
+	s := config.NewSwitch("", usage, p)
+	s.Flag = flag
+	return s
+}
+
+// all uploads files. It ends when no server answers.
+func (u *uploader) all(ctx context.Context, files []string) error {
 	for _, name := range files {
 		err := u.file(ctx, name)
 		if ctx.Err() != nil {
 			return fmt.Errorf("upload: interrupted at %s; run the command again to continue, nothing is stored twice", texttable.Plain(name))
+		}
+		if lost, away := unreachable(err); away && lost.refused {
+			return fmt.Errorf("upload: %s: %w; start it with refserver, or name another with -url, and run the command again: nothing is stored twice", texttable.Plain(name), err)
+		}
+		if _, wrong := errors.AsType[*usageError](err); wrong {
+			return fmt.Errorf("upload: %w", err)
 		}
 		if err != nil {
 			u.failed++
@@ -62,19 +82,24 @@ func Upload(ctx context.Context, t *Terminal, args []string) error {
 	return u.sum(len(files))
 }
 
-// parameters returns the settings that are sent to the server unchanged.
+// parameters returns the settings that are sent to the server.
 func (u *uploader) parameters() []config.Setting {
 	return []config.Setting{
-		parameter(u.query, "dedupe", "dedupe", "skip rows that another file had which was uploaded with -dedupe, by `method`: event_id (same id) or occurrence (equal row)"),
-		parameter(u.query, "schema", "schema", "`name` of the schema of the files"),
-		u.zone(u.query),
-		parameter(u.query, "encoding", "encoding", "`name` of the encoding of the files, such as windows-1252 or shift_jis; without it they are UTF-8 or UTF-16"),
-		parameter(u.query, "timestamp_layout", "layout", "`order` of dates such as 03/04/2025: dmy, mdy or auto"),
-		parameter(u.query, "mode", "mode", "partial (store the valid rows) or strict (reject the file if any row is invalid)"),
-		parameter(u.query, "max_errors", "max-errors", "reject a file with more than `N` rejected rows"),
-		parameter(u.query, "max_error_ratio", "max-error-ratio", "reject a file with a larger `share` of rejected rows, such as 0.05"),
-		parameter(u.query, "repairs", "repairs", "`id` of the batch whose rejected rows this file corrects"),
+		parameter(u.query, "dedupe", "dedupe", "skip rows that another file had which was uploaded with -dedupe, by `method`: event_id (same id) or occurrence (equal row)", nil).Among("event_id", "occurrence"),
+		parameter(u.query, "schema", "schema", "`name` of the schema of the files", nil),
+		zoneSetting(u.query, u.t.Getenv),
+		parameter(u.query, "encoding", "encoding", "`name` of the encoding of the files, such as windows-1252 or shift_jis; without it they are UTF-8 or UTF-16", encodingName),
+		parameter(u.query, "timestamp_layout", "layout", "`order` of dates such as 03/04/2025: dmy, mdy or auto", nil).Among("dmy", "mdy", "auto"),
+		parameter(u.query, "mode", "mode", "`what` a rejected row means: partial (store the valid rows) or strict (reject the file)", nil).Among("partial", "strict"),
+		parameter(u.query, "max_errors", "max-errors", "reject a file with more than `N` rejected rows", wholeNumber(0, math.MaxInt32)),
+		parameter(u.query, "max_error_ratio", "max-error-ratio", "reject a file with a larger `share` of rejected rows, such as 0.05", share),
+		parameter(u.query, "repairs", "repairs", "`id` of the batch whose rejected rows this file corrects", nil),
 	}
+}
+
+func encodingName(v string) error {
+	_, err := charset.Lookup(v)
+	return err
 }
 
 // ask adds the parameters for the switches.
@@ -154,6 +179,10 @@ func (u *uploader) send(ctx context.Context, p *progress, s *source, query url.V
 			name: s.name, ndjson: s.ndjson, size: s.size, body: p.attempt(s.open()), key: s.key, query: query,
 		})
 		pause, again := pauseAfter(err, try)
+		if lost, away := unreachable(err); away && lost.refused && !u.met {
+			return nil, err // it is not there, rather than gone for a moment
+		}
+		u.met = true
 		if err == nil || !again || ctx.Err() != nil {
 			return result, err
 		}

@@ -7,17 +7,28 @@ import (
 	"runtime/debug"
 )
 
-// Version prints version and build information.
-func Version(_ context.Context, t *Terminal, args []string) error {
-	if len(args) > 0 {
-		return fmt.Errorf("version: unknown argument %.40q", args[0])
+// Version returns the command that prints version and build information.
+func Version() Command {
+	return Command{
+		Name: "version", About: "print version and build information",
+		Run: func(_ context.Context, t *Terminal, _ []string) error {
+			info, ok := debug.ReadBuildInfo()
+			if !ok {
+				info = &debug.BuildInfo{}
+			}
+			_, err := fmt.Fprint(t.Out, versionText(info))
+			return err
+		},
 	}
+}
+
+// ShortVersion returns the version in a few words.
+func ShortVersion() string {
 	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		info = &debug.BuildInfo{}
+	if !ok || info.Main.Version == "" {
+		return "(unknown)"
 	}
-	_, err := fmt.Fprint(t.Out, versionText(info))
-	return err
+	return info.Main.Version
 }
 
 func versionText(info *debug.BuildInfo) string {

@@ -10,8 +10,8 @@ import (
 	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/config"
 )
 
-// zone returns the setting of the zone of times without one.
-func (u *uploader) zone(query url.Values) config.Setting {
+// zoneSetting returns the setting of the zone of times without one.
+func zoneSetting(query url.Values, getenv func(string) string) config.Setting {
 	return config.Setting{
 		Flag: "zone", Usage: "`zone` of time stamps without one: local for that of this machine, or a name such as Europe/Berlin; without it they are UTC",
 		Set: func(name string) error {
@@ -19,9 +19,12 @@ func (u *uploader) zone(query url.Values) config.Setting {
 				return nil
 			}
 			if strings.EqualFold(name, "local") {
-				if name = localZone(u.t.Getenv("TZ"), "/etc/localtime", "/etc/timezone"); name == "" {
+				if name = localZone(getenv("TZ"), "/etc/localtime", "/etc/timezone"); name == "" {
 					return errors.New("the name of the zone of this machine is unknown; give a name such as Europe/Berlin")
 				}
+			}
+			if err := zoneName(name); err != nil {
+				return err
 			}
 			query.Set("timestamp_zone", name)
 			return nil

@@ -54,32 +54,54 @@ type Config struct {
 // multipartFrame is the room for the multipart headers around a file.
 const multipartFrame = 1 << 20
 
-// Load reads the configuration of the server. The error lists every mistake.
-func Load(args []string, getenv func(string) string) (*Config, error) {
+// Load reads the configuration of the server; flags are as for [Apply]. The error
+// lists every mistake.
+func Load(flags map[string][]string, getenv func(string) string) (*Config, error) {
 	c := &Config{}
-	if err := Parse("refserver", args, getenv, append(c.serverSettings(), c.CommonSettings()...)); err != nil {
+	if err := Apply(c.Settings(), flags, getenv); err != nil {
 		return nil, err
 	}
+	return c, c.Complete()
+}
+
+// Complete checks how the settings fit together, and computes what follows from
+// them. It is called once, after they were applied.
+func (c *Config) Complete() error {
 	if c.API.Token == "" && !c.GenerateToken && !IsLoopback(c.Host) {
-		return nil, fmt.Errorf("ADMIN_TOKEN (-admin-token): required to listen on %s; or set ALLOW_GENERATED_TOKEN=true", c.Host)
+		return fmt.Errorf("ADMIN_TOKEN (-admin-token): required to listen on %s; or set ALLOW_GENERATED_TOKEN=true", c.Host)
 	}
 	if c.Service.AuditEvery == 0 {
 		c.Service.AuditEvery = -1 // 0 would mean the default
 	}
 	c.API.MaxBodyBytes = c.Service.MaxUploadBytes + multipartFrame
-	return c, nil
+	return nil
 }
+
+// Settings returns all settings of a server.
+func (c *Config) Settings() []Setting {
+	return append(append(c.serverSettings(), c.DataSettings()...), c.runSettings()...)
+}
+
+// HostSetting and PortSetting are where a server listens, and so where commands
+// find it.
+func HostSetting(usage string, p *string) Setting { return New("HOST", "127.0.0.1", usage, Text(p)) }
+
+// PortSetting is described at [HostSetting].
+func PortSetting(usage string, p *int) Setting { return New("PORT", "3000", usage, Int(p, 0, 65535)) }
+
+// DirSetting is the directory of the SQLite files.
+func DirSetting(usage string, p *string) Setting { return New("DATA_DIR", "data", usage, Text(p)) }
 
 // serverSettings returns the settings that only a server has.
 func (c *Config) serverSettings() []Setting {
 	s, api := &c.Service, &c.API
 	return []Setting{
-		New("HOST", "127.0.0.1", "`address` to listen on", Text(&c.Host)),
-		New("PORT", "3000", "`port` to listen on; 0 picks a free one", Int(&c.Port, 0, 65535)),
-		New("OPS_ADDR", "127.0.0.1:9464", "`address` of Prometheus metrics and pprof, or off", Address(&c.OpsAddr)),
+		HostSetting("`address` to listen on", &c.Host),
+		PortSetting("`port` to listen on; 0 picks a free one", &c.Port),
+		New("OPS_ADDR", "127.0.0.1:9464", "`address` of Prometheus metrics and pprof, or off", HostPort(&c.OpsAddr)),
 		New("ADMIN_TOKEN", "", "bearer `token` of the API, the same for all replicas; if empty, one is generated, printed at startup and kept in DATA_DIR", Text(&api.Token)),
 		New("TOKENS_FILE", "", "`file` with further tokens, each a line of name, role, SHA-256 and optionally the end; read again when it changes", c.readTokens),
-		New("ALLOW_GENERATED_TOKEN", "false", "generate a token even when listening on more than loopback addresses", Bool(&c.GenerateToken)),
+		NewSwitch("ALLOW_GENERATED_TOKEN", "generate a token even when listening on more than loopback addresses", &c.GenerateToken),
 		New("MAX_UPLOAD_BYTES", "1073741824", "maximum `size` of an uploaded file in bytes, after decompression", Int(&s.MaxUploadBytes, 1, math.MaxInt64/2)),
 		New("MAX_UPLOADS", "8", "maximum number of concurrent uploads", Int(&api.MaxUploads, 1, 10_000)),
 		New("UPLOAD_MEMORY_BYTES", "268435456", "memory of all uploads and of the batches being processed, in `bytes`", Int(&s.UploadMemory, eventmetrics.LeastUploadMemory, math.MaxInt64/2)),
@@ -99,24 +121,35 @@ func (c *Config) serverSettings() []Setting {
 	}
 }
 
-// CommonSettings returns the settings of every command that works on the data.
-func (c *Config) CommonSettings() []Setting {
+// DataSettings returns the settings of a command that works on the data, wherever
+// they are.
+func (c *Config) DataSettings() []Setting {
 	b := &c.Backends
 	return []Setting{
 		New("MONGO_URI", "", "MongoDB `URI` of the store, mongodb://user:password@host/database; if empty, SQLite in DATA_DIR", checked(&b.MongoURI, mongostore.CheckURI)),
 		New("MONGO_RETRY_SECONDS", "30", "seconds for which a command is sent again while MongoDB is unavailable", Seconds(&b.MongoRetry, 1)),
 		New("REDIS_URL", "", "Redis `URL` of the queue and the rate limiter, redis://user:password@host:6379/0; if empty, SQLite and memory", Text(&b.RedisURL)),
-		New("DATA_DIR", "data", "`directory` of the SQLite files", Text(&b.DataDir)),
+		DirSetting("`directory` of the SQLite files", &b.DataDir),
 		New("DIMENSIONS", "", "up to three comma-separated `columns` by which metrics can be grouped and filtered, the same for all replicas", c.readDimensions),
-		New("LOG_LEVEL", "info", "debug, info, warn or error", Level(&c.LogLevel)),
-		New("LOG_JSON", "false", "log JSON instead of text", Bool(&c.LogJSON)),
+		{Env: "LOG_LEVEL", Default: "info", Usage: "least `level` of the log: debug, info, warn or error", Words: []string{"debug", "info", "warn", "error"}, Set: Level(&c.LogLevel)},
+		NewSwitch("LOG_JSON", "log JSON instead of text", &c.LogJSON),
+	}
+}
+
+// runSettings returns the settings of the jobs and of the end of a server.
+func (c *Config) runSettings() []Setting {
+	b := &c.Backends
+	return []Setting{
 		New("WORKERS", "4", "maximum number of concurrent jobs", Int(&b.Workers, 1, 10_000)),
 		New("SHUTDOWN_SECONDS", "30", "seconds that requests, and after them jobs, may take to finish after SIGTERM", Seconds(&b.DrainTimeout, 0)),
 	}
 }
 
 // Address returns the host:port of the API.
-func (c *Config) Address() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
+func (c *Config) Address() string { return Address(c.Host, c.Port) }
+
+// Address returns host:port.
+func Address(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
 
 // LocalAddress replaces an unspecified host, which means all addresses, by one at
 // which a program on this machine reaches it.

@@ -5,9 +5,9 @@ package config
 import (
 	"cmp"
 	"errors"
-	"flag"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/joho/godotenv"
@@ -26,6 +26,8 @@ type Setting struct {
 	Default string
 	// Usage is the help text; a word in backquotes names the value.
 	Usage string
+	// Words are all values that Set accepts, if they are few; else nil.
+	Words []string
 	// Set stores the value, or returns what is wrong with it. If a flag is
 	// repeated, Set is called once for each value.
 	Set func(string) error
@@ -36,43 +38,73 @@ func New(env, value, usage string, set func(string) error) Setting {
 	return Setting{Env: env, Default: value, Usage: usage, Set: set}
 }
 
-func (s *Setting) flag() string {
+// NewSwitch returns a Setting whose flag needs no value.
+func NewSwitch(env, usage string, p *bool) Setting {
+	return Setting{Env: env, Switch: true, Default: "false", Usage: usage, Set: Bool(p)}
+}
+
+// Among returns the setting, which then accepts only some words, or nothing.
+func (s Setting) Among(words ...string) Setting {
+	set := s.Set
+	s.Words = words
+	s.Set = func(v string) error {
+		if v != "" && !slices.Contains(words, v) {
+			return fmt.Errorf("%.40q: want one of %v", v, words)
+		}
+		return set(v)
+	}
+	return s
+}
+
+// Name returns the name of the flag.
+func (s *Setting) Name() string {
 	return cmp.Or(s.Flag, strings.ReplaceAll(strings.ToLower(s.Env), "_", "-"))
+}
+
+// Value returns what the value is called, "" for that of a switch.
+func (s *Setting) Value() string {
+	if s.Switch {
+		return ""
+	}
+	if parts := strings.SplitN(s.Usage, "`", 3); len(parts) == 3 {
+		return parts[1]
+	}
+	return "value"
+}
+
+// Help returns the help text, with the name of the variable.
+func (s *Setting) Help() string {
+	if s.Env == "" {
+		return s.Usage
+	}
+	return s.Usage + " [" + s.Env + "]"
+}
+
+// Short returns the beginning of the help text.
+func (s *Setting) Short() string {
+	short, _, _ := strings.Cut(strings.ReplaceAll(s.Usage, "`", ""), ";")
+	return short
 }
 
 func (s *Setting) String() string {
 	if s.Env == "" {
-		return "-" + s.flag()
+		return "-" + s.Name()
 	}
-	return fmt.Sprintf("%s (-%s)", s.Env, s.flag())
+	return fmt.Sprintf("%s (-%s)", s.Env, s.Name())
 }
 
-// Parse sets every setting. A flag takes precedence over the environment, the
+// Apply sets every setting. A flag takes precedence over the environment, the
 // environment over the file .env in the working directory, and that file over
-// the default. An empty value counts as not given. The error lists every
-// mistake; it is flag.ErrHelp if help was requested and printed.
-func Parse(program string, args []string, getenv func(string) string, all []Setting) error {
-	rest, err := ParseArgs(program, args, getenv, all)
-	if err == nil && len(rest) > 0 {
-		return fmt.Errorf("unknown argument %.40q", rest[0])
-	}
-	return err
-}
-
-// ParseArgs is [Parse] for a program that takes arguments, which it returns.
-// Arguments may stand before, between and after flags.
-func ParseArgs(program string, args []string, getenv func(string) string, all []Setting) ([]string, error) {
-	given, rest, err := parseFlags(program, args, all)
-	if err != nil {
-		return nil, err
-	}
+// the default. An empty value counts as not given. Flags has the values of those
+// that were given, by name. The error lists every mistake.
+func Apply(all []Setting, flags map[string][]string, getenv func(string) string) error {
 	file, err := godotenv.Read()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, errors.New(".env cannot be read: check its quotes and permissions") // err may contain a secret
+		return errors.New(".env cannot be read: check its quotes and permissions") // err may contain a secret
 	}
 	var mistakes []error
 	for _, s := range all {
-		values := given[s.flag()]
+		values := flags[s.Name()]
 		if len(values) == 0 {
 			values = []string{cmp.Or(getenv(s.Env), file[s.Env], s.Default)}
 		}
@@ -82,47 +114,5 @@ func ParseArgs(program string, args []string, getenv func(string) string, all []
 			}
 		}
 	}
-	return rest, errors.Join(mistakes...)
-}
-
-// parseFlags returns the flags' values that are not empty, by flag name, and
-// the other arguments.
-func parseFlags(program string, args []string, all []Setting) (given map[string][]string, rest []string, err error) {
-	given = map[string][]string{}
-	flags := flag.NewFlagSet(program, flag.ContinueOnError)
-	for _, s := range all {
-		add := func(v string) error {
-			if v != "" {
-				given[s.flag()] = append(given[s.flag()], v)
-			}
-			return nil
-		}
-		if s.Switch {
-			flags.BoolFunc(s.flag(), s.usage(), add)
-		} else {
-			flags.Func(s.flag(), s.usage(), add)
-		}
-	}
-	for {
-		if err := flags.Parse(args); err != nil {
-			return nil, nil, err
-		}
-		left := flags.Args()
-		parsed := len(args) - len(left)
-		if len(left) == 0 || parsed > 0 && args[parsed-1] == "--" {
-			return given, append(rest, left...), nil
-		}
-		rest, args = append(rest, left[0]), left[1:]
-	}
-}
-
-func (s *Setting) usage() string {
-	usage := s.Usage
-	if s.Env != "" {
-		usage += " [" + s.Env + "]"
-	}
-	if s.Default != "" && !s.Switch {
-		usage += " (default " + s.Default + ")"
-	}
-	return usage
+	return errors.Join(mistakes...)
 }

@@ -12,44 +12,12 @@ import (
 
 func none(string) string { return "" }
 
-func TestArgumentsMayStandAnywhereAmongFlags(t *testing.T) {
-	t.Chdir(t.TempDir())
-	for _, tc := range []struct {
-		name string
-		args []string
-		want []string
-		loud bool
-	}{
-		{"after the flags", []string{"-loud", "a", "b"}, []string{"a", "b"}, true},
-		{"before them", []string{"a", "b", "-loud"}, []string{"a", "b"}, true},
-		{"between them", []string{"-of", "x", "a", "-loud", "b"}, []string{"a", "b"}, true},
-		{"a hyphen is one", []string{"-", "-loud"}, []string{"-"}, true},
-		{"all is one after two hyphens", []string{"a", "--", "-loud", "--"}, []string{"a", "-loud", "--"}, false},
-		{"a switch may be false", []string{"-loud=false", "a"}, []string{"a"}, false},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			var loud bool
-			var of string
-			got, err := config.ParseArgs("test", tc.args, none, []config.Setting{
-				{Flag: "loud", Switch: true, Default: "false", Set: config.Bool(&loud)},
-				{Flag: "of", Set: config.Text(&of)},
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if d := cmp.Diff(tc.want, got); d != "" || loud != tc.loud {
-				t.Errorf("loud is %v, want %v; arguments %s", loud, tc.loud, d)
-			}
-		})
-	}
-}
-
 func TestFlagMayBeRepeated(t *testing.T) {
 	t.Chdir(t.TempDir())
 	var got []string
 	each := config.Setting{Env: "EACH", Default: "default", Set: func(v string) error { got = append(got, v); return nil }}
 	env := func(string) string { return "environment" }
-	if err := config.Parse("test", []string{"-each", "a", "-each", "b"}, env, []config.Setting{each}); err != nil {
+	if err := config.Apply([]config.Setting{each}, map[string][]string{"each": {"a", "b"}}, env); err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff([]string{"a", "b"}, got); d != "" {
@@ -60,9 +28,9 @@ func TestFlagMayBeRepeated(t *testing.T) {
 func TestMistakesNameTheirSettings(t *testing.T) {
 	t.Chdir(t.TempDir())
 	var n int
-	err := config.Parse("test", []string{"-n", "x", "-m", "y"}, none, []config.Setting{
+	err := config.Apply([]config.Setting{
 		{Flag: "n", Set: config.Int(&n, 0, 9)}, config.New("M", "1", "", config.Int(&n, 0, 9)),
-	})
+	}, map[string][]string{"n": {"x"}, "m": {"y"}}, none)
 	if err == nil || !strings.HasPrefix(err.Error(), "-n: ") || !strings.Contains(err.Error(), "\nM (-m): ") {
 		t.Errorf("got %v", err)
 	}

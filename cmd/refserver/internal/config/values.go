@@ -72,8 +72,8 @@ func Period(p *time.Duration) func(string) error {
 	}
 }
 
-// Address accepts host:port, and off for the empty address.
-func Address(p *string) func(string) error {
+// HostPort accepts host:port, and off for the empty address.
+func HostPort(p *string) func(string) error {
 	return func(v string) error {
 		if v == "off" {
 			*p = ""
