@@ -43,7 +43,7 @@ func program(t *cli.Terminal) *cli.Program {
 		Name: "refserver", About: "CSV files of events in, exact daily metrics out", Version: cli.ShortVersion(),
 		Commands: []cli.Command{
 			serve(), cli.Upload(t), cli.ListBatches(), cli.ProcessBatches(), cli.RepairFile(), cli.DeleteBatches(), cli.DeadLetters(),
-			cli.Metrics(), cli.Doctor(), backup(), restore(), compact(), importLegacy(), cli.Version(),
+			cli.Metrics(), cli.Token(), cli.Doctor(), backup(), restore(), compact(), importLegacy(), cli.Version(),
 		},
 	}
 }
