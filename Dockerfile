@@ -1,7 +1,7 @@
 # The reference server: a static binary, the root certificates for TLS, and a
 # directory for SQLite files that its user may write.
 #
-#   docker build -t eventmetrics .
+#   docker build -t eventmetrics --build-arg VERSION=$(git describe --tags --always) .
 #   docker run -p 127.0.0.1:3000:3000 -v eventmetrics:/data -e ADMIN_TOKEN=secret eventmetrics
 #
 # The image has no shell and therefore no HEALTHCHECK: probe /healthz and /readyz.
@@ -11,7 +11,8 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /out/refserver ./cmd/refserver \
+ARG VERSION=unreleased
+RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w -X main.version=$VERSION" -o /out/refserver ./cmd/refserver \
  && mkdir /out/data
 
 FROM scratch

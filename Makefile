@@ -5,11 +5,14 @@
 # make fuzz   each fuzz target for FUZZTIME
 # make tools  linters and the MongoDB-wire server of the tests
 # make run    the reference server with its defaults
+# make release  static binaries of VERSION for each of PLATFORMS, in dist, with checksums
 
 GO       ?= go
 BIN      := $(CURDIR)/.bin
 FUZZTIME ?= 30s
 STRESS   ?= 20
+VERSION  ?= $(shell git describe --tags --always --dirty)
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 BENCHROWS ?= 1000000
 # benchstat of two such outputs tells a change from noise; make tools installs it.
 
@@ -52,7 +55,7 @@ slow  := $(addprefix ./,$(SLOW))
 other  = $(shell $(GO) list ./... | grep -vE '/($(subst $(space),|,$(PLAIN) $(TWICE) $(SLOW)))$$')
 space := $(subst ,, )
 
-.PHONY: test test-race test-short test-plain stress bench lint fuzz run build deps tools
+.PHONY: release test test-race test-short test-plain stress bench lint fuzz run build deps tools
 
 test: deps lint build
 	$(MAKE) -j3 test-race test-short test-plain
@@ -111,3 +114,15 @@ fuzz:
 
 run:
 	$(GO) run ./cmd/refserver
+
+# Each platform is an archive of one program and its license. The manual and the
+# completion come from the program itself.
+release:
+	rm -rf dist && mkdir dist
+	@for p in $(PLATFORMS); do \
+	  os=$${p%/*} arch=$${p#*/} exe=refserver; [ $$os = windows ] && exe=refserver.exe; \
+	  name=refserver-$(VERSION)-$$os-$$arch; mkdir dist/$$name; cp LICENSE dist/$$name; echo $$name; \
+	  GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags='-s -w -X main.version=$(VERSION)' -o dist/$$name/$$exe ./cmd/refserver || exit 1; \
+	  tar -C dist --sort=name --owner=0 --group=0 --numeric-owner -czf dist/$$name.tar.gz $$name && rm -r dist/$$name || exit 1; \
+	done
+	cd dist && sha256sum *.tar.gz > SHA256SUMS

@@ -51,7 +51,7 @@ func (h *Handler) cleanup(w http.ResponseWriter, r *http.Request) error {
 
 // health serves GET /health.
 func (h *Handler) health(w http.ResponseWriter, _ *http.Request) error {
-	return writeJSON(w, http.StatusOK, healthJSON{Status: "ok", Uptime: time.Since(h.started).Seconds()})
+	return writeJSON(w, http.StatusOK, healthJSON{Status: "ok", Uptime: time.Since(h.started).Seconds(), Version: h.opts.Version})
 }
 
 // healthz serves GET /healthz, which answers while the process runs.

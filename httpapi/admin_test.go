@@ -74,6 +74,9 @@ func TestHealthAndReadiness(t *testing.T) {
 	if uptime, ok := health["uptime"].(float64); health["status"] != "ok" || !ok || uptime <= 0 {
 		t.Errorf("health: %v", health)
 	}
+	if health["version"] != "" {
+		t.Errorf("without Options.Version, health is %v", health)
+	}
 	if res := a.get("/readyz"); res.status != http.StatusOK {
 		t.Errorf("readyz: %d", res.status)
 	}

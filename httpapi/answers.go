@@ -24,6 +24,8 @@ type sessionJSON struct {
 type healthJSON struct {
 	Status string  `json:"status"`
 	Uptime float64 `json:"uptime"`
+	// Version is that of the program, "" if it does not say it.
+	Version string `json:"version"`
 }
 
 type livenessJSON struct {

@@ -53,6 +53,9 @@ type Options struct {
 	// Product is the name that the dashboard and the documentation show; "" means
 	// eventmetrics.
 	Product string
+	// Version is the version of your program, which GET /health says to everyone;
+	// "" means that it does not say it.
+	Version string
 	// NoDashboard leaves out the dashboard, NoDocs /docs and /openapi.yaml.
 	NoDashboard, NoDocs bool
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/backends"
+	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/cli"
 	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/config"
 	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/datadir"
 	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/metricsserver"
@@ -38,6 +39,7 @@ func open(ctx context.Context, c *config.Config) (_ *app, err error) {
 			err = errors.Join(err, a.close())
 		}
 	}()
+	c.API.Version = cli.Release(version)
 	limitMemory(&c.Service)
 	if a.backends, err = backends.Open(ctx, &c.Backends); err != nil {
 		return nil, err
@@ -46,7 +48,7 @@ func open(ctx context.Context, c *config.Config) (_ *app, err error) {
 		c.API.Token, a.generated = a.token(), true
 	}
 	if c.OpsAddr != "" {
-		if a.exporter, err = metricsserver.New(a.backends.Store); err != nil {
+		if a.exporter, err = metricsserver.New(a.backends.Store, c.API.Version); err != nil {
 			return nil, err
 		}
 		if c.Backends.Embedded() {

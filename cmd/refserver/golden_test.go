@@ -223,6 +223,7 @@ var (
 		now  string
 	}{
 		{regexp.MustCompile(`"(created_at|updated_at|expires_at|started_at|began_at|completed_at|as_of|time)":"[^"]+"`), `"$1":"TIME"`},
+		{regexp.MustCompile(`("uptime":[0-9.]+,"version"):"[^"]*"`), `$1:"VERSION"`},
 		{regexp.MustCompile(`"(timestamp|uptime|duration_seconds)":[0-9.e-]+`), `"$1":NUMBER`},
 		{regexp.MustCompile(`"subject_hash":"[0-9a-f]{64}"`), `"subject_hash":"` + strings.Repeat("0", 64) + `"`},
 		// What is left of the limit: while Redis answers late, it is counted locally.

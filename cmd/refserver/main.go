@@ -22,6 +22,9 @@ import (
 	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/config"
 )
 
+// version is set by the linker: -ldflags '-X main.version=v1.2.3'.
+var version string
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -40,10 +43,10 @@ func run(ctx context.Context, t *cli.Terminal, args []string) error {
 // program returns the commands for one run.
 func program(t *cli.Terminal) *cli.Program {
 	return &cli.Program{
-		Name: "refserver", About: "CSV files of events in, exact daily metrics out", Version: cli.ShortVersion(),
+		Name: "refserver", About: "CSV files of events in, exact daily metrics out", Version: cli.Release(version),
 		Commands: []cli.Command{
 			serve(), cli.Upload(t), cli.ListBatches(), cli.ProcessBatches(), cli.RepairFile(), cli.DeleteBatches(), cli.DeadLetters(),
-			cli.Metrics(), cli.Token(), cli.Doctor(), backup(), restore(), compact(), importLegacy(), cli.Version(),
+			cli.Metrics(), cli.Token(), cli.Doctor(), backup(), restore(), compact(), importLegacy(), cli.Version(version),
 		},
 	}
 }

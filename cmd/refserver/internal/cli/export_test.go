@@ -30,4 +30,4 @@ func Bar(name string, sent, total int64, took time.Duration, columns int) string
 }
 
 // VersionText returns what Version prints of a build.
-func VersionText(info *debug.BuildInfo) string { return versionText(info) }
+func VersionText(linked string, info *debug.BuildInfo) string { return versionText(linked, info) }

@@ -85,13 +85,16 @@ func TestVersionIsThatOfTheBuild(t *testing.T) {
 	info := &debug.BuildInfo{Main: debug.Module{Path: "example.com/m", Version: "v1.2.3"}, Settings: []debug.BuildSetting{
 		{Key: "vcs.revision", Value: "abc"}, {Key: "vcs.time", Value: "2026-11-26T00:00:00Z"}, {Key: "vcs.modified", Value: "true"},
 	}}
-	text := cli.VersionText(info)
+	text := cli.VersionText("", info)
 	for _, want := range []string{"v1.2.3\n", "abc of 2026-11-26T00:00:00Z, modified\n", "example.com/m\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q lacks %q", text, want)
 		}
 	}
-	if text := cli.VersionText(&debug.BuildInfo{}); strings.Count(text, "(unknown") != 2 {
+	if text := cli.VersionText("v2.0.0", info); !strings.HasPrefix(text, "version   v2.0.0\n") {
+		t.Errorf("what the linker has set is not first: %q", text)
+	}
+	if text := cli.VersionText("", &debug.BuildInfo{}); strings.Count(text, "(unknown") != 2 {
 		t.Errorf("of nothing: %q", text)
 	}
 }

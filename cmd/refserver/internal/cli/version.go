@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -8,7 +9,7 @@ import (
 )
 
 // Version returns the command that prints version and build information.
-func Version() Command {
+func Version(linked string) Command {
 	return Command{
 		Name: "version", About: "print version and build information",
 		Run: func(_ context.Context, t *Terminal, _ []string) error {
@@ -16,30 +17,32 @@ func Version() Command {
 			if !ok {
 				info = &debug.BuildInfo{}
 			}
-			_, err := fmt.Fprint(t.Out, versionText(info))
+			_, err := fmt.Fprint(t.Out, versionText(linked, info))
 			return err
 		},
 	}
 }
 
-// ShortVersion returns the version in a few words.
-func ShortVersion() string {
+// Release returns the version that was set when the program was linked, or else that
+// of the module, which go install and a build in a checkout know.
+func Release(linked string) string {
 	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(unknown)"
+	if !ok {
+		info = &debug.BuildInfo{}
 	}
-	return info.Main.Version
+	return release(linked, info)
 }
 
-func versionText(info *debug.BuildInfo) string {
+func release(linked string, info *debug.BuildInfo) string {
+	return cmp.Or(linked, info.Main.Version, "(unknown)")
+}
+
+func versionText(linked string, info *debug.BuildInfo) string {
 	of := map[string]string{}
 	for _, s := range info.Settings {
 		of[s.Key] = s.Value
 	}
-	version, revision := info.Main.Version, of["vcs.revision"]
-	if version == "" {
-		version = "(unknown)"
-	}
+	revision := of["vcs.revision"]
 	switch {
 	case revision == "":
 		revision = "(unknown: built without version control)"
@@ -49,5 +52,5 @@ func versionText(info *debug.BuildInfo) string {
 		revision += " of " + of["vcs.time"]
 	}
 	return fmt.Sprintf("version   %s\nrevision  %s\nmodule    %s\ngo        %s %s/%s\n",
-		version, revision, info.Main.Path, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		release(linked, info), revision, info.Main.Path, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/backends"
 	"github.com/eventmetrics/eventmetrics/queue/riverqueue"
@@ -67,7 +68,14 @@ func copyInto(ctx context.Context, db *sql.DB, path string) error {
 
 // syncPath syncs a file or a directory.
 func syncPath(path string) error {
-	f, err := os.Open(path)
+	mode := os.O_RDONLY
+	if runtime.GOOS == "windows" { // it syncs what is open for writing, and no directories
+		if info, err := os.Stat(path); err != nil || info.IsDir() {
+			return err
+		}
+		mode = os.O_RDWR
+	}
+	f, err := os.OpenFile(path, mode, 0)
 	if err != nil {
 		return err
 	}

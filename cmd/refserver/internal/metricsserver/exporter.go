@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/pprof"
+	"runtime"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -22,11 +23,16 @@ type Exporter struct {
 	meters   *sdkmetric.MeterProvider
 }
 
-// New returns an Exporter that pings st at each scrape.
-func New(st store.Store) (*Exporter, error) {
+// New returns an Exporter that pings st at each scrape. It exports the version of the
+// program as the label of eventmetrics_build_info, which is always 1.
+func New(st store.Store, version string) (*Exporter, error) {
 	registry := prometheus.NewRegistry()
 	all := []prometheus.Collector{
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newStoreCollector(st),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "eventmetrics_build_info", Help: "1; the labels say which program this is.",
+			ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
+		}, func() float64 { return 1 }),
 	}
 	for _, c := range all {
 		if err := registry.Register(c); err != nil {

@@ -46,7 +46,7 @@ func TestMetricsAreServed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := faulty{memstore.New(), memqueue.New(nil), tc.err}
-			e, err := metricsserver.New(b)
+			e, err := metricsserver.New(b, "v1.2.3")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -81,7 +81,7 @@ func TestMetricsAreServed(t *testing.T) {
 }
 
 func TestProfilesAreServed(t *testing.T) {
-	e, err := metricsserver.New(memstore.New())
+	e, err := metricsserver.New(memstore.New(), "v1.2.3")
 	if err != nil {
 		t.Fatal(err)
 	}
