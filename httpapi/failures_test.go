@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/httpapi"
@@ -25,6 +26,10 @@ func (s sick) Begin(context.Context, string) (store.Writer, error) { return nil,
 func (s sick) Batch(context.Context, string) (store.Batch, error)  { return store.Batch{}, s.err }
 func (s sick) Batches(context.Context, store.BatchQuery) ([]store.Batch, error) {
 	return nil, s.err
+}
+
+func (s sick) BatchOfKey(context.Context, string, time.Time) (store.Batch, error) {
+	return store.Batch{}, s.err
 }
 
 func (s sick) Events(context.Context, string) iter.Seq2[metrics.Event, error] {

@@ -46,7 +46,8 @@ type Batch struct {
 	// is queued again.
 	LastError string
 	// IdempotencyKey is the key of the request that uploaded the batch, or "".
-	// No two batches have the same key before KeyExpires.
+	// No two batches have the same key before KeyExpires. A batch may have further
+	// keys, see [Deduper].TakeKey.
 	IdempotencyKey string
 	KeyExpires     time.Time
 	// RepairOf is the id of the batch whose rejected rows this one corrects,
@@ -73,8 +74,6 @@ func (b *Batch) Events() int64 { return b.AcceptedRows - b.Erased }
 type BatchQuery struct {
 	// Statuses selects the batches in one of these; none means all.
 	Statuses []Status
-	// IdempotencyKey selects the batches with this key, if not empty.
-	IdempotencyKey string
 	// RepairOf selects the batches that repair this one, if not empty.
 	RepairOf string
 	// UpdatedBefore selects the batches last changed before it, if not zero.
@@ -96,7 +95,6 @@ const (
 // Match reports whether q selects b. It ignores Limit.
 func (q *BatchQuery) Match(b *Batch) bool {
 	return (len(q.Statuses) == 0 || slices.Contains(q.Statuses, b.Status)) &&
-		(q.IdempotencyKey == "" || b.IdempotencyKey == q.IdempotencyKey) &&
 		(q.RepairOf == "" || b.RepairOf == q.RepairOf) &&
 		(q.UpdatedBefore.IsZero() || b.Updated.Before(q.UpdatedBefore)) &&
 		(q.After == "" || b.ID < q.After)

@@ -22,7 +22,7 @@ func TestStatusesAreInTheOrderOfABatchsLife(t *testing.T) {
 
 func TestBatchQueryMatches(t *testing.T) {
 	at := time.Date(2025, 11, 8, 12, 0, 0, 0, time.UTC)
-	b := store.Batch{ID: "b", Status: store.Failed, IdempotencyKey: "k", RepairOf: "a", Updated: at}
+	b := store.Batch{ID: "b", Status: store.Failed, RepairOf: "a", Updated: at}
 	for _, tc := range []struct {
 		name string
 		q    store.BatchQuery
@@ -32,8 +32,6 @@ func TestBatchQueryMatches(t *testing.T) {
 		{"whatever the limit", store.BatchQuery{Limit: -5}, true},
 		{"one of several statuses", store.BatchQuery{Statuses: []store.Status{store.Queued, store.Failed}}, true},
 		{"no other status", store.BatchQuery{Statuses: []store.Status{store.Queued}}, false},
-		{"the key", store.BatchQuery{IdempotencyKey: "k"}, true},
-		{"no other key", store.BatchQuery{IdempotencyKey: "K"}, false},
 		{"what it repairs", store.BatchQuery{RepairOf: "a"}, true},
 		{"nothing that repairs another", store.BatchQuery{RepairOf: "b"}, false},
 		{"what was changed before", store.BatchQuery{UpdatedBefore: at.Add(time.Millisecond)}, true},
@@ -41,7 +39,7 @@ func TestBatchQueryMatches(t *testing.T) {
 		{"what is older than the cursor", store.BatchQuery{After: "c"}, true},
 		{"not the cursor itself", store.BatchQuery{After: "b"}, false},
 		{"nothing newer than the cursor", store.BatchQuery{After: "a"}, false},
-		{"nothing if one condition fails", store.BatchQuery{IdempotencyKey: "k", After: "a"}, false},
+		{"nothing if one condition fails", store.BatchQuery{RepairOf: "a", After: "a"}, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := tc.q.Match(&b); got != tc.want {

@@ -17,7 +17,8 @@ const ClaimTimeout = 15 * time.Second
 // fingerprint to at most one batch; AddOwner adds others. A batch keeps its
 // fingerprints when its events are purged and when it is archived. A fingerprint
 // is free again when each batch that has it is deleted or pruned, or its Writer is
-// aborted.
+// aborted. It also keeps the idempotency keys of requests that were answered with
+// a batch which was there.
 type Deduper interface {
 	// Claim gives the batch of an open Writer those of the fingerprints that
 	// no batch has. For each one, in the order of fps, it returns the id of the
@@ -54,4 +55,20 @@ type Deduper interface {
 	// has it. It changes nothing. The store does not keep fps, and the answer
 	// belongs to the caller.
 	Owners(ctx context.Context, fps []Fingerprint) ([]string, error)
+
+	// TakeKey gives a visible batch a further idempotency key, in one atomic step:
+	// that of a request which was answered with the batch, since it has the same
+	// content. The batch has the key until expires, which is cut to the
+	// millisecond, or until it is deleted, pruned or archived. If it has the key
+	// at now already, nothing changes. A batch may have any number of keys. No
+	// field of the Batch changes. Prune removes keys that have expired before
+	// PruneQuery.Before. It is safe to repeat. Errors: ErrNotFound; ErrKeyTaken
+	// when another batch has the key at now.
+	TakeKey(ctx context.Context, id, key string, expires, now time.Time) error
+
+	// Keys returns the idempotency keys of a batch in byte order: its
+	// IdempotencyKey, if it has one, and those of TakeKey, also those that have
+	// expired and that no other batch has and Prune has not removed. The slice
+	// belongs to the caller. Errors: ErrNotFound.
+	Keys(ctx context.Context, id string) ([]string, error)
 }

@@ -45,7 +45,8 @@ type Retainer interface {
 
 	// EraseNames removes names that the sender has chosen from a visible batch,
 	// in one atomic step, whatever its status: FileName becomes ErasedName,
-	// IdempotencyKey becomes empty and the key is free. Nothing else changes,
+	// IdempotencyKey becomes empty, and all keys of the batch are free: it and
+	// those of Deduper.TakeKey. Nothing else changes,
 	// Updated among it. It is safe to repeat. Errors: ErrNotFound.
 	EraseNames(ctx context.Context, id string, names Names) error
 
@@ -74,7 +75,8 @@ type Retainer interface {
 // ErasedName is the FileName of a batch whose name was erased.
 const ErasedName = "erased"
 
-// Names says which names of a batch EraseNames removes.
+// Names says which names of a batch EraseNames removes. IdempotencyKey means all
+// of its keys.
 type Names struct {
 	FileName, IdempotencyKey bool
 }

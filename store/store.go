@@ -57,6 +57,12 @@ type Store interface {
 	// The slice belongs to the caller.
 	Batches(ctx context.Context, q BatchQuery) ([]Batch, error)
 
+	// BatchOfKey returns the batch that has an idempotency key at a time: the one
+	// whose IdempotencyKey it is, before its KeyExpires, or to which
+	// Deduper.TakeKey has given it. No batch has the empty key. Errors:
+	// ErrNotFound.
+	BatchOfKey(ctx context.Context, key string, at time.Time) (Batch, error)
+
 	// Events returns the events of a batch, ascending by row, exactly as they
 	// were written: no name, value, id or type is special. An Event and its Fields slice are valid until the next
 	// element, whatever is called meanwhile; the strings stay valid. A range
@@ -155,12 +161,11 @@ type Writer interface {
 	// contribution is the sum of the events, and may be nil; the store keeps a
 	// copy for Pending, and does not count it.
 	//
-	// Errors: ErrKeyTaken when another batch has the same IdempotencyKey and
-	// its KeyExpires is after b.Created, an empty key being none; ErrNotFound when the upload was
+	// Errors: ErrKeyTaken when another batch has b.IdempotencyKey at b.Created,
+	// see BatchOfKey; ErrNotFound when the upload was
 	// pruned. After an error the batch is not visible, or Commit may be called
 	// again with the same arguments until it returns nil. After a key has
-	// expired, another batch may have it. Batches by key then returns the new
-	// one first; it may also return the old one. After ErrKeyTaken, Commit
+	// expired, another batch may have it. After ErrKeyTaken, Commit
 	// returns nil once the key is free. A Commit that is repeated after nil
 	// returns the same Batch and changes nothing.
 	Commit(ctx context.Context, b Batch, pending metrics.Contribution) (Batch, error)

@@ -3,6 +3,7 @@ package upload
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/eventmetrics/eventmetrics/store"
@@ -65,7 +66,16 @@ func (u *Uploader) replay(ctx context.Context, f *File, earlier *store.Batch, di
 		return Receipt{}, err
 	}
 	r.Replayed = true
+	if !u.isOwnKey(f.IdempotencyKey, earlier) {
+		r.DuplicateOf = earlier.ID
+	}
 	return r, nil
+}
+
+// isOwnKey reports whether the batch that has a key was stored by a request with
+// it. Otherwise such a request was answered with the batch, as a duplicate.
+func (u *Uploader) isOwnKey(key string, b *store.Batch) bool {
+	return b.IdempotencyKey == key && b.KeyExpires.After(u.now())
 }
 
 // receiptOf returns the receipt of a stored batch.
@@ -102,14 +112,14 @@ func DecodeAttachment(ctx context.Context, st store.Store, id, name string, into
 
 // batchOfKey returns the batch that has an idempotency key now, or nil.
 func (u *Uploader) batchOfKey(ctx context.Context, key string) (*store.Batch, error) {
-	found, err := u.store.Batches(ctx, store.BatchQuery{IdempotencyKey: key, Limit: 1})
+	b, err := u.store.BatchOfKey(ctx, key, u.now())
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil //nolint:nilnil // no batch is an answer here, not an error
+	}
 	if err != nil {
 		return nil, fmt.Errorf("eventmetrics: look up idempotency key: %w", err)
 	}
-	if len(found) == 0 || !found[0].KeyExpires.After(u.now()) {
-		return nil, nil //nolint:nilnil // no batch is an answer here, not an error
-	}
-	return &found[0], nil
+	return &b, nil
 }
 
 // lockKey reports whether no other upload of this process has the key.

@@ -38,6 +38,9 @@ func (s *Store) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, er
 			delete(s.ledger, id)
 		}
 	}
+	if !q.DryRun {
+		maps.DeleteFunc(s.keys, func(_ string, h keyHolder) bool { return h.expires.Before(q.Before) })
+	}
 	maps.DeleteFunc(s.open, func(_ string, w *writer) bool {
 		old := w.called.Before(q.Before)
 		if old {

@@ -93,6 +93,9 @@ func (s *Store) EraseNames(ctx context.Context, id string, names store.Names) er
 		return err
 	}
 	names.EraseFrom(&b.Batch)
+	if names.IdempotencyKey {
+		maps.DeleteFunc(s.keys, func(_ string, h keyHolder) bool { return h.batch == id })
+	}
 	return nil
 }
 

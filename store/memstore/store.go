@@ -22,6 +22,7 @@ type Store struct {
 	ledger  map[string]entry   // by batch, archived ones included
 	claims  map[store.Fingerprint]string
 	shared  map[store.Fingerprint][]string // further batches
+	keys    map[string]keyHolder           // further keys of batches
 }
 
 var (
@@ -50,6 +51,7 @@ func New() *Store {
 		ledger:  map[string]entry{},
 		claims:  map[store.Fingerprint]string{},
 		shared:  map[store.Fingerprint][]string{},
+		keys:    map[string]keyHolder{},
 	}
 }
 

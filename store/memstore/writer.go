@@ -78,7 +78,7 @@ func (w *writer) Commit(ctx context.Context, b store.Batch, pending metrics.Cont
 	if s.open[w.ID] != w { // pruned
 		return store.Batch{}, fmt.Errorf("memstore: commit %q: %w", w.ID, store.ErrNotFound)
 	}
-	if s.keyTakenLocked(&b) {
+	if s.holderLocked(b.IdempotencyKey, b.Created) != nil {
 		return store.Batch{}, fmt.Errorf("memstore: commit %q: %w", w.ID, store.ErrKeyTaken)
 	}
 	w.Batch = w.committed(&b)
@@ -88,21 +88,9 @@ func (w *writer) Commit(ctx context.Context, b store.Batch, pending metrics.Cont
 	result := w.Batch
 	w.result = &result
 	delete(s.open, w.ID)
+	delete(s.keys, w.IdempotencyKey) // of another batch, and expired
 	s.batches[w.ID] = &w.batch
 	return result, nil
-}
-
-// keyTakenLocked reports whether another batch has the key of b.
-func (s *Store) keyTakenLocked(b *store.Batch) bool {
-	if b.IdempotencyKey == "" {
-		return false
-	}
-	for _, other := range s.batches {
-		if other.IdempotencyKey == b.IdempotencyKey && other.KeyExpires.After(b.Created) {
-			return true
-		}
-	}
-	return false
 }
 
 // committed returns the batch that Commit makes from b: some fields are the

@@ -39,10 +39,12 @@ type batchDoc struct {
 
 	IdempotencyKey string     `bson:"idempotency_key,omitempty"`
 	KeyExpires     *time.Time `bson:"key_expires_at,omitempty"`
-	Repairs        string     `bson:"repairs,omitempty"`
-	Created        *time.Time `bson:"created_at,omitempty"`
-	Updated        time.Time  `bson:"updated_at"`
-	Purged         bool       `bson:"sealed,omitempty"`
+	// Keys are the last further keys.
+	Keys    []keyNote  `bson:"keys,omitempty"`
+	Repairs string     `bson:"repairs,omitempty"`
+	Created *time.Time `bson:"created_at,omitempty"`
+	Updated time.Time  `bson:"updated_at"`
+	Purged  bool       `bson:"sealed,omitempty"`
 	// Moved identifies the last change of the document since Commit.
 	Moved int64 `bson:"moved,omitempty"`
 	// Purging means that events of a purged batch may be left.

@@ -110,9 +110,6 @@ func (s *Store) page(ctx context.Context, q *store.BatchQuery, limit int) ([]bat
 		statuses = store.Statuses()
 	}
 	filter := eq("status", eq("$in", statuses))
-	if q.IdempotencyKey != "" {
-		filter = append(filter, eq("idempotency_key", q.IdempotencyKey)...)
-	}
 	if q.RepairOf != "" {
 		filter = append(filter, eq("repairs", q.RepairOf)...)
 	}
@@ -160,7 +157,8 @@ func (s *Store) commit(ctx context.Context, w *writer, b store.Batch) (store.Bat
 	}
 	if b.IdempotencyKey != "" { // taken last: see claim
 		d.KeyExpires = toDate(b.KeyExpires)
-		if err := s.claim(ctx, &d); err != nil {
+		mine := keyDoc{Key: d.IdempotencyKey, BatchID: d.ID, Expires: d.KeyExpires}.summed()
+		if err := s.claim(ctx, &mine, fromDate(d.Created)); err != nil {
 			return store.Batch{}, err
 		}
 	}

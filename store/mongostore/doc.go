@@ -9,7 +9,7 @@
 //	               tools can query them; unique batch_id+event_id
 //	batches        a document per batch; unique batch_id
 //	attachments    named blobs of a batch, in pieces of 1 MiB
-//	keys           the batch that has an idempotency key
+//	keys           the batch that has an idempotency key, own or further
 //	fingerprints   the batch that has a row or a file; _id is the fingerprint
 //	layout         the version of all this; a newer one is refused (ErrVersion)
 //	deployment     an id of the database, made by ID
@@ -38,8 +38,8 @@
 //
 // The documents of batches and keys, and those of the ledger and the daily sums,
 // have a checksum in sum. The document of a batch has those of the pieces of its
-// attachments (pieces), and sums over its events (events_sum) and its fingerprints
-// (claims, claims_sum). What differs is metrics.ErrCorrupt. A document without sum
+// attachments (pieces) and of its last further keys (keys), and sums over its events
+// (events_sum) and its fingerprints (claims, claims_sum). What differs is metrics.ErrCorrupt. A document without sum
 // was written by version 1 of the layout and is not checked.
 //
 // # Fingerprints

@@ -75,7 +75,7 @@ func newFlipper(t *testing.T) *flipper {
 		}
 	}()
 	ask := audittest.Questions{
-		Key: "key", Attachments: []string{"errors", "read_as"}, AsOf: f.fill(t, st, now), Day: flipDay, Type: "a", Prints: flipPrints(0, 8),
+		Keys: []string{"key", "further", "another"}, KeysAt: time.Now(), Attachments: []string{"errors", "read_as"}, AsOf: f.fill(t, st, now), Day: flipDay, Type: "a", Prints: flipPrints(0, 8),
 	}
 	foldAll(t, st)
 	f.judge, _ = audittest.NewJudge(t, st, &ask)

@@ -86,6 +86,9 @@ func (f *flipper) fill(t *testing.T, st *mongostore.Store, now func() time.Time)
 	h := filler{t: t, st: st, now: now}
 	ctx := t.Context()
 	first := h.batch(store.Batch{IdempotencyKey: "key", KeyExpires: time.Now().Add(24 * time.Hour)}, false)
+	for _, key := range []string{"further", "another"} {
+		h.ok(st.TakeKey(ctx, first, key, time.Now().Add(24*time.Hour), time.Now()))
+	}
 	h.batch(store.Batch{RepairOf: first, RejectedRows: 2}, false)
 	asOf = now()
 	purged := h.batch(store.Batch{}, false)

@@ -21,6 +21,7 @@ const (
 	partEvents       = "events"
 	partAttachments  = "attachments"
 	partFingerprints = "fingerprints"
+	partKeys         = "keys"
 	partSums         = "sums"
 )
 
@@ -52,7 +53,9 @@ func (s *Store) Inspect(ctx context.Context, from string) (store.Inspection, err
 	case partAttachments:
 		err = in.owned(ctx, s.attachments, partAttachments, partFingerprints+"/")
 	case partFingerprints:
-		err = in.owned(ctx, s.fingerprints, partFingerprints, partSums+"/")
+		err = in.owned(ctx, s.fingerprints, partFingerprints, partKeys+"/")
+	case partKeys:
+		err = in.owned(ctx, s.keys, partKeys, partSums+"/")
 	case partSums:
 		err = in.sums(ctx)
 	default:
@@ -119,7 +122,7 @@ func (in *inspector) batch(ctx context.Context, d *batchDoc) error {
 	}{
 		{"attachment", in.s.checkAttached},
 		{"pending", in.s.checkPending},
-		{"key", in.s.checkKey},
+		{"key", in.s.checkKeys},
 		{"events", in.s.checkWaiting},
 		{"ledger", in.s.checkLedger},
 		{"fingerprints", in.s.checkClaims},

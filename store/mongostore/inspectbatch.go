@@ -3,6 +3,7 @@ package mongostore
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
@@ -58,22 +59,25 @@ func (s *Store) checkPending(ctx context.Context, d *batchDoc) error {
 	return err
 }
 
-// checkKey checks that the key of a batch is taken for it.
-func (s *Store) checkKey(ctx context.Context, d *batchDoc) error {
-	if !d.visible() || d.IdempotencyKey == "" || !fromDate(d.KeyExpires).After(s.now()) {
+// checkKeys checks that the batch has the keys that it notes and that have not
+// expired.
+func (s *Store) checkKeys(ctx context.Context, d *batchDoc) error {
+	if !d.visible() || d.IdempotencyKey == "" && len(d.Keys) == 0 {
 		return nil
 	}
-	var k keyDoc
-	err := s.run.Find(ctx, s.keys, eq("_id", d.IdempotencyKey), &k)
-	switch {
-	case errors.Is(err, mongo.ErrNoDocuments):
-		return checksum.Corrupt("the idempotency key of the batch is not taken")
-	case err != nil:
+	docs, err := s.keyDocs(ctx, d.ID)
+	if err != nil {
 		return err
-	case k.check() != nil:
-		return k.check()
-	case k.BatchID != d.ID:
-		return checksum.Corrupt("the idempotency key of the batch belongs to batch %q", k.BatchID)
+	}
+	now := s.now()
+	own := func(k keyDoc) bool { return k.Key == d.IdempotencyKey }
+	if fromDate(d.KeyExpires).After(now) && !slices.ContainsFunc(docs, own) {
+		return checksum.Corrupt("the idempotency key of the batch is not taken for it")
+	}
+	for _, n := range d.Keys {
+		if n.Expires.After(now) && !slices.ContainsFunc(docs, func(k keyDoc) bool { return k.Sum == n.Sum }) {
+			return checksum.Corrupt("a further idempotency key of the batch is lost")
+		}
 	}
 	return nil
 }

@@ -14,8 +14,9 @@ import (
 // be safe to repeat, since there are no transactions.
 //
 // Version 2 added checksums. Documents without one are read as before, so nothing
-// is migrated; but version 1 changes documents without their checksums.
-const layoutVersion = 2
+// is migrated; but version 1 changes documents without their checksums. Version 3
+// added further keys of batches, which version 2 would drop from their documents.
+const layoutVersion = 3
 
 // layoutID is the _id of the only document in the collection layout.
 const layoutID = "eventmetrics"

@@ -95,7 +95,7 @@ func (s *Store) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, er
 		err = s.pruneVoid(ctx, q.Before)
 	}
 	if err == nil && !q.DryRun {
-		err = errors.Join(s.finishInterrupted(ctx), s.pruneArchived(ctx), s.pruneStrays(ctx))
+		err = errors.Join(s.pruneKeys(ctx, q.Before), s.finishInterrupted(ctx), s.pruneArchived(ctx), s.pruneStrays(ctx))
 	}
 	return p, wrap(err, "prune")
 }

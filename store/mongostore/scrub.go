@@ -7,31 +7,30 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// EraseNames implements [store.Retainer]. The document of the key goes first:
+// EraseNames implements [store.Retainer]. The documents of the keys go first:
 // that of the batch shows what is left if the process is lost in between.
 func (s *Store) EraseNames(ctx context.Context, id string, names store.Names) error {
 	return wrap(s.eraseNames(ctx, id, names), "erase names of batch %q", id)
 }
 
 func (s *Store) eraseNames(ctx context.Context, id string, names store.Names) error {
-	d, err := s.read(ctx, id)
-	if err != nil {
+	if _, err := s.read(ctx, id); err != nil {
 		return err
 	}
 	if names == (store.Names{}) {
 		return nil
 	}
 	if names.IdempotencyKey {
-		if err := s.release(ctx, d.IdempotencyKey, id); err != nil {
+		if err := s.run.Remove(ctx, s.keys, eq("batch_id", id), nil); err != nil {
 			return err
 		}
 	}
-	_, err = s.change(ctx, id, func(d *batchDoc) error {
+	_, err := s.change(ctx, id, func(d *batchDoc) error {
 		if names.FileName {
 			d.FileName = store.ErasedName
 		}
 		if names.IdempotencyKey {
-			d.IdempotencyKey, d.KeyExpires = "", nil
+			d.IdempotencyKey, d.KeyExpires, d.Keys = "", nil, nil
 		}
 		return nil
 	})

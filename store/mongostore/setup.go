@@ -27,9 +27,9 @@ func (s *Store) setUp(ctx context.Context) error {
 		{s.events, eq("batch_id", 1, "event_id", 1), true},
 		{s.batches, eq("batch_id", 1), true},
 		{s.batches, eq("status", 1, "batch_id", -1), false},
-		{s.batches, eq("idempotency_key", 1), false},
 		{s.batches, eq("repairs", 1, "batch_id", -1), false},
 		{s.keys, eq("batch_id", 1), false},
+		{s.keys, eq("further", 1, "expires_at", 1), false},
 		{s.fingerprints, eq("batch_id", 1, "_id", 1), false},
 	} {
 		if err := s.run.CreateIndex(ctx, index.on, index.keys, index.unique); err != nil {

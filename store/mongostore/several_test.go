@@ -65,6 +65,14 @@ func (s *several) Owners(ctx context.Context, fps []store.Fingerprint) ([]string
 	return s.next().Owners(ctx, fps)
 }
 
+func (s *several) TakeKey(ctx context.Context, id, key string, expires, now time.Time) error {
+	return s.next().TakeKey(ctx, id, key, expires, now)
+}
+
+func (s *several) Keys(ctx context.Context, id string) ([]string, error) {
+	return s.next().Keys(ctx, id)
+}
+
 func (s *several) PurgeEvents(ctx context.Context, id string) error {
 	return s.next().PurgeEvents(ctx, id)
 }

@@ -113,7 +113,7 @@ func (s *Store) ownedBy(c *mongo.Collection, id string) bson.D {
 func (s *Store) pruneStrays(ctx context.Context) error {
 	s.straysLock.Lock()
 	defer s.straysLock.Unlock()
-	for _, c := range []*mongo.Collection{s.events, s.attachments, s.fingerprints} {
+	for _, c := range []*mongo.Collection{s.events, s.attachments, s.fingerprints, s.keys} {
 		for begin := time.Now(); ; {
 			last, err := s.eachOwner(ctx, c, s.straysAfter[c.Name()], straysPage, func(id string) error {
 				state, err := s.stateOf(ctx, c, id)

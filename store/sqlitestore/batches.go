@@ -70,11 +70,13 @@ func readRow(ctx context.Context, q querier, id string) (batchRow, error) {
 	return r, err
 }
 
+var errDamagedRow = fmt.Errorf("%w: the description of the batch is damaged", metrics.ErrCorrupt)
+
 // readBatch reads a batch. Errors: store.ErrNotFound, metrics.ErrCorrupt.
 func readBatch(ctx context.Context, q querier, id string) (batchRow, error) {
 	r, err := readRow(ctx, q, id)
 	if err == nil && r.Damaged {
-		err = fmt.Errorf("%w: the description of the batch is damaged", metrics.ErrCorrupt)
+		err = errDamagedRow
 	}
 	return r, err
 }
@@ -117,9 +119,6 @@ func conditions(q *store.BatchQuery) (where string, args []any) {
 	if n := len(q.Statuses); n > 0 {
 		add("status IN (" + marks(n) + ")")
 		args = append(args, statusArgs(q.Statuses)...)
-	}
-	if q.IdempotencyKey != "" {
-		add("idem_key = ?", q.IdempotencyKey)
 	}
 	if q.RepairOf != "" {
 		add("repair_of = ?", q.RepairOf)

@@ -58,7 +58,7 @@ func (w *writer) commit(ctx context.Context, tx *sql.Tx, row *batchRow, pending 
 	if err := w.hold(ctx, tx); err != nil {
 		return err
 	}
-	if err := checkKey(ctx, tx, &row.Batch); err != nil {
+	if err := reserveKey(ctx, tx, row); err != nil {
 		return err
 	}
 	if err := w.blocks.insert(ctx, tx, w.seq); err != nil {
@@ -75,19 +75,6 @@ func (w *writer) commit(ctx context.Context, tx *sql.Tx, row *batchRow, pending 
 		return err
 	}
 	_, err = tx.ExecContext(ctx, "DELETE FROM unfinished WHERE seq = ?", w.seq)
-	return err
-}
-
-func checkKey(ctx context.Context, tx *sql.Tx, b *store.Batch) error {
-	if b.IdempotencyKey == "" {
-		return nil
-	}
-	var taken bool
-	err := tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM batches WHERE idem_key = ? AND key_expires > ?)",
-		b.IdempotencyKey, b.Created.UnixMilli()).Scan(&taken)
-	if err == nil && taken {
-		err = store.ErrKeyTaken
-	}
 	return err
 }
 

@@ -37,6 +37,7 @@ type batchContent struct {
 	Events                          string
 	Attachments                     map[string]string
 	Contribution, Pending           string
+	FurtherKeys                     []string `json:",omitempty"`
 }
 
 // contentOf reads everything. AsOf is a time at which a part was recorded.
@@ -74,6 +75,15 @@ func batchContentOf(t testing.TB, st *sqlitestore.Store, b *store.Batch) batchCo
 		}
 		if len(text) > 0 {
 			c.Attachments[name] = digest(string(text))
+		}
+	}
+	keys, err := st.Keys(t.Context(), b.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range keys {
+		if key != b.IdempotencyKey {
+			c.FurtherKeys = append(c.FurtherKeys, key)
 		}
 	}
 	ledger, err := st.Contribution(t.Context(), b.ID)

@@ -67,7 +67,7 @@ func newFlipper(t *testing.T) *flipper {
 	}
 	st.UseSmallLeaves()
 	ask := audittest.Questions{
-		Key: "salt", Attachments: []string{"errors", "warnings", "repair", "read_as"}, AsOf: f.fill(t, st),
+		Keys: []string{"salt", "salt again"}, KeysAt: time.Now(), Attachments: []string{"errors", "warnings", "repair", "read_as"}, AsOf: f.fill(t, st),
 		Day: metrics.DayOf(time.Date(2025, 11, 8, 0, 0, 0, 0, time.UTC)), Type: "plain_1", Prints: someFingerprints(0, 200),
 	}
 	judge, audit := audittest.NewJudge(t, st, &ask)
@@ -111,6 +111,7 @@ func (f *flipper) fill(t *testing.T, st *sqlitestore.Store) (asOf time.Time) {
 	defer lose()
 	h.process(h.upload(eventmetrics.File{Name: "plain.csv"}, h.rows(0, 60, "plain")))
 	h.process(h.upload(eventmetrics.File{Name: "first.csv", Dedupe: eventmetrics.DedupeOccurrence, IdempotencyKey: h.salt}, h.rows(0, 50, "dedupe")))
+	h.upload(eventmetrics.File{IdempotencyKey: h.salt + " again"}, h.rows(0, 60, "plain"))
 	bad := h.rows(0, 10, "bad") + "C1,T1,bad_1,never,DE,x\nC2,T1,,2025-11-08T00:00:00Z,DE,y\n"
 	original := h.process(h.upload(eventmetrics.File{Name: "bad.csv"}, bad))
 	h.process(h.upload(eventmetrics.File{Name: "repair.csv", RepairOf: original}, historyHeader+"C1,T1,bad_1,2025-11-09T00:00:00Z,DE,"+h.salt+"\n"))

@@ -95,6 +95,7 @@ func (h *history) counted() {
 	h.process(h.upload(eventmetrics.File{Name: "plain.csv"}, h.rows(0, 400, "plain")))
 	h.process(h.upload(eventmetrics.File{Name: "first.csv", Dedupe: eventmetrics.DedupeOccurrence, IdempotencyKey: h.salt}, h.rows(100, 300, "dedupe")))
 	h.process(h.upload(eventmetrics.File{Name: "second.csv", Dedupe: eventmetrics.DedupeOccurrence}, h.rows(300, 300, "dedupe")))
+	h.upload(eventmetrics.File{Name: "again.csv", IdempotencyKey: "again " + h.salt}, h.rows(0, 400, "plain"))
 	bad := h.rows(0, 50, "bad") + "C1,T1,bad_1,never,DE,x\nC2,T1,,2025-11-08T00:00:00Z,DE,y\n"
 	id := h.process(h.upload(eventmetrics.File{Name: "bad.csv"}, bad))
 	h.process(h.upload(eventmetrics.File{Name: "repair.csv", RepairOf: id}, historyHeader+"C1,T1,bad_1,2025-11-09T00:00:00Z,DE,"+h.salt+"\n"))

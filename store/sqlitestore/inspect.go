@@ -20,13 +20,14 @@ const (
 	partArchived  = "archived"
 	partLeaves    = "fingerprints"
 	partOwners    = "owners"
+	partKeys      = "keys"
 	partUnpurged  = "unpurged"
 )
 
 // checkedTables are those of which SQLite checks the trees and indexes. What
 // would be missing from the others is noticed otherwise: by proofs of batches,
 // and by comparing the sums of days with the ledger.
-var checkedTables = []string{"batches", "archived", "unfinished", "fingerprints", "levels", "freed", "unpurged", "owners", "deployment"}
+var checkedTables = []string{"batches", "archived", "unfinished", "fingerprints", "levels", "freed", "unpurged", "owners", "keys", "deployment"}
 
 // The sizes of the parts.
 const (
@@ -51,6 +52,8 @@ func (s *Store) Inspect(ctx context.Context, from string) (store.Inspection, err
 		err = in.leaves(ctx)
 	case partOwners:
 		err = in.owners(ctx)
+	case partKeys:
+		err = in.keys(ctx)
 	case partUnpurged:
 		err = in.unpurged(ctx)
 	default:
@@ -287,11 +290,25 @@ func (s *Store) checkLeaf(ctx context.Context, after int64) (id int64, _ error) 
 
 // owners checks the further owners of fingerprints, of which there are few.
 func (in *inspector) owners(ctx context.Context) error {
-	in.Next = partUnpurged + "/"
+	in.Next = partKeys + "/"
 	err := in.s.view(ctx, func(tx *sql.Tx) error {
 		return eachOwner(ctx, tx, func([]byte, int64) error { return nil }, "")
 	})
 	return in.note(ctx, "owners", "", err)
+}
+
+// keys checks the further idempotency keys of batches.
+func (in *inspector) keys(ctx context.Context) error {
+	in.Next = partUnpurged + "/"
+	n, last := 0, ""
+	err := in.s.view(ctx, func(tx *sql.Tx) (err error) {
+		last, err = eachKey(ctx, tx, func(*keyRow) { n++ }, "WHERE key > ? ORDER BY key LIMIT ?", in.at, inspectRows)
+		return err
+	})
+	if err == nil && n == inspectRows {
+		in.Next = partKeys + "/" + last
+	}
+	return in.note(ctx, "keys", "", err)
 }
 
 // unpurged compares how many batches of each day are not purged with the ledger.

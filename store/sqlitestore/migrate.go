@@ -26,6 +26,7 @@ var steps = [...]func(ctx context.Context, tx *sql.Tx) error{
 	nameTablesPlainly, // to 4
 	addProofs,         // to 5
 	addID,             // to 6
+	addKeys,           // to 7
 }
 
 // schemaVersion is the user_version of a file that schema describes.

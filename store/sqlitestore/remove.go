@@ -53,9 +53,13 @@ func (s *Store) remove(ctx context.Context, tx *sql.Tx, b *batchRow) ([]metrics.
 	return days, s.discardBatch(ctx, tx, b)
 }
 
-// discardBatch leaves the blocks and attachments of a batch to sweepBatch.
+// discardBatch removes the keys of a batch, and leaves its blocks and attachments
+// to sweepBatch.
 func (s *Store) discardBatch(ctx context.Context, tx *sql.Tx, b *batchRow) error {
 	if err := deletePending(ctx, tx, b.seq); err != nil {
+		return err
+	}
+	if err := freeKeys(ctx, tx, b.seq); err != nil {
 		return err
 	}
 	if b.source != b.seq {
@@ -150,6 +154,9 @@ func (s *Store) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, er
 	}
 	if err := s.sweepClaims(ctx); err != nil {
 		return p, wrap(ctx, err, "prune claims")
+	}
+	if err := s.pruneKeys(ctx, before); err != nil {
+		return p, wrap(ctx, err, "prune keys")
 	}
 	err := s.heal(ctx, nil)
 	if err == nil {

@@ -41,6 +41,7 @@ const (
 //     batches nor in archived are void. Its number is in freed until they are
 //     removed.
 //   - owners has further batches of fingerprints, with a sum of each row.
+//   - keys has further idempotency keys of batches, with a sum of each row.
 //   - deployment has the id of the file, with a sum, in one row.
 const schema = `
 CREATE TABLE unfinished (
@@ -124,6 +125,13 @@ CREATE TABLE owners (
 	PRIMARY KEY (fp, seq)
 ) WITHOUT ROWID;
 CREATE INDEX owners_by_batch ON owners(seq);
+CREATE TABLE keys (
+	key     TEXT PRIMARY KEY,
+	seq     INTEGER NOT NULL,
+	expires INTEGER NOT NULL,
+	sum     INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX keys_by_batch ON keys(seq);
 CREATE TABLE levels (
 	level  INTEGER PRIMARY KEY,
 	claims INTEGER NOT NULL,

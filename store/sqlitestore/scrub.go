@@ -16,6 +16,11 @@ func (s *Store) EraseNames(ctx context.Context, id string, names store.Names) er
 		if err != nil {
 			return err
 		}
+		if names.IdempotencyKey {
+			if err := freeKeys(ctx, tx, b.seq); err != nil {
+				return err
+			}
+		}
 		names.EraseFrom(&b.Batch)
 		return b.save(ctx, tx)
 	})

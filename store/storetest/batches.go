@@ -84,9 +84,6 @@ func batchesFilter(c *check) {
 	rng := c.random()
 	for i := range 40 {
 		u := upload{}
-		if i%4 == 0 {
-			u.batch = store.Batch{IdempotencyKey: fmt.Sprint("key ", i), KeyExpires: epoch.Add(time.Hour)}
-		}
 		if i > 30 {
 			u.batch.RepairOf = fmt.Sprint("batch ", i%4)
 		}
@@ -98,9 +95,6 @@ func batchesFilter(c *check) {
 		q := store.BatchQuery{Limit: []int{0, 1, 3, 10}[rng.IntN(4)]}
 		for range rng.IntN(4) {
 			q.Statuses = append(q.Statuses, store.Statuses()[rng.IntN(5)])
-		}
-		if rng.IntN(4) == 0 {
-			q.IdempotencyKey = fmt.Sprint("key ", rng.IntN(40))
 		}
 		if rng.IntN(4) == 0 {
 			q.RepairOf = fmt.Sprint("batch ", rng.IntN(5))

@@ -1,6 +1,7 @@
 package storetest_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -135,9 +136,6 @@ func brokenLists() []broken {
 				}
 			})
 		}},
-		{"ignores the key", filter, "IdempotencyKey:key", func(p *patched) {
-			p.editQuery(func(q *store.BatchQuery) { q.IdempotencyKey = "" })
-		}},
 		{"ignores what a batch repairs", filter, "RepairOf:batch", func(p *patched) {
 			p.editQuery(func(q *store.BatchQuery) { q.RepairOf = "" })
 		}},
@@ -232,12 +230,20 @@ func brokenKeys() []broken {
 		{"frees a key a moment late", "an expired idempotency key is free", "Commit number 1", func(p *patched) {
 			p.editCommit(func(b *store.Batch) { b.KeyExpires = b.KeyExpires.Add(time.Millisecond) }, unchanged)
 		}},
-		{"finds the first batch of a key", "an expired idempotency key is free", "Batches by key", func(p *patched) {
-			p.editList(func(all []store.Batch, q store.BatchQuery) {
-				if q.IdempotencyKey != "" {
-					slices.Reverse(all)
-				}
-			})
+		{"finds the first batch of a key", "an expired idempotency key is free", "BatchOfKey of a key that others have had", func(p *patched) {
+			p.batchOfKey = func(ctx context.Context, key string, _ time.Time) (store.Batch, error) {
+				return p.firstOf(ctx, func(b *store.Batch) bool { return b.IdempotencyKey == key })
+			}
+		}},
+		{"finds a key that has expired", "an idempotency key is taken until it expires", "BatchOfKey 25h0m0s later", func(p *patched) {
+			p.batchOfKey = func(ctx context.Context, key string, _ time.Time) (store.Batch, error) {
+				return p.firstOf(ctx, func(b *store.Batch) bool { return b.IdempotencyKey == key })
+			}
+		}},
+		{"finds a batch without a key", "no idempotency key is no key", "BatchOfKey of no key", func(p *patched) {
+			p.batchOfKey = func(ctx context.Context, key string, _ time.Time) (store.Batch, error) {
+				return p.firstOf(ctx, func(b *store.Batch) bool { return b.IdempotencyKey == key })
+			}
 		}},
 		{"never frees the key of a removed batch", "the idempotency key of a removed batch is free", "idempotency key taken", func(p *patched) {
 			takeKeys(p, func(string) bool { return true })
@@ -250,9 +256,9 @@ func brokenKeys() []broken {
 			p.writer = func(_ context.Context, _ string, w *patchedWriter) error {
 				commit := w.commit
 				w.commit = func(ctx context.Context, b store.Batch, pending metrics.Contribution) (store.Batch, error) {
-					page, err := p.Store.Batches(ctx, store.BatchQuery{IdempotencyKey: b.IdempotencyKey})
-					if m.wait(); err != nil || len(page) > 0 {
-						return b, errors.Join(store.ErrKeyTaken, err)
+					_, err := p.firstOf(ctx, func(other *store.Batch) bool { return other.IdempotencyKey == b.IdempotencyKey })
+					if m.wait(); err == nil {
+						return b, store.ErrKeyTaken
 					}
 					b.KeyExpires = b.Created // which the sound store accepts
 					return commit(ctx, b, pending)
@@ -261,6 +267,17 @@ func brokenKeys() []broken {
 			}
 		}},
 	}
+}
+
+// firstOf returns the first batch for which match holds. Errors: ErrNotFound.
+func (p *patched) firstOf(ctx context.Context, match func(b *store.Batch) bool) (store.Batch, error) {
+	all, err := p.Store.Batches(ctx, store.BatchQuery{Limit: store.MaxLimit})
+	for i := range slices.Backward(all) {
+		if match(&all[i]) {
+			return all[i], nil
+		}
+	}
+	return store.Batch{}, cmp.Or(err, store.ErrNotFound)
 }
 
 // takeKeys is a unique index over some keys from which nothing is removed.

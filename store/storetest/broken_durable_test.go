@@ -110,6 +110,9 @@ func brokenPowers() []broken {
 				return func(func(metrics.DayCount, error) bool) {}
 			}
 		})},
+		{"does not sync a key", "Deduper: a TakeKey survives a loss of power right after", "after TakeKey and the loss of power", neverSyncs(func(p *patched) {
+			p.batchOfKey = func(context.Context, string, time.Time) (store.Batch, error) { return store.Batch{}, store.ErrNotFound }
+		})},
 		{"does not sync a replaced attachment", "Retainer: each removal survives a loss of power right after", "after ReplaceAttachment and the loss of power", neverSyncs(func(p *patched) {
 			p.attachment = func(context.Context, string, string) iter.Seq2[[]byte, error] {
 				return func(func([]byte, error) bool) {}
@@ -165,15 +168,25 @@ func brokenPairs() []broken {
 				return func(ctx context.Context, b store.Batch, pending metrics.Contribution) (store.Batch, error) {
 					mu.Lock()
 					defer mu.Unlock()
-					page, err := p.Store.Batches(ctx, store.BatchQuery{IdempotencyKey: b.IdempotencyKey})
+					_, err := p.firstOf(ctx, func(other *store.Batch) bool { return other.IdempotencyKey == b.IdempotencyKey })
 					letReadersRun()
-					if err != nil || len(page) > 0 {
-						return b, errors.Join(err, store.ErrKeyTaken)
+					if err == nil {
+						return b, store.ErrKeyTaken
 					}
-					b.KeyExpires = b.Created
+					b.KeyExpires = b.Created // which the sound store accepts
 					return commit(ctx, b, pending)
 				}
 			})
+		}},
+		{"knows the further keys of its own process", two("Deduper: one of many concurrent commits and TakeKeys gets the idempotency key"), "TakeKeys with one key succeeded", func(p *patched) {
+			var mine sync.Map
+			p.takeKey = func(ctx context.Context, id, key string, _, now time.Time) error {
+				if _, taken := mine.LoadOrStore(key, true); taken {
+					return store.ErrKeyTaken
+				}
+				late := now.AddDate(1000, 0, 0)
+				return p.Store.TakeKey(ctx, id, key, late, late) // which the sound store gives to all
+			}
 		}},
 		{"records what another process deletes", two("nothing remains when DeleteBatch races Record"), "concurrent with Record", recordRemoved},
 		{"prunes what another process has just committed", two("Prune takes an unfinished upload whole or not at all"), "concurrent with Prune", func(p *patched) {

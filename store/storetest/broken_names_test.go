@@ -28,7 +28,7 @@ func brokenNames() []broken {
 				return nil
 			}
 		}},
-		{"keeps the erased key taken", free, "Batches by a key that was erased", func(p *patched) {
+		{"keeps the erased key taken", free, "BatchOfKey of a key that was erased", func(p *patched) {
 			p.eraseNames = func(ctx context.Context, id string, _ store.Names) error {
 				return p.Store.EraseNames(ctx, id, store.Names{})
 			}

@@ -63,7 +63,7 @@ func harness(patch func(p *patched)) storetest.Harness {
 
 func brokenStores() []broken {
 	return slices.Concat(brokenWriters(), brokenEvents(), brokenTexts(), brokenBatches(), brokenKeys(), brokenStatuses(),
-		brokenRecords(), brokenPendings(), brokenEffects(), brokenDayCounts(), brokenAnswers(), brokenLaws(), brokenRemovals(), brokenIterators(), brokenOptionals(), brokenDedupers(), brokenAddOwners(), brokenAsOfs(), brokenUnpurgedDays(), brokenRebuilds(), brokenBegins(), brokenCommitsAgain(), brokenMeanwhiles(), brokenCuts(), brokenMoves(), brokenChanges(), brokenPowers(), brokenInspections(), brokenPairs(), brokenTimes())
+		brokenRecords(), brokenPendings(), brokenEffects(), brokenDayCounts(), brokenAnswers(), brokenLaws(), brokenRemovals(), brokenIterators(), brokenOptionals(), brokenDedupers(), brokenAddOwners(), brokenTakeKeys(), brokenAsOfs(), brokenUnpurgedDays(), brokenRebuilds(), brokenBegins(), brokenCommitsAgain(), brokenMeanwhiles(), brokenCuts(), brokenMoves(), brokenChanges(), brokenPowers(), brokenInspections(), brokenPairs(), brokenTimes())
 }
 
 func TestEachBrokenStoreFailsTheCheckOfItsRule(t *testing.T) {

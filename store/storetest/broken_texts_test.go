@@ -3,6 +3,7 @@ package storetest_test
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/eventmetrics/eventmetrics/store"
 )
@@ -16,18 +17,9 @@ func brokenCharacters() []broken {
 		{"cuts long errors", keeps, "LastError of a batch", func(p *patched) {
 			p.editBatch(func(b *store.Batch) { b.LastError = b.LastError[:min(2000, len(b.LastError))] })
 		}},
-		{"compares keys without their case", apart, "by the key", func(p *patched) {
-			p.batches = func(ctx context.Context, q store.BatchQuery) ([]store.Batch, error) {
-				key := q.IdempotencyKey
-				q.IdempotencyKey = ""
-				all, err := p.Store.Batches(ctx, q)
-				var found []store.Batch
-				for _, b := range all {
-					if key == "" || strings.EqualFold(b.IdempotencyKey, key) {
-						found = append(found, b)
-					}
-				}
-				return found, err
+		{"compares keys without their case", apart, "BatchOfKey of keys that look alike", func(p *patched) {
+			p.batchOfKey = func(ctx context.Context, key string, _ time.Time) (store.Batch, error) {
+				return p.firstOf(ctx, func(b *store.Batch) bool { return strings.EqualFold(b.IdempotencyKey, key) })
 			}
 		}},
 		{"fails with an id that it cannot read", none, "Batch of", func(p *patched) {

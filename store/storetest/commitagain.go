@@ -53,7 +53,7 @@ func commitAfterKeyTaken(c *check) {
 	_, err := w.Commit(c.Context(), b, nil)
 	c.must(err, "Commit after the key became free")
 	c.whole(b.ID, "after ErrKeyTaken and Commit")
-	c.idsAre("by key", []string{b.ID}, c.list(store.BatchQuery{IdempotencyKey: "k"}))
+	c.keyIs("after Commit", "k", epoch, b.ID)
 }
 
 func abortAfterFailure(c *check) {

@@ -60,6 +60,7 @@ func (c *check) allMethods(ctx context.Context, id string) map[string]func() err
 		"Begin":       func() error { _, err := c.st.Begin(ctx, c.id()); return err },
 		"Batch":       func() error { _, err := c.st.Batch(ctx, id); return err },
 		"Batches":     func() error { _, err := c.st.Batches(ctx, store.BatchQuery{}); return err },
+		"BatchOfKey":  func() error { _, err := c.st.BatchOfKey(ctx, "k", epoch); return err },
 		"SetStatus":   func() error { return c.st.SetStatus(ctx, id, store.Statuses(), store.Failed, "x") },
 		"Ping":        func() error { return c.st.Ping(ctx) },
 		"Pending":     func() error { _, err := c.st.Pending(ctx, id); return err },
@@ -86,6 +87,8 @@ func (c *check) optionalMethods(ctx context.Context, id string, all map[string]f
 	if d, ok := store.As[store.Deduper](c.st); ok {
 		all["Claim"] = func() error { _, err := d.Claim(ctx, id, fpsOf(0, 1)); return err }
 		all["Owners"] = func() error { _, err := d.Owners(ctx, fpsOf(0, 1)); return err }
+		all["TakeKey"] = func() error { return d.TakeKey(ctx, id, "k", epoch.Add(time.Hour), epoch) }
+		all["Keys"] = func() error { _, err := d.Keys(ctx, id); return err }
 	}
 	if e, ok := store.As[store.Explainer](c.st); ok {
 		r := ranger{"Explain", boxed(e.Explain(ctx, metrics.DayOf(epoch), "left"))}

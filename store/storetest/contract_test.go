@@ -187,7 +187,6 @@ var untested = map[string]string{
 	"Store.Pending: the caller recounts the events in both cases":                                                               "binds the caller",
 	"Store.Pending: metrics.ErrCorrupt when it is damaged, whereupon the caller recounts the events too":                        "backends damage their files and collections",
 	"Writer: it is not safe for concurrent use":                                                                                 "binds the caller",
-	"Writer.Commit: it may also return the old one":                                                                             "a permission",
 	"Writer.Write: it may keep the strings":                                                                                     "a permission",
 	"Writer.Write: the events need not be durable before Commit":                                                                "a permission",
 	"Writer.Write: after an error, only Abort is allowed":                                                                       "binds the caller",

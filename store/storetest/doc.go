@@ -110,19 +110,24 @@
 //	    Writer.Abort: does nothing to a batch that is visible: neither after a Commit that has
 //	        returned nil, nor after one that has made the batch visible and yet returned an error.
 //	an idempotency key is taken until it expires
-//	    Writer.Commit: ErrKeyTaken when another batch has the same IdempotencyKey and its
-//	        KeyExpires is after b.Created
+//	    Writer.Commit: ErrKeyTaken when another batch has b.IdempotencyKey at b.Created, see
+//	        BatchOfKey
+//	    Store.BatchOfKey: returns the batch that has an idempotency key at a time: the one whose
+//	        IdempotencyKey it is, before its KeyExpires, or to which Deduper.TakeKey has given it.
+//	        Errors: ErrNotFound.
 //	an expired idempotency key is free
-//	    Writer.Commit: after a key has expired, another batch may have it. Batches by key then
-//	        returns the new one first
+//	    Writer.Commit: after a key has expired, another batch may have it.
+//	    Store.BatchOfKey: returns the batch that has an idempotency key at a time: the one whose
+//	        IdempotencyKey it is, before its KeyExpires, or to which Deduper.TakeKey has given it.
+//	        Errors: ErrNotFound.
 //	the idempotency key of a removed batch is free
-//	    Writer.Commit: ErrKeyTaken when another batch has the same IdempotencyKey and its
-//	        KeyExpires is after b.Created
+//	    Writer.Commit: ErrKeyTaken when another batch has b.IdempotencyKey at b.Created, see
+//	        BatchOfKey
 //	no idempotency key is no key
-//	    Writer.Commit: an empty key being none
+//	    Store.BatchOfKey: No batch has the empty key.
 //	one of many concurrent commits gets the idempotency key
-//	    Writer.Commit: ErrKeyTaken when another batch has the same IdempotencyKey and its
-//	        KeyExpires is after b.Created
+//	    Writer.Commit: ErrKeyTaken when another batch has b.IdempotencyKey at b.Created, see
+//	        BatchOfKey
 //	SetStatus moves a batch and sets LastError and Updated
 //	    Store.SetStatus: moves a batch from one of the statuses in from to the status to, and
 //	        sets LastError and Updated, in one atomic compare-and-set. A batch may be moved to the
@@ -335,6 +340,12 @@
 //	Auditor: an Amend survives a loss of power right after
 //	    Store: a method returns when its effect is durable, so that it survives the loss of the
 //	        process, of the database server or of the power right after.
+//	Deduper: a TakeKey survives the process that is lost right after
+//	    Store: a method returns when its effect is durable, so that it survives the loss of the
+//	        process, of the database server or of the power right after.
+//	Deduper: a TakeKey survives a loss of power right after
+//	    Store: a method returns when its effect is durable, so that it survives the loss of the
+//	        process, of the database server or of the power right after.
 //	Retainer: each removal survives the process that is lost right after
 //	    Store: a method returns when its effect is durable, so that it survives the loss of the
 //	        process, of the database server or of the power right after.
@@ -360,6 +371,9 @@
 //	    Store: all methods are safe for concurrent use, by several processes too if the database
 //	        is shared: each method sees what all methods did that have returned before.
 //	two processes: one of many concurrent commits gets the idempotency key
+//	    Store: all methods are safe for concurrent use, by several processes too if the database
+//	        is shared: each method sees what all methods did that have returned before.
+//	two processes: Deduper: one of many concurrent commits and TakeKeys gets the idempotency key
 //	    Store: all methods are safe for concurrent use, by several processes too if the database
 //	        is shared: each method sees what all methods did that have returned before.
 //	two processes: nothing remains when DeleteBatch races Record
@@ -476,6 +490,48 @@
 //	    Deduper: AddOwner adds others.
 //	    Deduper.AddOwner: makes the batch of an open Writer one of the batches that have a
 //	        fingerprint, also if others have it.
+//	Deduper: TakeKey gives a batch further idempotency keys
+//	    Deduper: It also keeps the idempotency keys of requests that were answered with a batch
+//	        which was there.
+//	    Deduper.TakeKey: gives a visible batch a further idempotency key, in one atomic step:
+//	        that of a request which was answered with the batch, since it has the same content. The
+//	        batch has the key until expires, which is cut to the millisecond, or until it is
+//	        deleted, pruned or archived. No field of the Batch changes. A batch may have any number
+//	        of keys.
+//	Deduper: a key that a batch has is not given to another
+//	    Deduper.TakeKey: If it has the key at now already, nothing changes. It is safe to
+//	        repeat. Errors: ErrNotFound; ErrKeyTaken when another batch has the key at now.
+//	Deduper: a further idempotency key expires
+//	    Deduper: It also keeps the idempotency keys of requests that were answered with a batch
+//	        which was there.
+//	    Deduper.TakeKey: gives a visible batch a further idempotency key, in one atomic step:
+//	        that of a request which was answered with the batch, since it has the same content. The
+//	        batch has the key until expires, which is cut to the millisecond, or until it is
+//	        deleted, pruned or archived. No field of the Batch changes. A batch may have any number
+//	        of keys.
+//	Deduper: further idempotency keys go with their batch
+//	    Deduper: It also keeps the idempotency keys of requests that were answered with a batch
+//	        which was there.
+//	    Deduper.TakeKey: gives a visible batch a further idempotency key, in one atomic step:
+//	        that of a request which was answered with the batch, since it has the same content. The
+//	        batch has the key until expires, which is cut to the millisecond, or until it is
+//	        deleted, pruned or archived. No field of the Batch changes. A batch may have any number
+//	        of keys.
+//	Deduper: EraseNames frees further idempotency keys
+//	    Retainer.EraseNames: removes names that the sender has chosen from a visible batch, in
+//	        one atomic step, whatever its status: FileName becomes ErasedName, IdempotencyKey
+//	        becomes empty, and all keys of the batch are free: it and those of Deduper.TakeKey.
+//	        Nothing else changes, Updated among it. It is safe to repeat. Errors: ErrNotFound.
+//	Deduper: Keys lists all keys of a batch
+//	    Deduper.Keys: returns the idempotency keys of a batch in byte order: its IdempotencyKey,
+//	        if it has one, and those of TakeKey, also those that have expired and that no other
+//	        batch has and Prune has not removed. The slice belongs to the caller. Errors:
+//	        ErrNotFound.
+//	Deduper: Prune removes expired further keys
+//	    Deduper.TakeKey: Prune removes keys that have expired before PruneQuery.Before.
+//	Deduper: one of many concurrent commits and TakeKeys gets the idempotency key
+//	    Deduper.TakeKey: If it has the key at now already, nothing changes. It is safe to
+//	        repeat. Errors: ErrNotFound; ErrKeyTaken when another batch has the key at now.
 //	AsOf is the sum of what was recorded until then
 //	    metrics.Filter: keeps the contributions that were recorded at that moment, to the
 //	        millisecond, or before it, as they are now.
@@ -575,13 +631,13 @@
 //	Retainer: EraseNames removes the names that are asked for
 //	    Retainer.EraseNames: removes names that the sender has chosen from a visible batch, in
 //	        one atomic step, whatever its status: FileName becomes ErasedName, IdempotencyKey
-//	        becomes empty and the key is free. Nothing else changes, Updated among it. It is safe to
-//	        repeat. Errors: ErrNotFound.
+//	        becomes empty, and all keys of the batch are free: it and those of Deduper.TakeKey.
+//	        Nothing else changes, Updated among it. It is safe to repeat. Errors: ErrNotFound.
 //	Retainer: an idempotency key that was erased is free
 //	    Retainer.EraseNames: removes names that the sender has chosen from a visible batch, in
 //	        one atomic step, whatever its status: FileName becomes ErasedName, IdempotencyKey
-//	        becomes empty and the key is free. Nothing else changes, Updated among it. It is safe to
-//	        repeat. Errors: ErrNotFound.
+//	        becomes empty, and all keys of the batch are free: it and those of Deduper.TakeKey.
+//	        Nothing else changes, Updated among it. It is safe to repeat. Errors: ErrNotFound.
 //	Retainer: Scrub changes nothing that can be read
 //	    Retainer.Scrub: finishes what removes data. It is safe to repeat.
 //	Retainer: after Scrub no byte is left of what was removed

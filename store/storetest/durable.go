@@ -14,6 +14,7 @@ func durableRules() (rules []rule) {
 	}{
 		{"each change survives", durableChanges},
 		{"Auditor: an Amend survives", durableAmend},
+		{"Deduper: a TakeKey survives", durableTakeKey},
 		{"Retainer: each removal survives", durableRemovals},
 	}
 	for _, change := range changes {
@@ -51,7 +52,7 @@ func durableChanges(c *check, l loss) {
 	w, b := c.prepare(keyed("k", epoch))
 	pending := c.someContribution(20)
 	c.survives(l, "Commit", func() error { _, err := w.Commit(c.Context(), b, pending); return err }, func(when string) {
-		c.idsAre("by key "+when, []string{b.ID}, c.list(store.BatchQuery{IdempotencyKey: "k"}))
+		c.keyIs(when, "k", epoch, b.ID)
 		c.whole(b.ID, when)
 		c.pendingIs(when, b.ID, pending)
 	})
@@ -83,6 +84,18 @@ func durableAmend(c *check, l loss) {
 	want := c.someContribution(40)
 	c.survives(l, "Amend", func() error { return need[store.Auditor](c).Amend(c.Context(), id, want) }, func(when string) {
 		c.ledgerIs(when, want)
+	})
+}
+
+func durableTakeKey(c *check, l loss) {
+	need[store.Deduper](c)
+	id, other := c.upload(keyed("own", epoch)).ID, c.upload(filled()).ID
+	c.survives(l, "TakeKey", func() error {
+		return need[store.Deduper](c).TakeKey(c.Context(), id, "k", epoch.Add(keyTime), epoch)
+	}, func(when string) {
+		c.keyIs(when, "k", epoch, id)
+		c.keysAre(when, id, "k", "own")
+		c.refuseKey(when, other, "k", epoch)
 	})
 }
 

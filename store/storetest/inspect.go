@@ -3,6 +3,7 @@ package storetest
 import (
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -50,7 +51,10 @@ func (c *check) filledLedger() *ledger {
 		l.uploaded = append(l.uploaded, c.uploaded())
 		c.must(l.step(), "a random step")
 	}
-	c.named("a", "k")
+	b := c.named("a", "k")
+	if d, ok := store.As[store.Deduper](c.st); ok {
+		c.must(d.TakeKey(c.Context(), b.ID, "further", time.Now().Add(time.Hour), time.Now()), "TakeKey")
+	}
 	if r, ok := store.As[store.Retainer](c.st); ok {
 		id := c.upload(filled()).ID
 		c.must(c.st.Record(c.Context(), id, c.someContribution(20)), "Record")

@@ -8,15 +8,34 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const keyTaken = "Writer.Commit: ErrKeyTaken when another batch has the same IdempotencyKey and its KeyExpires is after b.Created"
+const (
+	keyTaken = "Writer.Commit: ErrKeyTaken when another batch has b.IdempotencyKey at b.Created, see BatchOfKey"
+	keyOf    = "Store.BatchOfKey: returns the batch that has an idempotency key at a time: the one whose IdempotencyKey it is, before its KeyExpires, or to which Deduper.TakeKey has given it. Errors: ErrNotFound."
+)
 
 func keyRules() []rule {
 	return []rule{
-		{"an idempotency key is taken until it expires", keyTaken, keyIsTaken},
-		{"an expired idempotency key is free", "Writer.Commit: after a key has expired, another batch may have it. Batches by key then returns the new one first", keyExpires},
+		{"an idempotency key is taken until it expires", keyTaken + "\n" + keyOf, keyIsTaken},
+		{"an expired idempotency key is free", "Writer.Commit: after a key has expired, another batch may have it.\n" + keyOf, keyExpires},
 		{"the idempotency key of a removed batch is free", keyTaken, keyOfRemoved},
-		{"no idempotency key is no key", "Writer.Commit: an empty key being none", noKey},
+		{"no idempotency key is no key", "Store.BatchOfKey: No batch has the empty key.", noKey},
 		{"one of many concurrent commits gets the idempotency key", keyTaken, keyRace},
+	}
+}
+
+// keyIs checks which batch has a key at a time, "" for none.
+func (c *check) keyIs(when, key string, at time.Time, want string) {
+	c.Helper()
+	b, err := c.st.BatchOfKey(c.Context(), key, at)
+	switch {
+	case want == "":
+		c.want(err, store.ErrNotFound, fmt.Sprintf("BatchOfKey %s, of %.60q", when, key))
+	case err != nil || b.ID != want:
+		c.Errorf("BatchOfKey %s, of %.60q: got batch %q, %v; want %s", when, key, b.ID, err, want)
+	default:
+		if d := diffBatch(c.batch(want), b); d != "" {
+			c.Errorf("BatchOfKey %s, of %.60q:%s", when, key, d)
+		}
 	}
 }
 
@@ -35,7 +54,11 @@ func keyIsTaken(c *check) {
 		c.invisible(b.ID, "after ErrKeyTaken")
 		c.must(w.Abort(c.Context()), "Abort")
 	}
-	c.idsAre("by key", []string{first.ID}, c.list(store.BatchQuery{IdempotencyKey: "k"}))
+	for after, want := range map[time.Duration]string{
+		0: first.ID, 24*time.Hour - time.Millisecond: first.ID, 24*time.Hour - time.Nanosecond: first.ID, 24 * time.Hour: "", 25 * time.Hour: "",
+	} {
+		c.keyIs(fmt.Sprintf("%v later", after), "k", epoch.Add(after), want)
+	}
 	if d := diffBatch(first, c.batch(first.ID)); d != "" {
 		c.Errorf("the batch that has the key:%s", d)
 	}
@@ -53,10 +76,7 @@ func keyExpires(c *check) {
 		if b.IdempotencyKey != "k" {
 			c.Errorf("Commit: IdempotencyKey is %q, want k", b.IdempotencyKey)
 		}
-		page := c.list(store.BatchQuery{IdempotencyKey: "k"})
-		if len(page) == 0 || page[0].ID != b.ID {
-			c.Errorf("Batches by key: got %v, want %s first", idsOf(page), b.ID)
-		}
+		c.keyIs("of a key that others have had", "k", at, b.ID)
 	}
 	w, b := c.prepare(keyed("k", at.Add(time.Hour)))
 	_, err := w.Commit(c.Context(), b, nil)
@@ -73,13 +93,14 @@ func keyOfRemoved(c *check) {
 	_, err := c.st.Prune(c.Context(), store.PruneQuery{Before: pruned.Created.Add(time.Second)})
 	c.must(err, "Prune")
 	last := c.upload(keyed("k", epoch))
-	c.idsAre("by key", []string{last.ID}, c.list(store.BatchQuery{IdempotencyKey: "k"}))
+	c.keyIs("after two batches with the key were removed", "k", epoch, last.ID)
 }
 
 func noKey(c *check) {
 	for range 3 {
 		c.upload(upload{batch: store.Batch{KeyExpires: epoch.Add(time.Hour)}})
 	}
+	c.keyIs("of no key", "", epoch, "")
 }
 
 func keyRace(c *check) {
@@ -108,6 +129,6 @@ func keyRace(c *check) {
 		if len(winners) != 1 {
 			c.Fatalf("%d of %d concurrent commits with one key succeeded, want 1", len(winners), rivals)
 		}
-		c.idsAre("by key", winners, c.list(store.BatchQuery{IdempotencyKey: key}))
+		c.keyIs("after concurrent commits", key, epoch, winners[0])
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-const erasesNames = "Retainer.EraseNames: removes names that the sender has chosen from a visible batch, in one atomic step, whatever its status: FileName becomes ErasedName, IdempotencyKey becomes empty and the key is free. Nothing else changes, Updated among it. It is safe to repeat. Errors: ErrNotFound."
+const erasesNames = "Retainer.EraseNames: removes names that the sender has chosen from a visible batch, in one atomic step, whatever its status: FileName becomes ErasedName, IdempotencyKey becomes empty, and all keys of the batch are free: it and those of Deduper.TakeKey. Nothing else changes, Updated among it. It is safe to repeat. Errors: ErrNotFound."
 
 func nameRules() []rule {
 	return []rule{
@@ -63,10 +63,10 @@ func erasedKeyIsFree(c *check) {
 	er := need[store.Retainer](c)
 	first := c.named("", "k")
 	c.must(er.EraseNames(c.Context(), first.ID, store.Names{IdempotencyKey: true}), "EraseNames")
-	c.idsAre("by a key that was erased", nil, c.list(store.BatchQuery{IdempotencyKey: "k"}))
+	c.keyIs("of a key that was erased", "k", epoch, "")
 	second := c.named("", "k")
 	c.must(er.EraseNames(c.Context(), first.ID, store.Names{IdempotencyKey: true}), "EraseNames")
-	c.idsAre("by key", []string{second.ID}, c.list(store.BatchQuery{IdempotencyKey: "k"}))
+	c.keyIs("of a key that another batch has then", "k", epoch, second.ID)
 	w, b := c.prepare(keyed("k", epoch))
 	_, err := w.Commit(c.Context(), b, nil)
 	c.want(err, store.ErrKeyTaken, "Commit with a key that another batch has taken after it was erased")

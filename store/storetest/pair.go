@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"sync/atomic"
+	"time"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -24,6 +25,7 @@ func pairRules() []rule {
 		{"one of many concurrent SetStatus wins", "", statusRace},
 		{"the first of many concurrent Records wins whole", "", recordRace},
 		{"one of many concurrent commits gets the idempotency key", "", keyRace},
+		{"Deduper: one of many concurrent commits and TakeKeys gets the idempotency key", "", takeKeyRace},
 		{"nothing remains when DeleteBatch races Record", "", deleteRacesRecord},
 		{"Prune takes an unfinished upload whole or not at all", "", pruneRacesCommit},
 		{"one of several Writers gets a fingerprint", "", claimRaces},
@@ -67,6 +69,11 @@ func (p *Alternating) Batch(ctx context.Context, id string) (store.Batch, error)
 // Batches implements [store.Store].
 func (p *Alternating) Batches(ctx context.Context, q store.BatchQuery) ([]store.Batch, error) {
 	return p.Unwrap().Batches(ctx, q)
+}
+
+// BatchOfKey implements [store.Store].
+func (p *Alternating) BatchOfKey(ctx context.Context, key string, at time.Time) (store.Batch, error) {
+	return p.Unwrap().BatchOfKey(ctx, key, at)
 }
 
 // Events implements [store.Store].

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -37,6 +38,7 @@ type patched struct {
 	begin        func(ctx context.Context, id string) (store.Writer, error)
 	batch        func(ctx context.Context, id string) (store.Batch, error)
 	batches      func(ctx context.Context, q store.BatchQuery) ([]store.Batch, error)
+	batchOfKey   func(ctx context.Context, key string, at time.Time) (store.Batch, error)
 	events       func(ctx context.Context, id string) iter.Seq2[metrics.Event, error]
 	attachment   func(ctx context.Context, id, name string) iter.Seq2[[]byte, error]
 	setStatus    func(ctx context.Context, id string, from []store.Status, to store.Status, cause string) error
@@ -51,6 +53,8 @@ type patched struct {
 	claim        func(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error)
 	owners       func(ctx context.Context, fps []store.Fingerprint) ([]string, error)
 	addOwner     func(ctx context.Context, id string, fp store.Fingerprint) error
+	takeKey      func(ctx context.Context, id, key string, expires, now time.Time) error
+	keys         func(ctx context.Context, id string) ([]string, error)
 	purge        func(ctx context.Context, id string) error
 	unpurged     func(ctx context.Context, from, to metrics.Day) ([]metrics.Day, error)
 	rebuild      func(ctx context.Context) error
@@ -84,6 +88,7 @@ func patchedOn(st *memstore.Store) *patched {
 		begin:        st.Begin,
 		batch:        st.Batch,
 		batches:      st.Batches,
+		batchOfKey:   st.BatchOfKey,
 		events:       st.Events,
 		attachment:   st.Attachment,
 		setStatus:    st.SetStatus,
@@ -98,6 +103,8 @@ func patchedOn(st *memstore.Store) *patched {
 		claim:        st.Claim,
 		owners:       st.Owners,
 		addOwner:     st.AddOwner,
+		takeKey:      st.TakeKey,
+		keys:         st.Keys,
 		purge:        st.PurgeEvents,
 		unpurged:     st.UnpurgedDays,
 		rebuild:      func(ctx context.Context) error { return ctx.Err() },
@@ -250,6 +257,13 @@ func (p *patched) Batches(ctx context.Context, q store.BatchQuery) ([]store.Batc
 	return p.batches(ctx, q)
 }
 
+func (p *patched) BatchOfKey(ctx context.Context, key string, at time.Time) (store.Batch, error) {
+	if err := p.gone(ctx); err != nil {
+		return store.Batch{}, err
+	}
+	return p.batchOfKey(ctx, key, at)
+}
+
 func (p *patched) Events(ctx context.Context, id string) iter.Seq2[metrics.Event, error] {
 	return unless(ctx, p, p.events(ctx, id))
 }
@@ -335,6 +349,20 @@ func (p *patched) Owners(ctx context.Context, fps []store.Fingerprint) ([]string
 		return nil, err
 	}
 	return p.owners(ctx, fps)
+}
+
+func (p *patched) TakeKey(ctx context.Context, id, key string, expires, now time.Time) error {
+	if err := p.gone(ctx); err != nil {
+		return err
+	}
+	return p.takeKey(ctx, id, key, expires, now)
+}
+
+func (p *patched) Keys(ctx context.Context, id string) ([]string, error) {
+	if err := p.gone(ctx); err != nil {
+		return nil, err
+	}
+	return p.keys(ctx, id)
 }
 
 func (p *patched) PurgeEvents(ctx context.Context, id string) error {

@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"fmt"
+	"time"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -71,6 +72,9 @@ func (c *check) secretBatch(of string) string {
 		attach: map[string]string{"repair": "row of " + secret(of), "other": secret(of)},
 		batch:  store.Batch{FileName: secret(of), IdempotencyKey: secret(of), KeyExpires: epoch.AddDate(0, 0, 1), SHA256: "0a", RejectedRows: 1},
 	}).ID
+	if d, ok := store.As[store.Deduper](c.st); ok {
+		c.must(d.TakeKey(c.Context(), id, "further "+secret(of), time.Now().Add(time.Hour), time.Now()), "TakeKey")
+	}
 	c.move(id, store.Failed, secret(of))
 	c.must(c.st.Record(c.Context(), id, c.someContribution(20)), "Record")
 	return id

@@ -124,7 +124,7 @@ func rules() []rule {
 		visibilityRules(), beginRules(), eventRules(), attachmentRules(), meanwhileRules(), commitRules(), commitAgainRules(), keyRules(),
 		statusRules(), recordRules(), pendingRules(), pendingRaceRules(), dayCountRules(), lawRules(), movingRules(), deleteRules(),
 		pruneRules(), batchesRules(), iteratorRules(), narrowRules(), contextRules(), cutRules(), reopenRules(), durableRules(), pairRules(), pingRules(),
-		auditorRules(), rebuildRules(), explainerRules(), deduperRules(), ownerRules(), asOfRules(),
+		auditorRules(), rebuildRules(), explainerRules(), deduperRules(), ownerRules(), takeKeyRules(), asOfRules(),
 		purgeRules(), unpurgedRules(), archiveRules(), replaceRules(), eraseRules(), nameRules(), scrubRules(), inspectRules(), textRules(),
 	} {
 		all = append(all, some...)

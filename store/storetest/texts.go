@@ -59,7 +59,7 @@ func keepsTexts(c *check) {
 		if d := diffEvents(events, c.events(b.ID)); d != "" {
 			c.Errorf("Events with %.60q: %s", s, d)
 		}
-		c.idsAre(fmt.Sprintf("by the key with %.60q", s), []string{b.ID}, c.list(store.BatchQuery{IdempotencyKey: want.IdempotencyKey}))
+		c.keyIs("with characters of any kind", want.IdempotencyKey, epoch, b.ID)
 		pending, err := c.st.Pending(c.Context(), b.ID)
 		c.must(err, "Pending")
 		if d := diffDayCounts(u.pending, pending); d != "" {
@@ -84,7 +84,7 @@ func tellsTextsApart(c *check) {
 		events = append(events, metrics.Event{Row: int64(i + 1), Type: s, Time: epoch, Fields: fields("candidate_id", s, "test_id", s)})
 	}
 	for _, s := range alike {
-		c.idsAre(fmt.Sprintf("by the key %q", s), []string{ids[s]}, c.list(store.BatchQuery{IdempotencyKey: s}))
+		c.keyIs("of keys that look alike", s, epoch, ids[s])
 		c.idsAre(fmt.Sprintf("that repair %q", s), []string{ids[s]}, c.list(store.BatchQuery{RepairOf: s}))
 	}
 	id := c.upload(upload{events: events}).ID
@@ -112,6 +112,6 @@ func findsNoText(c *check) {
 		_, err = c.readAttachment(s, s)
 		c.want(err, store.ErrNotFound, fmt.Sprintf("Attachment of %.60q", s))
 		c.want(c.st.SetStatus(c.Context(), s, store.Statuses(), store.Queued, s), store.ErrNotFound, fmt.Sprintf("SetStatus of %.60q", s))
-		c.idsAre(fmt.Sprintf("by the key %.60q", s), nil, c.list(store.BatchQuery{IdempotencyKey: "no " + s}))
+		c.keyIs("of no batch", "no "+s, epoch, "")
 	}
 }

@@ -28,8 +28,10 @@ type Store interface {
 
 // Questions are what a store has that a [Judge] asks for.
 type Questions struct {
-	// Key is an idempotency key.
-	Key string
+	// Keys are idempotency keys.
+	Keys []string
+	// KeysAt is a time at which batches have them.
+	KeysAt time.Time
 	// Attachments are the names of attachments.
 	Attachments []string
 	// AsOf is a time in the history of the store.
@@ -147,7 +149,10 @@ func (j *Judge) answers(ctx context.Context, st Store) answers {
 	for _, status := range store.Statuses() {
 		all.batches(ctx, st, "batches that are "+string(status), store.BatchQuery{Statuses: []store.Status{status}})
 	}
-	all.batches(ctx, st, "batches of a key", store.BatchQuery{IdempotencyKey: j.ask.Key})
+	for _, key := range j.ask.Keys {
+		b, err := st.BatchOfKey(ctx, key, j.ask.KeysAt)
+		all.say("batch of key "+key, b.ID, err)
+	}
 	for _, id := range j.ids {
 		all.batch(ctx, st, id, j.ask.Attachments)
 	}
@@ -187,6 +192,8 @@ func (a answers) batch(ctx context.Context, st Store, id string, attachments []s
 	a.say("batch "+id, b, err)
 	text, err := eventText(st.Events(ctx, id))
 	a.say("events of "+id, text, err)
+	keys, err := st.Keys(ctx, id)
+	a.say("keys of "+id, keys, err)
 	for _, name := range append([]string{"kept " + b.Erasure}, attachments...) {
 		text, err := store.ReadAttachment(ctx, st, id, name)
 		a.say(name+" of "+id, text, err)
