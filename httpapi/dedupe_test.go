@@ -71,6 +71,11 @@ func TestADuplicateFileIsAnsweredWithItsBatch(t *testing.T) {
 	if d := cmp.Diff(want, again.json(t)); d != "" || again.status != http.StatusOK || !strings.HasSuffix(again.header.Get("Location"), id.(string)) {
 		t.Errorf("%d %v %s", again.status, again.header, d)
 	}
+	replay := a.csv("/uploads?process=true", content, "Prefer", "wait=10", "Idempotency-Key", "k")
+	if replay.status != http.StatusOK || replay.body != again.body || replay.header.Get("Idempotency-Replayed") != "true" || again.header.Get("Idempotency-Replayed") != "" {
+		t.Errorf("replay: %d %v\n%s want\n%s", replay.status, replay.header, replay.body, again.body)
+	}
+	a.csv("/uploads", header+day8, "Idempotency-Key", "k").problem(t, http.StatusUnprocessableEntity, httpapi.CodeKeyReused)
 	dry := a.csv("/uploads?dry_run=true", content).json(t)
 	if dry["duplicate_of"] != id || dry["change_count"] != 0.0 {
 		t.Errorf("the dry run says %v", dry)

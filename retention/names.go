@@ -15,11 +15,15 @@ import (
 const erasedText = store.ErasedName
 
 // texts erases the texts of a batch that name the subject, and returns how many
-// there were: its last error, its file name, its idempotency key and its
-// warnings.
+// there were: its last error, its file name, its idempotency keys and its
+// warnings. With one key all keys of the batch are erased.
 func (x *eraser) texts(ctx context.Context, b *store.Batch) (int64, error) {
-	names := store.Names{FileName: x.in(b.FileName), IdempotencyKey: x.in(b.IdempotencyKey)}
-	n := count(names.FileName) + count(names.IdempotencyKey)
+	keys, err := x.keys(ctx, b)
+	if err != nil {
+		return 0, err
+	}
+	names := store.Names{FileName: x.in(b.FileName), IdempotencyKey: keys > 0}
+	n := count(names.FileName) + keys
 	if n > 0 && !x.r.DryRun {
 		if err := x.store.EraseNames(ctx, b.ID, names); err != nil {
 			return 0, err
@@ -44,6 +48,21 @@ func (x *eraser) texts(ctx context.Context, b *store.Batch) (int64, error) {
 		err = nil
 	}
 	return n + 1, err
+}
+
+// keys returns how many idempotency keys of a batch name the subject.
+func (x *eraser) keys(ctx context.Context, b *store.Batch) (n int64, _ error) {
+	keys := []string{b.IdempotencyKey}
+	if d, ok := store.As[store.Deduper](x.enforcer.store); ok {
+		var err error
+		if keys, err = d.Keys(ctx, b.ID); err != nil {
+			return 0, err
+		}
+	}
+	for _, key := range keys {
+		n += count(x.in(key))
+	}
+	return n, nil
 }
 
 func count(found bool) int64 {

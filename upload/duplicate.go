@@ -46,8 +46,8 @@ func (u *Uploader) claimFile(ctx context.Context, d store.Deduper, id string, f 
 	return owners[0], nil
 }
 
-// answerEarlier answers a file whose content an earlier batch has. Errors:
-// *ReadingError.
+// answerEarlier answers a file whose content an earlier batch has, and gives that
+// batch the key of the file. Errors: ErrKeyReused, ErrInFlight, *ReadingError.
 func (u *Uploader) answerEarlier(ctx context.Context, d store.Deduper, f *File, sum *summary, id, digest string) (Receipt, error) {
 	if f.IdempotencyKey != "" { // the earlier batch may be that of another process with this key
 		b, err := u.batchOfKey(ctx, f.IdempotencyKey)
@@ -72,13 +72,31 @@ func (u *Uploader) answerEarlier(ctx context.Context, d store.Deduper, f *File, 
 	if err := compareReadings(&r, sum.readAs); err != nil {
 		return Receipt{}, err
 	}
+	switch err := u.takeKey(ctx, d, f, id); {
+	case errors.Is(err, store.ErrKeyTaken):
+		return u.replayTaken(ctx, f, digest)
+	case errors.Is(err, store.ErrNotFound):
+		return u.answerArchived(ctx, d, f, id, digest)
+	case err != nil:
+		return Receipt{}, fmt.Errorf("eventmetrics: take idempotency key: %w", err)
+	}
 	r.DuplicateOf = id
 	return r, nil
 }
 
+// takeKey gives the key of a file to the batch that answers it. It is durable
+// before the answer is sent, so that no other content gets another answer.
+func (u *Uploader) takeKey(ctx context.Context, d store.Deduper, f *File, id string) error {
+	if f.IdempotencyKey == "" {
+		return nil
+	}
+	now := u.now()
+	return d.TakeKey(ctx, id, f.IdempotencyKey, now.Add(u.opts.KeyTTL), now)
+}
+
 // answerArchived answers a file whose earlier batch is not found: either it is
-// archived and counts permanently, or it was deleted meanwhile. Errors:
-// ErrInFlight.
+// archived and counts permanently, or it was deleted meanwhile. An archived batch
+// has no keys. Errors: ErrInFlight.
 func (u *Uploader) answerArchived(ctx context.Context, d store.Deduper, f *File, id, digest string) (Receipt, error) {
 	owners, err := d.Owners(ctx, fileFingerprint(digest, f.Schema))
 	if err != nil {

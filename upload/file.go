@@ -33,7 +33,8 @@ type File struct {
 	// Schema is a name in Options.Schemas; "" means Options.Schema.
 	Schema string
 	// IdempotencyKey makes it safe to send the file again: a second Upload
-	// with the same key and content returns the Receipt of the first. Empty
+	// with the same key and content returns the Receipt of the first, and one
+	// with other content fails with ErrKeyReused, for Options.KeyTTL. Empty
 	// means none.
 	IdempotencyKey string
 	// Tolerance says how many rejected rows are too many; by default any number

@@ -22,7 +22,8 @@ import (
 // again is answered with that batch. Another upload with the same content, or
 // with File.Dedupe the same rows, fails with ErrInFlight while this one is under
 // way, and for up to store.ClaimTimeout after its process was lost. All of this
-// needs a store that is a [store.Deduper].
+// needs a store that is a [store.Deduper]. A key of a file that is answered so is
+// kept too, as if it was that of the earlier batch, unless that is archived.
 //
 // Memory does not depend on the size of the file, but on the days, event types
 // and groups in it, and on the distinct rows that DedupeOccurrence counts. All

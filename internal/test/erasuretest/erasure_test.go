@@ -117,12 +117,14 @@ func traces(t *testing.T, b backends) (found []string) {
 
 const header = "candidate_id,test_id,event_type,timestamp,note\n"
 
+// csv returns a file with rows, and one of somebody else.
+func csv(rows ...string) eventmetrics.File {
+	return eventmetrics.File{Body: strings.NewReader(header + strings.Join(rows, "\n") + "\nC2,T1,a,2025-11-08,n\n")}
+}
+
 // places are files that name the person, each in a place of its own. Each has a
 // row of somebody else too.
 func places() map[string]eventmetrics.File {
-	csv := func(rows ...string) eventmetrics.File {
-		return eventmetrics.File{Body: strings.NewReader(header + strings.Join(rows, "\n") + "\nC2,T1,a,2025-11-08,n\n")}
-	}
 	named := func(f eventmetrics.File, name, key string) eventmetrics.File {
 		f.Name, f.IdempotencyKey = name, key
 		return f
@@ -161,6 +163,7 @@ func places() map[string]eventmetrics.File {
 		"many rows":                   csv(many...),
 		"the file name":               named(csv(), "Müller, Änne_2025.csv", ""),
 		"the idempotency key":         named(csv(), "", "import of Müller, Änne 1"),
+		"a further idempotency key":   named(csv(), "", "again"),
 		"the words of a program":      csv(`C7,T7,a,2025-11-08,n`),
 		"a warning":                   warned,
 	}
@@ -185,6 +188,13 @@ func erased(t *testing.T, b backends, f eventmetrics.File) {
 	}
 	if len(r.Errors) > 0 && len(traces(t, b)) == 0 && r.Errors[0].Code != ingest.RowTooLong {
 		t.Fatal("the name is nowhere before the erasure")
+	}
+	if f.IdempotencyKey == "again" {
+		again := csv()
+		again.IdempotencyKey = "further import of Müller, Änne"
+		if r, err := s.Upload(t.Context(), again); err != nil || r.DuplicateOf == "" {
+			t.Fatalf("the file again: %+v, %v", r, err)
+		}
 	}
 	process(t, s, r.Batch.ID)
 	for _, dry := range []bool{true, false} {
