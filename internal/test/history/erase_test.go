@@ -58,7 +58,7 @@ func (h *history) opErase() error {
 		want.Unfinished, want.Complete = got.Unfinished, got.Unfinished == 0
 	}
 	if a.again {
-		want.Events, want.Rows, want.Dead, want.Causes, want.Changed = got.Events, got.Rows, got.Dead, got.Causes, got.Changed
+		want.Events, want.Rows, want.Dead, want.Causes, want.Texts, want.Changed = got.Events, got.Rows, got.Dead, got.Causes, got.Texts, got.Changed
 	}
 	if got != want {
 		return fmt.Errorf("erase %q: %s; want %+v", subject, a.body, want)
@@ -79,11 +79,27 @@ func (m *model) erase(subject string, subtract, dry bool, dimensions []string) e
 			r.Sealed++
 		}
 		r.Events, r.Rows, r.Causes = r.Events+events, r.Rows+rows, r.Causes+causes
-		if events+rows+causes > 0 {
+		keys := b.eraseKeys(subject, dry)
+		r.Texts += keys
+		if events+rows+causes+keys > 0 {
 			r.Changed++
 		}
 	}
 	return r
+}
+
+// eraseKeys removes all keys of a batch if some name a subject, and returns how
+// many do.
+func (b *batch) eraseKeys(subject string, dry bool) (n int) {
+	for _, key := range b.allKeys() {
+		if mentions(key, subject) {
+			n++
+		}
+	}
+	if n > 0 && !dry {
+		b.key, b.further = "", nil
+	}
+	return n
 }
 
 func (b *batch) erase(subject string, subtract, dry bool, dimensions []string) (events, rows, causes int) {

@@ -44,14 +44,18 @@ func (m *model) judgeKey(u *upload, now time.Time) (verdict, bool) {
 	if u.key == "" || u.dryRun {
 		return verdict{}, false
 	}
-	have := m.where(func(b *batch) bool { return b.key == u.key && b.keyExpires.After(now) })
+	have := m.where(func(b *batch) bool { return b.keyEnd(u.key).After(now) })
 	switch {
 	case len(have) == 0:
 		return verdict{}, false
 	case have[0].sha != u.file.sha:
 		return verdict{status: 422, code: "idempotency_key_reused"}, true
 	}
-	return u.judgeEarlier(have, true), true
+	v := u.judgeEarlier(have, true)
+	if own := have[0].key == u.key && have[0].keyExpires.After(now); !own && v.replayed {
+		v.status = 200
+	}
+	return v, true
 }
 
 // judgeEarlier judges an upload whose content a batch has.

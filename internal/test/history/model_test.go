@@ -71,6 +71,9 @@ type batch struct {
 	archived   bool
 	created    time.Time
 	keyExpires time.Time
+	// further are the keys of requests that were answered with this batch as a
+	// duplicate, and when they expire.
+	further map[string]time.Time
 	// recorded lies between these two times of the clock.
 	recordedFrom, recordedTo time.Time
 }
@@ -85,6 +88,45 @@ type model struct {
 	// when that one is deleted.
 	doubled map[string]bool
 	keys    int
+}
+
+// keyTime is how long a batch has a key.
+const keyTime = 24 * time.Hour
+
+// takeKey gives the batch the key of a duplicate.
+func (b *batch) takeKey(key string, at time.Time) {
+	if b.further == nil {
+		b.further = map[string]time.Time{}
+	}
+	b.further[key] = at.Add(keyTime)
+}
+
+// keyEnd returns when a key of the batch expires, or the zero time.
+func (b *batch) keyEnd(key string) time.Time {
+	if b.key == key {
+		return latest(b.keyExpires, b.further[key])
+	}
+	return b.further[key]
+}
+
+// allKeys returns the keys of the batch, sorted.
+func (b *batch) allKeys() []string {
+	keys := slices.Collect(maps.Keys(b.further))
+	if b.key != "" {
+		keys = append(keys, b.key)
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// retireKeys retires the further keys that have expired: cleanup may remove them,
+// and then they are free if the clock is set back.
+func (m *model) retireKeys(now time.Time) {
+	for _, b := range m.batches {
+		for key, end := range b.further {
+			m.retired[key] = m.retired[key] || !end.After(now)
+		}
+	}
 }
 
 func (b *batch) unusual() bool { return b.purged || b.archived }

@@ -22,7 +22,7 @@ func (h *history) opRepair() error {
 	u.options = u.file.options
 	u.name = fmt.Sprintf("file-%d.csv", u.file.number)
 	if chance(h.rng, 40) {
-		u.key = h.model.newKey()
+		u.key = h.model.newKey(h.rng)
 	}
 	return h.upload(u)
 }

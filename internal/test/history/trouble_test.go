@@ -68,6 +68,7 @@ func (h *history) opClock() error {
 
 func (h *history) setClock(offset time.Duration) error {
 	before := h.now()
+	h.model.retireKeys(before)
 	h.offset, h.order.Offset = offset, offset
 	for _, b := range h.model.where(func(b *batch) bool { return b.state == queued }) {
 		b.recordedTo = latest(b.recordedTo, before)

@@ -51,7 +51,7 @@ func (h *history) drawUpload() *upload {
 	u.name = fmt.Sprintf("file-%d.csv", u.file.number)
 	u.allow = chance(rng, 20)
 	if chance(rng, 40) {
-		u.key = h.model.newKey()
+		u.key = h.model.newKey(rng)
 	} else if chance(rng, 30) {
 		h.useKey(u)
 	}
@@ -67,9 +67,14 @@ func (h *history) drawUpload() *upload {
 	return u
 }
 
-func (m *model) newKey() string {
+// newKey returns a key that is new, and may name a subject.
+func (m *model) newKey(rng *rand.Rand) string {
 	m.keys++
-	return fmt.Sprintf("key-%d", m.keys)
+	key := fmt.Sprintf("key-%d", m.keys)
+	if chance(rng, 15) {
+		key += " near " + pick(rng, subjects[:5]) // a header has ASCII only
+	}
+	return key
 }
 
 // useKey gives an upload the key that a batch has, and perhaps its content. A
@@ -77,14 +82,17 @@ func (m *model) newKey() string {
 // it if the clock were set back.
 func (h *history) useKey(u *upload) {
 	m, now := &h.model, h.now()
-	have := m.where(func(b *batch) bool { return b.key != "" && !m.retired[b.key] && !near(b.keyExpires.Sub(now), 0) })
+	usable := func(b *batch) []string {
+		return slices.DeleteFunc(b.allKeys(), func(key string) bool { return m.retired[key] || near(b.keyEnd(key).Sub(now), 0) })
+	}
+	have := m.where(func(b *batch) bool { return len(usable(b)) > 0 })
 	if len(have) == 0 {
 		return
 	}
 	b := pick(h.rng, have)
-	u.key = b.key
-	if !b.keyExpires.After(now) {
-		m.retired[b.key] = true
+	u.key = pick(h.rng, usable(b))
+	if !b.keyEnd(u.key).After(now) {
+		m.retired[u.key] = true
 	}
 	for _, f := range m.files {
 		if f.sha == b.sha && f.schema == b.schema && chance(h.rng, 70) {
@@ -307,8 +315,15 @@ func (h *history) checkUpload(u *upload, a *answer, want *verdict, begin time.Ti
 		return fmt.Errorf("%s is not one of the batches that have this content", a)
 	}
 	replayed := a.header.Get("Idempotency-Replayed") != ""
-	if a.status != want.status || replayed != want.replayed || (r.DuplicateOf != nil) == want.replayed {
+	duplicate := want.status == http.StatusOK
+	if a.again && duplicate && u.key != "" { // an earlier try may have taken the key
+		want.replayed = replayed
+	}
+	if a.status != want.status || replayed != want.replayed || (r.DuplicateOf != nil) != duplicate {
 		return fmt.Errorf("%s, replayed %v; want %d, replayed %v", a, replayed, want.status, want.replayed)
+	}
+	if duplicate && u.key != "" && !b.archived && !b.keyEnd(u.key).After(begin) {
+		b.takeKey(u.key, begin)
 	}
 	if err := b.check(&r); err != nil {
 		return err
@@ -346,7 +361,7 @@ func (h *history) adopt(u *upload, a *answer, r *receipt, b *batch, begin time.T
 	b.id = r.BatchID
 	b.dimensions = h.order.Dimensions
 	if b.key != "" {
-		b.keyExpires = begin.Add(24 * time.Hour)
+		b.keyExpires = begin.Add(keyTime)
 	}
 	b.created = begin
 	h.model.batches = append(h.model.batches, b)
