@@ -1,15 +1,19 @@
 // Command cases uploads files that are easily read wrongly to a running server,
 // and compares what it counts with what their authors meant. The server must not
-// limit uploads:
+// limit uploads; without UPLOAD_LIMIT it does not limit those from its own machine:
 //
-//	go run ./cmd/refserver -admin-token secret -upload-limit 0
-//	go run ./examples/cases -token secret
+//	go run ./cmd/refserver
+//	go run ./examples/cases
+//
+// Without -token and ADMIN_TOKEN, the token is the one that a server on this machine
+// keeps in its data directory.
 //
 // Every file is sent as a dry run, as the body of a request and in a form. What
 // was stored is deleted afterwards. The exit status is 1 if there is a difference.
 package main
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -53,8 +57,12 @@ func main() {
 	var c client
 	flag.StringVar(&c.url, "url", "http://127.0.0.1:3000", "`address` of the server")
 	flag.StringVar(&c.token, "token", os.Getenv("ADMIN_TOKEN"), "bearer `token` of the server; by default ADMIN_TOKEN")
+	data := flag.String("data-dir", cmp.Or(os.Getenv("DATA_DIR"), "data"), "`directory` of the server, which has its token")
 	dir := flag.String("dir", filepath.Join("ingest", "testdata", "cases"), "`directory` of the files")
 	flag.Parse()
+	if c.token == "" {
+		c.token = kept(*data)
+	}
 	different, err := run(context.Background(), &c, *dir, os.Stdout)
 	if err != nil {
 		log.Fatal(err)
@@ -62,6 +70,15 @@ func main() {
 	if different > 0 {
 		log.Fatalf("%d differences", different)
 	}
+}
+
+// kept returns the token that a server keeps in its data directory, or "".
+func kept(dir string) string {
+	text, err := os.ReadFile(filepath.Join(dir, "admin-token"))
+	if err != nil {
+		return "" // the server says that a token is missing
+	}
+	return strings.TrimSpace(string(text))
 }
 
 // run sends all cases and prints what was expected and what the server did. It

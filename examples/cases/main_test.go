@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,6 +13,19 @@ import (
 	"github.com/eventmetrics/eventmetrics/queue/memqueue"
 	"github.com/eventmetrics/eventmetrics/store/memstore"
 )
+
+func TestTheTokenOfAFreshServerIsFound(t *testing.T) {
+	dir := t.TempDir()
+	if got := kept(dir); got != "" {
+		t.Errorf("without a server: %q", got)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "admin-token"), []byte("ABC\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := kept(dir); got != "ABC" {
+		t.Errorf("got %q", got)
+	}
+}
 
 func TestDifferencesAreFound(t *testing.T) {
 	service := eventmetrics.New(memstore.New(), memqueue.New(nil), nil)
