@@ -84,7 +84,6 @@ function failed(err, signal) {
 /** Asks the server who is signed in, because a session has ended, and shows the page to sign in. */
 async function ask() {
   await learn().catch(() => {});
-  showPerson();
   showSignIn();
 }
 
@@ -92,6 +91,7 @@ async function ask() {
 function showSignIn(err) {
   current.abort();
   drawn = '';
+  showPerson(err ? { signed_in: false } : who());
   document.title = `Sign in · ${product}`;
   for (const box of document.querySelectorAll('dialog')) box.remove();
   main.removeAttribute('aria-busy');
@@ -107,8 +107,7 @@ function showSignIn(err) {
 }
 
 /** Shows in the bar who is signed in, and only the pages that this person may see. */
-function showPerson() {
-  const { signed_in: known, name, role, sign_in: by } = who();
+function showPerson({ signed_in: known, name, role, sign_in: by } = who()) {
   for (const link of document.querySelectorAll('nav [data-view]')) link.hidden = !known || !pages[link.dataset.view].seen();
   put(document.getElementById('who'), known && name ? h('span', { title: `Role: ${role}` }, name) : null,
     known && by === 'token' ? h('button', { type: 'button', class: 'link', onclick: async () => { await signOut().catch(failed); draw(); } }, 'Sign out') : null);

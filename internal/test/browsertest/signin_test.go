@@ -31,6 +31,9 @@ func TestSigningInWorksInAllTabsAndEnds(t *testing.T) {
 
 	p := open(t, wide, v.url+"?view=batches#token=wrong", "403", "401", "ERR_")
 	p.see("This token is not accepted.")
+	if got := eval[string](p, `[...document.querySelectorAll('header nav a')].filter((a) => a.checkVisibility()).map((a) => a.innerText).join(' ')`); got != "API" {
+		t.Errorf("a person who is not signed in has the pages %s", got)
+	}
 	p.shoot("wrong-token.png")
 	p.do(chromedp.SendKeys("input[type=password]", "sécrèt…\r"))
 	p.see("This token is not accepted.")
