@@ -347,6 +347,13 @@ func TestExplainSumsExactly(t *testing.T) {
 	if d := cmp.Diff(want, a.get("/metrics/explain?date=2025-11-08&event_type=started").json(t)); d != "" {
 		t.Error(d)
 	}
+	for hour, want := range map[string]float64{"9": 3, "10": 0} {
+		res := a.get("/metrics/explain?date=2025-11-08&event_type=started&hour=" + hour)
+		if got, _ := res.json(t)["count"].(float64); got != want || (want == 0) != (res.status == http.StatusNotFound) {
+			t.Errorf("hour %s: %d %s, want %v", hour, res.status, res.body, want)
+		}
+	}
+	a.get("/metrics/explain?date=2025-11-08&event_type=started&hour=24").problem(t, http.StatusBadRequest, httpapi.CodeBadRequest)
 	if res := a.get("/metrics/explain?date=2025-11-08&event_type=none"); res.status != 404 {
 		t.Errorf("a number that is not there: %d", res.status)
 	}

@@ -204,6 +204,17 @@ func (p *params) number(name string, least, most int) int {
 	})
 }
 
+// hour reads an hour of a day, nil if it is not given.
+func (p *params) hour(name string) *int {
+	return parsed(p, name, func(text string) (*int, error) {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 || n > 23 {
+			return nil, errors.New("want an hour from 0 to 23")
+		}
+		return &n, nil
+	})
+}
+
 // limit returns the size of a page, or 0.
 func (p *params) limit() int { return p.number("limit", 1, 1000) }
 

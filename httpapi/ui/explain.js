@@ -7,37 +7,43 @@ import { linkTo } from './nav.js';
 
 const shown = 50;
 
-/** Shows the batches of a UTC day; of is the event type to open first, or ''. */
-export async function explain(date, of, closed) {
+const clock = (hour) => `${String(hour).padStart(2, '0')}:00`;
+
+/**
+ * Shows the batches of a UTC day, or of one hour of it; of is the event type to open
+ * first, or ''.
+ */
+export async function explain(date, hour, of, closed) {
   if (!may('batches')) return;
   const list = h('div', { class: 'explain' }, h('p', { class: 'quiet' }, 'Loading …'));
-  const box = modal(`Files behind ${day(date)} (UTC)`, [list], closed);
+  const box = modal(`Files behind ${day(date)}${hour === null ? '' : `, ${clock(hour)} to ${clock(hour + 1)}`} (UTC)`, [list], closed);
   box.showModal();
   try {
-    const { data } = await get(`metrics?${new URLSearchParams({ date })}`).catch((err) => {
+    const { data } = await get(`metrics?${new URLSearchParams({ date, ...(hour === null ? {} : { interval: 'hour' }) })}`).catch((err) => {
       if (err instanceof Problem && err.status === 404) return { data: [] };
       throw err;
     });
-    const types = (data[0]?.metrics ?? []).sort((a, b) => b.count - a.count);
-    put(list, types.length ? h('p', { class: 'quiet' }, 'Each count is the sum of the batches below it.') : h('p', null, 'No events on this day.'),
-      ...types.map((t) => section(date, t, t.event_type === of || types.length === 1)));
+    const found = hour === null ? data[0] : data.find((d) => Number(d.date.slice(11, 13)) === hour);
+    const types = (found?.metrics ?? []).sort((a, b) => b.count - a.count);
+    put(list, types.length ? h('p', { class: 'quiet' }, 'Each count is the sum of the batches below it.') : h('p', null, hour === null ? 'No events on this day.' : 'No events in this hour.'),
+      ...types.map((t) => section({ date, ...(hour === null ? {} : { hour }) }, t, t.event_type === of || types.length === 1)));
   } catch (err) {
     put(list, problemBox(err));
   }
 }
 
-function section(date, { event_type: type, count }, open) {
+function section(when, { event_type: type, count }, open) {
   const body = h('div', null);
-  const details = h('details', { ontoggle: () => { if (details.open && !body.firstChild) fill(body, date, type, count); } },
+  const details = h('details', { ontoggle: () => { if (details.open && !body.firstChild) fill(body, when, type, count); } },
     h('summary', null, h('span', { class: 'name' }, type), h('b', null, number(count))), body);
   details.open = open;
   return details;
 }
 
-async function fill(body, date, type, count) {
+async function fill(body, when, type, count) {
   body.append(h('p', { class: 'quiet' }, 'Loading …'));
   try {
-    const answer = await (await request(`metrics/explain?${new URLSearchParams({ date, event_type: type })}`)).json();
+    const answer = await (await request(`metrics/explain?${new URLSearchParams({ ...when, event_type: type })}`)).json();
     const batches = answer.batches.toSorted((a, b) => b.count - a.count);
     const rows = batches.slice(0, shown).map((b) => {
       const name = h('a', { ...linkTo({ view: 'batch', id: b.batch_id }) }, shortID(b.batch_id));

@@ -106,7 +106,7 @@ export function step(q, by) {
   }
   if (from > q.now) return null;
   if (to > q.now) to = q.now;
-  return { ...named(from, to, q.now), interval: null, day: null, of: null };
+  return { ...named(from, to, q.now), interval: null, day: null, hour: null, of: null };
 }
 
 /** The name of a range if it has one, otherwise its days. */

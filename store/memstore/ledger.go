@@ -123,7 +123,7 @@ func (s *Store) Explain(ctx context.Context, day metrics.Day, eventType string) 
 			}
 			for _, d := range ledger[id].Contribution {
 				total := d.Day == day && d.Type == eventType && d.Group == ""
-				if total && !yield(store.Share{BatchID: id, Count: d.Count}, nil) {
+				if total && !yield(store.Share{BatchID: id, Count: d.Count, Slots: d.Slots}, nil) {
 					return
 				}
 			}

@@ -53,12 +53,12 @@ func (s *Store) shares(ctx context.Context, day metrics.Day, eventType, after st
 		if err := rows.Scan(&share.BatchID, &counts); err != nil {
 			return nil, err
 		}
-		c, err := metrics.DecodeContribution(counts, metrics.Filter{Types: []string{eventType}})
+		c, err := metrics.DecodeContribution(counts, metrics.Filter{Types: []string{eventType}, Slots: true})
 		if err != nil {
 			return nil, fmt.Errorf("ledger of batch %q: %w", share.BatchID, err)
 		}
 		if len(c) > 0 {
-			share.Count = c[0].Count
+			share.Count, share.Slots = c[0].Count, c[0].Slots
 		}
 		page = append(page, share)
 	}

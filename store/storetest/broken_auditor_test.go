@@ -110,6 +110,14 @@ func brokenOthers() []broken {
 		{"explains with batches that have no share", explain, "want map[", func(p *patched) {
 			editShares(p, func(all []store.Share) []store.Share { return append(all, store.Share{BatchID: "z"}) })
 		}},
+		{"explains without quarter hours", explain, "other slots", func(p *patched) {
+			editShares(p, func(all []store.Share) []store.Share {
+				for i := range all {
+					all[i].Slots = nil
+				}
+				return all
+			})
+		}},
 		{"explains the greatest shares only", explain, "want map[", func(p *patched) {
 			editShares(p, func(all []store.Share) []store.Share { return all[:min(3, len(all))] })
 		}},

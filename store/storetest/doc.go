@@ -408,7 +408,7 @@
 //	Explainer: Explain returns the share of each batch
 //	    Explainer.Explain: returns the share of each batch in the count of one day and event
 //	        type, ascending by batch id. Batches without a share are left out. The counts sum to the
-//	        Count of the DayCount.
+//	        Count of the DayCount, and the slots to its Slots.
 //	Deduper: Claim answers with the batch that has each fingerprint
 //	    Deduper.Claim: gives the batch of an open Writer those of the fingerprints that no batch
 //	        has. For each one, in the order of fps, it returns the id of the batch that had it, or

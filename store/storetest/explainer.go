@@ -10,7 +10,7 @@ import (
 func explainerRules() []rule {
 	return []rule{{
 		"Explainer: Explain returns the share of each batch",
-		"Explainer.Explain: returns the share of each batch in the count of one day and event type, ascending by batch id. Batches without a share are left out. The counts sum to the Count of the DayCount.",
+		"Explainer.Explain: returns the share of each batch in the count of one day and event type, ascending by batch id. Batches without a share are left out. The counts sum to the Count of the DayCount, and the slots to its Slots.",
 		explains,
 	}}
 }
@@ -37,11 +37,11 @@ func explains(c *check) {
 
 func (c *check) explainIs(e store.Explainer, l *ledger, day metrics.Day, eventType string) {
 	c.Helper()
-	want := map[string]int64{}
+	want, slots := map[string]int64{}, map[string]*metrics.Slots{}
 	for id, contribution := range l.recorded {
 		for _, d := range contribution {
 			if d.Day == day && d.Type == eventType && d.Group == "" {
-				want[id] = d.Count
+				want[id], slots[id] = d.Count, d.Slots
 			}
 		}
 	}
@@ -49,6 +49,9 @@ func (c *check) explainIs(e store.Explainer, l *ledger, day metrics.Day, eventTy
 	err := drain(c, "Explain", e.Explain(c.Context(), day, eventType), func(s store.Share) {
 		if s.BatchID <= last {
 			c.Errorf("Explain: %s comes after %s", s.BatchID, last)
+		}
+		if of := slots[s.BatchID]; of != nil && (s.Slots == nil || !s.Slots.Equal(of)) {
+			c.Errorf("Explain: %s has other slots than its contribution", s.BatchID)
 		}
 		last, got[s.BatchID] = s.BatchID, s.Count
 	})

@@ -167,7 +167,7 @@ func (j *Judge) answers(ctx context.Context, st Store) answers {
 		all.say(name, encoded(days), err)
 	}
 	shares, err := collect(st.Explain(ctx, j.ask.Day, j.ask.Type))
-	all.say("shares", shares, err)
+	all.say("shares", texts(shares), err)
 	owners, err := st.Owners(ctx, j.ask.Prints)
 	all.say("owners", owners, err)
 	days, err := st.UnpurgedDays(ctx, 0, 0)
@@ -205,6 +205,18 @@ func (a answers) batch(ctx context.Context, st Store, id string, attachments []s
 }
 
 // collect returns all values before the first error, and that.
+// texts writes shares with their slots, which are pointers.
+func texts(shares []store.Share) (all []string) {
+	for _, s := range shares {
+		text := fmt.Sprint(s.BatchID, " ", s.Count)
+		if s.Slots != nil {
+			text += fmt.Sprint(" ", s.Slots.Counts())
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
 func collect[V any](values iter.Seq2[V, error]) (all []V, _ error) {
 	for v, err := range values {
 		if err != nil {

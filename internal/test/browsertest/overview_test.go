@@ -71,6 +71,17 @@ func TestTheDateMenuStepsAndIsKept(t *testing.T) {
 	p.wait(`location.search.includes('range=custom')`)
 	p.settled()
 	p.wait(`document.querySelector('.stat .value').innerText === '8'`)
+	// An hour is explained by its own files.
+	v.upload("b.csv", header+rows(3, "started", day.Add(12*time.Hour)), true)
+	p.do(chromedp.Focus(".chart"), chromedp.KeyEvent(kb.Home))
+	for range 10 {
+		p.do(chromedp.KeyEvent(kb.ArrowRight))
+	}
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.press("Show files")
+	p.see("10:00 to 11:00 (UTC)")
+	p.wait(`/a\.csv\s+8\s+1 batch\s+8/.test(document.querySelector('dialog').innerText)`)
+	p.do(chromedp.KeyEvent(kb.Escape))
 	p.wait(`[...document.querySelectorAll('.stat')].find((s) => s.innerText.startsWith('Hourly average')).innerText.includes('0.3')`)
 }
 

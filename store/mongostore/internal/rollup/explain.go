@@ -26,12 +26,12 @@ func (l *Ledger) Explain(ctx context.Context, day metrics.Day, eventType string)
 				if page[i].Revision == "" {
 					continue
 				}
-				n, err := page[i].count(eventType)
+				share, err := page[i].share(eventType)
 				if err != nil {
 					yield(store.Share{}, err)
 					return
 				}
-				if n > 0 && !yield(store.Share{BatchID: page[i].BatchID, Count: n}, nil) {
+				if share.Count > 0 && !yield(share, nil) {
 					return
 				}
 			}
@@ -42,13 +42,14 @@ func (l *Ledger) Explain(ctx context.Context, day metrics.Day, eventType string)
 	}
 }
 
-// count returns the number of events of a type in a share.
-func (d *shareDoc) count(eventType string) (n int64, err error) {
-	c, err := metrics.DecodeContribution(d.Slots.Data, metrics.Filter{Types: []string{eventType}})
-	for i := range c {
-		n += c[i].Count
+// share returns the events of a type; its count is 0 if there are none.
+func (d *shareDoc) share(eventType string) (store.Share, error) {
+	share := store.Share{BatchID: d.BatchID}
+	c, err := metrics.DecodeContribution(d.Slots.Data, metrics.Filter{Types: []string{eventType}, Slots: true})
+	if len(c) > 0 {
+		share.Count, share.Slots = c[0].Count, c[0].Slots
 	}
-	return n, err
+	return share, err
 }
 
 // explainAfter reads the page of the shares of a day after a key. It clears the
