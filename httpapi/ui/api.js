@@ -127,7 +127,7 @@ export function advice(problem) {
   if (!(problem instanceof Problem)) return 'Something went wrong on this page. Reload it.';
   switch (true) {
     case problem.status === 0:
-      return 'Check that the server is running and that you are online, then try again.';
+      return 'Check that the server is running and that you are online.';
     case problem.status === 401:
       return 'Sign in again.';
     case problem.status === 403:

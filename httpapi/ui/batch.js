@@ -48,7 +48,7 @@ function page(b) {
       line('Uploaded', moment(b.created_at)), line('Last changed', moment(b.updated_at)),
       line('SHA-256', h('code', { class: 'long' }, b.sha256)),
       b.sealed ? line('Raw events', 'purged; the counts are kept') : null),
-    h('div', { class: 'row' }, actions(b), b.failed_count ? [downloadRejected(b.batch_id), h('a', { class: 'secondary', ...linkTo({ view: 'upload', repairs: b.batch_id }) }, 'Upload corrected rows')] : null)),
+    h('div', { class: 'row' }, actions(b), b.failed_count ? [downloadRejected(b.batch_id, b.file_name), h('a', { class: 'secondary', ...linkTo({ view: 'upload', repairs: b.batch_id }) }, 'Upload corrected rows')] : null)),
   b.repaired_by.length ? corrections(b) : null];
 }
 

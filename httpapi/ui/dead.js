@@ -3,6 +3,7 @@ import { h, keepFocus, put, button, modal, tableHead, toast } from './dom.js';
 import { get, reachable, refused, report, send } from './api.js';
 import { age, moment, number, plural } from './format.js';
 import { linkTo } from './nav.js';
+import { byCause } from './causes.js';
 import { integrity } from './integrity.js';
 
 const page = 1000;
@@ -55,35 +56,42 @@ async function list(at, refresh, signal) {
   if (jobs.length === 0) {
     return h('section', { class: 'card empty' }, h('h2', null, 'No dead letters'), h('p', null, 'A job that fails on every attempt is kept here until you retry or discard it.'));
   }
-  const groups = [...Map.groupBy(jobs, (j) => j.failedReason)].sort((a, b) => b[1].length - a[1].length);
   return [
     h('div', { class: 'row', 'data-needs': 'change' }, button(`Retry all ${number(all)}`, () => attempt(async () => {
       const { retried_count: n } = await send('POST', `${at}/dlq/retry`);
       toast(`${plural(n, 'job')} queued again.`);
     }, refresh), { class: 'primary' })),
     all > jobs.length ? h('p', { class: 'quiet' }, `Only the latest ${number(jobs.length)} of ${number(all)} are shown.`) : null,
-    groups.map(([reason, of], i) => group(at, reason, of, refresh, i < 3)),
+    byCause(jobs).map(([cause, of], i) => group(at, cause, of, refresh, i < 3)),
   ];
 }
 
-function group(at, reason, jobs, refresh, open) {
+/** The jobs of a cause, of which some can be chosen. */
+function group(at, cause, jobs, refresh, open) {
+  const chosen = new Set();
+  const several = h('p', { class: 'row', 'data-needs': 'change' });
+  const some = () => (chosen.size ? jobs.filter((j) => chosen.has(j.id)) : jobs);
+  const show = () => put(several, button(`Retry these ${number(some().length)}`, () => retry(some())),
+    button(`Discard these ${number(some().length)}`, () => discard(at, some(), refresh), { class: 'danger' }));
+  const choose = (j) => h('input', { type: 'checkbox', 'aria-label': `Choose ${j.id}`, onchange: (e) => { chosen[e.target.checked ? 'add' : 'delete'](j.id); show(); } });
+  if (jobs.length > 1) show();
   const retry = (some) => attempt(async () => {
     for (const j of some) await send('POST', `${at}/dlq/${encodeURIComponent(j.id)}/retry`);
     toast(`${plural(some.length, 'job')} queued again.`);
   }, refresh);
   return h('details', { class: 'card', open },
-    h('summary', null, h('span', { class: 'clip' }, reason || 'No reason given'), h('b', null, number(jobs.length))),
-    reason.length > 160 ? h('p', { class: 'name quiet' }, reason) : null, // in full: the line above is clipped
-    jobs.length > 1 ? h('p', { 'data-needs': 'change' }, button(`Retry these ${number(jobs.length)}`, () => retry(jobs))) : null,
+    h('summary', null, h('span', { class: 'clip' }, cause || 'No reason given'), h('b', null, number(jobs.length))),
+    jobs[0].failedReason !== cause || cause.length > 160 ? h('p', { class: 'name quiet' }, 'Latest: ', jobs[0].failedReason) : null,
+    jobs.length > 1 ? several : null,
     h('table', { class: 'cardish' },
       tableHead('Job', 'Attempts', 'Failed', h('span', { class: 'vh' }, 'Actions')),
       h('tbody', null, jobs.map((j) => h('tr', null,
-        h('td', { 'data-label': 'Job' }, j.kind === 'process' ? h('a', linkTo({ view: 'batch', id: j.data.batchId }), j.id) : j.id),
+        h('td', { 'data-label': 'Job' }, jobs.length > 1 ? [choose(j), ' '] : null, j.kind === 'process' ? h('a', linkTo({ view: 'batch', id: j.data.batchId }), j.id) : j.id),
         h('td', { 'data-label': 'Attempts' }, number(j.attempts)),
         h('td', { 'data-label': 'Failed' }, moment(j.timestamp)),
         h('td', null, h('div', { class: 'row' },
           button('Retry', () => retry([j]), { 'data-needs': 'change', 'aria-label': `Retry ${j.id}` }),
-          button('Discard', () => discard(at, j, refresh), { class: 'danger', 'data-needs': 'change', 'aria-label': `Discard ${j.id}` }))))))));
+          button('Discard', () => discard(at, [j], refresh), { class: 'danger', 'data-needs': 'change', 'aria-label': `Discard ${j.id}` }))))))));
 }
 
 async function attempt(act, refresh) {
@@ -95,17 +103,17 @@ async function attempt(act, refresh) {
   await refresh().catch(() => {});
 }
 
-function discard(at, job, refresh) {
+function discard(at, jobs, refresh) {
   const reason = h('input', { required: true, maxlength: 200, placeholder: 'for example: test file' });
-  const box = modal('Discard this job?', [
-    h('p', null, job.kind === 'process' ? 'Its batch stays in the list as failed, and is not counted unless you process it again.' : 'It runs again at its next scheduled time.'),
+  const box = modal(jobs.length === 1 ? 'Discard this job?' : `Discard ${number(jobs.length)} jobs?`, [
+    h('p', null, jobs.length > 1 ? 'Batches stay in the list as failed, and are not counted unless you process them again. Scheduled jobs run again at their next time.' : jobs[0].kind === 'process' ? 'Its batch stays in the list as failed, and is not counted unless you process it again.' : 'It runs again at its next scheduled time.'),
     h('form', {
       onsubmit: async (e) => {
         e.preventDefault();
         box.close();
         await attempt(async () => {
-          await send('DELETE', `${at}/dlq/${encodeURIComponent(job.id)}?${new URLSearchParams({ reason: reason.value })}`);
-          toast('Job discarded.');
+          for (const j of jobs) await send('DELETE', `${at}/dlq/${encodeURIComponent(j.id)}?${new URLSearchParams({ reason: reason.value })}`);
+          toast(`${plural(jobs.length, 'job')} discarded.`);
         }, refresh);
       },
     }, h('label', null, 'Reason (written to the log) ', reason), h('p', { class: 'row' }, h('button', { class: 'danger' }, 'Discard')))]);

@@ -69,13 +69,15 @@ async function run(file, options, place, { stop, bar, status, sending }) {
     if (!place.isConnected) toast(`${file.name} was uploaded.`, h('a', linkTo({ view: 'batch', id: answer.batch_id }), 'Show batch'));
   } catch (err) {
     if (err.name === 'AbortError') return show(cancelled(file, again, options.deleted));
-    if (err.retryAfter && options.several) {
+    const lost = err instanceof Problem && err.status === 0;
+    if (lost) err.retryAfter = Math.min(5 * 2 ** (options.tries ?? 0), 60);
+    if (lost || (err.retryAfter && options.several)) {
       await new Promise((resolve) => {
         stop.signal.addEventListener('abort', resolve);
         show([h('h2', null, file.name), refusal(err, resolve, true), h('p', null, h('button', { type: 'button', onclick: () => stop.abort() }, 'Cancel'))]);
       });
       show(sending);
-      return run(file, options, place, { stop, bar, status, sending });
+      return run(file, { ...options, tries: (options.tries ?? 0) + 1 }, place, { stop, bar, status, sending });
     }
     show(failure(file, err, options, again, replace));
     if (!place.isConnected) toast(`${file.name} was not uploaded: ${err.message}`);

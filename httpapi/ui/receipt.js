@@ -81,7 +81,7 @@ export function receipt(file, answer, options, { seconds, place, replace }) {
     answer.process_error ? h('p', { class: 'bad' }, answer.process_error) : null,
     answer.failed_count ? [
       h('h3', null, `${plural(answer.failed_count, 'row')} rejected (${percent(answer.failed_count / all)})`),
-      grouped(answer), h('p', null, downloadRejected(answer.batch_id))] : h('p', null, answer.duplicate_count ? 'No rows were rejected.' : 'All rows were accepted.'),
+      grouped(answer), h('p', { class: 'row' }, downloadRejected(answer.batch_id, file.name), h('a', { class: 'secondary', ...linkTo({ view: 'upload', repairs: answer.batch_id }) }, 'Upload corrected rows'))] : h('p', null, answer.duplicate_count ? 'No rows were rejected.' : 'All rows were accepted.'),
     answer.duplicate_count ? h('p', null, `${plural(answer.duplicate_count, 'row')} skipped: already uploaded.`) : null,
     warningList(answer.warnings),
     encodingOffer(answer.read_as, (name) => `Delete that batch and upload again as ${name}`, (encoding) => replace(answer.batch_id, { encoding }), 'Keep it, I will correct the rejected rows'),
@@ -113,9 +113,15 @@ export function zoneOffer({ warnings }, options, were, label, act) {
     h('p', { class: 'row' }, press(label(own), () => act(own))));
 }
 
-/** Returns a button that downloads the rejected rows of a batch as a file. */
-export function downloadRejected(id) {
-  return button('Download rejected rows', async () => save(await (await request(`batches/${id}/errors`)).blob(), `${id}-errors.csv`));
+/** The name of the file with the rejected rows of another. */
+export const rejectedName = (name, id) => `${(name || id).replace(/(\.(csv|tsv|txt|ndjson|jsonl))?(\.(gz|zst))?$/i, '')}-rejected.csv`;
+
+/**
+ * Returns a button that downloads the rejected rows of a batch as a file. It begins
+ * with a byte order mark, without which Excel does not read it as UTF-8.
+ */
+export function downloadRejected(id, name) {
+  return button('Download rejected rows', async () => save(new Blob(['\ufeff', await (await request(`batches/${id}/errors`)).blob()], { type: 'text/csv' }), rejectedName(name, id)));
 }
 
 /** Rejected rows by reason, each with its first row. */

@@ -10,8 +10,8 @@ import (
 // The modules that the expressions use are imported before.
 const cases = `
 const at = (path) => import(new URL('assets/' + path, location.href));
-const [range, buckets, delta, colours, types, format] = await Promise.all(
-  ['range.js', 'buckets.js', 'delta.js', 'colours.js', 'types.js', 'format.js'].map(at));
+const [range, buckets, delta, colours, types, format, causes, receipts] = await Promise.all(
+  ['range.js', 'buckets.js', 'delta.js', 'colours.js', 'types.js', 'format.js', 'causes.js', 'receipt.js'].map(at));
 const moment = new Date('2025-11-15T10:30:00Z');
 const query = (text, more) => range.readQuery(new URLSearchParams(text), { moment, ...more });
 const days = ({ from, to, against }) => [from, to, against];
@@ -81,6 +81,9 @@ return [
   ['sorted by change, new ones first', types.sorted([{ name: 'b', count: 4, before: 2 }, { name: 'a', count: 2, before: 0 }, { name: 'c', count: 1, before: 2 }], 'change', false).map((t) => t.name), ['a', 'b', 'c']],
   ['equal ones by count, then by name', types.sorted([{ name: 'b', count: 1, before: 1 }, { name: 'a', count: 1, before: 1 }, { name: 'c', count: 2, before: 2 }], 'change', false).map((t) => t.name), ['c', 'a', 'b']],
   ['searched', types.matching([{ name: 'Started' }, { name: 'ended' }], ' START ').length, 1],
+  ['causes without ids', ['batch 019ab4a3-3c5e-7e44-9a35-7f1f7a3a9d0e: 12 rows', 'dial 127.0.0.1:6379: refused', 'since 2025-11-08T09:00:00.5+01:00'].map(causes.causeOf), ['batch …: … rows', 'dial …: refused', 'since …']],
+  ['each cause once, frequent ones first', causes.byCause(['x', 'row 1', 'row 2'].map((failedReason) => ({ failedReason }))).map(([cause, jobs]) => [cause, jobs.length]), [['row …', 2], ['x', 1]]],
+  ['names of repair files', ['a.csv', 'b.ndjson.gz', 'c', 'd.e.TXT', ''].map((name) => receipts.rejectedName(name, 'id')), ['a-rejected.csv', 'b-rejected.csv', 'c-rejected.csv', 'd.e-rejected.csv', 'id-rejected.csv']],
   ['one and many', [1, 2, 0, 1234].map((n) => format.plural(n, 'row')), ['1 row', '2 rows', '0 rows', '1,234 rows']],
   ['spans', [format.span('2025-11-07', '2025-11-08'), format.span('2024-12-31', '2025-01-01'), format.span('2025-11-08', '2025-11-08')], ['7 Nov to 8 Nov 2025', '31 Dec 2024 to 1 Jan 2025', '8 Nov 2025']],
 ].filter(([, got, want]) => JSON.stringify(got) !== JSON.stringify(want)).map(([name, got, want]) => name + ': ' + JSON.stringify(got) + ', want ' + JSON.stringify(want));

@@ -65,6 +65,13 @@ func TestAFileIsUploadedAndItsNumbersAreRight(t *testing.T) {
 		t.Errorf("the second row with the same error is shown too")
 	}
 	p.shoot("receipt.png")
+	eval[any](p, `(() => { window.saved = []; const make = URL.createObjectURL; URL.createObjectURL = (blob) => { saved.push(blob); return make(blob) } })()`)
+	eval[any](p, `(() => { const { click } = HTMLElement.prototype; HTMLAnchorElement.prototype.click = function () { if (this.download) window.savedAs = this.download; else click.call(this) } })()`)
+	p.press("Download rejected rows")
+	p.wait(`window.savedAs === 'events-rejected.csv'`)
+	eval[any](p, `saved[0].arrayBuffer().then((b) => { window.begin = [...new Uint8Array(b.slice(0, 4))].join() })`)
+	p.wait(`window.begin === '239,187,191,99'`) // a mark of UTF-8, and the first column
+	p.wait(`[...document.querySelectorAll('.receipt a')].some((a) => a.innerText === 'Upload corrected rows' && a.href.includes('repairs='))`)
 	p.press("View results")
 	p.see("Activity by hour and weekday")
 	got := p.table()
@@ -328,8 +335,8 @@ func TestAnUnreachableServerIsSaidAndFoundAgain(t *testing.T) {
 	v.stop()
 	p.press("Upload")
 	p.see("The connection was lost.")
+	p.wait(`/Send again in 0:\d\d/.test(document.querySelector('#work').innerText)`)
 	v.down.Store(false)
-	p.press("Send again")
 	p.see("3 events stored")
 }
 
