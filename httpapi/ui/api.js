@@ -135,7 +135,7 @@ export function advice(problem) {
     case problem.status === 429:
       return 'Nothing was stored. Wait for the countdown, then send the file again.';
     case problem.code === 'in_flight':
-      return 'Wait for the countdown, then send the file again. After a server crash this can take 15 seconds.';
+      return 'The file is sent again after the countdown. After a server crash this can take 15 seconds.';
     case problem.code === 'storage_full':
       return 'The server has no disk space left. Nothing was stored. Ask its operator to make room, then try again.';
     case problem.code === 'busy':

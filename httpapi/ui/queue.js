@@ -71,7 +71,8 @@ async function run(file, options, place, { stop, bar, status, sending }) {
     if (err.name === 'AbortError') return show(cancelled(file, again, options.deleted));
     const lost = err instanceof Problem && err.status === 0;
     if (lost) err.retryAfter = Math.min(5 * 2 ** (options.tries ?? 0), 60);
-    if (lost || (err.retryAfter && options.several)) {
+    // The server may not have noticed yet that an upload of this file was cancelled.
+    if (lost || err.code === 'in_flight' || (err.retryAfter && options.several)) {
       await new Promise((resolve) => {
         stop.signal.addEventListener('abort', resolve);
         show([h('h2', null, file.name), refusal(err, resolve, true), h('p', null, h('button', { type: 'button', onclick: () => stop.abort() }, 'Cancel'))]);
