@@ -35,8 +35,8 @@ func (h *Handler) events(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	s := stream{h: h, w: w, r: r, control: http.NewResponseController(w), at: parsePlace(r.Header.Get("Last-Event-ID"))}
-	if err := s.send(); err != nil { // before the header is sent, so that an error can be a problem
-		return err
+	if err := s.send(); err != nil { // before the header is sent, an error can be a problem
+		return cutShort(s.begun, err)
 	}
 	if r.Method == http.MethodHead { // has no body; the connection is free for the next request
 		return nil
@@ -68,6 +68,7 @@ type stream struct {
 	control *http.ResponseController
 	at      place
 	spoke   time.Time
+	begun   bool // the header is sent
 }
 
 // send sends what has changed, or a comment after a silence of heartbeat.
@@ -86,6 +87,7 @@ func (s *stream) send() error {
 				detail: "this server cannot send a stream: its http.ResponseWriter cannot flush",
 			}
 		}
+		s.begun = true
 		b.WriteString("retry: 2000\n\n")
 	}
 	if !whole {

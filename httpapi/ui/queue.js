@@ -45,7 +45,8 @@ export function enqueue(file, options, place) {
 /** Sends a file and shows the answer. It does not throw. */
 async function run(file, options, place, { stop, bar, status, sending }) {
   const show = (node) => put(place, node);
-  const again = (changes) => enqueue(file, { ...options, ...changes }, place);
+  // With the same key the answer would be the same, whatever has changed.
+  const again = (changes) => enqueue(file, { ...options, ...(changes ? { key: newKey() } : {}), ...changes }, place);
   const replace = (replaces, changes) => enqueue(file, { ...options, key: newKey(), dryRun: false, replaces, ...changes }, place);
   const began = performance.now();
   const progress = (sent, total) => {

@@ -17,7 +17,7 @@ import (
 // settled waits until the page is drawn and complete.
 func (p *page) settled() {
 	p.t.Helper()
-	p.wait(`!document.querySelector('[aria-busy]') && !document.querySelector('main').innerText.includes('Loading')`)
+	p.wait(`!document.querySelector('[aria-busy]') && !/Loading|needs JavaScript/.test(document.querySelector('main').innerText)`)
 }
 
 func TestTheDateMenuStepsAndIsKept(t *testing.T) {
@@ -171,10 +171,11 @@ func TestTheTableOfTypesIsSortedSearchedAndOpened(t *testing.T) {
 	names := func() []string {
 		return eval[[]string](p, `[...document.querySelectorAll('.types tbody tr')].map((r) => r.querySelector('.cut').innerText)`)
 	}
+	p.wait(`!!document.querySelector('.types tbody tr')`)
 	if got := names(); len(got) != 12 || got[0] != "type_00" {
 		t.Errorf("the rows are %v", got)
 	}
-	p.wait(`document.querySelector('.types tbody td:last-child').innerText.startsWith('▲ >999%')`)
+	p.wait(`document.querySelector('.types tbody td:last-child')?.innerText.startsWith('▲ >999%')`)
 	p.press("13 others")
 	p.wait(`document.querySelectorAll('.types tbody tr').length === 20 && document.querySelectorAll('.types .spark').length === 20`)
 	p.press("Events ▼")

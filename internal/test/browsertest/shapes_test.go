@@ -57,7 +57,7 @@ func TestTheOverviewHoldsRealShapesOfData(t *testing.T) {
 	for _, shape := range []struct {
 		name, address, text string
 	}{
-		{"one-day", v.address("?range=today"), "Activity by hour and weekday"},
+		{"one-day", v.address("?range=yesterday"), "Activity by hour and weekday"},
 		{"year-by-day", v.address("?range=12m&interval=day"), "Activity by hour and weekday"},
 		{"years-by-month", v.address("?range=all&interval=month"), "Choose a range of at most 400 days"},
 		{"60-types", types.address("?range=28d&compare=none"), "Show all 62"},
