@@ -27,7 +27,7 @@ func (p *Program) Run(ctx context.Context, t *Terminal, args []string) error {
 	root := p.tree(t, args)
 	topic := "" // of help, if there is none
 	root.CommandNotFound = func(_ context.Context, _ *urfave.Command, word string) { topic = word }
-	err := root.Run(ctx, append([]string{p.Name}, args...))
+	err := root.Run(ctx, append([]string{p.Name}, helpFirst(args)...))
 	if topic != "" {
 		err = p.unknown(topic)
 	}
@@ -35,6 +35,20 @@ func (p *Program) Run(ctx context.Context, t *Terminal, args []string) error {
 		return fmt.Errorf("%s: %w", p.Name, err)
 	}
 	return nil
+}
+
+// helpFirst leaves out what stands beside a command and its help flag: the library
+// takes an argument for the name of another command then.
+func helpFirst(args []string) []string {
+	for i, word := range args {
+		switch {
+		case word == "--":
+			return args
+		case i > 0 && slices.Contains([]string{"-h", "--h", "-help", "--help"}, word) && !strings.HasPrefix(args[0], "-"):
+			return []string{args[0], "--help"}
+		}
+	}
+	return args
 }
 
 // tree returns the commands for the library that parses them.

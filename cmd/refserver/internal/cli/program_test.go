@@ -123,6 +123,8 @@ func TestHelpAndVersionAreOnStandardOutput(t *testing.T) {
 		{"upload -h", "--of kind"},
 		{"upload --help", "test upload [options] WORD..."},
 		{"upload -of x -h", "--of kind"},
+		{"upload word -h", "--of kind"},
+		{"upload word --help another", "--of kind"},
 		{"-version", "test version v1.2.3\n"},
 		{"--version", "test version v1.2.3\n"},
 	} {
