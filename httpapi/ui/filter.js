@@ -68,12 +68,16 @@ async function choose(q, dimensions) {
       h('span', { class: 'name', title: valueName(value) }, valueName(value)), h('span', { class: 'num quiet' }, number(count)))) : h('p', { class: 'quiet' }, 'No value matches.'));
   };
   const load = async () => {
+    const asked = kind.value;
+    all = [];
     put(list, h('p', { class: 'quiet' }, 'Loading …'));
     try {
-      all = await values(q, kind.value, picked.get(kind.value));
+      const found = await values(q, asked, picked.get(asked));
+      if (kind.value !== asked) return; // another kind was chosen meanwhile
+      all = found;
       show();
     } catch (err) {
-      put(list, problemBox(err));
+      if (kind.value === asked) put(list, problemBox(err));
     }
   };
   const apply = (e) => {
