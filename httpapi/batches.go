@@ -1,10 +1,14 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"mime"
 	"net/http"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/store"
@@ -179,6 +183,16 @@ func (h *Handler) await(r *http.Request, id string, wait time.Duration) (store.B
 	return b, err
 }
 
+// extension is what a repair file does not take over from the name of the file.
+var extension = regexp.MustCompile(`(?i)(\.(csv|tsv|txt|ndjson|jsonl))?(\.(gz|zst))?$`)
+
+// rejectedName names a repair file after the file of its batch, as the dashboard
+// does.
+func rejectedName(b *store.Batch) string {
+	name := strings.NewReplacer("/", "_", `\`, "_").Replace(cmp.Or(b.FileName, b.ID))
+	return extension.ReplaceAllString(name, "") + "-rejected.csv"
+}
+
 // repair serves GET /batches/{id}/errors.
 func (h *Handler) repair(w http.ResponseWriter, r *http.Request) error {
 	b, err := h.batchOf(r)
@@ -195,7 +209,7 @@ func (h *Handler) repair(w http.ResponseWriter, r *http.Request) error {
 		}
 		if !sent {
 			w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-			w.Header().Set("Content-Disposition", `attachment; filename="`+b.ID+`-errors.csv"`)
+			w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": rejectedName(&b)}))
 			sent = true
 		}
 		if _, err := w.Write(chunk); err != nil {

@@ -15,7 +15,10 @@ export async function upload(root, { signal }) {
   const work = running() ?? h('div', { id: 'work' });
   const about = h('div', null, expected(schema));
   const change = async (e) => {
-    schema = await get(`schema?${new URLSearchParams({ schema: e.target.value })}`, signal);
+    const name = e.target.value;
+    const found = await get(`schema?${new URLSearchParams({ schema: name })}`, signal);
+    if (e.target.value !== name) return; // another was chosen meanwhile
+    schema = found;
     put(about, expected(schema));
     if (!running()) put(work); // the options of a chosen file are those of the other schema
   };
