@@ -80,7 +80,7 @@ func callerOf(r *http.Request) *caller { return r.Context().Value(callerKey{}).(
 // authorize notes who sends a request, and returns an error unless it may use a
 // route.
 func (h *Handler) authorize(r *http.Request, to access) error {
-	who, err := h.identify(r)
+	who, _, err := h.identify(r)
 	if err != nil {
 		return h.authProblem(err)
 	}

@@ -49,20 +49,21 @@ func (h *Handler) tokens(now time.Time) []Token {
 	return all
 }
 
-// identify returns who sends a request. A bearer token has precedence over the
-// cookie of a session.
-func (h *Handler) identify(r *http.Request) (Identity, error) {
+// identify returns who sends a request, and when the session ends if it is one. A
+// bearer token has precedence over the cookie of a session.
+func (h *Handler) identify(r *http.Request) (_ Identity, ends time.Time, _ error) {
 	if h.opts.Authorize != nil {
-		return h.opts.Authorize(r)
+		who, err := h.opts.Authorize(r)
+		return who, ends, err
 	}
 	now := h.now()
 	tokens := h.tokens(now)
 	if credentials, ok := bearer(r); ok {
 		t, err := find(tokens, credentials)
-		return Identity{t.Name, t.Role}, err
+		return Identity{t.Name, t.Role}, ends, err
 	}
-	t, _, err := h.sessionOf(r, tokens, now)
-	return Identity{t.Name, t.Role}, err
+	t, ends, err := h.sessionOf(r, tokens, now)
+	return Identity{t.Name, t.Role}, ends, err
 }
 
 // bearer returns the bearer token of a request.

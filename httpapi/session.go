@@ -27,20 +27,8 @@ func (h *Handler) whoAmI(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	answer := h.newSession(r)
-	if h.opts.Authorize != nil {
-		if who, err := h.opts.Authorize(r); err == nil {
-			answer.signedIn(who)
-		}
-		return writeJSON(w, http.StatusOK, answer)
-	}
-	now := h.now()
-	tokens := h.tokens(now)
-	if credentials, ok := bearer(r); ok {
-		if t, err := find(tokens, credentials); err == nil {
-			answer.signedIn(Identity{t.Name, t.Role})
-		}
-	} else if t, ends, err := h.sessionOf(r, tokens, now); err == nil {
-		answer.signedIn(Identity{t.Name, t.Role})
+	if who, ends, err := h.identify(r); err == nil {
+		answer.signedIn(who)
 		answer.ExpiresAt = timeOrNull(ends)
 	}
 	return writeJSON(w, http.StatusOK, answer)
