@@ -152,22 +152,5 @@ func clientID() string {
 // riverLogger returns a logger for River's messages from the level in the
 // options on.
 func (q *Queue) riverLogger() *slog.Logger {
-	return slog.New(leveled{q.opts.Logger.Handler(), q.opts.RiverLevel})
-}
-
-type leveled struct {
-	slog.Handler
-	least slog.Leveler
-}
-
-func (l leveled) Enabled(ctx context.Context, level slog.Level) bool {
-	return level >= l.least.Level() && l.Handler.Enabled(ctx, level)
-}
-
-func (l leveled) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return leveled{l.Handler.WithAttrs(attrs), l.least}
-}
-
-func (l leveled) WithGroup(name string) slog.Handler {
-	return leveled{l.Handler.WithGroup(name), l.least}
+	return slog.New(riverLog{q.opts.Logger.Handler(), q.opts.RiverLevel})
 }

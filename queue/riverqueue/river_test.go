@@ -232,7 +232,7 @@ func TestRiverLogsFromItsLevelOnly(t *testing.T) {
 			if err := q.Discard(t.Context(), "process:1", "tested"); err != nil {
 				t.Fatal(err)
 			}
-			if got := strings.Contains(log.String(), "River client started"); got != test.river {
+			if got := strings.Contains(log.String(), `msg="river client started" river=Client`); got != test.river {
 				t.Errorf("River's talk is in the log: %v, want %v\n%s", got, test.river, log.String())
 			}
 			if !strings.Contains(log.String(), "job=process:1 reason=tested") {
