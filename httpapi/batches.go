@@ -193,6 +193,9 @@ func rejectedName(b *store.Batch) string {
 	return extension.ReplaceAllString(name, "") + "-rejected.csv"
 }
 
+// bom begins each repair file: without it, Excel takes UTF-8 for an older encoding.
+const bom = "\uFEFF"
+
 // repair serves GET /batches/{id}/errors.
 func (h *Handler) repair(w http.ResponseWriter, r *http.Request) error {
 	b, err := h.batchOf(r)
@@ -211,6 +214,7 @@ func (h *Handler) repair(w http.ResponseWriter, r *http.Request) error {
 			w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 			w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": rejectedName(&b)}))
 			sent = true
+			chunk = append([]byte(bom), chunk...)
 		}
 		if _, err := w.Write(chunk); err != nil {
 			return cutShort(sent, err)

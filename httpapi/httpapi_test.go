@@ -229,7 +229,7 @@ func TestTheJourneyOfAFile(t *testing.T) {
 		t.Errorf("metrics:\n%s want\n%s", got.body, wantBody)
 	}
 	repair := a.get("/batches/" + id + "/errors")
-	wantRepair := "candidate_id,test_id,event_type,timestamp,_row,_line,_column,_code,_message\n,T1,x,2025-11-08,4,5,candidate_id,missing_value,candidate_id is missing\n"
+	wantRepair := "\ufeffcandidate_id,test_id,event_type,timestamp,_row,_line,_column,_code,_message\n,T1,x,2025-11-08,4,5,candidate_id,missing_value,candidate_id is missing\n"
 	if d := cmp.Diff(wantRepair, repair.body); d != "" || !strings.HasPrefix(repair.header.Get("Content-Type"), "text/csv") {
 		t.Errorf("repair file: %s %s", repair.header.Get("Content-Type"), d)
 	}

@@ -38,6 +38,12 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
 	}
 	q := quota{h: h, w: w, r: r}
 	file.Admit = q.take
+	if want.demo {
+		if err := h.demoAllowed(r.Context()); err != nil {
+			return err
+		}
+		file.Admit = nil
+	}
 	if want.dryRun {
 		return h.dryRun(w, r, file, &q)
 	}
@@ -71,9 +77,22 @@ func (h *Handler) claimBatches(r *http.Request, file *eventmetrics.File) error {
 	return h.ownBatch(r, file.RepairOf)
 }
 
+// demoAllowed refuses events of a demonstration beside others.
+func (h *Handler) demoAllowed(ctx context.Context) error {
+	found, err := h.svc.Batches(ctx, store.BatchQuery{Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(found) > 0 {
+		return problem{status: http.StatusConflict, code: CodeConflict, detail: "demo: there are batches already"}
+	}
+	return nil
+}
+
 // uploadRequest is what an upload asks of the handler; the rest is in the File.
 type uploadRequest struct {
 	dryRun  bool
+	demo    bool
 	process bool
 	wait    time.Duration
 }
@@ -90,6 +109,7 @@ func readUpload(r *http.Request, in *incoming) (uploadRequest, eventmetrics.File
 	want := uploadRequest{
 		process: p.boolean("process"),
 		dryRun:  p.boolean("dry_run"),
+		demo:    p.boolean("demo"),
 		wait:    parsePrefer(r).wait,
 	}
 	file := eventmetrics.File{

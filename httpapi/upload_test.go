@@ -268,6 +268,21 @@ func TestOnlyNewBatchesTakeAPlaceInTheLimit(t *testing.T) {
 	a.csv("/uploads?dry_run=true", header+day8).problem(t, http.StatusTooManyRequests, httpapi.CodeTooManyRequests)
 }
 
+func TestADemonstrationTakesNoPlaceInTheLimit(t *testing.T) {
+	limiter, err := memlimiter.New(&memlimiter.Options{Limit: 1, Window: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := start(t, setup{api: httpapi.Options{Limiter: limiter}})
+	if demo := a.csv("/uploads?demo=true", header+day8); demo.status != http.StatusCreated || demo.header.Get("RateLimit") != "" {
+		t.Errorf("demo: %d %s %v", demo.status, demo.body, demo.header)
+	}
+	if own := a.csv("/uploads", header+day8+day8); own.status != http.StatusCreated || !strings.Contains(own.header.Get("RateLimit"), "r=0;") {
+		t.Errorf("the first file after it: %d %s %v", own.status, own.body, own.header)
+	}
+	a.csv("/uploads?demo=true", header+day8+day8+day8).problem(t, http.StatusConflict, httpapi.CodeConflict)
+}
+
 // lookups counts calls of Batch.
 type lookups struct {
 	store.Store

@@ -116,12 +116,9 @@ export function zoneOffer({ warnings }, options, were, label, act) {
 /** The name of the file with the rejected rows of another. */
 export const rejectedName = (name, id) => `${(name || id).replace(/(\.(csv|tsv|txt|ndjson|jsonl))?(\.(gz|zst))?$/i, '')}-rejected.csv`;
 
-/**
- * Returns a button that downloads the rejected rows of a batch as a file. It begins
- * with a byte order mark, without which Excel does not read it as UTF-8.
- */
+/** Returns a button that downloads the rejected rows of a batch as a file. */
 export function downloadRejected(id, name) {
-  return button('Download rejected rows', async () => save(new Blob(['\ufeff', await (await request(`batches/${id}/errors`)).blob()], { type: 'text/csv' }), rejectedName(name, id)));
+  return button('Download rejected rows', async () => save(await (await request(`batches/${id}/errors`)).blob(), rejectedName(name, id)));
 }
 
 /** Rejected rows by reason, each with its first row. */

@@ -6,17 +6,18 @@ export const newKey = () => crypto.randomUUID?.() ?? String(Math.random()); // r
 
 /**
  * Sends a file and returns the answer. Throws a Problem, or an AbortError when
- * signal aborts. Options: process, strict, dryRun, repairs (the id of a batch),
+ * signal aborts. Options: process, strict, dryRun, demo, repairs (the id of a batch),
  * wait (seconds), key (an Idempotency-Key: with the same key it is safe to
  * send the file again), zone (of times without
  * one), encoding, layout (dmy or mdy), schema (a name), dedupe
  * (event_id or occurrence), allowDuplicate, signal, and progress(sent, total).
  */
-export function upload(file, { process = false, strict = false, dryRun = false, repairs = '', wait = 0, key = newKey(), zone = '', encoding = '', layout = '', schema = '', dedupe = '', allowDuplicate = false, signal, progress } = {}) {
+export function upload(file, { process = false, strict = false, dryRun = false, demo = false, repairs = '', wait = 0, key = newKey(), zone = '', encoding = '', layout = '', schema = '', dedupe = '', allowDuplicate = false, signal, progress } = {}) {
   const query = new URLSearchParams({ file_name: file.name.slice(0, 200) });
   if (process) query.set('process', 'true');
   if (strict) query.set('mode', 'strict');
   if (dryRun) query.set('dry_run', 'true');
+  if (demo) query.set('demo', 'true');
   if (repairs) query.set('repairs', repairs);
   if (zone) query.set('timestamp_zone', zone);
   if (encoding) query.set('encoding', encoding);

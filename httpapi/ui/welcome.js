@@ -14,7 +14,7 @@ export function welcome(root, signal) {
   const demo = button('Load demo events', async () => {
     put(status, h('p', { class: 'quiet' }, 'Uploading and processing …'));
     try {
-      await upload(demoFile(), { process: true, wait: 20, signal });
+      await upload(demoFile(), { process: true, demo: true, wait: 20, signal });
       go('?');
     } catch (err) {
       if (err.name === 'AbortError') return;
