@@ -125,6 +125,11 @@ func TestDeadLetters(t *testing.T) {
 	if len(list["jobs"].([]any)) != 1 || job["failedReason"] != "disk on fire" || job["attempts"] != 1.0 || job["timestamp"].(float64) < 1e12 {
 		t.Errorf("second page: %v", list)
 	}
+	failures := job["failures"].([]any)
+	first := failures[0].(map[string]any)
+	if at, err := time.Parse(time.RFC3339, first["at"].(string)); len(failures) != 1 || first["attempt"] != 1.0 || first["error"] != "disk on fire" || err != nil || time.Since(at) > time.Hour {
+		t.Errorf("failures are %v, want the one attempt", failures)
+	}
 	batch := job["data"].(map[string]any)["batchId"].(string)
 	if job["id"] != "process:"+batch || !set(ids)[batch] {
 		t.Errorf("job %v is of no batch", job)

@@ -239,12 +239,20 @@ type deadLetterPageJSON struct {
 // deadLetterJSON has members in camelCase, and a time in milliseconds since
 // 1970, which older clients expect.
 type deadLetterJSON struct {
-	Attempts     int         `json:"attempts"`
-	Data         jobDataJSON `json:"data"`
-	FailedReason string      `json:"failedReason"`
-	ID           string      `json:"id"`
-	Kind         string      `json:"kind"`
-	Timestamp    int64       `json:"timestamp"`
+	Attempts     int           `json:"attempts"`
+	Data         jobDataJSON   `json:"data"`
+	FailedReason string        `json:"failedReason"`
+	Failures     []failureJSON `json:"failures"`
+	ID           string        `json:"id"`
+	Kind         string        `json:"kind"`
+	Timestamp    int64         `json:"timestamp"`
+}
+
+// failureJSON is an attempt that failed.
+type failureJSON struct {
+	At      string `json:"at"`
+	Attempt int    `json:"attempt"`
+	Error   string `json:"error"`
 }
 
 type jobDataJSON struct {

@@ -35,6 +35,10 @@ func (h *Handler) deadLetters(w http.ResponseWriter, r *http.Request) error {
 }
 
 func newDeadLetter(job *queue.DeadJob) deadLetterJSON {
+	failures := make([]failureJSON, len(job.Failures))
+	for i, f := range job.Failures {
+		failures[i] = failureJSON{At: timeText(f.At), Attempt: f.Attempt, Error: f.Err}
+	}
 	return deadLetterJSON{
 		ID:           job.Key(),
 		Kind:         job.Kind,
@@ -42,6 +46,7 @@ func newDeadLetter(job *queue.DeadJob) deadLetterJSON {
 		FailedReason: job.Err,
 		Timestamp:    job.Died.UnixMilli(),
 		Attempts:     job.Attempt,
+		Failures:     failures,
 	}
 }
 

@@ -176,8 +176,25 @@ type DeadJob struct {
 	Err string
 	// Died is the time of the last error, UTC.
 	Died time.Time
+	// Failures are the attempts that failed, also those before a Retry, oldest
+	// first: the last MaxFailures. The last one has the message Err. Attempts
+	// that do not count are not among them.
+	Failures []Failure
 	// Cursor continues a listing after this job.
 	Cursor string
+}
+
+// MaxFailures is the greatest number of failures that a dead letter has.
+const MaxFailures = 25
+
+// Failure is an attempt of a job that failed.
+type Failure struct {
+	// Attempt counts from 1, and from 1 again after a Retry.
+	Attempt int
+	// At is when the attempt began or failed, UTC.
+	At time.Time
+	// Err is the message of the error, shortened as DeadJob.Err is.
+	Err string
 }
 
 // Stats counts the jobs of a queue.

@@ -222,7 +222,7 @@ var (
 		form *regexp.Regexp
 		now  string
 	}{
-		{regexp.MustCompile(`"(created_at|updated_at|expires_at|started_at|began_at|completed_at|as_of|time)":"[^"]+"`), `"$1":"TIME"`},
+		{regexp.MustCompile(`"(at|created_at|updated_at|expires_at|started_at|began_at|completed_at|as_of|time)":"[^"]+"`), `"$1":"TIME"`},
 		{regexp.MustCompile(`("uptime":[0-9.]+,"version"):"[^"]*"`), `$1:"VERSION"`},
 		{regexp.MustCompile(`"(timestamp|uptime|duration_seconds)":[0-9.e-]+`), `"$1":NUMBER`},
 		{regexp.MustCompile(`"subject_hash":"[0-9a-f]{64}"`), `"subject_hash":"` + strings.Repeat("0", 64) + `"`},

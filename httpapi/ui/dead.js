@@ -85,13 +85,32 @@ function group(at, cause, jobs, refresh, open) {
     jobs.length > 1 ? several : null,
     h('table', { class: 'cardish' },
       tableHead('Job', 'Attempts', 'Failed', h('span', { class: 'vh' }, 'Actions')),
-      h('tbody', null, jobs.map((j) => h('tr', null,
-        h('td', { 'data-label': 'Job' }, jobs.length > 1 ? [choose(j), ' '] : null, j.kind === 'process' ? h('a', linkTo({ view: 'batch', id: j.data.batchId }), j.id) : j.id),
-        h('td', { 'data-label': 'Attempts' }, number(j.attempts)),
-        h('td', { 'data-label': 'Failed' }, moment(j.timestamp)),
-        h('td', null, h('div', { class: 'row' },
-          button('Retry', () => retry([j]), { 'data-needs': 'change', 'aria-label': `Retry ${j.id}` }),
-          button('Discard', () => discard(at, [j], refresh), { class: 'danger', 'data-needs': 'change', 'aria-label': `Discard ${j.id}` }))))))));
+      h('tbody', null, jobs.map((j) => {
+        const history = attempts(j);
+        return [h('tr', null,
+          h('td', { 'data-label': 'Job' }, jobs.length > 1 ? [choose(j), ' '] : null, j.kind === 'process' ? h('a', linkTo({ view: 'batch', id: j.data.batchId }), j.id) : j.id),
+          h('td', { 'data-label': 'Attempts' }, toggle(j, history)),
+          h('td', { 'data-label': 'Failed' }, moment(j.timestamp)),
+          h('td', null, h('div', { class: 'row' },
+            button('Retry', () => retry([j]), { 'data-needs': 'change', 'aria-label': `Retry ${j.id}` }),
+            button('Discard', () => discard(at, [j], refresh), { class: 'danger', 'data-needs': 'change', 'aria-label': `Discard ${j.id}` })))), history];
+      }))));
+}
+
+/** The row below a job that has its attempts when it is open. */
+const attempts = (j) => h('tr', { class: 'attempts', id: `attempts-${j.id}`, hidden: true });
+
+/** Shows or hides the attempts of a job, with the time and the error of each. */
+function toggle(j, row) {
+  if (j.failures.length === 0) return number(j.attempts);
+  return h('button', {
+    type: 'button', class: 'link more', 'aria-expanded': 'false', 'aria-controls': row.id, 'aria-label': `${plural(j.attempts, 'attempt')} of ${j.id}`,
+    onclick: (e) => {
+      row.hidden = !row.hidden;
+      e.currentTarget.setAttribute('aria-expanded', String(!row.hidden));
+      if (!row.hidden) put(row, h('td', { colspan: 4 }, h('ol', null, j.failures.map((f) => h('li', null, h('b', null, `Attempt ${f.attempt}`), ' ', h('time', { datetime: f.at, class: 'quiet' }, moment(f.at)), h('p', { class: 'name' }, f.error))))));
+    },
+  }, number(j.attempts));
 }
 
 async function attempt(act, refresh) {

@@ -10,7 +10,7 @@ import (
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 
-// maxMessage is the length in bytes at which the error of a dead job is cut.
+// maxMessage is the length in bytes at which the error of an attempt is cut.
 const maxMessage = 1000
 
 // Consume implements [queue.Queue].
@@ -96,10 +96,18 @@ func (q *Queue) finish(e *entry, err error, ended bool) {
 		e.Attempt--
 		q.putBack(e)
 	case e.Last() || queue.IsPermanent(err):
+		e.fail(now, err)
 		q.deaths++
-		e.state, e.at, e.death, e.err = dead, now, q.deaths, clip.Text(err.Error(), maxMessage)
+		e.state, e.at, e.death = dead, now, q.deaths
 		q.dead = append(q.dead, e)
 	default:
+		e.fail(now, err)
 		q.wait(e, now.Add(q.opts.Retry.Delay(e.Attempt)))
 	}
+}
+
+// fail keeps the error of an attempt.
+func (e *entry) fail(now time.Time, err error) {
+	e.failures = append(e.failures, queue.Failure{Attempt: e.Attempt, At: now.UTC(), Err: clip.Text(err.Error(), maxMessage)})
+	e.failures = e.failures[max(0, len(e.failures)-queue.MaxFailures):]
 }

@@ -28,10 +28,18 @@ func (q *Queue) Dead(ctx context.Context, query queue.DeadQuery) ([]queue.DeadJo
 			break
 		}
 		if before == 0 || e.death < before {
-			list = append(list, queue.DeadJob{Job: e.Job, Err: e.err, Died: e.at.UTC(), Cursor: strconv.FormatInt(e.death, 10)})
+			list = append(list, e.deadJob())
 		}
 	}
 	return list, ctx.Err()
+}
+
+// deadJob returns the dead letter of a dead job, which has failed at least once.
+func (e *entry) deadJob() queue.DeadJob {
+	return queue.DeadJob{
+		Job: e.Job, Err: e.failures[len(e.failures)-1].Err, Died: e.at.UTC(),
+		Failures: slices.Clone(e.failures), Cursor: strconv.FormatInt(e.death, 10),
+	}
 }
 
 // Retry implements [queue.DeadLetters].
@@ -42,7 +50,7 @@ func (q *Queue) Retry(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	e.Attempt, e.err = 0, ""
+	e.Attempt = 0
 	q.wait(e, time.Now())
 	return nil
 }

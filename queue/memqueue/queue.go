@@ -73,8 +73,9 @@ type entry struct {
 	queue.Job
 	state state
 	at    time.Time // when it may run, died or was completed
-	err   string    // of a dead job
 	death int64     // of a dead job: its number, which is the cursor
+
+	failures []queue.Failure // the last ones, the latest is last
 }
 
 // state is the list that an entry is in. Delayed jobs are among the waiting.

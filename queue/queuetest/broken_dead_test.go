@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -59,6 +60,49 @@ func brokenDeadLetters() []brokenQueue {
 			}),
 		},
 		{name: "keeps whole messages", fails: []string{"the error of a dead letter is its message, shortened"}, open: wholeMessages},
+		{
+			name: "keeps only the last failure", fails: []string{"a dead letter has the number, time and error of each attempt, oldest first"},
+			open: onFailures(func(f []queue.Failure) []queue.Failure { return f[len(f)-1:] }),
+		},
+		{
+			name: "lists the latest failure first", fails: []string{"a dead letter has the number, time and error of each attempt, oldest first"},
+			open: onFailures(func(f []queue.Failure) []queue.Failure { slices.Reverse(f); return f }),
+		},
+		{
+			name: "has one time for all failures", fails: []string{"a dead letter has the number, time and error of each attempt, oldest first"},
+			open: onFailures(func(f []queue.Failure) []queue.Failure {
+				for i := range f {
+					f[i].At = time.Unix(0, 0).UTC()
+				}
+				return f
+			}),
+		},
+		{
+			name: "keeps whole messages of failures", fails: []string{"a dead letter has the number, time and error of each attempt, oldest first"},
+			open: onFailures(func(f []queue.Failure) []queue.Failure {
+				f[0].Err += strings.Repeat(" and so on", 10_000)
+				return f
+			}),
+		},
+		{
+			name: "forgets the failures before a retry", fails: []string{"a dead letter keeps the last failures, and those before a retry"},
+			open: onFailures(func(f []queue.Failure) []queue.Failure {
+				for i := len(f) - 1; i > 0; i-- {
+					if f[i].Attempt == 1 {
+						return f[i:]
+					}
+				}
+				return f
+			}),
+		},
+		{
+			name: "keeps the first failures", fails: []string{"a dead letter keeps the last failures, and those before a retry"},
+			open: onFailures(func(f []queue.Failure) []queue.Failure { return f[:min(len(f), 24)] }),
+		},
+		{
+			name: "has a failure of an attempt that does not count", fails: []string{"a failure is that of an attempt that counts"},
+			open: onFailures(func(f []queue.Failure) []queue.Failure { return slices.Insert(f, 0, f[0]) }),
+		},
 		{name: "trims the dead letters", fails: []string{"dead letters stay while other jobs run"}, open: faked(func(f *fake) {
 			f.consume = func(ctx context.Context, h queue.Handler) error {
 				list, _ := f.Queue.Dead(ctx, queue.DeadQuery{})
@@ -100,6 +144,16 @@ func onDead(change func(q queue.DeadQuery, list []queue.DeadJob) []queue.DeadJob
 			}
 			return change(q, list), nil
 		}
+	})
+}
+
+// onFailures changes the failures of each dead letter.
+func onFailures(change func([]queue.Failure) []queue.Failure) func(s Settings) queue.Queue {
+	return onDead(func(_ queue.DeadQuery, list []queue.DeadJob) []queue.DeadJob {
+		for i := range list {
+			list[i].Failures = change(list[i].Failures)
+		}
+		return list
 	})
 }
 

@@ -76,6 +76,9 @@ func poison(e *env) {
 	e.consume(q, log.wrap(func(context.Context, queue.Job) error { return nil }))
 	e.eventually("a job that lost its process on its last attempt is dead", func() bool { return e.stats(q).Dead == 1 })
 	e.ranOnly(q, &log, 0)
+	if got := numbersOf(e.onlyDeadLetter(q)); got != "1 2" {
+		e.Errorf("a job that killed its process twice has failures of the attempts %q, want \"1 2\": a lost attempt counts", got)
+	}
 }
 
 func crashRemembers(e *env) {

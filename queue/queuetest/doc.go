@@ -85,6 +85,9 @@
 //   - a cursor continues the listing without loss
 //   - an unknown cursor is refused
 //   - the error of a dead letter is its message, shortened
+//   - a dead letter has the number, time and error of each attempt, oldest first
+//   - a dead letter keeps the last failures, and those before a retry
+//   - a failure is that of an attempt that counts
 //   - dead letters stay while other jobs run
 //   - dead letters stay however many there are
 //   - dead letters stay for weeks

@@ -3,6 +3,7 @@ package redisqueue
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -51,7 +52,7 @@ func deadJob(row any) (queue.DeadJob, error) {
 		return queue.DeadJob{}, fmt.Errorf("redisqueue: read dead job: %w", err)
 	}
 	job.Metadata = fields[4]
-	most, message, _ := strings.Cut(fields[3], ":")
+	most, failures, _ := strings.Cut(fields[3], ":")
 	var died int64
 	if died, err = strconv.ParseInt(score, 10, 64); err == nil {
 		job.Attempt, err = strconv.Atoi(fields[2])
@@ -59,10 +60,34 @@ func deadJob(row any) (queue.DeadJob, error) {
 	if err == nil {
 		job.MaxAttempts, err = strconv.Atoi(most)
 	}
+	dead := queue.DeadJob{Job: job, Died: time.UnixMicro(died).UTC(), Cursor: score}
+	if err == nil {
+		dead.Failures, err = readFailures(failures)
+	}
 	if err != nil {
 		return queue.DeadJob{}, fmt.Errorf("redisqueue: read dead job %q: %w", key, err)
 	}
-	return queue.DeadJob{Job: job, Err: message, Died: time.UnixMicro(died).UTC(), Cursor: score}, nil
+	if n := len(dead.Failures); n > 0 {
+		dead.Err = dead.Failures[n-1].Err
+	}
+	return dead, nil
+}
+
+// readFailures reads what work.lua keeps of the attempts that failed.
+func readFailures(text string) ([]queue.Failure, error) {
+	var kept []struct {
+		Attempt int
+		At      int64 // ms since 1970
+		Err     string
+	}
+	if err := json.Unmarshal([]byte(text), &kept); err != nil {
+		return nil, err
+	}
+	failures := make([]queue.Failure, len(kept))
+	for i, f := range kept {
+		failures[i] = queue.Failure{Attempt: f.Attempt, At: time.UnixMilli(f.At).UTC(), Err: f.Err}
+	}
+	return failures, nil
 }
 
 // Retry implements [queue.DeadLetters].

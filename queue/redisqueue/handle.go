@@ -95,14 +95,14 @@ func (r result) args(q *Queue) []any {
 	var a, b any = 0, 0
 	switch r.operation {
 	case retry:
-		a = ceil(q.opts.Retry.Delay(r.job.Attempt))
+		a, b = ceil(q.opts.Retry.Delay(r.job.Attempt)), clip.Text(r.err.Error(), maxMessage)
 	case bury:
 		a, b = r.job.MaxAttempts, clip.Text(r.err.Error(), maxMessage)
 	}
 	return []any{r.key, r.owner, r.job.Attempt, string(r.operation), a, b}
 }
 
-// maxMessage is the length in bytes at which the error of a dead job is cut.
+// maxMessage is the length in bytes at which the error of an attempt is cut.
 const maxMessage = 1000
 
 // log logs a stored result other than complete.

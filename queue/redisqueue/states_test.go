@@ -56,9 +56,9 @@ func states(t testing.TB, q *redisqueue.Queue) (map[string]modelJob, error) {
 	}
 	wrong = append(wrong,
 		holds("jobs", r.hashes["jobs"], found, "waiting", "delayed", "running", "dead"),
-		holds("err", r.hashes["err"], found, "dead"),
+		deadHaveFailures(r.hashes["err"], r.sets["dead"]),
 	)
-	for _, name := range []string{"att", "from"} {
+	for _, name := range []string{"att", "from", "err"} {
 		for key := range r.hashes[name] {
 			if s := found[key].State; s == "" || s == "done" {
 				wrong = append(wrong, fmt.Errorf("%s has %s, which is %q", name, key, s))
@@ -69,6 +69,16 @@ func states(t testing.TB, q *redisqueue.Queue) (map[string]modelJob, error) {
 		wrong = append(wrong, errors.New("jobs wait and there is no marker to wake anybody"))
 	}
 	return found, errors.Join(wrong...)
+}
+
+// deadHaveFailures returns an error if a dead job has no failure.
+func deadHaveFailures(failures map[string]string, dead []string) error {
+	for _, key := range dead {
+		if failures[key] == "" {
+			return fmt.Errorf("%s is dead and has no failure", key)
+		}
+	}
+	return nil
 }
 
 // contents is what is in the keys of a queue.

@@ -55,9 +55,10 @@ func deadJob(row *rivertype.JobRow) (queue.DeadJob, error) {
 		Died:   row.FinalizedAt.UTC(),
 		Cursor: fmt.Sprintf("%d.%d", row.FinalizedAt.UnixMicro(), row.ID),
 	}
-	if n := len(row.Errors); n > 0 {
+	for _, e := range row.Errors[max(0, len(row.Errors)-queue.MaxFailures):] {
 		// River's prefix of permanent errors.
-		d.Err = strings.TrimPrefix(clip.Text(row.Errors[n-1].Error, maxMessage), "JobCancelError: ")
+		d.Err = strings.TrimPrefix(clip.Text(e.Error, maxMessage), "JobCancelError: ")
+		d.Failures = append(d.Failures, queue.Failure{Attempt: e.Attempt, At: e.At.UTC(), Err: d.Err})
 	}
 	return d, nil
 }

@@ -200,6 +200,10 @@ func TestDeadLettersAreRetriedAndDiscarded(t *testing.T) {
 	p := open(t, wide, v.address("?view=dead"))
 	p.see("disk … on fire at …") // each cause once
 	p.wait(`document.querySelectorAll('details.card').length === 2`)
+	p.press("1 attempt of process:" + ids[2])
+	p.wait(`/Attempt 1 \d.*\s+out of luck/.test(document.querySelector('tr.attempts:not([hidden])').innerText)`)
+	p.press("1 attempt of process:" + ids[2])
+	p.wait(`!document.querySelector('tr.attempts:not([hidden])')`)
 	for _, id := range ids[3:] {
 		eval[any](p, `document.querySelector('[aria-label="Choose process:`+id+`"]').click()`)
 	}

@@ -8,7 +8,6 @@ if not call('ZSCORE', dead, key) then
   return 'unknown'
 end
 call('ZREM', dead, key)
-call('HDEL', err, key)
 call('HDEL', att, key)
 if operation == 'retry' then
   call('HSET', jobs, key, present)
@@ -17,6 +16,7 @@ if operation == 'retry' then
 else
   call('HDEL', jobs, key)
   call('HDEL', from, key)
+  call('HDEL', err, key)
 end
 call('SET', receipt, '1', 'PX', '60000')
 return 'ok'

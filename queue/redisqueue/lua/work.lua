@@ -14,6 +14,7 @@
 local expected = tonumber(table.remove(ARGV))
 local consumer, number, want, busy = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local span, most, pause, window, completed = ARGV[5], ARGV[6], tonumber(ARGV[7]), ARGV[8], tonumber(ARGV[9])
+local maxFailures, lostProcess = 25, 'the process was lost'
 local taken, origins, refused, back, buried, rest = {}, {}, {}, {}, {}, -1
 
 local last = call('GET', receipt)
@@ -28,13 +29,24 @@ end
 call('ZREM', lease, '')
 local blind = keepTime(expected)
 
+-- fail keeps the error of an attempt, after the greatest number of attempts. It
+-- keeps the last ones, so that a job that is retried often stays small.
+local function fail(key, attempt, limit, message)
+  local failures = {}
+  local kept = call('HGET', err, key)
+  if kept then failures = cjson.decode(string.match(kept, ':(.*)$')) end
+  failures[#failures + 1] = { attempt = tonumber(attempt), at = now, err = message }
+  if #failures > maxFailures then table.remove(failures, 1) end
+  call('HSET', err, key, limit .. ':' .. cjson.encode(failures))
+end
+
 -- bury makes a job a dead letter. Scores are unique, so that each is a place
 -- in the list.
 local function bury(key, attempts, limit, message)
   local score, top = micros, call('ZREVRANGE', dead, '0', '0', 'WITHSCORES')[2]
   if top then score = math.max(score, tonumber(top) + 1) end
   call('ZADD', dead, score, key)
-  call('HSET', err, key, limit .. ':' .. message)
+  fail(key, attempts, limit, message)
   call('HSET', att, key, attempts)
 end
 
@@ -65,6 +77,7 @@ if completed > 0 then
     call('HDEL', att, unpack(keys))
     call('HDEL', jobs, unpack(keys))
     call('HDEL', from, unpack(keys))
+    call('HDEL', err, unpack(keys))
     call('ZADD', done, unpack(entries))
   end
   at = at + 2 * completed
@@ -77,6 +90,7 @@ for i = at, #ARGV, 6 do
   else
     call('HDEL', own, key)
     if operation == 'retry' then
+      fail(key, attempt, most, b)
       call('HSET', att, key, attempt)
       call('ZADD', delay, soon + a, key)
     elseif operation == 'bury' then
@@ -124,9 +138,10 @@ elseif want > 0 then
         local key, attempt = job[1], job[2]
         call('HDEL', own, key)
         if attempt >= limit and #lost[id] == 1 then
-          bury(key, attempt, most, 'the process was lost')
+          bury(key, attempt, most, lostProcess)
           buried[#buried + 1] = key
         else
+          fail(key, attempt, most, lostProcess)
           if attempt + 1 < limit then
             call('HSET', att, key, attempt)
             putback(key)

@@ -18,9 +18,11 @@ type deadPage struct {
 	Count int64 `json:"failed_count"`
 	Jobs  []struct {
 		ID       string `json:"id"`
-		Reason   string `json:"failedReason"`
-		Died     int64  `json:"timestamp"` // ms since 1970
-		Attempts int    `json:"attempts"`
+		Failures []struct {
+			Attempt int       `json:"attempt"`
+			At      time.Time `json:"at"`
+			Error   string    `json:"error"`
+		} `json:"failures"`
 	} `json:"jobs"`
 	Next string `json:"next_cursor"`
 }
@@ -72,8 +74,8 @@ func deadLetters(ctx context.Context, t *Terminal, c *client, words []string) er
 }
 
 func (c *client) listDead(ctx context.Context, t *Terminal) error {
-	id, died := texttable.Column{Head: "job", Text: true}, texttable.Column{Head: "died (UTC)", Text: true}
-	attempts, reason := texttable.Column{Head: "attempts"}, texttable.Column{Head: "error", Text: true}
+	id, at := texttable.Column{Head: "job", Text: true}, texttable.Column{Head: "failed (UTC)", Text: true}
+	attempt, reason := texttable.Column{Head: "attempt"}, texttable.Column{Head: "error", Text: true}
 	page := deadPage{}
 	if err := c.read(ctx, deadPath, url.Values{"limit": {"1000"}}, &page); err != nil {
 		return fmt.Errorf("dead: %w", err)
@@ -83,12 +85,14 @@ func (c *client) listDead(ctx context.Context, t *Terminal) error {
 		return nil
 	}
 	for _, j := range page.Jobs {
-		id.Add("%s", j.ID)
-		died.Add("%s", time.UnixMilli(j.Died).UTC().Format(time.DateTime))
-		attempts.Add("%d", j.Attempts)
-		reason.Add("%s", j.Reason)
+		for _, f := range j.Failures {
+			id.Add("%s", j.ID)
+			attempt.Add("%d", f.Attempt)
+			at.Add("%s", f.At.UTC().Format(time.DateTime))
+			reason.Add("%s", f.Error)
+		}
 	}
-	t.print("%s", texttable.Format(id, died, attempts, reason))
+	t.print("%s", texttable.Format(id, attempt, at, reason))
 	if more := page.Count - int64(len(page.Jobs)); more > 0 {
 		t.print("(and %d more)\n", more)
 	}
