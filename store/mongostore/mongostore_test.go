@@ -98,13 +98,11 @@ func (all lines) at(t *testing.T, uri string, pool uint64) store.Store {
 	}
 	all[st] = l
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
-		defer cancel()
 		l.cut.Store(true) // so that nothing waits for an answer
 		if err := st.Close(); err != nil {
 			t.Error(err)
 		}
-		_ = client.Disconnect(ctx) // waits for connections that were cut
+		_ = client.Disconnect(t.Context()) // which is over: it waits for connections that were cut
 	})
 	return st
 }
