@@ -168,6 +168,15 @@ func (s *Service) Batch(ctx context.Context, id string) (store.Batch, error) {
 	return s.store.Batch(ctx, id)
 }
 
+// CountBatches returns how many batches each status has, at most limit each, see
+// [store.Store].
+func (s *Service) CountBatches(ctx context.Context, limit int64) (map[store.Status]int64, error) {
+	if s.invalid != nil {
+		return nil, s.invalid
+	}
+	return s.store.CountBatches(ctx, limit)
+}
+
 // Batches returns one page of batches, newest first.
 func (s *Service) Batches(ctx context.Context, q store.BatchQuery) ([]store.Batch, error) {
 	if s.invalid != nil {

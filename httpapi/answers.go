@@ -202,6 +202,17 @@ type batchPageJSON struct {
 	Count      int         `json:"count"`
 	Data       []batchJSON `json:"data"`
 	NextCursor string      `json:"next_cursor,omitzero"`
+
+	StatusCounts *statusCountsJSON `json:"status_counts,omitzero"`
+}
+
+// statusCountsJSON counts batches, up to countLimit of each status.
+type statusCountsJSON struct {
+	Completed  int64 `json:"completed"`
+	Failed     int64 `json:"failed"`
+	Processing int64 `json:"processing"`
+	Queued     int64 `json:"queued"`
+	Uploaded   int64 `json:"uploaded"`
 }
 
 type deletedBatchJSON struct {

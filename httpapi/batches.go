@@ -23,6 +23,7 @@ func (h *Handler) batches(w http.ResponseWriter, r *http.Request) error {
 		Limit:    p.limit(),
 		After:    p.batchID("cursor", "want the next_cursor of an earlier answer"),
 	}
+	counts := p.boolean("counts")
 	if err := p.err(); err != nil {
 		return err
 	}
@@ -31,6 +32,11 @@ func (h *Handler) batches(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	page := batchPageJSON{Count: len(found), Data: make([]batchJSON, len(found))}
+	if counts {
+		if page.StatusCounts, err = h.statusCounts(r.Context()); err != nil {
+			return err
+		}
+	}
 	for i := range found {
 		page.Data[i] = h.newBatch(r, &found[i])
 	}
@@ -38,6 +44,21 @@ func (h *Handler) batches(w http.ResponseWriter, r *http.Request) error {
 		page.NextCursor = found[len(found)-1].ID
 	}
 	return writeJSON(w, http.StatusOK, page)
+}
+
+// countLimit is how far the batches of a status are counted: reading that many
+// entries of an index takes some milliseconds, and no person needs more digits.
+const countLimit = 10_000
+
+func (h *Handler) statusCounts(ctx context.Context) (*statusCountsJSON, error) {
+	n, err := h.svc.CountBatches(ctx, countLimit)
+	if err != nil {
+		return nil, err
+	}
+	return &statusCountsJSON{
+		Completed: n[store.Completed], Failed: n[store.Failed], Processing: n[store.Processing],
+		Queued: n[store.Queued], Uploaded: n[store.Uploaded],
+	}, nil
 }
 
 // readStatuses reads the statuses that batches may have; none means any.

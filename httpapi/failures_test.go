@@ -24,6 +24,10 @@ type sick struct{ err error }
 
 func (s sick) Begin(context.Context, string) (store.Writer, error) { return nil, s.err }
 func (s sick) Batch(context.Context, string) (store.Batch, error)  { return store.Batch{}, s.err }
+func (s sick) CountBatches(context.Context, int64) (map[store.Status]int64, error) {
+	return nil, s.err
+}
+
 func (s sick) Batches(context.Context, store.BatchQuery) ([]store.Batch, error) {
 	return nil, s.err
 }
@@ -97,7 +101,7 @@ func TestFailuresOfBackendsAreProblems(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, request := range []string{
-			"GET /readyz", "POST /uploads", "GET /metrics", "GET /metrics/explain?date=2025-11-08&event_type=a", "GET /batches",
+			"GET /readyz", "POST /uploads", "GET /metrics", "GET /metrics/explain?date=2025-11-08&event_type=a", "GET /batches", "GET /batches?counts=true",
 			"GET /batches/events", "GET /admin/queues", "GET /admin/queues/event-processing",
 			"GET " + batch, "DELETE " + batch, "GET " + batch + "/errors", "POST " + batch + "/process",
 			"GET " + dlq, "POST " + dlq + "/retry", "POST " + dlq + "/process:1/retry", "DELETE " + dlq + "/process:1",

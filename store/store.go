@@ -57,6 +57,13 @@ type Store interface {
 	// The slice belongs to the caller.
 	Batches(ctx context.Context, q BatchQuery) ([]Batch, error)
 
+	// CountBatches returns how many batches each of Statuses has, but at most
+	// limit, which is more than 0: a number of limit means that many or more. It
+	// reads no more than that many entries of an index per status, however many
+	// batches there are. A batch that changes meanwhile may be counted twice or
+	// not at all. The map belongs to the caller.
+	CountBatches(ctx context.Context, limit int64) (map[Status]int64, error)
+
 	// BatchOfKey returns the batch that has an idempotency key at a time: the one
 	// whose IdempotencyKey it is, before its KeyExpires, or to which
 	// Deduper.TakeKey has given it. No batch has the empty key. Errors:

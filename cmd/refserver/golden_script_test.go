@@ -158,6 +158,7 @@ func batchRequests() []step {
 		{about: "a page", request: "GET /batches?limit=2"},
 		{about: "the next page", request: "GET /batches?limit=2&cursor=BATCH-05"},
 		{about: "by status", request: "GET /batches?status=uploaded&status=failed"},
+		{about: "counts", request: "GET /batches?limit=1&counts=true"},
 		{about: "an unknown status", request: "GET /batches?status=lost"},
 		{about: "the repair file of a form", request: "GET /batches/BATCH-01/errors"},
 		{about: "the repair file of NDJSON", request: "GET /batches/BATCH-03/errors"},

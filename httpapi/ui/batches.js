@@ -6,6 +6,7 @@ import { changed, linkTo, params, queryOf } from './nav.js';
 import { follow } from './live.js';
 import { actions, badge, damaged, notCounted } from './batch.js';
 
+const most = 10_000; // the server counts no further
 const statuses = ['uploaded', 'queued', 'processing', 'completed', 'failed'];
 
 export async function batches(root, { signal }) {
@@ -13,6 +14,7 @@ export async function batches(root, { signal }) {
   const rows = new Map(); // by id
   const body = h('tbody', null);
   const more = h('div', { class: 'row' });
+  const counts = new Map(['', ...statuses].map((s) => [s, h('span', { class: 'count' })]));
   const light = h('span', { class: 'live', role: 'status' }, 'connecting');
 
   const draw = (b) => {
@@ -23,7 +25,8 @@ export async function batches(root, { signal }) {
   };
   const drop = (id) => { rows.get(id)?.remove(); rows.delete(id); empty.hidden = rows.size > 0; };
   const load = async (cursor) => {
-    const { data, next_cursor: next } = await get(`batches${queryOf({ limit: 50, status, cursor })}`, signal);
+    const { data, next_cursor: next, status_counts: counted } = await get(`batches${queryOf({ limit: 50, status, cursor, counts: true })}`, signal);
+    count(counted);
     keepFocus(() => {
       if (!cursor) { rows.clear(); put(body); }
       body.append(...data.map(draw));
@@ -31,29 +34,45 @@ export async function batches(root, { signal }) {
     put(more, next ? button('Show more', () => load(next)) : null);
     empty.hidden = rows.size > 0;
   };
+  const count = (counted) => {
+    const all = Object.values(counted);
+    counts.get('').textContent = atMost(all.reduce((sum, n) => sum + n, 0), all.includes(most));
+    for (const s of statuses) counts.get(s).textContent = atMost(counted[s], counted[s] === most);
+  };
+  let pause = 0;
+  const recount = () => {
+    pause ||= setTimeout(async () => {
+      pause = 0;
+      if (!signal.aborted) await get('batches?limit=1&counts=true', signal).then((page) => count(page.status_counts), () => {});
+    }, 1000);
+  };
   const empty = h('p', { class: 'empty', hidden: true }, status ? `No batches with the status “${status}”.` : ['No files uploaded yet. ', h('a', { href: '?view=upload' }, 'Upload a file'), ' to get started.']);
 
   await load('');
   put(root, h('h1', null, 'Batches ', light),
     h('nav', { class: 'pills', 'aria-label': 'Status' }, ['', ...statuses].map((s) =>
-      h('a', { href: changed({ status: s || null }), 'aria-current': s === status ? 'true' : null }, s || 'all'))),
+      h('a', { href: changed({ status: s || null }), 'aria-current': s === status ? 'true' : null }, s || 'all', ' ', counts.get(s)))),
     h('div', { class: 'card flush' }, h('table', { class: 'cardish' },
       tableHead('File', 'Status', ['Accepted', 'num'], ['Rejected', 'num'], ['Duplicates', 'num'], 'Uploaded', h('span', { class: 'vh' }, 'Actions')),
       body), empty), more);
 
   follow({
     batch: (b) => {
+      recount();
       if (status && b.status !== status) return drop(b.batch_id);
       const known = rows.has(b.batch_id);
       const row = draw(b);
       if (!known) place(body, row, b.batch_id);
       empty.hidden = true;
     },
-    deleted: drop,
+    deleted: (id) => { drop(id); recount(); },
     reset: () => load('').catch(() => {}),
     state: (on) => { light.textContent = on ? 'live' : 'reconnecting'; light.classList.toggle('on', on); },
   }, signal);
 }
+
+/** A number, and whether there may be more. */
+const atMost = (n, more) => number(n) + (more ? '+' : '');
 
 /** Inserts a row at its place: ids descend. */
 function place(body, row, id) {

@@ -101,6 +101,20 @@ func (s *Store) Batches(ctx context.Context, q store.BatchQuery) ([]store.Batch,
 	return page, nil
 }
 
+// CountBatches implements [store.Store].
+func (s *Store) CountBatches(ctx context.Context, limit int64) (map[store.Status]int64, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	counts := map[store.Status]int64{}
+	for _, status := range store.Statuses() {
+		counts[status] = 0
+	}
+	for _, b := range s.batches {
+		counts[b.Status] = min(counts[b.Status]+1, limit)
+	}
+	return counts, ctx.Err()
+}
+
 // SetStatus implements [store.Store].
 func (s *Store) SetStatus(ctx context.Context, id string, from []store.Status, to store.Status, lastError string) error {
 	s.mu.Lock()

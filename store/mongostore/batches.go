@@ -124,6 +124,44 @@ func (s *Store) page(ctx context.Context, q *store.BatchQuery, limit int) ([]bat
 	return s.findBatches(ctx, append(filter, eq("batch_id", ids)...), opts)
 }
 
+// CountBatches implements [store.Store]. It reads indexes, and the documents of the
+// few batches whose deletion has begun.
+func (s *Store) CountBatches(ctx context.Context, limit int64) (map[store.Status]int64, error) {
+	gone, err := s.countGone(ctx)
+	if err != nil {
+		return nil, wrap(err, "count batches")
+	}
+	counts := map[store.Status]int64{}
+	for _, status := range store.Statuses() {
+		n, err := s.run.Count(ctx, s.batches, eq("status", status), options.Count().SetLimit(limit+gone[status]))
+		if err != nil {
+			return nil, wrap(err, "count batches")
+		}
+		counts[status] = max(n-gone[status], 0)
+	}
+	return counts, nil
+}
+
+// countGone counts the batches that are deleted although their documents are still
+// there.
+func (s *Store) countGone(ctx context.Context) (map[store.Status]int64, error) {
+	docs, err := s.findBatches(ctx, eq("deleting", true), options.Find())
+	if err != nil {
+		return nil, err
+	}
+	counts := map[store.Status]int64{}
+	for i := range docs {
+		gone, err := s.isGone(ctx, &docs[i])
+		if err != nil {
+			return nil, err
+		}
+		if gone {
+			counts[docs[i].Status]++
+		}
+	}
+	return counts, nil
+}
+
 // ceiling is the first date that is not before t.
 func ceiling(t time.Time) time.Time {
 	return t.Add(time.Millisecond - 1).Truncate(time.Millisecond)

@@ -278,7 +278,7 @@ func TestTheDocumentedIndexesAreThere(t *testing.T) {
 	db := database(t, uri)
 	for collection, want := range map[string][]string{
 		"events":       {`{"_id": 1}`, `{"batch_id": 1,"event_id": 1} unique`},
-		"batches":      {`{"_id": 1}`, `{"batch_id": 1} unique`, `{"repairs": 1,"batch_id": -1}`, `{"status": 1,"batch_id": -1}`},
+		"batches":      {`{"_id": 1}`, `{"batch_id": 1} unique`, `{"deleting": 1,"status": 1}`, `{"repairs": 1,"batch_id": -1}`, `{"status": 1,"batch_id": -1}`},
 		"dailymetrics": {`{"_id": 1}`, `{"date": 1} unique`, `{"date": 1,"metrics.event_type": 1}`},
 	} {
 		specs, err := db.Collection(collection).Indexes().ListSpecifications(t.Context())

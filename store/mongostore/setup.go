@@ -27,6 +27,7 @@ func (s *Store) setUp(ctx context.Context) error {
 		{s.events, eq("batch_id", 1, "event_id", 1), true},
 		{s.batches, eq("batch_id", 1), true},
 		{s.batches, eq("status", 1, "batch_id", -1), false},
+		{s.batches, eq("deleting", 1, "status", 1), false},
 		{s.batches, eq("repairs", 1, "batch_id", -1), false},
 		{s.keys, eq("batch_id", 1), false},
 		{s.keys, eq("further", 1, "expires_at", 1), false},

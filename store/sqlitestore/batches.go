@@ -110,6 +110,28 @@ func (s *Store) Batches(ctx context.Context, q store.BatchQuery) ([]store.Batch,
 	return all, wrap(ctx, rows.Err(), "list batches")
 }
 
+// CountBatches implements [store.Store]. It reads the index by status alone.
+func (s *Store) CountBatches(ctx context.Context, limit int64) (map[store.Status]int64, error) {
+	statuses := store.Statuses()
+	columns, args := make([]string, len(statuses)), make([]any, 0, 2*len(statuses))
+	for i, status := range statuses {
+		columns[i] = "(SELECT count(*) FROM (SELECT 1 FROM batches WHERE status = ? LIMIT ?))"
+		args = append(args, string(status), limit)
+	}
+	found, dest := make([]int64, len(statuses)), make([]any, len(statuses))
+	for i := range found {
+		dest[i] = &found[i]
+	}
+	if err := s.reader.QueryRowContext(ctx, "SELECT "+strings.Join(columns, ", "), args...).Scan(dest...); err != nil {
+		return nil, wrap(ctx, err, "count batches")
+	}
+	counts := map[store.Status]int64{}
+	for i, status := range statuses {
+		counts[status] = found[i]
+	}
+	return counts, nil
+}
+
 func conditions(q *store.BatchQuery) (where string, args []any) {
 	var all []string
 	add := func(condition string, values ...any) {

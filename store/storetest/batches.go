@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -10,12 +11,15 @@ import (
 
 const newestFirst = "Store.Batches: returns the batches for which q.Match holds, newest (greatest id) first."
 
+const countSentence = "Store.CountBatches: returns how many batches each of Statuses has, but at most limit, which is more than 0: a number of limit means that many or more.\nStore.CountBatches: the map belongs to the caller."
+
 func batchesRules() []rule {
 	return []rule{
 		{"Batches lists the newest first", newestFirst, batchesNewestFirst},
 		{"Batches has a default and a greatest Limit", "BatchQuery.Limit: 0 means DefaultLimit, more than MaxLimit means MaxLimit.", batchesLimit},
 		{"pages neither repeat nor lose a batch", "BatchQuery.After: is the keyset cursor: it selects batches with a smaller id.", batchesPages},
 		{"Batches filters as BatchQuery.Match does", newestFirst + "\nBatchQuery.UpdatedBefore: selects the batches last changed before it, if not zero.", batchesFilter},
+		{"CountBatches counts the batches of each status, up to a limit", countSentence, batchesCounted},
 		{"repairs are found by what they repair", "BatchQuery.RepairOf: selects the batches that repair this one", repairsFound},
 		{"a repair outlives what it repairs", "Batch.RepairOf: stays when that batch is deleted.", repairsStay},
 		{"the slice that Batches returns belongs to the caller", "Store.Batches: the slice belongs to the caller.", batchesBelong},
@@ -107,6 +111,55 @@ func batchesFilter(c *check) {
 			q.After = some.ID
 		}
 		c.idsAre(fmt.Sprintf("with %+v", q), matching(all, q), c.list(q))
+	}
+}
+
+// batchesCounted compares the counts with the list while batches come, move and go.
+func batchesCounted(c *check) {
+	rng := c.random()
+	w, _ := c.unfinished()
+	var ids []string
+	c.countsAreThoseOfTheList()
+	for range 40 {
+		switch rng.IntN(5) {
+		case 0, 1, 2:
+			ids = append(ids, c.upload(upload{events: someEvents(2)}).ID)
+		case 3:
+			if len(ids) > 0 {
+				c.move(ids[rng.IntN(len(ids))], store.Statuses()[rng.IntN(5)], "")
+			}
+		default:
+			if len(ids) > 3 {
+				i := rng.IntN(len(ids))
+				c.must(c.st.Record(c.Context(), ids[i], c.someContribution(2)), "Record")
+				c.must(c.st.DeleteBatch(c.Context(), ids[i]), "DeleteBatch")
+				ids = slices.Delete(ids, i, i+1)
+			}
+		}
+		c.countsAreThoseOfTheList()
+	}
+	c.must(w.Abort(c.Context()), "Abort")
+	c.countsAreThoseOfTheList()
+}
+
+func (c *check) countsAreThoseOfTheList() {
+	c.Helper()
+	all := map[store.Status]int64{}
+	for _, b := range c.list(store.BatchQuery{Limit: store.MaxLimit}) {
+		all[b.Status]++
+	}
+	for _, limit := range []int64{1, 5, math.MaxInt32} {
+		got, err := c.st.CountBatches(c.Context(), limit)
+		c.must(err, "CountBatches")
+		for _, s := range store.Statuses() {
+			if n, ok := got[s]; !ok || n != min(all[s], limit) {
+				c.Errorf("CountBatches with limit %d: %d are %s, want %d, as there are %d; each status is in the map", limit, n, s, min(all[s], limit), all[s])
+			}
+		}
+		if len(got) != len(store.Statuses()) {
+			c.Errorf("CountBatches: got %v, want the %d statuses and no other", got, len(store.Statuses()))
+		}
+		clear(got) // it belongs to the caller
 	}
 }
 

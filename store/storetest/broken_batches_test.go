@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -91,6 +92,7 @@ func brokenCommits() []broken {
 }
 
 func brokenLists() []broken {
+	counts := "CountBatches counts the batches of each status, up to a limit"
 	limit, pages, filter := "Batches has a default and a greatest Limit", "pages neither repeat nor lose a batch", "Batches filters as BatchQuery.Match does"
 	return []broken{
 		{"lists the oldest first", "Batches lists the newest first", "Batches of all", func(p *patched) {
@@ -149,6 +151,33 @@ func brokenLists() []broken {
 				return errors.Join(err, p.Store.DeleteBatch(ctx, id))
 			}
 		}},
+		{"counts batches without a limit", counts, "with limit 1:", func(p *patched) {
+			p.countBatches = func(ctx context.Context, _ int64) (map[store.Status]int64, error) {
+				return p.Store.CountBatches(ctx, 1<<30)
+			}
+		}},
+		{"counts up to one less than the limit", counts, "with limit 5: 4 are", func(p *patched) {
+			p.countBatches = func(ctx context.Context, limit int64) (map[store.Status]int64, error) {
+				return p.Store.CountBatches(ctx, max(1, limit-1))
+			}
+		}},
+		{"leaves out a status that no batch has", counts, "with limit 1: 0 are", func(p *patched) {
+			p.countBatches = func(ctx context.Context, limit int64) (map[store.Status]int64, error) {
+				counts, err := p.Store.CountBatches(ctx, limit)
+				maps.DeleteFunc(counts, func(_ store.Status, n int64) bool { return n == 0 })
+				return counts, err
+			}
+		}},
+		{"counts deleted batches", counts, "as there are", countsDeleted},
+		{"counts what it has counted before", counts, "as there are", func(p *patched) {
+			var before map[store.Status]int64
+			p.countBatches = func(ctx context.Context, limit int64) (_ map[store.Status]int64, err error) {
+				if before == nil {
+					before, err = p.Store.CountBatches(ctx, limit)
+				}
+				return maps.Clone(before), err
+			}
+		}},
 		{"filters by one status", filter, "Statuses:[", func(p *patched) {
 			p.editQuery(func(q *store.BatchQuery) { q.Statuses = q.Statuses[:min(1, len(q.Statuses))] })
 		}},
@@ -200,6 +229,22 @@ func repairsOfRepairs(p *patched) {
 			}
 		}
 		return page, err
+	}
+}
+
+// countsDeleted still counts a deleted batch as uploaded.
+func countsDeleted(p *patched) {
+	deleted := int64(0)
+	p.deleteBatch = func(ctx context.Context, id string) error {
+		deleted++
+		return p.Store.DeleteBatch(ctx, id)
+	}
+	p.countBatches = func(ctx context.Context, limit int64) (map[store.Status]int64, error) {
+		counts, err := p.Store.CountBatches(ctx, limit)
+		if counts != nil {
+			counts[store.Uploaded] = min(counts[store.Uploaded]+deleted, limit)
+		}
+		return counts, err
 	}
 }
 

@@ -57,15 +57,16 @@ func (c *check) allMethods(ctx context.Context, id string) map[string]func() err
 		return func() error { _, err := c.count(r); return err }
 	}
 	all := map[string]func() error{
-		"Begin":       func() error { _, err := c.st.Begin(ctx, c.id()); return err },
-		"Batch":       func() error { _, err := c.st.Batch(ctx, id); return err },
-		"Batches":     func() error { _, err := c.st.Batches(ctx, store.BatchQuery{}); return err },
-		"BatchOfKey":  func() error { _, err := c.st.BatchOfKey(ctx, "k", epoch); return err },
-		"SetStatus":   func() error { return c.st.SetStatus(ctx, id, store.Statuses(), store.Failed, "x") },
-		"Ping":        func() error { return c.st.Ping(ctx) },
-		"Pending":     func() error { _, err := c.st.Pending(ctx, id); return err },
-		"Record":      func() error { return c.st.Record(ctx, id, c.someContribution(6)) },
-		"DeleteBatch": func() error { return c.st.DeleteBatch(ctx, id) },
+		"Begin":        func() error { _, err := c.st.Begin(ctx, c.id()); return err },
+		"Batch":        func() error { _, err := c.st.Batch(ctx, id); return err },
+		"Batches":      func() error { _, err := c.st.Batches(ctx, store.BatchQuery{}); return err },
+		"CountBatches": func() error { _, err := c.st.CountBatches(ctx, 1); return err },
+		"BatchOfKey":   func() error { _, err := c.st.BatchOfKey(ctx, "k", epoch); return err },
+		"SetStatus":    func() error { return c.st.SetStatus(ctx, id, store.Statuses(), store.Failed, "x") },
+		"Ping":         func() error { return c.st.Ping(ctx) },
+		"Pending":      func() error { _, err := c.st.Pending(ctx, id); return err },
+		"Record":       func() error { return c.st.Record(ctx, id, c.someContribution(6)) },
+		"DeleteBatch":  func() error { return c.st.DeleteBatch(ctx, id) },
 		"Prune": func() error {
 			_, err := c.st.Prune(ctx, store.PruneQuery{Before: time.Now().Add(time.Hour)})
 			return err

@@ -272,6 +272,10 @@
 //	Batches filters as BatchQuery.Match does
 //	    Store.Batches: returns the batches for which q.Match holds, newest (greatest id) first.
 //	    BatchQuery.UpdatedBefore: selects the batches last changed before it, if not zero.
+//	CountBatches counts the batches of each status, up to a limit
+//	    Store.CountBatches: returns how many batches each of Statuses has, but at most limit,
+//	        which is more than 0: a number of limit means that many or more.
+//	    Store.CountBatches: the map belongs to the caller.
 //	repairs are found by what they repair
 //	    BatchQuery.RepairOf: selects the batches that repair this one
 //	a repair outlives what it repairs

@@ -71,6 +71,11 @@ func (p *Alternating) Batches(ctx context.Context, q store.BatchQuery) ([]store.
 	return p.Unwrap().Batches(ctx, q)
 }
 
+// CountBatches implements [store.Store].
+func (p *Alternating) CountBatches(ctx context.Context, limit int64) (map[store.Status]int64, error) {
+	return p.Unwrap().CountBatches(ctx, limit)
+}
+
 // BatchOfKey implements [store.Store].
 func (p *Alternating) BatchOfKey(ctx context.Context, key string, at time.Time) (store.Batch, error) {
 	return p.Unwrap().BatchOfKey(ctx, key, at)

@@ -38,6 +38,7 @@ type patched struct {
 	begin        func(ctx context.Context, id string) (store.Writer, error)
 	batch        func(ctx context.Context, id string) (store.Batch, error)
 	batches      func(ctx context.Context, q store.BatchQuery) ([]store.Batch, error)
+	countBatches func(ctx context.Context, limit int64) (map[store.Status]int64, error)
 	batchOfKey   func(ctx context.Context, key string, at time.Time) (store.Batch, error)
 	events       func(ctx context.Context, id string) iter.Seq2[metrics.Event, error]
 	attachment   func(ctx context.Context, id, name string) iter.Seq2[[]byte, error]
@@ -88,6 +89,7 @@ func patchedOn(st *memstore.Store) *patched {
 		begin:        st.Begin,
 		batch:        st.Batch,
 		batches:      st.Batches,
+		countBatches: st.CountBatches,
 		batchOfKey:   st.BatchOfKey,
 		events:       st.Events,
 		attachment:   st.Attachment,
@@ -255,6 +257,13 @@ func (p *patched) Batches(ctx context.Context, q store.BatchQuery) ([]store.Batc
 		return nil, err
 	}
 	return p.batches(ctx, q)
+}
+
+func (p *patched) CountBatches(ctx context.Context, limit int64) (map[store.Status]int64, error) {
+	if err := p.gone(ctx); err != nil {
+		return nil, err
+	}
+	return p.countBatches(ctx, limit)
 }
 
 func (p *patched) BatchOfKey(ctx context.Context, key string, at time.Time) (store.Batch, error) {

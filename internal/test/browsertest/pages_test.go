@@ -172,9 +172,11 @@ func TestBatchesChangeAsTheyAreWorkedOn(t *testing.T) {
 	id := v.upload("new.csv", header+rows(1234, "started", time.Now().Add(-48*time.Hour)), false)
 	p.wait(`document.querySelector('tr[data-id="` + id + `"] .badge')?.innerText === 'uploaded'`)
 	p.see("Not counted yet. It is removed after ")
+	p.wait(`/^all 1\s+uploaded 1\s+queued 0\s+processing 0\s+completed 0\s+failed 0$/.test(document.querySelector('.pills').innerText)`)
 	p.press("Process")
 	p.wait(`document.querySelector('tr[data-id="` + id + `"] .badge')?.innerText === 'completed'`)
 	p.wait(`!document.body.innerText.includes('Not counted yet')`)
+	p.wait(`/^all 1\s.*uploaded 0\s.*completed 1\s+failed 0$/s.test(document.querySelector('.pills').innerText)`)
 
 	p.press("Delete new.csv")
 	p.see("Delete this batch?")
