@@ -43,7 +43,7 @@ func TestLongAnswersAreCompressed(t *testing.T) {
 		rows.WriteString("C1,T1,started,2025-11-" + string(rune('0'+(day+1)/10)) + string(rune('0'+(day+1)%10)) + "\n")
 	}
 	a.count(rows.String())
-	for _, path := range []string{"/", "/assets/app.js", "/assets/vendor/uPlot.esm.js", "/openapi.yaml", "/docs", "/metrics?from=2025-11-01&to=2025-11-28"} {
+	for _, path := range []string{"/", "/assets/app.js", "/assets/vendor/uPlot.min.js", "/openapi.yaml", "/docs", "/metrics?from=2025-11-01&to=2025-11-28"} {
 		plain, short := direct(t, a, path), direct(t, a, path, "Accept-Encoding", "br, gzip, zstd")
 		if plain.Header().Get("Content-Encoding") != "" || short.Header().Get("Content-Encoding") != "gzip" {
 			t.Errorf("%s: encodings %q and %q, want none and gzip", path, plain.Header().Get("Content-Encoding"), short.Header().Get("Content-Encoding"))
@@ -66,6 +66,11 @@ func TestLongAnswersAreCompressed(t *testing.T) {
 		}
 		if again := direct(t, a, path, "Accept-Encoding", "gzip", "If-None-Match", tag); again.Code != http.StatusNotModified || again.Body.Len() > 0 {
 			t.Errorf("%s with its tag: %d with %d bytes, want 304", path, again.Code, again.Body.Len())
+		}
+	}
+	for accept, want := range map[string]string{"GZIP;q=0.5": "gzip", "br, gzip; q=1": "gzip", "gzip;q=0": "", "gzip;q=0.0, br": "", "deflate": "", "gzipped": ""} {
+		if got := direct(t, a, "/assets/app.js", "Accept-Encoding", accept).Header().Get("Content-Encoding"); got != want {
+			t.Errorf("with Accept-Encoding %q the encoding is %q, want %q", accept, got, want)
 		}
 	}
 	if got := direct(t, a, "/health", "Accept-Encoding", "gzip").Header().Get("Content-Encoding"); got != "" {

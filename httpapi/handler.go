@@ -106,9 +106,9 @@ type Handler struct {
 	uploads    chan struct{} // a slot for each upload under way
 	streams    chan struct{} // and for each stream of events
 	watch      *watcher
-	assets     map[string]ui.File // the dashboard, by name
-	docs       []byte             // the page /docs
-	key        []byte             // signs sessions
+	dashboard  *ui.Dashboard
+	docs       []byte // the page /docs
+	key        []byte // signs sessions
 	origins    *http.CrossOriginProtection
 	now        func() time.Time
 	started    time.Time
@@ -142,7 +142,7 @@ func New(svc *eventmetrics.Service, opts *Options) (*Handler, error) {
 		h.key = []byte(rand.Text() + rand.Text())
 	}
 	var err error
-	if h.assets, err = ui.Files(&ui.Page{Product: h.opts.Product, Docs: !opts.NoDocs}); err != nil {
+	if h.dashboard, err = ui.New(&ui.Page{Product: h.opts.Product, Docs: !opts.NoDocs}); err != nil {
 		return nil, err
 	}
 	h.docs = docsPage(&h.opts)

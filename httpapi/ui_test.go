@@ -19,8 +19,9 @@ func TestTheDashboardLoadsOnlyItsOwnFiles(t *testing.T) {
 		t.Errorf("the policy is %q", got)
 	}
 	for _, link := range regexp.MustCompile(`(?:href|src)="(assets/[^"]+)"`).FindAllStringSubmatch(page.body, -1) {
-		if res := a.get("/"+link[1], "Authorization", ""); res.status != http.StatusOK {
-			t.Errorf("%s: %d", link[1], res.status)
+		res := a.get("/"+link[1], "Authorization", "")
+		if got := res.header.Get("Cache-Control"); res.status != http.StatusOK || got != "public, max-age=31536000, immutable" {
+			t.Errorf("%s: %d, Cache-Control %q", link[1], res.status, got)
 		}
 	}
 }
@@ -43,7 +44,11 @@ func TestAssetsHaveTheirContentType(t *testing.T) {
 			t.Errorf("%s again: %d with %d bytes, want 304", path, again.status, len(again.body))
 		}
 	}
-	for _, path := range []string{"", "vendor", "nothing.js", "..%2fui.go", "%2e%2e/ui.go"} {
+	// A page of another version of the program is served, but keeps nothing.
+	if res := a.get("/assets/0123456789abcdef/app.js", "Authorization", ""); res.status != http.StatusOK || res.header.Get("Cache-Control") != "public, no-cache" {
+		t.Errorf("a file of another version: %d, Cache-Control %q", res.status, res.header.Get("Cache-Control"))
+	}
+	for _, path := range []string{"", "vendor", "nothing.js", "index.html", "0123456789abcdef", "0123456789abcdef/nothing.js", "0123456789abcdef/index.html", "..%2fui.go", "%2e%2e/ui.go"} {
 		if res := a.get("/assets/"+path, "Authorization", ""); res.status != http.StatusNotFound && res.status != http.StatusTemporaryRedirect {
 			t.Errorf("/assets/%s: %d %.80s", path, res.status, res.body)
 		}

@@ -4,19 +4,15 @@ import { address, learn, may, Problem, refused, signIn, signOut, who } from './a
 import { catchLinks, params, takeToken } from './nav.js';
 import { problemBox } from './problem.js';
 import { overview } from './overview.js';
-import { upload } from './upload.js';
-import { batches } from './batches.js';
-import { batch } from './batch.js';
-import { dead } from './dead.js';
 import { signInPage } from './signin.js';
 
 // The first that a person may see is shown if the address names none.
 const pages = {
   overview: { draw: overview, title: 'Overview', seen: () => may('counts') },
-  upload: { draw: upload, title: 'Upload', seen: () => may('upload') },
-  batches: { draw: batches, title: 'Batches', seen: () => may('batches') },
-  batch: { draw: batch, title: 'Batch', tab: 'batches', seen: () => may('batches') || may('upload') },
-  dead: { draw: dead, title: 'Dead letters', seen: () => may('batches') },
+  upload: { draw: async (...to) => (await import('./upload.js')).upload(...to), title: 'Upload', seen: () => may('upload') },
+  batches: { draw: async (...to) => (await import('./batches.js')).batches(...to), title: 'Batches', seen: () => may('batches') },
+  batch: { draw: async (...to) => (await import('./batch.js')).batch(...to), title: 'Batch', tab: 'batches', seen: () => may('batches') || may('upload') },
+  dead: { draw: async (...to) => (await import('./dead.js')).dead(...to), title: 'Dead letters', seen: () => may('batches') },
 };
 const product = document.querySelector('meta[name=application-name]').content;
 
@@ -62,7 +58,7 @@ async function drawPage(signal) {
   try {
     if (!page.seen()) throw new Problem(403, { detail: `The role ${who().role} may not see this page` });
     await page.draw(root, { signal });
-    if (!signal.aborted) { keepFocus(() => main.replaceChildren(root)); online(); performance.mark('drawn'); }
+    if (!signal.aborted) { keepFocus(() => main.replaceChildren(root)); online(); performance.mark('drawn'); setTimeout(others, 5000); }
   } catch (err) {
     if (signal.aborted) return undefined;
     failed(err, signal);
@@ -73,6 +69,9 @@ async function drawPage(signal) {
   drawn = name;
   return undefined;
 }
+
+/** Loads the other pages, so that they open at once, and also while the server is unavailable. */
+function others() { import('./batches.js').catch(() => {}); }
 
 function failed(err, signal) {
   console.debug(err);

@@ -1,9 +1,12 @@
 // Stacked bars on uPlot's axes and cursor, with the earlier range as a line.
-import uPlot from './vendor/uPlot.esm.js';
 import { h, put } from './dom.js';
 import { cutoff, labels, merge, perBar } from './buckets.js';
 import { number, plural, short } from './format.js';
 import { tooltip } from './tip.js';
+
+// It is loaded while the server is asked for what to draw.
+const library = import('./vendor/uPlot.min.js');
+library.catch(() => {}); // stack reports it
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const axisWidth = 52;
@@ -18,7 +21,8 @@ const axisWidth = 52;
  *                 series or null: [label, act] of each
  *  filter(series) the address that shows only a series, or null
  */
-export function stack(root, model, height = 280) {
+export async function stack(root, model, height = 280) {
+  const { default: uPlot } = await library;
   const note = h('p', { class: 'quiet note' });
   let cut = false;
   const spoken = h('p', { class: 'vh', 'aria-live': 'polite' });
@@ -37,7 +41,7 @@ export function stack(root, model, height = 280) {
       cut ? 'The highest bars are cut off. ' : 'A few bars are much higher than the others. ',
       h('button', { type: 'button', class: 'link', onclick: () => { cut = !cut; build(); note.querySelector('button').focus(); } }, cut ? 'Show their full height' : 'Cut them off')] : null);
     box.setAttribute('aria-label', `Stacked bar chart of ${plural(m.names.length, 'bar')}. Use the arrow keys to move and Enter to see what a bar consists of. The table below has the same data.`);
-    plot = bars(box, { ...m, total, limit: cut ? limit : 0 }, { tip, spoken, width, height });
+    plot = bars(uPlot, box, { ...m, total, limit: cut ? limit : 0 }, { tip, spoken, width, height });
     return k;
   };
   let k = build();
@@ -78,7 +82,7 @@ function merged(model, k) {
   };
 }
 
-function bars(box, m, { tip, spoken, width, height }) {
+function bars(uPlot, box, m, { tip, spoken, width, height }) {
   const n = m.names.length;
   const { total } = m;
   const top = m.limit || Math.max(1, ...total, ...(m.previous?.values ?? [])) * 1.06;

@@ -11,11 +11,9 @@ import { dataTable, legend } from './figures.js';
 import { filterable, filters, only, unattributed } from './filter.js';
 import { stack } from './chart.js';
 import { heatmap } from './heatmap.js';
-import { explain } from './explain.js';
 import { follow } from './live.js';
 import { toolbar } from './toolbar.js';
 import { typesTable } from './types.js';
-import { welcome } from './welcome.js';
 
 const few = 12; // types whose values by period are asked for at first
 const longest = 400; // days that are asked for by hour
@@ -25,7 +23,7 @@ export async function overview(root, { signal }) {
   const [before, found] = await Promise.all([latest(signal), read(q, signal)]);
   if (found.axis.every((b) => b.count === 0)) {
     const { data } = await get('batches?limit=1', signal);
-    if (data.length === 0) return welcome(root, signal);
+    if (data.length === 0) return (await import('./welcome.js')).welcome(root, signal);
   }
   const above = [h('h1', { class: 'vh' }, 'Overview'), toolbar(q, found), unattributed(q, found.unattributed)];
   if (found.sum === 0) put(root, above, await nothing(q, signal));
@@ -67,7 +65,10 @@ async function read(q, signal) {
   if (found.sum === 0) return found;
   // The table lists the types that the filter leaves out, too.
   const all = pairs({ tz: q.zone, from: q.from, to: q.to, ...filters(q, by), ...grouped(by), ...beside(q), interval: 'all', top: 1000, ...(by ? {} : { other: 'true' }) });
-  const [byType, totals] = await Promise.all([ask({ ...grouped(by), interval: q.interval, top: few }), series(all, signal)]);
+  const parts = Promise.all([ask({ ...grouped(by), interval: q.interval, top: few }), series(all, signal)]);
+  found.later = later(q, signal);
+  found.later.catch(() => {}); // the page reports it
+  const [byType, totals] = await parts;
   return { ...found, byType: byType.data, totals: totals.data };
 }
 
@@ -80,7 +81,7 @@ function page(q, found, signal) {
     model.setValues(data);
     return true;
   });
-  later(q, signal).then((more) => {
+  found.later.then((more) => {
     numbers.fill(more);
     put(hourly, more.hours ? heatmap(more.hours) : h('p', { class: 'quiet' }, `Choose a range of at most ${longest} days to see this.`));
   }).catch((err) => { if (err.name !== 'AbortError') put(hourly, h('p', { class: 'bad' }, err.message)); });
@@ -91,7 +92,7 @@ function page(q, found, signal) {
   ];
 }
 
-/** What takes longest: the counts by hour and of distinct subjects. */
+/** What takes longest and the page does not wait for: the counts by hour and of distinct subjects. */
 async function later(q, signal) {
   const ask = asker(q, signal);
   const why = q.zone !== 'UTC' ? 'UTC only' : q.where.length ? 'Not known by dimension' : '';
@@ -163,7 +164,8 @@ function show(day, hour, of) {
   open(day, hour, of);
 }
 
-function open(date, hour, of) {
+async function open(date, hour, of) {
+  const { explain } = await import('./explain.js');
   explain(date, hour, of, () => { if (params().has('day')) go(changed({ day: null, hour: null, of: null }), { replace: true, quiet: true }); });
 }
 

@@ -1,21 +1,27 @@
 // Package ui is the dashboard of package httpapi: one page and its assets,
 // embedded in the program.
 //
-// The assets are plain ES modules and one style sheet, served as they are
-// written. vendor holds the chart library, fetched by vendor.sh.
+// The assets are plain ES modules, which are joined to two files when the program
+// starts, and one style sheet. vendor holds the chart library, fetched by vendor.sh.
 package ui
 
 import (
 	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"fmt"
 	"html/template"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
+	"sync"
 )
 
 // Index is the name of the dashboard's page. The page finds its assets below
-// assets/ and the API beside itself.
+// assets/VERSION/ and the API beside itself.
 const Index = "index.html"
 
 // ContentSecurityPolicy is the policy that Index is served with: the page loads
@@ -31,6 +37,7 @@ type File struct {
 	ContentType string // media type, with the charset of a text
 	Policy      string // Content-Security-Policy; "" but for Index
 	Body        []byte // must not be changed
+	Gzip        []byte // Body compressed as far as gzip can; must not be changed; nil for Index
 }
 
 // Page is what differs between the pages of servers.
@@ -41,36 +48,77 @@ type Page struct {
 	Docs bool
 }
 
-// Files returns the embedded files by name, such as Index or
-// "vendor/uPlot.esm.js".
-func Files(p *Page) (map[string]File, error) {
-	files := map[string]File{}
-	err := fs.WalkDir(embedded, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+// Dashboard is the page and its assets.
+type Dashboard struct {
+	// Files are Index and the assets by name, such as "style.css".
+	Files map[string]File
+	// Version is a digest of the assets. The page names it in their addresses, so
+	// what is below assets/VERSION/ never changes.
+	Version string
+}
+
+// New returns the dashboard of a server. It may be called concurrently, and bundles
+// and compresses the assets only once.
+func New(p *Page) (*Dashboard, error) {
+	shared, err := assets()
+	if err != nil {
+		return nil, err
+	}
+	d := &Dashboard{Files: maps.Clone(shared.Files), Version: shared.Version}
+	page, err := embedded.ReadFile(Index)
+	if err != nil {
+		return nil, fmt.Errorf("ui: read the page: %w", err)
+	}
+	body, err := p.fill(string(page), d.Version)
+	d.Files[Index] = File{ContentType: contentType(Index), Policy: ContentSecurityPolicy, Body: body}
+	return d, err
+}
+
+// assets returns what all pages share.
+var assets = sync.OnceValues(func() (*Dashboard, error) {
+	bodies, err := bundle(embedded)
+	if err != nil {
+		return nil, err
+	}
+	err = fs.WalkDir(embedded, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || name == Index || path.Dir(name) == "." && path.Ext(name) == ".js" {
 			return err
 		}
-		body, err := embedded.ReadFile(name)
-		files[name] = File{ContentType: contentType(name), Body: body}
+		bodies[name], err = embedded.ReadFile(name)
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("ui: read the dashboard: %w", err)
 	}
-	index := files[Index]
-	index.Policy = ContentSecurityPolicy
-	index.Body, err = p.fill(string(index.Body))
-	files[Index] = index
-	return files, err
+	d, digest := &Dashboard{Files: map[string]File{}}, sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(bodies)) {
+		_, _ = fmt.Fprintf(digest, "%s %d\n%s", name, len(bodies[name]), bodies[name])
+		d.Files[name] = File{ContentType: contentType(name), Body: bodies[name], Gzip: compressed(bodies[name])}
+	}
+	d.Version = hex.EncodeToString(digest.Sum(nil)[:8])
+	return d, nil
+})
+
+func compressed(body []byte) []byte {
+	var b bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level is valid
+	_, _ = w.Write(body)                                  // a Buffer takes all
+	_ = w.Close()
+	return b.Bytes()
 }
 
 // fill fills in the template of the page.
-func (p *Page) fill(text string) ([]byte, error) {
+func (p *Page) fill(text, version string) ([]byte, error) {
 	page, err := template.New(Index).Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("ui: read the page: %w", err)
 	}
 	var b bytes.Buffer
-	if err := page.Execute(&b, p); err != nil {
+	data := struct {
+		*Page
+		Version string
+	}{p, version}
+	if err := page.Execute(&b, data); err != nil {
 		return nil, fmt.Errorf("ui: fill in the page: %w", err)
 	}
 	return b.Bytes(), nil

@@ -1,8 +1,11 @@
 package ui_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,11 +17,11 @@ import (
 
 func files(t *testing.T) map[string]ui.File {
 	t.Helper()
-	all, err := ui.Files(&ui.Page{Product: "<Product>", Docs: true})
+	d, err := ui.New(&ui.Page{Product: "<Product>", Docs: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return all
+	return d.Files
 }
 
 func TestOnlyThePageHasAPolicyAndItIsStrict(t *testing.T) {
@@ -38,25 +41,55 @@ func TestOnlyThePageHasAPolicyAndItIsStrict(t *testing.T) {
 	}
 }
 
-func TestThePageNamesEveryModule(t *testing.T) {
-	all := files(t)
-	page := string(all[ui.Index].Body)
-	links := regexp.MustCompile(`(?:href|src)="assets/([^"]+)"`).FindAllStringSubmatch(page, -1)
+func TestThePageLoadsFilesOfItsVersion(t *testing.T) {
+	d, err := ui.New(&ui.Page{Product: "<Product>"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	links := regexp.MustCompile(`(?:href|src)="assets/([^"/]+)/([^"]+)"`).FindAllStringSubmatch(string(d.Files[ui.Index].Body), -1)
 	if len(links) < 4 {
 		t.Errorf("the page loads %v", links)
 	}
 	for _, link := range links {
-		if _, ok := all[link[1]]; !ok {
-			t.Errorf("the page loads %s, which is missing", link[1])
+		if _, ok := d.Files[link[2]]; !ok || link[1] != d.Version || len(d.Version) != 16 {
+			t.Errorf("the page loads %s of version %q, want a file of version %q", link[2], link[1], d.Version)
 		}
 	}
+}
+
+func TestEveryModuleIsInOneOfTheTwoFiles(t *testing.T) {
+	all := files(t)
 	modules, err := filepath.Glob("*.js")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range modules { // else the browser finds them one after the other
-		if !strings.Contains(page, `="assets/`+name+`"`) {
-			t.Errorf("the page does not name %s", name)
+	both := string(all["app.js"].Body) + string(all["rest.js"].Body)
+	for _, name := range modules {
+		if n := strings.Count(both, "modules['"+name+"'] = "); n != 1 {
+			t.Errorf("%s is %d times in the two files, want once", name, n)
+		}
+		if _, ok := all[name]; ok && name != "app.js" {
+			t.Errorf("%s is a file of its own", name)
+		}
+	}
+	for _, name := range []string{"upload.js", "batches.js", "batch.js", "dead.js", "welcome.js", "explain.js"} {
+		if strings.Contains(string(all["app.js"].Body), "modules['"+name+"'] = ") {
+			t.Errorf("%s is loaded with the overview, which does not need it", name)
+		}
+	}
+}
+
+func TestFilesAreCompressed(t *testing.T) {
+	for name, file := range files(t) {
+		if name == ui.Index {
+			continue
+		}
+		r, err := gzip.NewReader(bytes.NewReader(file.Gzip))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if body, err := io.ReadAll(r); err != nil || !bytes.Equal(body, file.Body) {
+			t.Errorf("%s differs compressed: %v", name, err)
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 // cases are run in the page: each is a name, an expression and its value as JSON.
 // The modules that the expressions use are imported before.
 const cases = `
-const at = (path) => import(new URL('assets/' + path, location.href));
+const { load: at } = await import(document.querySelector('script').src);
 const [range, buckets, delta, colours, types, format, causes, receipts] = await Promise.all(
   ['range.js', 'buckets.js', 'delta.js', 'colours.js', 'types.js', 'format.js', 'causes.js', 'receipt.js'].map(at));
 const moment = new Date('2025-11-15T10:30:00Z');

@@ -48,7 +48,7 @@ func TestEveryPageHasItsPicture(t *testing.T) {
 	v.upload("waiting.csv", header+rows(40, "login", time.Now().Add(-3*time.Hour)), false)
 	p := open(t, wide, v.address("?view=upload"))
 	p.see("File format")
-	eval[any](p, `(async () => { const { demoFile } = await import(new URL('assets/demo.js', location.href)); window.demo = await demoFile().text(); return 1 })()`)
+	eval[any](p, `(async () => { const { load } = await import(document.querySelector('script').src); const { demoFile } = await load('demo.js'); window.demo = await demoFile().text(); return 1 })()`)
 	p.wait("!!window.demo")
 	id := v.upload("demo.csv", eval[string](p, "window.demo"), true)
 	for _, page := range []struct{ name, query, text string }{
