@@ -17,12 +17,12 @@ import (
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 
-// River fetches jobs at the interval, for jobs of other processes and delayed
-// ones. It also fetches when its client adds a job, but not before the cooldown
-// after the last fetch has passed.
+// River fetches jobs at the interval, as far as pace lets it. It also fetches when
+// its client adds a job, but not before the cooldown after the last fetch has
+// passed.
 const (
 	fetchCooldown = 2 * time.Millisecond
-	fetchInterval = 20 * time.Millisecond
+	fetchInterval = 100 * time.Millisecond
 )
 
 // ErrClosed means that the queue was closed.
@@ -121,7 +121,7 @@ func (q *Queue) newClient(h queue.Handler, jobs *holdings) (*river.Client[*sql.T
 	if timeout < 0 {
 		timeout, rescueAfter = -1, 24*time.Hour
 	}
-	client, err := river.NewClient(counted{q.driver, jobs}, &river.Config{
+	client, err := river.NewClient(counted{q.driver, jobs, &pace{news: &q.news}, &q.promotion}, &river.Config{
 		ID:                          jobs.client,
 		Queues:                      map[string]river.QueueConfig{q.opts.Name: {MaxWorkers: q.opts.Workers}},
 		Workers:                     workers,

@@ -74,6 +74,7 @@ func parseCursor(s string) (*river.JobListCursor, error) {
 
 // Retry implements [queue.DeadLetters].
 func (q *Queue) Retry(ctx context.Context, key string) error {
+	defer q.news.changing()()
 	return q.change(ctx, key, func(exec riverdriver.Executor, tx *sql.Tx, id int64) error {
 		if _, err := q.idle.JobRetryTx(ctx, tx, id); err != nil {
 			return explain(ctx, "retry job "+strconv.Quote(key), err)

@@ -24,16 +24,22 @@ func (polled) SupportsListenNotify() bool { return false }
 type counted struct {
 	polled
 	jobs *holdings
+	pace *pace
+
+	promotion *pace // see [Queue]
 }
 
 func (d counted) GetExecutor() riverdriver.Executor {
-	return executor{d.polled.GetExecutor(), d.jobs}
+	return executor{d.polled.GetExecutor(), d.jobs, d.pace, d.promotion}
 }
 
 // executor corrects operations of River's executor.
 type executor struct {
 	riverdriver.Executor
 	jobs *holdings
+	pace *pace
+
+	promotion *pace
 }
 
 // JobGetAvailable fetches jobs in a transaction. River's statement alone may have
@@ -44,7 +50,7 @@ func (e executor) JobGetAvailable(ctx context.Context, p *riverdriver.JobGetAvai
 	if err := e.jobs.settle(ctx, e.Executor); err != nil {
 		return nil, err
 	}
-	if e.jobs.runsAlone() {
+	if e.jobs.runsAlone() || !e.pace.due() {
 		return &riverdriver.JobGetAvailableResult{}, nil
 	}
 	tx, err := e.Begin(ctx)
@@ -53,7 +59,11 @@ func (e executor) JobGetAvailable(ctx context.Context, p *riverdriver.JobGetAvai
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
 	found, err := tx.JobGetAvailable(ctx, p)
-	if err != nil || len(found.Jobs) == 0 {
+	if err != nil {
+		return nil, err
+	}
+	e.pace.looked(len(found.Jobs))
+	if len(found.Jobs) == 0 {
 		return found, err
 	}
 	if err := e.leaveAlone(ctx, tx, found); err != nil || len(found.Jobs) == 0 {
@@ -92,21 +102,46 @@ func (e executor) leaveAlone(ctx context.Context, tx riverdriver.ExecutorTx, fou
 	return err
 }
 
-// JobSchedule does nothing. River's scheduler makes jobs available up to 5 s
-// before their time. promote does so at their time, so that an available job may
-// always run at once.
-func (executor) JobSchedule(context.Context, *riverdriver.JobScheduleParams) ([]*riverdriver.JobScheduleResult, error) {
+// Begin implements [riverdriver.Executor].
+func (e executor) Begin(ctx context.Context) (riverdriver.ExecutorTx, error) {
+	tx, err := e.Executor.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return unscheduled{tx}, nil
+}
+
+// unscheduled is a transaction in which River's scheduler does nothing: it makes
+// jobs available up to 5 s before their time. promote does so at their time, so
+// that an available job may always run at once.
+type unscheduled struct{ riverdriver.ExecutorTx }
+
+// JobSchedule does nothing.
+func (unscheduled) JobSchedule(context.Context, *riverdriver.JobScheduleParams) ([]*riverdriver.JobScheduleResult, error) {
 	return nil, nil
+}
+
+// UnwrapTx implements [riverdriver.Driver].
+func (d counted) UnwrapTx(tx riverdriver.ExecutorTx) *sql.Tx {
+	if t, ok := tx.(unscheduled); ok {
+		tx = t.ExecutorTx
+	}
+	return d.polled.UnwrapTx(tx)
 }
 
 // JobSetStateIfRunningMany stores the ends of attempts. It leaves out those that
 // are stored already. A job that is put back keeps its place among the waiting
 // ones.
 func (e executor) JobSetStateIfRunningMany(ctx context.Context, p *riverdriver.JobSetStateIfRunningManyParams) ([]*rivertype.JobRow, error) {
+	defer e.pace.news.changing()()
 	p = e.jobs.unstored(p)
 	for i, attempt := range p.Attempt {
 		if attempt != nil && p.State[i] == rivertype.JobStateAvailable {
 			p.ScheduledAt[i] = nil
+		}
+		if at := p.ScheduledAt[i]; at != nil {
+			e.pace.expect(*at)
+			e.promotion.expect(*at)
 		}
 	}
 	if len(p.ID) == 0 {

@@ -38,6 +38,7 @@ func (q *Queue) Enqueue(ctx context.Context, jobs ...queue.Job) error {
 	if err != nil {
 		return err
 	}
+	defer q.news.changing()()
 	client := q.waker()
 	for part := range slices.Chunk(params, chunk) {
 		if err := q.insert(ctx, client, part); err != nil {
@@ -73,6 +74,7 @@ func (q *Queue) insertOpts(runAt time.Time) *river.InsertOpts {
 	}
 	if time.Until(runAt) > 0 {
 		o.ScheduledAt = notBefore(runAt)
+		q.promotion.expect(o.ScheduledAt)
 	}
 	return o
 }

@@ -12,10 +12,11 @@ import (
 )
 
 // promoteInterval is how much later than its time a delayed job may become
-// available. Every hastenEvery intervals the waits of failed jobs are checked.
+// available if that time is within seconds, and slowest otherwise. Every
+// hastenEvery times the waits of failed jobs are checked.
 const (
 	promoteInterval = 250 * time.Millisecond
-	hastenEvery     = 20
+	hastenEvery     = 5
 )
 
 // promote makes delayed jobs available at their time, until ctx ends. River's own
@@ -25,19 +26,30 @@ func (q *Queue) promote(ctx context.Context) {
 	tick := time.NewTicker(promoteInterval)
 	defer tick.Stop()
 	exec := q.driver.GetExecutor()
-	for n := 0; ; n++ {
-		_, err := exec.JobSchedule(ctx, &riverdriver.JobScheduleParams{Max: chunk})
-		if err == nil {
-			err = q.hasten(ctx, n%hastenEvery == 0)
-		}
-		if err != nil && ctx.Err() == nil {
-			q.opts.Logger.WarnContext(ctx, "making delayed jobs available failed, retrying", "err", err)
+	for looks := 0; ; {
+		if q.promotion.due() {
+			q.promoteDue(ctx, exec, looks%hastenEvery == 0)
+			looks++
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
+	}
+}
+
+func (q *Queue) promoteDue(ctx context.Context, exec riverdriver.Executor, retries bool) {
+	due, err := exec.JobSchedule(ctx, &riverdriver.JobScheduleParams{Max: chunk})
+	if err == nil {
+		q.promotion.looked(len(due))
+		err = q.hasten(ctx, retries)
+	}
+	if len(due) > 0 {
+		q.news.changing()()
+	}
+	if err != nil && ctx.Err() == nil {
+		q.opts.Logger.WarnContext(ctx, "making delayed jobs available failed, retrying", "err", err)
 	}
 }
 

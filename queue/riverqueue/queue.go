@@ -93,7 +93,9 @@ type Queue struct {
 	idle   *river.Client[*sql.Tx] // adds and manages jobs, runs none
 	owned  *sql.DB                // nil if borrowed
 
-	recovery sync.Mutex
+	recovery  sync.Mutex
+	news      news
+	promotion pace // of promote
 
 	mu        sync.Mutex
 	consumers []*consumer
@@ -128,6 +130,7 @@ func NewDriver(d riverdriver.Driver[*sql.Tx], o *Options) (*Queue, error) {
 		return nil, fmt.Errorf("riverqueue: make client: %w", err)
 	}
 	q.idle = idle
+	q.promotion.news = &q.news
 	return q, nil
 }
 
