@@ -29,8 +29,13 @@ export function cards(q, { sum, previous, subject }) {
     people,
     card(single ? 'Hourly average' : 'Daily average', average(sum / units), q.open ? h('span', { class: 'sub' }, 'Up to now') : null),
     busiest);
-  const fill = ({ hours, distinct, why }) => {
-    put(people, distinct ? card(`Distinct ${subject}`, `≈ ${number(distinct.uniques)}`, q.open && q.against ? h('span', { class: 'sub' }, 'Not compared before it is over') : note(distinct.uniques, distinct.previous_uniques, q, range), 'An estimate with a standard error of 1.6%')
+  const compared = (distinct, whole) => {
+    if (!q.open || !q.against) return note(distinct.uniques, distinct.previous_uniques, q, range);
+    if (!whole) return h('span', { class: 'sub' }, 'Compared from the second day on');
+    return [note(whole.now, whole.before, q, `${span(whole.from, whole.to)}, without today`), whole.before ? h('span', { class: 'sub' }, ' without today') : null];
+  };
+  const fill = ({ hours, distinct, whole, why }) => {
+    put(people, distinct ? card(`Distinct ${subject}`, `≈ ${number(distinct.uniques)}`, compared(distinct, whole), 'An estimate with a standard error of 1.6%')
       : card(`Distinct ${subject}`, '–', h('span', { class: 'sub' }, why)));
     const top = hours?.reduce((a, b) => (b.count > (a?.count ?? 0) ? b : a), null);
     put(busiest, top ? card('Busiest hour', number(top.count), h('span', { class: 'sub' }, period(top.date, 'hour'))) : card('Busiest hour', '–', h('span', { class: 'sub' }, hours ? null : 'Up to 400 days')));

@@ -18,18 +18,21 @@ function write(name, value) {
 
 const isText = (v) => typeof v === 'string';
 
-/** The range, comparison and zone that were chosen last. */
+const kinds = ['range', 'from', 'to', 'compare', 'tz'];
+
+/** The range, with its dates if they are one's own, comparison and zone that were chosen last. */
 export function choice() {
   const kept = read('overview', {});
-  return Object.fromEntries(['range', 'compare', 'tz'].filter((k) => isText(kept?.[k])).map((k) => [k, kept[k]]));
+  return Object.fromEntries(kinds.filter((k) => isText(kept?.[k])).map((k) => [k, kept[k]]));
 }
 
-/** Keeps what the address says; a range of one's own dates is not kept. */
+/** Keeps what the address says. The dates belong to their range. */
 export function keepChoice(params) {
   const kept = choice();
-  for (const name of ['range', 'compare', 'tz']) {
+  if (params.has('range')) delete kept.from, delete kept.to;
+  for (const name of kinds) {
     const value = params.get(name);
-    if (value && value !== 'custom') kept[name] = value;
+    if (value) kept[name] = value;
   }
   write('overview', kept);
 }

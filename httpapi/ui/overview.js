@@ -3,7 +3,7 @@ import { h, put, button, copy, save, toast } from './dom.js';
 import { curl, get, metrics, Problem, request, series } from './api.js';
 import { period, span } from './format.js';
 import { changed, go, pairs, params } from './nav.js';
-import { daysOf, isDate, lastOfMonth, readQuery } from './range.js';
+import { daysOf, isDate, lastOfMonth, readQuery, wholeDays } from './range.js';
 import { arrange } from './model.js';
 import { choice, keepChoice } from './kept.js';
 import { cards } from './cards.js';
@@ -96,14 +96,18 @@ function page(q, found, signal) {
 async function later(q, signal) {
   const ask = asker(q, signal);
   const why = q.zone !== 'UTC' ? 'UTC only' : q.where.length ? 'Not known by dimension' : '';
-  const [hours, people] = await Promise.all([
+  const subjects = (more) => (why ? null : ask({ ...more, interval: 'all', group: 'none', fill: 'zero', uniques: 'true' }).then(({ data }) => data[0], (err) => {
+    if (err instanceof Problem && err.status === 422) return null;
+    throw err;
+  }));
+  const days = wholeDays(q);
+  const [hours, distinct, ...both] = await Promise.all([
     q.days <= longest ? ask({ interval: 'hour', group: 'none' }) : null,
-    why ? null : ask({ ...(q.open ? {} : beside(q)), interval: 'all', group: 'none', uniques: 'true' }).catch((err) => {
-      if (err instanceof Problem && err.status === 422) return null;
-      throw err;
-    }),
+    subjects(q.open ? {} : beside(q)),
+    ...(days ?? []).map(subjects),
   ]);
-  return { hours: hours?.data, distinct: people?.data[0], why: why || 'Not known here' };
+  const whole = days && { ...days[1], now: both[0]?.uniques ?? 0, before: both[1]?.uniques ?? 0 };
+  return { hours: hours?.data, distinct, whole, why: why || 'Not known here' };
 }
 
 function tools(q, by) {

@@ -126,7 +126,7 @@ export function readQuery(params, { kept = {}, began, moment = new Date() } = {}
   const zone = isZone(given('tz')) ? given('tz') : 'UTC';
   const now = today(zone, moment);
   let range = given('range') ?? usualRange;
-  let [from, to] = [params.get('from'), params.get('to')];
+  let { from, to } = params.has('range') ? { from: params.get('from'), to: params.get('to') } : kept;
   if (range === 'custom' ? !(isDate(from) && isDate(to) && from <= to) : !Object.hasOwn(ranges, range)) range = usualRange;
   if (range !== 'custom') ({ from, to } = daysOfRange(range, now, began));
   const days = daysBetween(from, to);
@@ -163,6 +163,17 @@ export function dayBefore(date, { against, days }) {
     case 'same_weekday': return addDays(date, -Math.ceil(days / 7) * 7);
     default: return addDays(date, -days);
   }
+}
+
+/**
+ * The whole days of a range that is not over, and the same days of the range it is
+ * compared with: distinct subjects are known by whole days only. null if the range
+ * has none.
+ */
+export function wholeDays(q) {
+  const to = addDays(q.now, -1);
+  if (!q.open || !q.against || to < q.from) return null;
+  return [{ from: q.from, to }, { from: dayBefore(q.from, q), to: dayBefore(to, q) }];
 }
 
 /** The intervals that make sense for a number of days. */

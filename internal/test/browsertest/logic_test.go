@@ -22,6 +22,12 @@ const text = (all) => all.map(([, t]) => t.replace('\n', '/'));
 return [
   ['by default 28 days', days(query('')), ['2025-10-19', '2025-11-15', 'previous_period']],
   ['the choice that is kept', days(query('', { kept: { range: '7d', compare: 'same_weekday' } })), ['2025-11-09', '2025-11-15', 'same_weekday']],
+  ['dates that are kept', days(query('', { kept: { range: 'custom', from: '2025-11-03', to: '2025-11-04' } })), ['2025-11-03', '2025-11-04', 'previous_period']],
+  ['dates of the address before them', days(query('range=custom&from=2025-11-01&to=2025-11-02', { kept: { range: 'custom', from: '2025-11-03', to: '2025-11-04' } })), ['2025-11-01', '2025-11-02', 'previous_period']],
+  ['whole days of a range that is not over', ['range=7d', 'range=month', 'range=year', 'range=7d&compare=same_weekday'].map((text) => range.wholeDays(query(text))), [
+    [{ from: '2025-11-09', to: '2025-11-14' }, { from: '2025-11-02', to: '2025-11-07' }], [{ from: '2025-11-01', to: '2025-11-14' }, { from: '2025-10-01', to: '2025-10-14' }],
+    [{ from: '2025-01-01', to: '2025-11-14' }, { from: '2024-01-01', to: '2024-11-14' }], [{ from: '2025-11-09', to: '2025-11-14' }, { from: '2025-11-02', to: '2025-11-07' }]]],
+  ['no whole days', ['range=today', 'range=yesterday', 'compare=none', 'range=all'].map((text) => range.wholeDays(query(text))), [null, null, null, null]],
   ['the address before what is kept', days(query('range=today', { kept: { range: '7d' } })), ['2025-11-15', '2025-11-15', 'previous_period']],
   ['yesterday', days(query('range=yesterday')), ['2025-11-14', '2025-11-14', 'previous_period']],
   ['this month beside the last one', days(query('range=month')), ['2025-11-01', '2025-11-15', 'previous_month']],

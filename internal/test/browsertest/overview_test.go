@@ -83,13 +83,17 @@ func TestTheDateMenuStepsAndIsKept(t *testing.T) {
 	p.wait(`/a\.csv\s+8\s+1 batch\s+8/.test(document.querySelector('dialog').innerText)`)
 	p.do(chromedp.KeyEvent(kb.Escape))
 	p.wait(`[...document.querySelectorAll('.stat')].find((s) => s.innerText.startsWith('Hourly average')).innerText.includes('0.3')`)
+	p.press("Overview") // dates of one's own are kept, too
+	p.settled()
+	p.wait(`location.search === '' && document.querySelector('.stat .value').innerText === '11'`)
 }
 
 func TestAnUnfinishedDayIsComparedWithTheSamePart(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2025, 11, 8, 10, 31, 0, 0, time.UTC)
 	v := serve(t, setup{service: eventmetrics.Options{Now: func() time.Time { return now }}})
-	v.upload("a.csv", header+rows(20, "started", now.Add(-time.Hour))+rows(10, "started", now.AddDate(0, 0, -1).Add(-2*time.Hour))+rows(90, "started", now.AddDate(0, 0, -1).Add(time.Hour)), true)
+	v.upload("a.csv", header+rows(20, "started", now.Add(-time.Hour))+rows(10, "started", now.AddDate(0, 0, -1).Add(-2*time.Hour))+rows(90, "started", now.AddDate(0, 0, -1).Add(time.Hour))+
+		rows(3, "started", now.AddDate(0, 0, -9))+rows(5, "started", now.AddDate(0, 0, -7)), true)
 	p := open(t, wide, v.url+"docs")
 	if _, err := chromedp.Call(p.ctx, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: fmt.Sprintf("{ const now = %d; const D = Date; window.Date = class extends D { constructor(...a) { a.length ? super(...a) : super(now) } static now() { return now } } }", now.UnixMilli())}); err != nil {
 		t.Fatal(err)
@@ -97,8 +101,14 @@ func TestAnUnfinishedDayIsComparedWithTheSamePart(t *testing.T) {
 	p.do(chromedp.Navigate(v.address("?range=today")))
 	p.settled()
 	p.see("▲ 100%") // 20 beside 10, not beside 100
-	p.see("Not compared before it is over")
+	p.see("Compared from the second day on")
 	p.wait(`!!document.querySelector('.stat [title="Compared to 7 Nov 2025, the same part of it"]')`)
+	// Subjects are compared in whole days: 7 beside 3, and not beside the 5 of the day
+	// that today would be compared with.
+	p.do(chromedp.Navigate(v.url + "?range=7d"))
+	p.see("▲ 133.3%")
+	p.see("without today")
+	p.wait(`!!document.querySelector('.stat [title="Compared to 26 Oct to 31 Oct 2025, without today"]')`)
 }
 
 func TestNumbersAreFiltered(t *testing.T) {

@@ -69,7 +69,7 @@ func TestTheOverviewIsUsableSoonOnASlowConnection(t *testing.T) {
 	for _, visit := range []struct {
 		name            string
 		requests, bytes int
-	}{{"first", 14, 80 << 10}, {"second", 10, 8 << 10}} {
+	}{{"first", 16, 80 << 10}, {"second", 11, 8 << 10}} {
 		p.do(chromedp.Navigate(v.url))
 		p.wait(usable)
 		took := eval[float64](p, `performance.now()`)
