@@ -104,7 +104,7 @@ export const metrics = async (params, signal) => (await series(params, signal)).
 
 /** Returns the curl command that makes the same request. */
 export function curl(path) {
-  return `curl -H "Authorization: Bearer $ADMIN_TOKEN" '${address(path).replaceAll("'", '%27')}'`;
+  return `curl -H "Authorization: Bearer $TOKEN" '${address(path).replaceAll("'", '%27')}'`;
 }
 
 /** Returns how a file of another format becomes one that can be uploaded. */

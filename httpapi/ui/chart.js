@@ -90,7 +90,7 @@ function bars(uPlot, box, m, { tip, spoken, width, height }) {
   let shown = [];
   const u = new uPlot({
     width, height,
-    padding: [12, 8, 0, 0],
+    padding: [m.limit ? 24 : 12, 8, 0, 0],
     legend: { show: false },
     cursor: { y: false, x: false, points: { show: false }, drag: { x: false, y: false } },
     scales: { x: { time: false, range: () => [-0.5, n - 0.5] }, y: { range: () => [0, top] } },
@@ -183,21 +183,35 @@ function draw(u, m, marked) {
     }
   });
   if (m.previous) line(u, m.previous.values, slot, y);
-  if (m.limit) total.forEach((v, i) => { if (v > m.limit) tear(u, u.valToPos(i, 'x', true), width, v); });
+  if (m.limit) total.forEach((v, i) => { if (v > m.limit) tear(u, u.valToPos(i, 'x', true), width); });
   ctx.restore();
+  if (m.limit) heights(u, m);
 }
 
-/** Shows that a bar goes on above the chart, and how far. */
-function tear(u, x, width, value) {
+/** Shows that a bar goes on above the chart. */
+function tear(u, x, width) {
+  const unit = devicePixelRatio;
+  u.ctx.fillStyle = css('--card');
+  for (const at of [8, 13]) u.ctx.fillRect(x - width / 2, u.bbox.top + at * unit, width, 2 * unit);
+}
+
+/** Writes how high the bars are that are cut off, above them, as far as there is room. */
+function heights(u, { total, limit }) {
   const { ctx, bbox } = u;
   const unit = devicePixelRatio;
-  ctx.fillStyle = css('--card');
-  for (const at of [22, 27]) ctx.fillRect(x - width / 2, bbox.top + at * unit, width, 2 * unit);
+  ctx.save();
   ctx.font = `600 ${12 * unit}px ${css('--font')}`;
-  ctx.textAlign = x > bbox.left + bbox.width / 2 ? 'right' : 'left';
+  ctx.textAlign = 'center';
   ctx.fillStyle = css('--text');
-  const side = ctx.textAlign === 'right' ? -1 : 1;
-  ctx.fillText(number(value), x + side * (width / 2 + 5 * unit), bbox.top + 14 * unit);
+  let end = -Infinity;
+  total.forEach((value, i) => {
+    const half = ctx.measureText(number(value)).width / 2;
+    const x = Math.min(Math.max(u.valToPos(i, 'x', true), bbox.left + half), bbox.left + bbox.width - half);
+    if (value <= limit || x - half < end) return;
+    ctx.fillText(number(value), x, bbox.top - 6 * unit);
+    end = x + half + 2 * unit;
+  });
+  ctx.restore();
 }
 
 /** The earlier range: a step for each bar, with a rim so that it shows on all colours. */

@@ -28,6 +28,6 @@ export function welcome(root, signal) {
     status,
     h('p', null, 'Or from a terminal:'),
     h('div', { class: 'code' }, h('code', null, line), button('Copy', () => copy(line))),
-    h('p', { class: 'quiet' }, 'ADMIN_TOKEN is a token of the server with the role admin or uploader. ',
+    h('p', { class: 'quiet' }, 'TOKEN is a token of the server with the role admin or uploader. ',
       h('button', { type: 'button', class: 'link', onclick: () => save(sampleFile(), 'events.csv') }, 'Download a sample events.csv'), ' to get started.')));
 }

@@ -74,7 +74,7 @@ func TestEveryPageHasItsPicture(t *testing.T) {
 	}
 	p = open(t, wide, v.url)
 	p.see("Keep me signed in")
-	p.shoot("signin.png")
+	p.inspect("signin", everyLook)
 	fresh := serve(t, setup{})
 	p = open(t, wide, fresh.address(""))
 	p.see("No events yet")

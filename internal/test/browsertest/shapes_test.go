@@ -51,6 +51,7 @@ func TestTheOverviewHoldsRealShapesOfData(t *testing.T) {
 		spike.WriteString(rows(2+i%3, "started", today.AddDate(0, 0, -i).Add(-time.Hour)))
 	}
 	spike.WriteString(rows(1400, "started", today.AddDate(0, 0, -9)))
+	spike.WriteString(rows(1200, "started", today.AddDate(0, 0, -8)))
 	types, spiked, empty := serve(t, setup{service: eventmetrics.Options{Dimensions: []string{"test_id"}}}), serve(t, setup{}), serve(t, setup{})
 	types.upload(long+".csv", many.String(), true)
 	spiked.upload("spike.csv", spike.String(), true)
@@ -71,5 +72,10 @@ func TestTheOverviewHoldsRealShapesOfData(t *testing.T) {
 		p.wait(`!document.querySelector('[aria-busy]') && !document.body.innerText.includes('Loading')`)
 		p.wait(`!document.querySelector('.chart') || !!document.querySelector('.chart canvas')`)
 		p.inspect(shape.name, twoLooks)
+		if shape.name == "spike" {
+			p.press("Cut them off")
+			p.see("Show their full height")
+			p.inspect("spike-cut", twoLooks)
+		}
 	}
 }
