@@ -333,6 +333,23 @@ func TestETagSavesTheBody(t *testing.T) {
 	}
 }
 
+func TestAnHourMayEndOnTheNextDay(t *testing.T) {
+	a := start(t, setup{})
+	early, both, late := a.count("C1,T1,started,2025-11-08T23:45:00Z\nC1,T1,started,2025-11-08T23:15:00Z\n"),
+		a.count("C1,T1,started,2025-11-08T23:30:00Z\nC1,T1,started,2025-11-09T00:29:59Z\nC1,T1,started,2025-11-09T00:30:00Z\n"),
+		a.count("C1,T1,started,2025-11-09T00:00:00Z\nC1,T1,started,2025-11-09T00:15:00Z\nC1,T1,started,2025-11-09T00:20:00Z\n")
+	share := func(id string, n float64) any {
+		return map[string]any{"batch_id": id, "count": n, "url": "/batches/" + id}
+	}
+	want := map[string]any{
+		"date": "2025-11-08", "event_type": "started", "count": 6.0,
+		"batches": []any{share(early, 1), share(both, 2), share(late, 3)},
+	}
+	if d := cmp.Diff(want, a.get("/metrics/explain?date=2025-11-08&event_type=started&hour=23:30").json(t)); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestExplainSumsExactly(t *testing.T) {
 	a := start(t, setup{})
 	first, second := a.count(day8), a.count(day8+day8)
@@ -347,13 +364,15 @@ func TestExplainSumsExactly(t *testing.T) {
 	if d := cmp.Diff(want, a.get("/metrics/explain?date=2025-11-08&event_type=started").json(t)); d != "" {
 		t.Error(d)
 	}
-	for hour, want := range map[string]float64{"9": 3, "10": 0} {
+	for hour, want := range map[string]float64{"09:00": 3, "10:00": 0, "08:15": 3, "08:00": 0, "09:15": 0} {
 		res := a.get("/metrics/explain?date=2025-11-08&event_type=started&hour=" + hour)
 		if got, _ := res.json(t)["count"].(float64); got != want || (want == 0) != (res.status == http.StatusNotFound) {
 			t.Errorf("hour %s: %d %s, want %v", hour, res.status, res.body, want)
 		}
 	}
-	a.get("/metrics/explain?date=2025-11-08&event_type=started&hour=24").problem(t, http.StatusBadRequest, httpapi.CodeBadRequest)
+	for _, hour := range []string{"24:00", "9", "9:00", "09:10"} {
+		a.get("/metrics/explain?date=2025-11-08&event_type=started&hour="+hour).problem(t, http.StatusBadRequest, httpapi.CodeBadRequest)
+	}
 	if res := a.get("/metrics/explain?date=2025-11-08&event_type=none"); res.status != 404 {
 		t.Errorf("a number that is not there: %d", res.status)
 	}

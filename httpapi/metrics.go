@@ -8,9 +8,7 @@ import (
 	"strings"
 
 	"github.com/eventmetrics/eventmetrics"
-	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/metrics/series"
-	"github.com/eventmetrics/eventmetrics/store"
 )
 
 // metrics serves GET /metrics.
@@ -87,72 +85,4 @@ func tagged(w http.ResponseWriter, r *http.Request, digest []byte) bool {
 		}
 	}
 	return false
-}
-
-// explain serves GET /metrics/explain.
-func (h *Handler) explain(w http.ResponseWriter, r *http.Request) error {
-	p := newParams(r)
-	day, eventType, hour := p.day("date"), p.text("event_type"), p.hour("hour")
-	if err := p.err(); err != nil {
-		return err
-	}
-	if day == 0 || eventType == "" {
-		return badRequest("date and event_type are both needed")
-	}
-	return h.streamShares(w, r, day, eventType, hour)
-}
-
-// inHour returns the events of a share in an hour of its day.
-func inHour(share *store.Share, hour int) (n int64) {
-	const slots = metrics.SlotsPerDay / 24
-	for slot, events := range share.Slots.Each() {
-		if slot/slots == hour {
-			n += events
-		}
-	}
-	return n
-}
-
-// streamShares writes the answer in pieces: the number of batches of a day has no
-// limit.
-func (h *Handler) streamShares(w http.ResponseWriter, r *http.Request, day metrics.Day, eventType string, hour *int) error {
-	const flushAt = 32 << 10
-	var b []byte
-	var sum int64
-	sent := false
-	for share, err := range h.svc.Explain(r.Context(), day, eventType) {
-		if err != nil {
-			return cutShort(sent, err)
-		}
-		if hour != nil {
-			share.Count = inHour(&share, *hour)
-		}
-		if share.Count == 0 {
-			continue
-		}
-		if sum == 0 {
-			b = appendString(append(b, `{"date":"`+day.String()+`","event_type":`...), eventType)
-			b = append(b, `,"batches":[`...)
-		} else {
-			b = append(b, ',')
-		}
-		sum += share.Count
-		b = append(b, `{"batch_id":"`+share.BatchID+`","count":`...)
-		b = append(strconv.AppendInt(b, share.Count, 10), `,"url":`...)
-		b = append(appendString(b, batchURL(r, share.BatchID)), '}')
-		if len(b) >= flushAt {
-			w.Header().Set("Content-Type", "application/json")
-			if _, err := w.Write(b); err != nil {
-				return cutShort(true, err)
-			}
-			b, sent = b[:0], true
-		}
-	}
-	if sum == 0 {
-		return noMetrics(w)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	b = strconv.AppendInt(append(b, `],"count":`...), sum, 10)
-	_, _ = w.Write(append(b, "}\n"...)) // an error means that the client left
-	return nil
 }

@@ -204,14 +204,16 @@ func (p *params) number(name string, least, most int) int {
 	})
 }
 
-// hour reads an hour of a day, nil if it is not given.
+// hour reads the time at which an hour begins, and returns its quarter hour of the
+// day; nil if it is not given.
 func (p *params) hour(name string) *int {
 	return parsed(p, name, func(text string) (*int, error) {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 0 || n > 23 {
-			return nil, errors.New("want an hour from 0 to 23")
+		start, err := time.Parse("15:04", text)
+		if err != nil || len(text) != len("15:04") || start.Minute()%15 != 0 {
+			return nil, errors.New("want the quarter hour at which it begins, such as 09:00 or 18:30")
 		}
-		return &n, nil
+		slot := start.Hour()*slotsPerHour + start.Minute()/15
+		return &slot, nil
 	})
 }
 

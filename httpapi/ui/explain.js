@@ -4,26 +4,28 @@ import { get, may, request, Problem } from './api.js';
 import { day, number, plural, shortID } from './format.js';
 import { problemBox } from './problem.js';
 import { linkTo } from './nav.js';
+import { addDays } from './range.js';
 
 const shown = 50;
 
-const clock = (hour) => `${String(hour).padStart(2, '0')}:00`;
+/** The end of an hour that begins at a time such as 18:30. */
+const endOf = (hour) => `${String((Number(hour.slice(0, 2)) + 1) % 24).padStart(2, '0')}${hour.slice(2)}`;
 
 /**
- * Shows the batches of a UTC day, or of one hour of it; of is the event type to open
- * first, or ''.
+ * Shows the batches of a UTC day, or of the hour of a zone that begins at a time of
+ * it, such as 18:30; of is the event type to open first, or ''.
  */
-export async function explain(date, hour, of, closed) {
+export async function explain(date, hour, zone, of, closed) {
   if (!may('batches')) return;
   const list = h('div', { class: 'explain' }, h('p', { class: 'quiet' }, 'Loading …'));
-  const box = modal(`Files behind ${day(date)}${hour === null ? '' : `, ${clock(hour)} to ${clock(hour + 1)}`} (UTC)`, [list], closed);
+  const box = modal(`Files behind ${day(date)}${hour === null ? '' : `, ${hour} to ${endOf(hour)}`} (UTC)`, [list], closed);
   box.showModal();
   try {
-    const { data } = await get(`metrics?${new URLSearchParams({ date, ...(hour === null ? {} : { interval: 'hour' }) })}`).catch((err) => {
+    const { data } = await get(`metrics?${new URLSearchParams(hour === null ? { date } : { from: addDays(date, -1), to: addDays(date, 1), tz: zone, interval: 'hour' })}`).catch((err) => {
       if (err instanceof Problem && err.status === 404) return { data: [] };
       throw err;
     });
-    const found = hour === null ? data[0] : data.find((d) => Number(d.date.slice(11, 13)) === hour);
+    const found = hour === null ? data[0] : data.find((d) => Date.parse(d.date) === Date.parse(`${date}T${hour}:00Z`));
     const types = (found?.metrics ?? []).sort((a, b) => b.count - a.count);
     put(list, types.length ? h('p', { class: 'quiet' }, 'Each count is the sum of the batches below it.') : h('p', null, hour === null ? 'No events on this day.' : 'No events in this hour.'),
       ...types.map((t) => section({ date, ...(hour === null ? {} : { hour }) }, t, t.event_type === of || types.length === 1)));

@@ -28,7 +28,7 @@ export async function overview(root, { signal }) {
   const above = [h('h1', { class: 'vh' }, 'Overview'), toolbar(q, found), unattributed(q, found.unattributed)];
   if (found.sum === 0) put(root, above, await nothing(q, signal));
   else put(root, above, page(q, found, signal));
-  if (isDate(params().get('day'))) open(params().get('day'), hourOf(params().get('hour')), params().get('of') ?? '');
+  if (isDate(params().get('day'))) open(q, params().get('day'), hourOf(params().get('hour')), params().get('of') ?? '');
   watch(before, signal);
   return undefined;
 }
@@ -153,24 +153,24 @@ function enter(q, model, i, j, type = '') {
   if (from !== to || i !== j) return go(changed({ range: 'custom', from, to, interval: from === to ? 'hour' : null }));
   if (q.interval === 'hour') {
     const start = new Date(model.axis[i].date).toISOString();
-    if (start.slice(14, 16) === '00') return show(start.slice(0, 10), Number(start.slice(11, 13)), type);
+    return show(q, start.slice(0, 10), start.slice(11, 16), type);
   }
   if (q.zone !== 'UTC') {
     return toast('Files are listed by UTC day only.', h('a', { href: changed({ tz: 'UTC', range: 'custom', from: q.from, to: q.to }) }, 'Show this range in UTC'));
   }
-  return show(from, null, type);
+  return show(q, from, null, type);
 }
 
-const hourOf = (text) => (/^([01]?\d|2[0-3])$/.test(text ?? '') ? Number(text) : null);
+const hourOf = (text) => (/^([01]\d|2[0-3]):(00|15|30|45)$/.test(text ?? '') ? text : null);
 
-function show(day, hour, of) {
-  go(changed({ day, hour: hour === null ? null : String(hour), of }), { quiet: true });
-  open(day, hour, of);
+function show(q, day, hour, of) {
+  go(changed({ day, hour, of }), { quiet: true });
+  open(q, day, hour, of);
 }
 
-async function open(date, hour, of) {
+async function open(q, date, hour, of) {
   const { explain } = await import('./explain.js');
-  explain(date, hour, of, () => { if (params().has('day')) go(changed({ day: null, hour: null, of: null }), { replace: true, quiet: true }); });
+  explain(date, hour, q.zone, of, () => { if (params().has('day')) go(changed({ day: null, hour: null, of: null }), { replace: true, quiet: true }); });
 }
 
 /** Shows that there are batches, but no events in this range. */

@@ -86,6 +86,17 @@ func TestTheDateMenuStepsAndIsKept(t *testing.T) {
 	p.press("Overview") // dates of one's own are kept, too
 	p.settled()
 	p.wait(`location.search === '' && document.querySelector('.stat .value').innerText === '11'`)
+	// So is an hour of a zone that is half an hour off: 15:00 in India.
+	p.do(chromedp.Navigate(v.url + "?interval=hour&tz=Asia/Kolkata"))
+	p.settled()
+	p.do(chromedp.Focus(".chart"), chromedp.KeyEvent(kb.Home))
+	for range 15 {
+		p.do(chromedp.KeyEvent(kb.ArrowRight))
+	}
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.press("Show files")
+	p.see("09:30 to 10:30 (UTC)")
+	p.wait(`/a\.csv\s+8\s+1 batch\s+8/.test(document.querySelector('dialog').innerText)`)
 }
 
 func TestAnUnfinishedDayIsComparedWithTheSamePart(t *testing.T) {
