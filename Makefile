@@ -34,7 +34,7 @@ RACE := -race -gcflags='modernc.org/...=-d=checkptr=0' -gcflags='modernc.org/sql
 # process each time that they kill one, storetest's own tests check broken stores in
 # memory (every backend runs the suite itself with the detector), and the block
 # encoder has no goroutines.
-PLAIN := internal/test/crashtest internal/test/history store/storetest store/sqlitestore/internal/columnar
+PLAIN := internal/test/crashtest internal/test/history store/storetest store/internal/columnar
 
 # These run whole without the race detector, and in their short form with it: most
 # of their time goes into many rows and files, which one goroutine reads or damages.

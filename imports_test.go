@@ -108,8 +108,9 @@ httpapi:               . upload ledger retention metrics/series ingest ingest/ch
 store/storetest:       metrics store internal/text/clip
 store/internal/fingerprints: store
 store/internal/heartbeat:
+store/internal/columnar: metrics
 store/memstore:        metrics store
-store/sqlitestore:     metrics store store/internal/fingerprints store/internal/heartbeat store/sqlitestore/internal/ internal/text/clip
+store/sqlitestore:     metrics store store/internal/fingerprints store/internal/heartbeat store/internal/columnar store/sqlitestore/internal/ internal/text/clip
 store/mongostore:      metrics store store/internal/fingerprints store/internal/heartbeat store/mongostore/internal/ internal/text/clip
 queue/queuetest:       queue
 queue/memqueue:        queue internal/text/clip

@@ -9,7 +9,7 @@ import (
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
-	"github.com/eventmetrics/eventmetrics/store/sqlitestore/internal/columnar"
+	"github.com/eventmetrics/eventmetrics/store/internal/columnar"
 )
 
 func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"database/sql"
 
-	"github.com/eventmetrics/eventmetrics/store/sqlitestore/internal/columnar"
+	"github.com/eventmetrics/eventmetrics/store/internal/columnar"
 )
 
 const (

@@ -8,7 +8,7 @@ import (
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
-	"github.com/eventmetrics/eventmetrics/store/sqlitestore/internal/columnar"
+	"github.com/eventmetrics/eventmetrics/store/internal/columnar"
 )
 
 // errEnded is the error of a Writer that was committed, aborted, or has
