@@ -47,10 +47,7 @@ type column struct {
 
 // NewBuffer returns an empty Buffer.
 func NewBuffer() *Buffer {
-	b := &Buffer{
-		rows: make([]uint64, 0, maxRows), seconds: make([]uint64, 0, maxRows), nanos: make([]uint64, 0, maxRows),
-		ids: make([]string, 0, maxRows), types: make([]string, 0, maxRows), shapeOf: make([]uint64, 0, maxRows),
-	}
+	b := &Buffer{}
 	b.dropColumns()
 	return b
 }

@@ -22,20 +22,18 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 type Encoder struct {
 	columns map[columnKey]*columnEncoder
 	budget  budget
+	// For the values of one column.
 	values  []uint64
 	codes   []uint64
 	scratch []uint64
 }
 
 // NewEncoder returns an Encoder for the blocks of one batch.
-func NewEncoder() *Encoder {
-	return &Encoder{
-		values: make([]uint64, maxRows), codes: make([]uint64, maxRows), scratch: make([]uint64, maxRows),
-	}
-}
+func NewEncoder() *Encoder { return &Encoder{} }
 
 // Encode appends the block of the rows of b to dst. It does not change b.
 func (e *Encoder) Encode(dst []byte, b *Buffer) []byte {
+	e.reserve(b.Len())
 	start := len(dst)
 	var flags byte
 	if e.columns == nil || len(e.columns) > maxEncoders {
@@ -53,6 +51,13 @@ func (e *Encoder) Encode(dst []byte, b *Buffer) []byte {
 		dst = e.column(b.columns[i].key).encode(dst, b.columns[i].values, e)
 	}
 	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
+}
+
+// reserve makes room for the values of n rows: most batches have few.
+func (e *Encoder) reserve(n int) {
+	if len(e.values) < n {
+		e.values, e.codes, e.scratch = make([]uint64, n), make([]uint64, n), make([]uint64, n)
+	}
 }
 
 func (e *Encoder) column(key columnKey) *columnEncoder {
