@@ -48,7 +48,6 @@ func (r *Reader) startJSON() (*layout, error) {
 
 func (r *Reader) readJSON(events []metrics.Event) int {
 	n := 0
-	r.slab = r.slab[:0]
 	enough := r.loaded + readBytes
 	for n < len(events) && r.err == nil && (r.loaded < enough || n == 0) {
 		switch sh := r.scan(); sh {
@@ -99,7 +98,8 @@ func (r *Reader) rowJSON(sh shape, e *metrics.Event) bool {
 // eventJSON makes an event of the members read.
 func (r *Reader) eventJSON(e *metrics.Event) bool {
 	e.ID, e.Type = "", ""
-	stamp, column, start := "", -1, len(r.slab)
+	e.Fields = r.room(e.Fields, len(r.record))[:0]
+	stamp, column := "", -1
 	for i := range r.record {
 		m := &r.record[i]
 		if !r.checkMember(i) {
@@ -118,15 +118,10 @@ func (r *Reader) eventJSON(e *metrics.Event) bool {
 				e.ID = ""
 			}
 		default:
-			r.slab = append(r.slab, metrics.Field{Name: m.Name, Value: clean(m.Value)})
+			e.Fields = append(e.Fields, metrics.Field{Name: m.Name, Value: clean(m.Value)})
 		}
 	}
-	e.Fields = r.slab[start:len(r.slab):len(r.slab)]
-	ok := r.checkMissing() || r.weighMembers()
-	if ok = ok && r.finish(e, column, stamp); !ok {
-		r.slab = r.slab[:start]
-	}
-	return ok
+	return (r.checkMissing() || r.weighMembers()) && r.finish(e, column, stamp)
 }
 
 // weighMembers notes the order of the date of a row that is rejected for

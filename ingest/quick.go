@@ -69,7 +69,7 @@ func (r *Reader) quick(e *metrics.Event) bool {
 		}
 		switch kind {
 		case fieldKind, requiredKind, ruleKind:
-			e.Fields[k].Value = v
+			e.Fields[k] = metrics.Field{Name: r.cols.names[r.cols.fields[k]], Value: v}
 			k++
 		case typeKind:
 			e.Type = v

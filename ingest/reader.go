@@ -12,6 +12,9 @@ import (
 // readBytes is about how much input the events of one Read may hold in memory.
 const readBytes = 1 << 20
 
+// slabFields is the least number of Fields that are allocated together.
+const slabFields = 4096
+
 // Reader reads events from one input. It is not safe for concurrent use.
 type Reader struct {
 	opts Options
@@ -26,7 +29,7 @@ type Reader struct {
 	err      error // what every Read returns from now on
 	rows     int64
 	rejected int64
-	slab     []metrics.Field // the Fields of the events of one Read
+	slab     []metrics.Field // for Fields of events that have none
 	record   []metrics.Field // the Record of a RowError
 	json     jsonRow
 	// For quick: the kind of each column, where its value is, how long it was
@@ -103,9 +106,10 @@ func (r *Reader) Rejected() int64 { return r.rejected }
 // of Columns, of the input, or of Options.Reject, or *AmbiguousTimeError. Later
 // calls return the same error.
 //
-// The Fields of the events are valid until the next Read and must not be
-// changed. Their strings may be kept; each keeps up to 256 KiB of the input in
-// memory, or a few times Limits.RowBytes if that is more.
+// Read takes the memory of the Fields that events has, if they have room: these
+// belong to their event until it is read into again. Strings may be kept; each keeps
+// up to 256 KiB of the input in memory, or a few times Limits.RowBytes if that is
+// more.
 func (r *Reader) Read(events []metrics.Event) (int, error) {
 	if err := r.start(); err != nil {
 		return 0, err
@@ -161,12 +165,11 @@ func (r *Reader) start() error {
 }
 
 func (r *Reader) readCSV(events []metrics.Event) int {
-	n, width := 0, len(r.cols.fields)
-	r.growSlab(len(events))
+	n := 0
 	enough := r.loaded + readBytes
 	for n < len(events) && r.err == nil && (r.loaded < enough || n == 0) {
 		e := &events[n]
-		e.Fields = r.slab[n*width : (n+1)*width : (n+1)*width]
+		e.Fields = r.room(e.Fields, len(r.cols.fields))
 		if r.quick(e) {
 			if r.quickAccept(e) {
 				n++
@@ -195,15 +198,14 @@ func orEOF(err error) error {
 	return io.EOF
 }
 
-// growSlab makes room for the fields of n events, each with its name.
-func (r *Reader) growSlab(n int) {
-	if len(r.slab) >= n*len(r.cols.fields) {
-		return
+// room returns n fields, in the memory of those given if that is enough.
+func (r *Reader) room(fields []metrics.Field, n int) []metrics.Field {
+	if cap(fields) >= n {
+		return fields[:n]
 	}
-	r.slab = make([]metrics.Field, 0, n*len(r.cols.fields))
-	for range n {
-		for _, i := range r.cols.fields {
-			r.slab = append(r.slab, metrics.Field{Name: r.cols.names[i]})
-		}
+	if len(r.slab) < n {
+		r.slab = make([]metrics.Field, max(n, slabFields))
 	}
+	fields, r.slab = r.slab[:n:n], r.slab[n:]
+	return fields
 }

@@ -36,7 +36,7 @@ func (r *Reader) rowCSV(sh shape, e *metrics.Event) bool {
 	}
 	stamp := r.val(r.cols.time)
 	for k, i := range r.cols.fields {
-		e.Fields[k].Value = r.vals[r.cols.columns[i]]
+		e.Fields[k] = metrics.Field{Name: r.cols.names[i], Value: r.vals[r.cols.columns[i]]}
 	}
 	e.ID = ""
 	if r.cols.id >= 0 {

@@ -20,7 +20,8 @@ const (
 type chunk struct {
 	events       []metrics.Event
 	n            int                 // of them in use
-	fields       []metrics.Field     // what their Fields point to
+	fields       int                 // of those
+	room         int                 // for fields in all events, see bytes
 	fingerprints []store.Fingerprint // of the events in use, if duplicates are skipped
 	repair       []byte              // lines of the repair file
 	text         int64               // bytes of the file that it was made of
@@ -30,7 +31,10 @@ type chunk struct {
 
 // reset empties the chunk and keeps its memory.
 func (c *chunk) reset() {
-	c.n, c.fields, c.fingerprints, c.repair = 0, c.fields[:0], c.fingerprints[:0], c.repair[:0]
+	if c.room > 2*gatherFields { // of rows with many fields, in many places
+		c.events, c.room = nil, 0
+	}
+	c.n, c.fields, c.fingerprints, c.repair = 0, 0, c.fingerprints[:0], c.repair[:0]
 }
 
 // spare returns the unused events that the reader fills next.
@@ -41,17 +45,10 @@ func (c *chunk) spare() []metrics.Event {
 	return c.events[c.n:min(c.n+chunkRows, len(c.events))]
 }
 
-// extend adds the first n spare events to those in use, and copies their fields
-// from the reader's memory to the chunk's.
+// extend adds the first n spare events to those in use.
 func (c *chunk) extend(n int) {
-	events, at := c.events[c.n:c.n+n], len(c.fields)
-	for i := range events {
-		c.fields = append(c.fields, events[i].Fields...)
-	}
-	for i := range events {
-		n := len(events[i].Fields)
-		events[i].Fields = c.fields[at : at+n : at+n]
-		at += n
+	for i := range c.events[c.n : c.n+n] {
+		c.fields += len(c.events[c.n+i].Fields)
 	}
 	c.n += n
 }

@@ -108,7 +108,7 @@ func (f *dedupeFilter) dropDuplicates(ctx context.Context, c *chunk) error {
 		if err := f.sum.Add(&c.events[i]); err != nil {
 			return fmt.Errorf("eventmetrics: sum row %d: %w", c.events[i].Row, err)
 		}
-		c.events[kept] = c.events[i]
+		c.events[kept], c.events[i] = c.events[i], c.events[kept] // each has the memory of its Fields
 		kept++
 	}
 	f.dropped += int64(c.n - kept)

@@ -39,8 +39,12 @@ func (m *memory) require(ctx context.Context, n int64) error {
 // bytes returns about how much memory the chunk takes, with the text that its
 // events refer to.
 func (c *chunk) bytes() int64 {
+	c.room = 0
+	for i := range c.events {
+		c.room += cap(c.events[i].Fields)
+	}
 	return int64(cap(c.events))*int64(unsafe.Sizeof(metrics.Event{})) +
-		int64(cap(c.fields))*int64(unsafe.Sizeof(metrics.Field{})) +
+		int64(c.room)*int64(unsafe.Sizeof(metrics.Field{})) +
 		int64(cap(c.fingerprints))*fingerprintBytes + int64(cap(c.repair)) + c.text
 }
 

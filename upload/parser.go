@@ -170,7 +170,7 @@ func (p *parser) fill() error {
 		if err := p.filter.fingerprint(c, n); err != nil {
 			return err
 		}
-		full := c.n >= gatherRows || p.body.n-bytes >= gatherBytes || len(c.fields) >= gatherFields
+		full := c.n >= gatherRows || p.body.n-bytes >= gatherBytes || c.fields >= gatherFields
 		if ended || full {
 			return nil
 		}
