@@ -272,3 +272,21 @@ func BenchmarkDecode(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*1_000_000), "ns/row")
 }
+
+func TestDigitsOfEachLengthAreRead(t *testing.T) {
+	const text = "908172635445362718"
+	for n := 1; n <= len(text); n++ {
+		want, _ := strconv.ParseUint(text[:n], 10, 64)
+		if got, ok := parseDigits(text[:n]); !ok || got != want {
+			t.Errorf("parseDigits(%q) is %d, %v", text[:n], got, ok)
+		}
+		for i := range n {
+			for _, c := range []string{"/", ":", "a", " ", "\x80"} {
+				bad := text[:i] + c + text[i+1:n]
+				if _, ok := parseDigits(bad); ok {
+					t.Errorf("parseDigits(%q) reads it", bad)
+				}
+			}
+		}
+	}
+}

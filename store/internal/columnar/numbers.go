@@ -31,9 +31,12 @@ func detectFormat(values []string) (numberFormat, bool) {
 		}
 		if !strings.HasPrefix(s, prefix) {
 			prefix = prefix[:commonLen(prefix, s)]
+			if !isDigits(values[0][len(prefix):]) {
+				return numberFormat{}, false // and will not be with a shorter prefix
+			}
 		}
 	}
-	prefix = strings.TrimRight(prefix, "0123456789")
+	prefix = strings.TrimRight(prefix, digits)
 	f := numberFormat{prefix: prefix}
 	if width > 0 {
 		f.width = width - len(prefix)
@@ -43,6 +46,10 @@ func detectFormat(values []string) (numberFormat, bool) {
 	}
 	return f, true
 }
+
+const digits = "0123456789"
+
+func isDigits(s string) bool { return strings.Trim(s, digits) == "" }
 
 func commonLen(a, b string) int {
 	n := min(len(a), len(b))
@@ -62,11 +69,11 @@ func (f *numberFormat) parseAll(out []uint64, values []string) bool {
 		if !strings.HasPrefix(s, f.prefix) {
 			return false
 		}
-		digits := s[len(f.prefix):]
-		if !f.allows(digits) {
+		number := s[len(f.prefix):]
+		if !f.allows(number) {
 			return false
 		}
-		v, ok := parseDigits(digits)
+		v, ok := parseDigits(number)
 		if !ok {
 			return false
 		}
@@ -92,6 +99,10 @@ func parseDigits(s string) (uint64, bool) {
 		v = v*100_000_000 + w
 		s = s[8:]
 	}
+	if len(s) >= 4 {
+		w, ok := parse8(load4to7(s))
+		return v*tens[len(s)] + w, ok
+	}
 	for i := range len(s) {
 		d := uint64(s[i] - '0')
 		if d > 9 {
@@ -107,6 +118,18 @@ func load8(s string) uint64 {
 	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
+
+// load4to7 returns the bytes of s, with as many zeros before them as make eight.
+func load4to7(s string) uint64 {
+	last := s[len(s)-4:]
+	first := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24
+	zeros := 8 * (8 - len(s))
+	low := first<<zeros | 0x30303030&(1<<zeros-1)
+	return low&0xffffffff | uint64(last[0])<<32 | uint64(last[1])<<40 | uint64(last[2])<<48 | uint64(last[3])<<56
+}
+
+// tens are powers of ten.
+var tens = [8]uint64{1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000}
 
 // parse8 reads eight digits at once: first all are checked, then neighbours
 // are joined to numbers of two, four and eight digits.
