@@ -142,11 +142,11 @@ func (a *Aggregator) Bytes() int64 {
 func (a *Aggregator) Cells() int { return a.cells }
 
 // typeOf finds a type, nearly always in the cache. The index there is made of
-// the length and the last byte, in which similar names differ most.
+// the length, the last byte and the middle one, in which similar names differ most.
 func (a *Aggregator) typeOf(name string) *typeCells {
 	place := 0
-	if len(name) > 0 {
-		place = (len(name)*7 + int(name[len(name)-1])) % recentTypes
+	if n := len(name); n > 0 {
+		place = (n*7 + int(name[n-1]) + int(name[n/2])*31) % recentTypes
 	}
 	if t := a.recent[place]; t != nil && t.name == name {
 		return t
