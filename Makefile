@@ -46,7 +46,7 @@ TWICE := store/sqlitestore
 SLOW := internal/test/faulttest cmd/refserver internal/test/browsertest queue/redisqueue store/mongostore
 
 # Many tests wait for servers and processes: more of them run side by side than
-# there are cores. Vet has run before, among the linters.
+# there are cores. Vet runs beside them, among the linters.
 TESTFLAGS := -vet=off -parallel 4 -timeout 20m
 
 twice := $(addprefix ./,$(TWICE))
@@ -57,8 +57,8 @@ space := $(subst ,, )
 
 .PHONY: release test test-race test-short test-plain stress bench lint fuzz run build deps tools
 
-test: deps lint build
-	$(MAKE) -j3 test-race test-short test-plain
+test: deps $(BIN)/mongotestd build
+	$(MAKE) -j4 test-race test-short test-plain lint
 	@echo "slowest packages:"; cat $(BIN)/test-*.log | awk '$$1 == "ok" { print $$3, $$2 }' | sort -rn | head -5
 
 test-race:
