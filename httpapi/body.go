@@ -26,6 +26,7 @@ import (
 //	-> guarded              StallTimeout: ends a body that stops or trickles
 //	-> decompress           undoes Content-Encoding; its memory is bounded too
 //	-> multipart.Part       of a form only; then decompress again for its file
+//	-> readAhead            if it was compressed: another goroutine goes on
 //	-> upload.body          limit 2, Options.MaxUploadBytes of the Service: the
 //	                        decompressed bytes, since a kilobyte can become a
 //	                        gigabyte; it also counts and hashes them
@@ -47,13 +48,13 @@ type incoming struct {
 
 // openFile finds the file in a request: the one file part of a multipart form,
 // or the body itself. The caller must call close.
-func openFile(r *http.Request, body io.Reader) (*incoming, error) {
+func openFile(r *http.Request, body *guarded) (*incoming, error) {
 	content, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil && r.ContentLength == 0 {
 		return nil, missingFile()
 	}
 	in := &incoming{body: body, charset: params["charset"], close: func() {}}
-	encoding := r.Header.Get("Content-Encoding")
+	encoding, packed := r.Header.Get("Content-Encoding"), false
 	switch {
 	case content == "multipart/form-data":
 		form, err := decompress(body, encoding)
@@ -61,6 +62,7 @@ func openFile(r *http.Request, body io.Reader) (*incoming, error) {
 			return nil, err
 		}
 		in.memory = form.memory
+		packed = form.packed
 		in.close, encoding = form.close, "" // what is inside is not encoded twice
 		if err = in.readForm(form, params["boundary"]); err != nil {
 			in.close()
@@ -84,7 +86,17 @@ func openFile(r *http.Request, body io.Reader) (*incoming, error) {
 	in.memory += plain.memory
 	closeForm := in.close
 	in.body, in.close = plain, func() { plain.close(); closeForm() }
+	if packed || plain.packed {
+		in.readAhead(body.stop)
+	}
 	return in, nil
+}
+
+// readAhead decompresses the file in another goroutine than that which reads it.
+func (in *incoming) readAhead(stop func()) {
+	ahead, release := newReadAhead(in.body, stop), in.close
+	in.body, in.close = ahead, func() { ahead.Close(); release() }
+	in.memory += aheadPieces * aheadBytes
 }
 
 func missingFile() problem {
@@ -125,6 +137,7 @@ func fileName(name string) string {
 // plainReader is a decompressed file.
 type plainReader struct {
 	r      io.Reader
+	packed bool // it was compressed
 	close  func()
 	memory int64 // in bytes
 }
@@ -192,7 +205,7 @@ func unzstd(r *bufio.Reader) (*plainReader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("httpapi: make zstd reader: %w", err)
 	}
-	return &plainReader{r: z, close: z.Close, memory: int64(window)}, nil
+	return &plainReader{r: z, packed: true, close: z.Close, memory: int64(window)}, nil
 }
 
 func gunzip(r *bufio.Reader) (*plainReader, error) {
@@ -201,7 +214,7 @@ func gunzip(r *bufio.Reader) (*plainReader, error) {
 		return nil, bodyProblem(err)
 	}
 	z.Multistream(false)
-	return &plainReader{r: &gzipMembers{in: r, z: z}, close: func() { _ = z.Close() }}, nil
+	return &plainReader{r: &gzipMembers{in: r, z: z}, packed: true, close: func() { _ = z.Close() }}, nil
 }
 
 // gzipMembers reads the members of a gzip file, and ignores zeros after the

@@ -1,9 +1,18 @@
 package httpapi
 
 import (
+	"io"
 	"reflect"
 	"time"
 )
+
+// NewReadAhead makes a reader that reads ahead.
+func NewReadAhead(r io.Reader, stop func()) interface {
+	io.Reader
+	Close()
+} {
+	return newReadAhead(r, stop)
+}
 
 // SetClock replaces the clock of sessions and of the ends of tokens.
 func (h *Handler) SetClock(now func() time.Time) { h.now = now }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 )
 
@@ -20,7 +21,7 @@ const (
 // moves only when enough has arrived, so that a trickle of bytes ends like
 // silence. Only the time in which the server waits for the client counts. The
 // returned function sets a last deadline for the unread rest of the body.
-func (h *Handler) guard(w http.ResponseWriter, r *http.Request) (io.Reader, func()) {
+func (h *Handler) guard(w http.ResponseWriter, r *http.Request) (*guarded, func()) {
 	g := &guarded{
 		r:       http.MaxBytesReader(w, r.Body, h.opts.MaxBodyBytes),
 		control: http.NewResponseController(w),
@@ -44,11 +45,16 @@ type guarded struct {
 	left    time.Duration // in which due bytes must come
 	due     int
 	ended   bool
+
+	mu      sync.Mutex // held while the deadline is set
+	stopped bool
 }
 
 func (g *guarded) Read(p []byte) (int, error) {
 	start := time.Now()
-	_ = g.control.SetReadDeadline(start.Add(g.left))
+	if !g.wait(start.Add(g.left)) {
+		return 0, errStopped
+	}
 	n, err := g.r.Read(p)
 	waited := time.Since(start)
 	g.waited += waited
@@ -58,12 +64,39 @@ func (g *guarded) Read(p []byte) (int, error) {
 	}
 	switch {
 	case errors.Is(err, io.EOF): // further bytes are not of this body
-		g.ended = true
-		_ = g.control.SetReadDeadline(time.Time{})
+		g.end()
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		err = errStalled
 	}
 	return n, err
+}
+
+// wait sets the deadline of the next Read, unless there is to be none.
+func (g *guarded) wait(until time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.stopped {
+		_ = g.control.SetReadDeadline(until)
+	}
+	return !g.stopped
+}
+
+// end removes the deadline, since the body has ended.
+func (g *guarded) end() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ended = true
+	_ = g.control.SetReadDeadline(time.Time{})
+}
+
+// stop ends a Read that waits for the client. There can be no other afterwards.
+func (g *guarded) stop() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.stopped = true
+	if !g.ended {
+		_ = g.control.SetReadDeadline(time.Unix(1, 0))
+	}
 }
 
 // step returns how much must come in the next timeout.
@@ -71,6 +104,9 @@ func (g *guarded) step() int { return guardStep << min(g.waited/g.timeout, guard
 
 // errStalled means that a body did not arrive in time.
 var errStalled = errors.New("httpapi: upload stalled")
+
+// errStopped means that nothing reads a body any more.
+var errStopped = errors.New("httpapi: the body is not read to its end")
 
 // bodyProblem says what is wrong with a body that could not be read, unless
 // the error says so itself.
