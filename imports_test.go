@@ -111,7 +111,7 @@ store/internal/heartbeat:
 store/internal/columnar: metrics
 store/memstore:        metrics store
 store/sqlitestore:     metrics store store/internal/fingerprints store/internal/heartbeat store/internal/columnar store/sqlitestore/internal/ internal/text/clip
-store/mongostore:      metrics store store/internal/fingerprints store/internal/heartbeat store/mongostore/internal/ internal/text/clip
+store/mongostore:      metrics store store/internal/fingerprints store/internal/heartbeat store/internal/columnar store/mongostore/internal/ internal/text/clip
 queue/queuetest:       queue
 queue/memqueue:        queue internal/text/clip
 queue/riverqueue:      queue internal/text/clip

@@ -161,7 +161,7 @@ func TestACommandHasTheSettingsThatItUses(t *testing.T) {
 		"metrics": server + " as-of compare event-type finality format from group-by interval other to top tz where",
 		"backup":  "data-dir mongo-uri", "restore": "data-dir mongo-uri", "compact": "data-dir mongo-uri", "version": "",
 		"token":         "expires host name port role tokens-file url",
-		"import-legacy": "data-dir dimensions from log-json log-level mongo-retry-seconds mongo-uri process redis-url",
+		"import-legacy": "data-dir dimensions from log-json log-level mongo-events mongo-retry-seconds mongo-uri process redis-url",
 	}
 	t.Chdir(t.TempDir())
 	p := &user{t: t}

@@ -61,8 +61,15 @@ type batchDoc struct {
 	// Recorded means that the ledger has an entry of the batch. It is noted when the
 	// batch is completed.
 	Recorded bool `bson:"recorded,omitempty"`
+	// Generation is that of its Blocks blocks, "" if its events are documents.
+	// Copies are the generations that erasures are writing, StaleBlocks those that
+	// must be deleted.
+	Generation  string    `bson:"generation,omitempty"`
+	Blocks      int64     `bson:"blocks,omitempty"`
+	Copies      []copyDoc `bson:"copies,omitempty"`
+	StaleBlocks []string  `bson:"stale_blocks,omitempty"`
 	// EventsSum is the sum of the checksums of the events, without those that
-	// are erased. Pieces has the checksums of the pieces of each attachment, by
+	// are erased, or of those of the blocks. Pieces has the checksums of the pieces of each attachment, by
 	// versionName, and those of the pending contribution, by pendingPrefix.
 	// Claims and ClaimsSum are the number and the sum of the documents of the
 	// batch's fingerprints.
@@ -143,3 +150,12 @@ func fromDate(t *time.Time) time.Time {
 
 // left is the number of events that are not erased.
 func (d *batchDoc) left() int64 { return d.Events - d.Erased }
+
+// hasBlocks reports whether its events are blocks.
+func (d *batchDoc) hasBlocks() bool { return d.Generation != "" }
+
+// owns reports whether it names a generation of blocks.
+func (d *batchDoc) owns(generation string) bool {
+	return d.hasBlocks() && generation == d.Generation || slices.Contains(d.StaleBlocks, generation) ||
+		slices.ContainsFunc(d.Copies, func(c copyDoc) bool { return c.Generation == generation })
+}

@@ -188,7 +188,8 @@ func (s *Store) commit(ctx context.Context, w *writer, b store.Batch) (store.Bat
 		Key: w.id, ID: w.id, FileName: b.FileName, SHA256: b.SHA256, Events: w.events, Writer: w.number, Failed: b.RejectedRows, Duplicates: b.DuplicateRows, Status: store.Uploaded,
 		IdempotencyKey: b.IdempotencyKey, Repairs: b.RepairOf, Created: toDate(b.Created), Updated: s.now(),
 	}
-	d.EventsSum, d.Pieces = w.sum, w.pieces
+	d.Pieces = w.pieces
+	w.out.note(&d)
 	var err error
 	if d.Claims, d.ClaimsSum, err = s.sumClaims(ctx, d.ID); err != nil {
 		return store.Batch{}, err

@@ -92,15 +92,24 @@ func perRow(b *testing.B, f func(i int)) {
 	b.ReportMetric(float64((processorTime(b)-before).Nanoseconds())/rows, "cpu-ns/row")
 }
 
-// BenchmarkUpload reads a file of CSV and inserts its events. Its peers, on
+// BenchmarkUpload reads a file of CSV and inserts its events, in both layouts. disk-B/row
+// is what the server says of the collection and its indexes. Its peers, on
 // the same server: mongoimport, if there is one, and the driver's InsertMany
 // used as mongoimport uses it, without an index but that of _id.
 func BenchmarkUpload(b *testing.B) {
 	file := benchFile(b)
-	b.Run("mongostore", func(b *testing.B) {
-		st := opened(b, testenv.Mongo(b))
-		perRow(b, func(i int) { uploadFile(b, st, strconv.Itoa(i), file) })
-	})
+	for _, layout := range layouts {
+		b.Run(string(layout), func(b *testing.B) {
+			uri := testenv.Mongo(b)
+			st := openedWith(b, uri, &mongostore.Options{Events: layout})
+			perRow(b, func(i int) { uploadFile(b, st, strconv.Itoa(i), file) })
+			name := "events"
+			if layout == mongostore.Blocks {
+				name = "blocks"
+			}
+			b.ReportMetric(totalSize(b, uri, name)/float64(b.N)/benchRows, "disk-B/row")
+		})
+	}
 	b.Run("insertmany", func(b *testing.B) {
 		events := collection(b, testenv.Mongo(b))
 		perRow(b, func(int) { insertMany(b, events, file) })
@@ -121,6 +130,19 @@ func BenchmarkUpload(b *testing.B) {
 		}
 		b.ReportMetric(float64(b.N)*benchRows/b.Elapsed().Seconds(), "rows/s")
 	})
+}
+
+// totalSize returns the bytes of a collection with its indexes on the server's disk.
+func totalSize(b *testing.B, uri, name string) float64 {
+	b.Helper()
+	var stats struct {
+		Size float64 `bson:"totalSize"`
+	}
+	command := bson.D{{Key: "collStats", Value: name}}
+	if err := database(b, uri).RunCommand(b.Context(), command).Decode(&stats); err != nil {
+		b.Fatal(err)
+	}
+	return stats.Size
 }
 
 // mongoimport returns the path of the program, out of MONGOIMPORT or PATH.

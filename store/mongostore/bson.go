@@ -39,6 +39,11 @@ func appendText(b []byte, value string) []byte {
 	return append(b, 0)
 }
 
+func appendBinary(b []byte, key string, data []byte) []byte {
+	b = binary.LittleEndian.AppendUint32(appendKey(b, bson.TypeBinary, key), uint32(len(data)))
+	return append(append(b, bson.TypeBinaryGeneric), data...)
+}
+
 func appendInt64(b []byte, key string, value int64) []byte {
 	return binary.LittleEndian.AppendUint64(appendKey(b, bson.TypeInt64, key), uint64(value))
 }

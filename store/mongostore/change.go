@@ -27,6 +27,7 @@ func (s *Store) change(ctx context.Context, id string, f func(d *batchDoc) error
 		}
 		next := *d
 		next.Attached, next.Pieces, next.Stale = maps.Clone(d.Attached), maps.Clone(d.Pieces), slices.Clone(d.Stale)
+		next.Copies, next.StaleBlocks = slices.Clone(d.Copies), slices.Clone(d.StaleBlocks)
 		if err := f(&next); err != nil {
 			if errors.Is(err, errUnchanged) {
 				err = nil

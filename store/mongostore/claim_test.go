@@ -186,7 +186,9 @@ func TestABeatBeforeTheFenceKeepsTheClaims(t *testing.T) {
 func openedStill(t *testing.T, uri string, year int) *mongostore.Store {
 	t.Helper()
 	now := time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)
-	return openedWith(t, uri, &mongostore.Options{Now: func() time.Time { return now }, Heartbeat: 24 * time.Hour})
+	st := openedWith(t, uri, &mongostore.Options{Now: func() time.Time { return now }, Heartbeat: 24 * time.Hour})
+	st.StopFolding()
+	return st
 }
 
 // beat lets stores beat, one after the other.
@@ -230,21 +232,6 @@ func TestAProcessKeepsTheClaimsOfItsWriters(t *testing.T) {
 	if _, err := w.Commit(t.Context(), store.Batch{}, nil); err != nil {
 		t.Error(err)
 	}
-}
-
-func openedWith(t *testing.T, uri string, opts *mongostore.Options) *mongostore.Store {
-	t.Helper()
-	st, err := mongostore.Open(t.Context(), uri, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	st.StopFolding()
-	t.Cleanup(func() {
-		if err := st.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return st
 }
 
 // Whatever write of a deletion a process is lost at, what the batch had is

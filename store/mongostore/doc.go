@@ -7,6 +7,7 @@
 //
 //	events         a document per event, with its columns by name, so that other
 //	               tools can query them; unique batch_id+event_id
+//	blocks         or a document per 16,000 events, see Blocks
 //	batches        a document per batch; unique batch_id
 //	attachments    named blobs of a batch, in pieces of 1 MiB
 //	keys           the batch that has an idempotency key, own or further
@@ -25,6 +26,18 @@
 // repeats in a file, the later one is stored as id%row. The name of a column is
 // percent-encoded if MongoDB does not take it or a member above has it.
 //
+// # Blocks
+//
+// With Options.Events set to Blocks, the events of new batches are columns of some
+// 16,000 rows each, in the encoding of package columnar. A block is {_id, batch_id,
+// data}, at most 4 MiB and one row, with the _id batch/generation/number: there is no
+// other index. The document of the batch names the generation whose blocks are its
+// events, and their number, so each batch has the layout that it was added with,
+// and reading does not depend on the Options. An erasure names another generation
+// in copies, writes it without the erased events, and then makes it that of the batch.
+// Blocks of earlier generations are in stale_blocks until they are deleted. Whichever
+// generation a batch does not name is left of a lost process.
+//
 // # Batches
 //
 // One document decides. A batch is visible if the status of its document is one
@@ -39,7 +52,7 @@
 // The documents of batches and keys, and those of the ledger and the daily sums,
 // have a checksum in sum. The document of a batch has those of the pieces of its
 // attachments (pieces) and of its last further keys (keys), and sums over its events
-// (events_sum) and its fingerprints (claims, claims_sum). What differs is metrics.ErrCorrupt. A document without sum
+// or blocks (events_sum) and its fingerprints (claims, claims_sum). What differs is metrics.ErrCorrupt. A document without sum
 // was written by version 1 of the layout and is not checked.
 //
 // # Fingerprints

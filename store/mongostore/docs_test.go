@@ -105,6 +105,7 @@ func TestTheManualNamesAllCollectionsAndIndexes(t *testing.T) {
 	if _, err := w.Commit(t.Context(), b, nil); err != nil {
 		t.Fatal(err)
 	}
+	erasable(t, openedBlocks(t, uri), batchID(21))
 	manual, real := documented(t), indexes(t, uri)
 	for _, name := range slices.Sorted(maps.Keys(real)) {
 		want, ok := manual[name]

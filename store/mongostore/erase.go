@@ -22,7 +22,7 @@ func (d *erasingDoc) has(e *metrics.Event) bool {
 
 func (d *erasingDoc) filter() bson.D { return eq(escape(d.Field), d.Value) }
 
-// Erase implements [store.Retainer]. It first writes into the document of the
+// Erase implements [store.Retainer]. For blocks, see eraseBlocks. For documents, it first writes into the document of the
 // batch which events are erased. From then on no reader yields them, so they
 // can be deleted one by one. Then it removes the value from the document.
 func (s *Store) Erase(ctx context.Context, id string, e store.Erasure) (int64, error) {
@@ -34,6 +34,9 @@ func (s *Store) erase(ctx context.Context, id string, e *store.Erasure) (int64, 
 	d, err := s.read(ctx, id)
 	if err == nil {
 		err = mayErase(d, e)
+	}
+	if err == nil && d.hasBlocks() {
+		return s.eraseBlocks(ctx, d, e)
 	}
 	if err == nil {
 		err = s.finishErasing(ctx, d) // of a lost process

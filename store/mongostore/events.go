@@ -41,6 +41,9 @@ func (s *Store) yieldEvents(ctx context.Context, id string, yield func(metrics.E
 	if d.Purged {
 		return store.ErrEventsPurged
 	}
+	if d.hasBlocks() {
+		return s.yieldBlocks(ctx, d, yield)
+	}
 	var fields []metrics.Field
 	var left, sum int64
 	var summer eventSummer
@@ -79,18 +82,26 @@ func (s *Store) checkWhole(ctx context.Context, d *batchDoc, got, sum int64) err
 	if got == d.left() && (d.Sum == 0 || sum == d.EventsSum) {
 		return nil
 	}
+	damage := checksum.Corrupt("events are not what was written")
+	if got != d.left() {
+		damage = checksum.Corrupt("the batch has %d events, not %d", got, d.left())
+	}
+	return s.whyDamaged(ctx, d, damage)
+}
+
+// whyDamaged returns the reason why the events of a batch are not those of its
+// document: they were purged, erased or deleted meanwhile, or else the damage.
+func (s *Store) whyDamaged(ctx context.Context, d *batchDoc, damage error) error {
 	now, err := s.read(ctx, d.ID)
 	switch {
 	case err != nil:
 		return err
 	case now.Purged:
 		return store.ErrEventsPurged
-	case now.Erasure != d.Erasure:
+	case now.Erasure != d.Erasure || now.Erased != d.Erased || now.Generation != d.Generation:
 		return store.ErrChanged
-	case got != d.left():
-		return checksum.Corrupt("the batch has %d events, not %d", got, d.left())
 	}
-	return checksum.Corrupt("events are not what was written")
+	return damage
 }
 
 // eventsFrom reads the next page and says whether there may be another.

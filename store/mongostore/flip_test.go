@@ -88,7 +88,7 @@ func newFlipper(t *testing.T) *flipper {
 			f.names, f.docs[name] = append(f.names, name), docs
 		}
 	}
-	if len(f.names) < 9 {
+	if len(f.names) < 10 {
 		t.Fatalf("only the collections %v have documents", f.names)
 	}
 	return f

@@ -81,10 +81,18 @@ func (f *filler) batch(b store.Batch, waits bool) string {
 	return id
 }
 
-// fill adds batches of all kinds.
+// fill adds batches of all kinds, and of both layouts.
 func (f *flipper) fill(t *testing.T, st *mongostore.Store, now func() time.Time) (asOf time.Time) {
 	h := filler{t: t, st: st, now: now}
 	ctx := t.Context()
+	withBlocks, err := mongostore.Open(ctx, f.uri, &mongostore.Options{Now: now, Events: mongostore.Blocks})
+	h.ok(err)
+	defer func() { h.ok(withBlocks.Close()) }()
+	blocks := func(waits bool) string {
+		h.st = withBlocks
+		defer func() { h.st = st }()
+		return h.batch(store.Batch{}, waits)
+	}
 	first := h.batch(store.Batch{IdempotencyKey: "key", KeyExpires: time.Now().Add(24 * time.Hour)}, false)
 	for _, key := range []string{"further", "another"} {
 		h.ok(st.TakeKey(ctx, first, key, time.Now().Add(24*time.Hour), time.Now()))
@@ -97,18 +105,28 @@ func (f *flipper) fill(t *testing.T, st *mongostore.Store, now func() time.Time)
 	h.ok(st.PurgeEvents(ctx, archived))
 	h.ok(st.Archive(ctx, archived))
 	h.ok(st.DeleteBatch(ctx, h.batch(store.Batch{}, false)))
+	erasedBlocks := blocks(false)
+	_, err = st.Erase(ctx, erasedBlocks, store.Erasure{ID: "one", Field: "country", Value: "FR"})
+	h.ok(err)
+	f.amend(&h, erasedBlocks)
 	erased := h.batch(store.Batch{}, false)
-	_, err := st.Erase(ctx, erased, store.Erasure{ID: "one", Field: "candidate_id", Value: "C1"})
+	_, err = st.Erase(ctx, erased, store.Erasure{ID: "one", Field: "candidate_id", Value: "C1"})
 	h.ok(err)
 	h.ok(st.ReplaceAttachment(ctx, erased, "errors", chunk("other errors")))
-	agg := metrics.NewAggregator(&audittest.Sums)
-	for e, err := range st.Events(ctx, erased) {
-		h.ok(err)
-		h.ok(agg.Add(&e))
-	}
-	h.ok(st.Amend(ctx, erased, agg.Contribution()))
+	f.amend(&h, erased)
 	h.batch(store.Batch{}, true)
+	blocks(true)
 	_, err = st.Begin(ctx, batchID(100)) // a process that was lost
 	h.ok(err)
 	return asOf
+}
+
+// amend makes the events that a batch has left its contribution.
+func (f *flipper) amend(h *filler, id string) {
+	agg := metrics.NewAggregator(&audittest.Sums)
+	for e, err := range h.st.Events(h.t.Context(), id) {
+		h.ok(err)
+		h.ok(agg.Add(&e))
+	}
+	h.ok(h.st.Amend(h.t.Context(), id, agg.Contribution()))
 }

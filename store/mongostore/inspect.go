@@ -19,6 +19,7 @@ const (
 	partBatches      = "batches"
 	partLedger       = "ledger"
 	partEvents       = "events"
+	partBlocks       = "blocks"
 	partAttachments  = "attachments"
 	partFingerprints = "fingerprints"
 	partKeys         = "keys"
@@ -49,7 +50,9 @@ func (s *Store) Inspect(ctx context.Context, from string) (store.Inspection, err
 	case partLedger:
 		err = in.ledger(ctx)
 	case partEvents:
-		err = in.owned(ctx, s.events, partEvents, partAttachments+"/")
+		err = in.owned(ctx, s.events, partEvents, partBlocks+"/")
+	case partBlocks:
+		err = in.owned(ctx, s.blocks, partBlocks, partAttachments+"/")
 	case partAttachments:
 		err = in.owned(ctx, s.attachments, partAttachments, partFingerprints+"/")
 	case partFingerprints:
@@ -179,11 +182,12 @@ func (in *inspector) ledger(ctx context.Context) error {
 
 // owned checks that what is in a collection belongs to a batch that may have it.
 func (in *inspector) owned(ctx context.Context, c *mongo.Collection, part, next string) error {
-	last, err := in.s.eachOwner(ctx, c, in.at, ownersPage, func(id string) error {
-		state, err := in.s.stateOf(ctx, c, id)
+	last, err := in.s.eachOwner(ctx, c, in.at, ownersPage, func(owner string) error {
+		state, err := in.s.stateOf(ctx, c, owner)
 		if err == nil && state != owned {
 			err = checksum.Corrupt("there are %s of a batch that does not exist or has none any more", part)
 		}
+		id, _ := splitOwner(owner)
 		return in.note(ctx, part, id, err)
 	})
 	if in.Next = part + "/" + last; last == "" {

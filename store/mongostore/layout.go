@@ -16,7 +16,8 @@ import (
 // Version 2 added checksums. Documents without one are read as before, so nothing
 // is migrated; but version 1 changes documents without their checksums. Version 3
 // added further keys of batches, which version 2 would drop from their documents.
-const layoutVersion = 3
+// Version 4 added blocks, of which version 3 would find no events.
+const layoutVersion = 4
 
 // layoutID is the _id of the only document in the collection layout.
 const layoutID = "eventmetrics"

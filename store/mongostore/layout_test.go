@@ -29,13 +29,13 @@ func TestADatabaseOfANewerReleaseIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if _, err := layout.UpdateMany(t.Context(), bson.D{}, bson.D{{Key: "$set", Value: bson.D{{Key: "version", Value: 4}}}}); err != nil {
+	if _, err := layout.UpdateMany(t.Context(), bson.D{}, bson.D{{Key: "$set", Value: bson.D{{Key: "version", Value: 5}}}}); err != nil {
 		t.Fatal(err)
 	}
 	_, openErr := mongostore.Open(t.Context(), uri, nil)
 	_, checkErr := mongostore.Check(t.Context(), uri)
 	for what, err := range map[string]error{"Open": openErr, "Check": checkErr} {
-		if !errors.Is(err, mongostore.ErrVersion) || !strings.Contains(err.Error(), "it has version 4") || !strings.Contains(err.Error(), "run the newer release") {
+		if !errors.Is(err, mongostore.ErrVersion) || !strings.Contains(err.Error(), "it has version 5") || !strings.Contains(err.Error(), "run the newer release") {
 			t.Errorf("%s: got %v, want %v in words", what, err, mongostore.ErrVersion)
 		}
 	}
@@ -70,7 +70,7 @@ func TestDocumentsWithoutChecksumsAreRead(t *testing.T) {
 		t.Errorf("the audit finds %+v", all)
 	}
 	var mark struct{ Version int }
-	if err := database(t, uri).Collection("layout").FindOne(t.Context(), bson.D{}).Decode(&mark); err != nil || mark.Version != 3 {
+	if err := database(t, uri).Collection("layout").FindOne(t.Context(), bson.D{}).Decode(&mark); err != nil || mark.Version != 4 {
 		t.Errorf("the layout is marked %d, %v", mark.Version, err)
 	}
 }

@@ -26,7 +26,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(testenv.Main{M: m}) }
 // opened opens a store that the end of the test closes.
 func opened(t testing.TB, uri string) *mongostore.Store {
 	t.Helper()
-	st, err := mongostore.Open(t.Context(), uri, nil)
+	return openedWith(t, uri, nil)
+}
+
+func openedWith(t testing.TB, uri string, opts *mongostore.Options) *mongostore.Store {
+	t.Helper()
+	st, err := mongostore.Open(t.Context(), uri, opts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,9 @@ type Options struct {
 	// Inserters is the number of concurrent insert commands of a Writer; 0
 	// means 4.
 	Inserters int
+	// Events is the layout of the events of new batches; "" means Documents. It
+	// may differ between processes, and from that of earlier batches.
+	Events EventsLayout
 	// Heartbeat is how often the Store shows that its Writers are alive, and
 	// looks for those of lost processes, whose claims end after four to five
 	// times as long; 0 means 2.5 s. All processes that use the database have the
@@ -52,7 +55,7 @@ type Store struct {
 	run    *command.Runner
 	opts   Options
 
-	events, batches, attachments, keys, fingerprints, layout *mongo.Collection
+	events, blocks, batches, attachments, keys, fingerprints, layout *mongo.Collection
 
 	ledger    *rollup.Ledger
 	rollup    *rollup.Rollup
@@ -132,6 +135,10 @@ func databaseOf(uri string) string {
 // store.ErrUnavailable.
 func New(ctx context.Context, db *mongo.Database, opts *Options) (*Store, error) {
 	s := newStore(db, opts)
+	if s.opts.Events != Documents && s.opts.Events != Blocks {
+		s.rollup.Close()
+		return nil, errLayout
+	}
 	if err := s.setUp(ctx); err != nil {
 		s.rollup.Close()
 		return nil, fmt.Errorf("mongostore: open database %q: %w", db.Name(), err)
@@ -147,7 +154,7 @@ func newStore(db *mongo.Database, opts *Options) *Store {
 		SetReadConcern(readconcern.Majority()).
 		SetWriteConcern(writeconcern.Majority()))
 	s := &Store{
-		events: db.Collection("events"), batches: db.Collection("batches"), attachments: db.Collection("attachments"),
+		events: db.Collection("events"), blocks: db.Collection("blocks"), batches: db.Collection("batches"), attachments: db.Collection("attachments"),
 		keys: db.Collection("keys"), fingerprints: db.Collection("fingerprints"), layout: db.Collection("layout"),
 		straysAfter: map[string]string{},
 	}
@@ -155,6 +162,7 @@ func newStore(db *mongo.Database, opts *Options) *Store {
 		s.opts = *opts
 	}
 	s.opts.RetryFor = cmp.Or(max(s.opts.RetryFor, 0), 30*time.Second)
+	s.opts.Events = cmp.Or(s.opts.Events, Documents)
 	s.opts.Inserters = cmp.Or(max(s.opts.Inserters, 0), 4)
 	if s.opts.Now == nil {
 		s.opts.Now = time.Now

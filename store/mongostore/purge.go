@@ -2,6 +2,7 @@ package mongostore
 
 import (
 	"context"
+	"errors"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
@@ -31,7 +32,7 @@ func (s *Store) finishPurging(ctx context.Context, d *batchDoc) error {
 	if !d.Purging {
 		return nil
 	}
-	if err := s.removeEvents(ctx, d.ID); err != nil {
+	if err := errors.Join(s.removeEvents(ctx, d.ID), s.removeBlocks(ctx, d.ID)); err != nil {
 		return err
 	}
 	if err := s.ledger.MarkPurged(ctx, d.ID); err != nil {

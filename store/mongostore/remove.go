@@ -65,7 +65,7 @@ func (s *Store) clear(ctx context.Context, d *batchDoc) error {
 
 // clearParts deletes what belongs to a batch, except its fingerprints.
 func (s *Store) clearParts(ctx context.Context, d *batchDoc) error {
-	if err := s.removeEvents(ctx, d.Key); err != nil {
+	if err := errors.Join(s.removeEvents(ctx, d.Key), s.removeBlocks(ctx, d.Key)); err != nil {
 		return err
 	}
 	if err := s.run.Remove(ctx, s.attachments, s.ownedBy(s.attachments, d.Key), nil); err != nil {
@@ -95,7 +95,7 @@ func (s *Store) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, er
 		err = s.pruneVoid(ctx, q.Before)
 	}
 	if err == nil && !q.DryRun {
-		err = errors.Join(s.pruneKeys(ctx, q.Before), s.finishInterrupted(ctx), s.pruneArchived(ctx), s.pruneStrays(ctx))
+		err = errors.Join(s.pruneKeys(ctx, q.Before), s.finishInterrupted(ctx, q.Before), s.pruneArchived(ctx), s.pruneStrays(ctx))
 	}
 	return p, wrap(err, "prune")
 }
@@ -185,21 +185,23 @@ func (s *Store) takeOld(ctx context.Context, status store.Status, date string, b
 
 // finishInterrupted finishes what lost processes have begun: replacing
 // attachments, erasing, purging and deleting. All of it is already seen as done.
-func (s *Store) finishInterrupted(ctx context.Context) error {
+// Copies of blocks that were begun before a moment are given up.
+func (s *Store) finishInterrupted(ctx context.Context, before time.Time) error {
 	begun := bson.A{
 		eq("stale.0", eq("$exists", true)), eq("erasing", eq("$exists", true)),
 		eq("purging", true), eq("deleting", true),
+		eq("stale_blocks.0", eq("$exists", true)), eq("copies.0", eq("$exists", true)),
 	}
 	docs, err := s.findBatches(ctx, bson.D{notHidden(), {Key: "$or", Value: begun}}, options.Find().SetLimit(oldPage))
 	for i := range docs {
 		if err == nil {
-			err = s.finish(ctx, &docs[i])
+			err = s.finish(ctx, &docs[i], before)
 		}
 	}
 	return err
 }
 
-func (s *Store) finish(ctx context.Context, d *batchDoc) error {
+func (s *Store) finish(ctx context.Context, d *batchDoc, before time.Time) error {
 	gone, err := s.isGone(ctx, d)
 	if err != nil {
 		return err
@@ -214,6 +216,9 @@ func (s *Store) finish(ctx context.Context, d *batchDoc) error {
 		return err
 	}
 	if err := s.finishErasing(ctx, d); err != nil {
+		return err
+	}
+	if err := s.finishCopying(ctx, d, before); err != nil {
 		return err
 	}
 	return s.finishPurging(ctx, d)

@@ -30,7 +30,7 @@ var (
 )
 
 // database is a database as other tools see it.
-func database(t *testing.T, uri string) *mongo.Database {
+func database(t testing.TB, uri string) *mongo.Database {
 	t.Helper()
 	client, err := mongo.Connect(options.Client().ApplyURI(uri))
 	if err != nil {

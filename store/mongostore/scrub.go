@@ -40,7 +40,7 @@ func (s *Store) eraseNames(ctx context.Context, id string, names store.Names) er
 // Scrub implements [store.Retainer]. It finishes what lost processes have left
 // to a later Prune. The files belong to the server.
 func (s *Store) Scrub(ctx context.Context) error {
-	err := s.finishInterrupted(ctx)
+	err := s.finishInterrupted(ctx, time.Time{})
 	if err == nil {
 		err = s.pruneArchived(ctx)
 	}

@@ -18,7 +18,8 @@ import (
 	"github.com/eventmetrics/eventmetrics/store/storetest"
 )
 
-// several are several processes on one database. Calls of optional interfaces
+// several are several processes on one database, whose new batches have different
+// layouts. Calls of optional interfaces
 // alternate too.
 type several struct {
 	*storetest.Alternating
@@ -35,7 +36,8 @@ var (
 
 func newSeveral(t *testing.T, uri string) *several {
 	t.Helper()
-	stores := []store.Store{opened(t, uri), opened(t, uri), opened(t, uri)}
+	withBlocks := &mongostore.Options{Events: mongostore.Blocks}
+	stores := []store.Store{openedWith(t, uri, withBlocks), opened(t, uri), openedWith(t, uri, withBlocks)}
 	return &several{storetest.Alternate(stores...), stores}
 }
 

@@ -28,10 +28,18 @@ const (
 	unknown                   // there is no trace of the batch
 )
 
-// eachOwner calls use with the next batches, at most so many, that have
+// An owner is the id of a batch, or batch/generation in the collection of blocks: a
+// process that was lost in an erasure may leave blocks of a generation of their own.
+
+func splitOwner(owner string) (id, generation string) {
+	id, generation, _ = strings.Cut(owner, "/")
+	return id, generation
+}
+
+// eachOwner calls use with the next owners, at most so many, that have
 // documents in a collection. It returns the last of them, or "" if there are no
 // more.
-func (s *Store) eachOwner(ctx context.Context, c *mongo.Collection, after string, most int, use func(id string) error) (last string, _ error) {
+func (s *Store) eachOwner(ctx context.Context, c *mongo.Collection, after string, most int, use func(owner string) error) (last string, _ error) {
 	for range most {
 		id, err := s.nextOwner(ctx, c, after)
 		if errors.Is(err, mongo.ErrNoDocuments) {
@@ -48,11 +56,11 @@ func (s *Store) eachOwner(ctx context.Context, c *mongo.Collection, after string
 	return after, nil
 }
 
-// nextOwner returns the first batch after another one that has documents in a
+// nextOwner returns the first owner after another one that has documents in a
 // collection. Errors: mongo.ErrNoDocuments.
-func (s *Store) nextOwner(ctx context.Context, c *mongo.Collection, after string) (id string, err error) {
+func (s *Store) nextOwner(ctx context.Context, c *mongo.Collection, after string) (owner string, err error) {
 	member, from := "batch_id", after
-	if c == s.attachments { // it has no other index than that of _id
+	if s.isByKey(c) {
 		member = "_id"
 		if after != "" {
 			from = after + "0" // what follows the slash
@@ -62,21 +70,31 @@ func (s *Store) nextOwner(ctx context.Context, c *mongo.Collection, after string
 	err = s.run.Do(ctx, func(ctx context.Context) error {
 		doc, err := c.FindOne(ctx, eq(member, eq("$gt", from)), opts).Raw()
 		if err == nil {
-			id, _ = doc.Lookup(member).StringValueOK()
+			owner, _ = doc.Lookup(member).StringValueOK()
 		}
 		return err
 	})
-	if c == s.attachments {
-		id, _, _ = strings.Cut(id, "/")
+	switch c {
+	case s.attachments:
+		owner, _, _ = strings.Cut(owner, "/")
+	case s.blocks:
+		id, rest := splitOwner(owner)
+		generation, _, _ := strings.Cut(rest, "/")
+		owner = id + "/" + generation
 	}
-	return id, err
+	return owner, err
 }
 
-// stateOf says whether a batch may have documents in a collection. What belongs
+// isByKey reports whether a collection has no other index than that of _id, which
+// begins with the batch.
+func (s *Store) isByKey(c *mongo.Collection) bool { return c == s.attachments || c == s.blocks }
+
+// stateOf says whether an owner may have documents in a collection. What belongs
 // to a batch is removed before its document, so what is still there when that is
 // not is left over.
-func (s *Store) stateOf(ctx context.Context, c *mongo.Collection, id string) (ownerState, error) {
+func (s *Store) stateOf(ctx context.Context, c *mongo.Collection, owner string) (ownerState, error) {
 	state := removed
+	id, generation := splitOwner(owner)
 	d, err := s.find(ctx, id)
 	switch {
 	case errors.Is(err, mongo.ErrNoDocuments):
@@ -88,23 +106,25 @@ func (s *Store) stateOf(ctx context.Context, c *mongo.Collection, id string) (ow
 	case d.isDamaged() || c == s.fingerprints:
 		return owned, nil
 	case d.Status == statusArchived:
-	case c == s.events && d.visible() && d.Purged && !d.Purging:
+	case (c == s.events || c == s.blocks) && d.visible() && d.Purged && !d.Purging:
+	case c == s.events && d.visible() && d.hasBlocks():
+	case c == s.blocks && d.visible() && !d.owns(generation):
 	default:
 		return owned, nil
 	}
-	n, err := s.run.Count(ctx, c, s.ownedBy(c, id), options.Count().SetLimit(1))
+	n, err := s.run.Count(ctx, c, s.ownedBy(c, owner), options.Count().SetLimit(1))
 	if n == 0 { // removed meanwhile
 		state = owned
 	}
 	return state, err
 }
 
-// ownedBy selects what belongs to a batch in a collection.
-func (s *Store) ownedBy(c *mongo.Collection, id string) bson.D {
-	if c == s.attachments {
-		return eq("_id", eq("$gte", id+"/", "$lt", id+"0"))
+// ownedBy selects what belongs to an owner in a collection.
+func (s *Store) ownedBy(c *mongo.Collection, owner string) bson.D {
+	if s.isByKey(c) {
+		return eq("_id", eq("$gte", owner+"/", "$lt", owner+"0"))
 	}
-	return eq("batch_id", id)
+	return eq("batch_id", owner)
 }
 
 // pruneStrays removes the strays of the next batches. Where there is no trace of
@@ -113,14 +133,14 @@ func (s *Store) ownedBy(c *mongo.Collection, id string) bson.D {
 func (s *Store) pruneStrays(ctx context.Context) error {
 	s.straysLock.Lock()
 	defer s.straysLock.Unlock()
-	for _, c := range []*mongo.Collection{s.events, s.attachments, s.fingerprints, s.keys} {
+	for _, c := range []*mongo.Collection{s.events, s.blocks, s.attachments, s.fingerprints, s.keys} {
 		for begin := time.Now(); ; {
-			last, err := s.eachOwner(ctx, c, s.straysAfter[c.Name()], straysPage, func(id string) error {
-				state, err := s.stateOf(ctx, c, id)
+			last, err := s.eachOwner(ctx, c, s.straysAfter[c.Name()], straysPage, func(owner string) error {
+				state, err := s.stateOf(ctx, c, owner)
 				if err != nil || state != removed {
 					return err
 				}
-				return s.removeStrays(ctx, c, id)
+				return s.removeStrays(ctx, c, owner)
 			})
 			if err != nil {
 				return err
@@ -141,12 +161,14 @@ const (
 	straysTime = 300 * time.Millisecond
 )
 
-func (s *Store) removeStrays(ctx context.Context, c *mongo.Collection, id string) error {
+func (s *Store) removeStrays(ctx context.Context, c *mongo.Collection, owner string) error {
 	switch c {
 	case s.events:
-		return s.removeEvents(ctx, id)
+		return s.removeEvents(ctx, owner)
+	case s.blocks:
+		return s.removeBlocks(ctx, owner)
 	case s.fingerprints:
-		return s.removeFingerprints(ctx, id)
+		return s.removeFingerprints(ctx, owner)
 	}
-	return s.run.Remove(ctx, c, s.ownedBy(c, id), nil)
+	return s.run.Remove(ctx, c, s.ownedBy(c, owner), nil)
 }

@@ -84,9 +84,13 @@ func onSQLite(t *testing.T) backends {
 	}}
 }
 
-func onMongo(t *testing.T) backends {
+func onMongo(t *testing.T) backends { return onMongoWith(t, mongostore.Documents) }
+
+func onMongoBlocks(t *testing.T) backends { return onMongoWith(t, mongostore.Blocks) }
+
+func onMongoWith(t *testing.T, events mongostore.EventsLayout) backends {
 	uri := testenv.Mongo(t)
-	st, err := mongostore.Open(t.Context(), uri, nil)
+	st, err := mongostore.Open(t.Context(), uri, &mongostore.Options{Events: events})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +174,7 @@ func places() map[string]eventmetrics.File {
 }
 
 func TestNothingIsLeftOfAnErasedSubject(t *testing.T) {
-	for name, open := range map[string]func(*testing.T) backends{"SQLite": onSQLite, "MongoDB": onMongo} {
+	for name, open := range map[string]func(*testing.T) backends{"SQLite": onSQLite, "MongoDB": onMongo, "MongoDB with blocks": onMongoBlocks} {
 		t.Run(name, func(t *testing.T) {
 			for place, f := range places() {
 				t.Run(place, func(t *testing.T) { erased(t, open(t), f) })
@@ -246,7 +250,7 @@ func TestARowOfAnotherSubjectStays(t *testing.T) {
 // TestAnErasureThatLeavesSomethingIsNotComplete has the name where an erasure
 // does not remove it.
 func TestAnErasureThatLeavesSomethingIsNotComplete(t *testing.T) {
-	for name, open := range map[string]func(*testing.T) backends{"SQLite": onSQLite, "MongoDB": onMongo} {
+	for name, open := range map[string]func(*testing.T) backends{"SQLite": onSQLite, "MongoDB with blocks": onMongoBlocks} {
 		for place, file := range map[string]string{
 			"another column":            header + `C1,T1,a,2025-11-08,"talked to Müller, Änne"`,
 			"an event id":               "event_id," + header + `"Müller, Änne 7",C1,T1,a,2025-11-08,n`,

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/eventmetrics/eventmetrics/queue"
+	"github.com/eventmetrics/eventmetrics/store/mongostore"
 )
 
 // fault is something that happens to a network now and again.
@@ -58,7 +59,11 @@ func TestLawsHoldOnABadNetwork(t *testing.T) {
 				places <- struct{}{}
 				defer func() { <-places }()
 				t.Run(backend+" is "+f.name, func(t *testing.T) {
-					s := start(t, settings{retry: queue.Retry{MaxAttempts: 50, Base: 200 * time.Millisecond, Max: time.Second}})
+					events := mongostore.Documents
+					if backend == "MongoDB" {
+						events = mongostore.Blocks
+					}
+					s := start(t, settings{events: events, retry: queue.Retry{MaxAttempts: 50, Base: 200 * time.Millisecond, Max: time.Second}})
 					l := s.load()
 					n := s.mongo
 					if backend == "Redis" {

@@ -43,6 +43,7 @@ type settings struct {
 	retry      queue.Retry
 	lease      time.Duration
 	jobTimeout time.Duration
+	events     mongostore.EventsLayout
 	redisURL   string // without a network before it; "" means a shared server
 }
 
@@ -55,7 +56,7 @@ func start(t *testing.T, o settings) *system {
 	if redisURL == "" {
 		s.redis, redisURL = before(t, testenv.RedisURL(t), "")
 	}
-	st, err := mongostore.Open(t.Context(), mongoURI, &mongostore.Options{RetryFor: patience})
+	st, err := mongostore.Open(t.Context(), mongoURI, &mongostore.Options{RetryFor: patience, Events: o.events})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/eventmetrics/eventmetrics/internal/test/site"
 	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
+	"github.com/eventmetrics/eventmetrics/store/mongostore"
 )
 
 // pair is a kind of store and a kind of queue.
@@ -66,6 +67,9 @@ func (p *pair) place(t *testing.T, m *machines) *place {
 	}
 	if p.mongo {
 		l.site.Mongo = m.mongo.URL + testenv.Name(t)
+		if !p.redis {
+			l.site.Events = mongostore.Blocks
+		}
 	}
 	if p.redis {
 		l.site.Redis, l.site.Jobs = m.redis.URL, testenv.Name(t)

@@ -17,19 +17,19 @@ import (
 	"github.com/eventmetrics/eventmetrics/store/mongostore"
 )
 
-// openMongo opens the store in a database, as mongostore.Open does.
-func (b *Backends) openMongo(ctx context.Context, uri string, o *Options) error {
+// openMongo opens the store in the database of a site, as mongostore.Open does.
+func (b *Backends) openMongo(ctx context.Context, s *Site, o *Options) error {
 	started := func(_ context.Context, e *event.CommandStartedEvent) {
 		if slices.Contains([]string{"insert", "update", "delete", "findAndModify"}, e.CommandName) {
 			b.step(e.CommandName + " " + e.Command.Lookup(e.CommandName).StringValue())
 		}
 	}
-	db, disconnect, err := Connect(uri, &event.CommandMonitor{Started: started})
+	db, disconnect, err := Connect(s.Mongo, &event.CommandMonitor{Started: started})
 	if err != nil {
 		return err
 	}
 	b.closers = append(b.closers, disconnect)
-	st, err := mongostore.New(ctx, db, &mongostore.Options{Now: o.Now, Heartbeat: o.Heartbeat})
+	st, err := mongostore.New(ctx, db, &mongostore.Options{Now: o.Now, Heartbeat: o.Heartbeat, Events: s.Events})
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/eventmetrics/eventmetrics/queue"
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/mongostore"
 )
 
 // Site is where the data are.
@@ -22,6 +23,8 @@ type Site struct {
 	Dir string
 	// Mongo is the URI of the database that has the events in place of a file.
 	Mongo string
+	// Events is the layout of the events of new batches in that database.
+	Events mongostore.EventsLayout
 	// Redis is the URL of the server that has the jobs in place of a file, in
 	// a queue of the name Jobs.
 	Redis, Jobs string
@@ -71,7 +74,7 @@ func Open(ctx context.Context, s *Site, o *Options) (_ *Backends, err error) {
 	if s.Mongo == "" {
 		err = b.openFile(ctx, filepath.Join(s.Dir, "events.db"), o)
 	} else {
-		err = b.openMongo(ctx, s.Mongo, o)
+		err = b.openMongo(ctx, s, o)
 	}
 	if err != nil {
 		return nil, err

@@ -32,6 +32,8 @@ type Options struct {
 	MongoURI string
 	// MongoRetry is mongostore.Options.RetryFor.
 	MongoRetry time.Duration
+	// MongoEvents is mongostore.Options.Events.
+	MongoEvents mongostore.EventsLayout
 	// RedisURL names the Redis server or cluster of the queue and the limiter; one
 	// node of a cluster is enough. Empty means a SQLite file in DataDir, and memory.
 	RedisURL string
@@ -136,7 +138,7 @@ func (b *Backends) openStore(ctx context.Context) error {
 		b.id, err = s.ID(ctx)
 		return err
 	}
-	s, err := mongostore.Open(ctx, b.opts.MongoURI, &mongostore.Options{RetryFor: b.opts.MongoRetry, Logger: b.opts.Logger})
+	s, err := mongostore.Open(ctx, b.opts.MongoURI, &mongostore.Options{RetryFor: b.opts.MongoRetry, Events: b.opts.MongoEvents, Logger: b.opts.Logger})
 	if err != nil {
 		return named("MONGO_URI", err)
 	}

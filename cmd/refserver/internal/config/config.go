@@ -128,6 +128,7 @@ func (c *Config) DataSettings() []Setting {
 	return []Setting{
 		New("MONGO_URI", "", "MongoDB `URI` of the store, mongodb://user:password@host/database; if empty, SQLite in DATA_DIR", checked(&b.MongoURI, mongostore.CheckURI)),
 		New("MONGO_RETRY_SECONDS", "30", "seconds for which a command is sent again while MongoDB is unavailable", Seconds(&b.MongoRetry, 1)),
+		New("MONGO_EVENTS", "documents", "`layout` of the events of new batches in MongoDB: documents, or blocks, which take less time and space but cannot be queried", c.readEvents).Among(string(mongostore.Documents), string(mongostore.Blocks)),
 		New("REDIS_URL", "", "Redis `URL` of the queue and the rate limiter, redis://user:password@host:6379/0; if empty, SQLite and memory", Text(&b.RedisURL)),
 		DirSetting("`directory` of the SQLite files", &b.DataDir),
 		New("DIMENSIONS", "", "up to three comma-separated `columns` by which metrics can be grouped and filtered, the same for all replicas", c.readDimensions),
@@ -216,6 +217,11 @@ func (c *Config) readDimensions(list string) error {
 	if err := (&eventmetrics.Options{Dimensions: names}).Validate(); err != nil {
 		return errors.New(strings.TrimPrefix(err.Error(), "eventmetrics: Options.Dimensions: "))
 	}
+	return nil
+}
+
+func (c *Config) readEvents(layout string) error {
+	c.Backends.MongoEvents = mongostore.EventsLayout(layout)
 	return nil
 }
 

@@ -36,14 +36,14 @@ func TestAllMistakesAreReportedTogether(t *testing.T) {
 	t.Chdir(t.TempDir())
 	_, err := config.Load(map[string][]string{"port": {"70000"}, "trusted-proxies": {"nonsense"}}, env(
 		"UPLOAD_LIMIT", "-1", "UPLOAD_WINDOW_SECONDS", "soon", "LOG_LEVEL", "loud", "OPS_ADDR", "here",
-		"MONGO_URI", "mongodb://u:p/w@127.0.0.1", "LOG_JSON", "perhaps", "WORKERS", "0", "DIMENSIONS", "test_id, event_type",
+		"MONGO_URI", "mongodb://u:p/w@127.0.0.1", "LOG_JSON", "perhaps", "WORKERS", "0", "DIMENSIONS", "test_id, event_type", "MONGO_EVENTS", "rows",
 	))
 	if err == nil {
 		t.Fatal("bad values were accepted")
 	}
 	for _, name := range []string{
 		"PORT (-port)", "TRUSTED_PROXIES", "UPLOAD_LIMIT", "UPLOAD_WINDOW_SECONDS", "LOG_LEVEL", "OPS_ADDR", "MONGO_URI",
-		"LOG_JSON", "WORKERS", "DIMENSIONS",
+		"LOG_JSON", "WORKERS", "DIMENSIONS", "MONGO_EVENTS",
 	} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("the error does not name %s: %v", name, err)
