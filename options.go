@@ -111,7 +111,7 @@ type Options struct {
 	AfterCompleted func(ctx context.Context, b store.Batch)
 
 	// Logger gets changes of state; nil discards them. Lines of a request have
-	// its request_id; see WithRequestID.
+	// its request_id, and the name of its token; see WithRequestID and WithCaller.
 	Logger *slog.Logger
 	// TracerProvider gets spans of uploads, attempts to process a batch,
 	// queries and scheduled work; nil means OpenTelemetry's global one.

@@ -352,5 +352,12 @@ func WithRequestID(ctx context.Context, id string) context.Context {
 	return telemetry.WithRequestID(ctx, id)
 }
 
+// WithCaller returns a context with the name of who sends a request. Each line that a
+// Service logs with this context has the name as token. Package httpapi does this for
+// its requests, with the name of their token or that of Options.Authorize.
+func WithCaller(ctx context.Context, name string) context.Context {
+	return telemetry.WithCaller(ctx, name)
+}
+
 // RequestID returns the id that [WithRequestID] put into the context, or "".
 func RequestID(ctx context.Context) string { return telemetry.RequestID(ctx) }

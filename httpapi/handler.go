@@ -267,6 +267,7 @@ func (h *Handler) endpoint(route route) http.Handler {
 		err := h.crossOrigin(r)
 		if err == nil && route.access != public {
 			err = h.authorize(r, route.access)
+			r = r.WithContext(eventmetrics.WithCaller(r.Context(), short(callerOf(r).Name)))
 		}
 		if err == nil {
 			err = checkQuery(r)

@@ -59,6 +59,26 @@ func TestRequestIDIsInEveryLineOfTheUploadAndItsJob(t *testing.T) {
 	soon(t, want, func() map[string][]string { return requestIDs(t, &log) })
 }
 
+func TestEachLineOfARequestNamesItsToken(t *testing.T) {
+	var log syncbuf.Buffer
+	logger := slog.New(slog.NewJSONHandler(&log, nil))
+	a := start(t, setup{
+		api: httpapi.Options{Logger: logger, Authorize: func(*http.Request) (httpapi.Identity, error) {
+			return httpapi.Identity{Name: "vera", Role: httpapi.RoleAdmin}, nil
+		}},
+		service: eventmetrics.Options{Logger: logger, CleanupEvery: -1, ReprocessEvery: -1}, idle: true,
+	})
+	id, _ := a.csv("/uploads", header+day8).json(t)["batch_id"].(string)
+	a.do("POST", "/batches/"+id+"/process", nil)
+	a.do("DELETE", "/batches/"+id, nil)
+	soon(t, 6, func() int { return strings.Count(log.String(), "\n") }) // two for each request
+	for line := range strings.Lines(log.String()) {
+		if strings.Count(line, `"token":"vera"`) != 1 {
+			t.Errorf("the line does not name the token once: %s", line)
+		}
+	}
+}
+
 // soon polls until get returns what is wanted: logs and spans end a moment
 // after the answer.
 func soon[V any](t *testing.T, want V, get func() V) {

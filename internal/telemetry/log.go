@@ -18,7 +18,15 @@ func RequestID(ctx context.Context) string {
 	return id
 }
 
-// Logger returns a logger that adds the request id of the context to each line.
+type callerKey struct{}
+
+// WithCaller returns a context with the name of who sends a request.
+func WithCaller(ctx context.Context, name string) context.Context {
+	return context.WithValue(ctx, callerKey{}, name)
+}
+
+// Logger returns a logger that adds the request id and the caller of the context to
+// each line.
 // A nil logger discards all lines.
 func Logger(l *slog.Logger) *slog.Logger {
 	if l == nil {
@@ -30,14 +38,17 @@ func Logger(l *slog.Logger) *slog.Logger {
 	return slog.New(identified{l.Handler()})
 }
 
-// identified adds the request id of the context to each line.
+// identified adds the request id and the caller of the context to each line.
 type identified struct{ slog.Handler }
 
 // Handle implements slog.Handler.
 func (h identified) Handle(ctx context.Context, r slog.Record) error {
+	r = r.Clone() // it shares memory with those of other handlers
 	if id := RequestID(ctx); id != "" {
-		r = r.Clone() // it shares memory with those of other handlers
 		r.AddAttrs(slog.String("request_id", id))
+	}
+	if name, _ := ctx.Value(callerKey{}).(string); name != "" {
+		r.AddAttrs(slog.String("token", name))
 	}
 	return h.Handler.Handle(ctx, r)
 }
