@@ -45,7 +45,7 @@ func program(t *cli.Terminal) *cli.Program {
 	return &cli.Program{
 		Name: "refserver", About: "CSV files of events in, exact daily metrics out", Version: cli.Release(version),
 		Commands: []cli.Command{
-			serve(), cli.Upload(t), cli.ListBatches(), cli.ProcessBatches(), cli.RepairFile(), cli.DeleteBatches(), cli.DeadLetters(),
+			serve(), cli.Upload(t), cli.ListBatches(), cli.ProcessBatches(), cli.RepairFile(), events(), cli.DeleteBatches(), cli.DeadLetters(),
 			cli.Metrics(), cli.Token(), cli.Doctor(), backup(), restore(), compact(), importLegacy(), cli.Version(version),
 		},
 	}

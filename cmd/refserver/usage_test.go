@@ -160,6 +160,7 @@ func TestACommandHasTheSettingsThatItUses(t *testing.T) {
 		"batches": server + " limit repairs status", "process": server, "errors": server, "delete": server, "dead": server,
 		"metrics": server + " as-of compare event-type finality format from group-by interval other to top tz where",
 		"backup":  "data-dir mongo-uri", "restore": "data-dir mongo-uri", "compact": "data-dir mongo-uri", "version": "",
+		"events":        "data-dir mongo-retry-seconds mongo-uri",
 		"token":         "expires host name port role tokens-file url",
 		"import-legacy": "data-dir dimensions from log-json log-level mongo-events mongo-retry-seconds mongo-uri process redis-url",
 	}

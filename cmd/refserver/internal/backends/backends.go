@@ -92,6 +92,23 @@ func Open(ctx context.Context, o *Options) (_ *Backends, err error) {
 	return b, nil
 }
 
+// OpenStore opens only a store, without a queue. In DataDir, no server may be
+// running.
+func OpenStore(ctx context.Context, o *Options) (_ *Backends, err error) {
+	b := &Backends{opts: *o}
+	b.opts.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
+	if o.MongoURI == "" {
+		err = b.takeDir()
+	}
+	if err == nil {
+		err = b.openStore(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return b, nil
+}
+
 func name(address, embedded, remote string) string {
 	if address == "" {
 		return embedded

@@ -121,20 +121,28 @@ func (c *Config) serverSettings() []Setting {
 	}
 }
 
-// DataSettings returns the settings of a command that works on the data, wherever
-// they are.
-func (c *Config) DataSettings() []Setting {
+// StoreSettings returns the settings of a command that reads the store, wherever it
+// is.
+func (c *Config) StoreSettings() []Setting {
 	b := &c.Backends
 	return []Setting{
 		New("MONGO_URI", "", "MongoDB `URI` of the store, mongodb://user:password@host/database; if empty, SQLite in DATA_DIR", checked(&b.MongoURI, mongostore.CheckURI)),
 		New("MONGO_RETRY_SECONDS", "30", "seconds for which a command is sent again while MongoDB is unavailable", Seconds(&b.MongoRetry, 1)),
+		DirSetting("`directory` of the SQLite files", &b.DataDir),
+	}
+}
+
+// DataSettings returns the settings of a command that works on the data, wherever
+// they are.
+func (c *Config) DataSettings() []Setting {
+	b := &c.Backends
+	return append(c.StoreSettings(), []Setting{
 		New("MONGO_EVENTS", "documents", "`layout` of the events of new batches in MongoDB: documents, or blocks, which take less time and space but cannot be queried", c.readEvents).Among(string(mongostore.Documents), string(mongostore.Blocks)),
 		New("REDIS_URL", "", "Redis `URL` of the queue and the rate limiter, redis://user:password@host:6379/0; if empty, SQLite and memory", Text(&b.RedisURL)),
-		DirSetting("`directory` of the SQLite files", &b.DataDir),
 		New("DIMENSIONS", "", "up to three comma-separated `columns` by which metrics can be grouped and filtered, the same for all replicas", c.readDimensions),
 		{Env: "LOG_LEVEL", Default: "info", Usage: "least `level` of the log: debug, info, warn or error", Words: []string{"debug", "info", "warn", "error"}, Set: Level(&c.LogLevel)},
 		NewSwitch("LOG_JSON", "log JSON instead of text", &c.LogJSON),
-	}
+	}...)
 }
 
 // runSettings returns the settings of the jobs and of the end of a server.
