@@ -56,6 +56,8 @@ type (
 	Report = ledger.Report
 	// Integrity has the findings of the audits of one Service.
 	Integrity = ledger.Integrity
+	// BatchCounts are the events of a batch by day and by type.
+	BatchCounts = ledger.BatchCounts
 	// Round describes one round of an audit.
 	Round = ledger.Round
 	// Pass describes the progress of the audit through the whole store.

@@ -142,6 +142,26 @@ func (s *Service) RepairFile(ctx context.Context, id string) iter.Seq2[[]byte, e
 	return s.uploads.RepairFile(ctx, id)
 }
 
+// RejectedRows returns the first 100 rejected rows of a batch, as Receipt.Errors
+// has them; none after they were purged. Errors: store.ErrNotFound,
+// store.ErrChanged if rows are removed meanwhile.
+func (s *Service) RejectedRows(ctx context.Context, id string) ([]ingest.RowError, error) {
+	if s.invalid != nil {
+		return nil, s.invalid
+	}
+	return s.uploads.RejectedRows(ctx, id)
+}
+
+// BatchCounts returns the counts of a batch by UTC day and by event type; before it
+// is processed, those that it will have. Errors: store.ErrNotFound,
+// metrics.ErrCorrupt.
+func (s *Service) BatchCounts(ctx context.Context, id string) (BatchCounts, error) {
+	if s.invalid != nil {
+		return BatchCounts{}, s.invalid
+	}
+	return s.ledger.BatchCounts(ctx, id)
+}
+
 // RepairStatus returns the batches that were uploaded with this id as
 // File.RepairOf, and the number of rows that they accepted.
 func (s *Service) RepairStatus(ctx context.Context, id string) (RepairStatus, error) {

@@ -215,6 +215,28 @@ type statusCountsJSON struct {
 	Uploaded   int64 `json:"uploaded"`
 }
 
+// contentsJSON describes what is in a batch. The counts of days and types are of all,
+// the lists are cut.
+type contentsJSON struct {
+	BatchID         string            `json:"batch_id"`
+	DayCount        int               `json:"day_count"`
+	Days            []contentDayJSON  `json:"days"`
+	Errors          []*rowError       `json:"errors"`
+	ErrorsTruncated bool              `json:"errors_truncated"`
+	TypeCount       int               `json:"type_count"`
+	Types           []contentTypeJSON `json:"types"`
+}
+
+type contentDayJSON struct {
+	Count int64  `json:"count"`
+	Date  string `json:"date"`
+}
+
+type contentTypeJSON struct {
+	Count     int64  `json:"count"`
+	EventType string `json:"event_type"`
+}
+
 type deletedBatchJSON struct {
 	BatchID string `json:"batch_id"`
 }

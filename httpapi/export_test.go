@@ -23,6 +23,7 @@ func AnswerTypes() []reflect.Type {
 	var types []reflect.Type
 	for _, v := range []any{
 		sessionJSON{},
+		contentsJSON{},
 		healthJSON{},
 		livenessJSON{},
 		readinessJSON{},

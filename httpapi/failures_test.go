@@ -103,7 +103,7 @@ func TestFailuresOfBackendsAreProblems(t *testing.T) {
 		for _, request := range []string{
 			"GET /readyz", "POST /uploads", "GET /metrics", "GET /metrics/explain?date=2025-11-08&event_type=a", "GET /batches", "GET /batches?counts=true",
 			"GET /batches/events", "GET /admin/queues", "GET /admin/queues/event-processing",
-			"GET " + batch, "DELETE " + batch, "GET " + batch + "/errors", "POST " + batch + "/process",
+			"GET " + batch, "DELETE " + batch, "GET " + batch + "/errors", "GET " + batch + "/contents", "POST " + batch + "/process",
 			"GET " + dlq, "POST " + dlq + "/retry", "POST " + dlq + "/process:1/retry", "DELETE " + dlq + "/process:1",
 			"POST /admin/reprocess", "POST /admin/cleanup",
 		} {

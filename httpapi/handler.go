@@ -211,6 +211,7 @@ func (h *Handler) routes() []route {
 		{eventsPattern, viewers, noParams(h.events)},
 		{"GET /batches/{id}", viewers | uploaders, noParams(h.batch)},
 		{"DELETE /batches/{id}", admins, noParams(h.deleteBatch)},
+		{"GET /batches/{id}/contents", viewers | uploaders, noParams(h.contents)},
 		{"GET /batches/{id}/errors", viewers | uploaders, noParams(h.repair)},
 		{"POST /batches/{id}/process", admins, noParams(h.process)},
 		{"GET /admin/queues", viewers, noParams(h.queues)},

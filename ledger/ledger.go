@@ -48,6 +48,8 @@ type Ledger struct {
 	logger *slog.Logger
 	tel    instruments
 	audit  *audit
+
+	counting chan struct{} // has an element while BatchCounts reads
 }
 
 // New returns a Ledger that borrows st. Nil options mean the defaults.
@@ -59,7 +61,7 @@ func New(st store.Store, opts *Options) *Ledger {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Ledger{store: st, opts: o, logger: telemetry.Logger(o.Logger), tel: newInstruments(&o), audit: newAudit()}
+	return &Ledger{store: st, opts: o, logger: telemetry.Logger(o.Logger), tel: newInstruments(&o), audit: newAudit(), counting: make(chan struct{}, 1)}
 }
 
 func (l *Ledger) now() time.Time { return l.opts.Now().UTC().Truncate(time.Millisecond) }

@@ -81,7 +81,8 @@ func (u *Uploader) isOwnKey(key string, b *store.Batch) bool {
 // receiptOf returns the receipt of a stored batch.
 func (u *Uploader) receiptOf(ctx context.Context, b *store.Batch) (Receipt, error) {
 	r := Receipt{Batch: *b}
-	if err := DecodeAttachment(ctx, u.store, b.ID, ErrorsAttachment, &r.Errors); err != nil {
+	var err error
+	if r.Errors, err = u.RejectedRows(ctx, b.ID); err != nil {
 		return Receipt{}, err
 	}
 	if err := DecodeAttachment(ctx, u.store, b.ID, WarningsAttachment, &r.Warnings); err != nil {

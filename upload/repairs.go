@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
@@ -91,6 +92,14 @@ type RepairError struct {
 func (e *RepairError) Error() string {
 	return fmt.Sprintf("eventmetrics: the file has %d valid rows, but batch %s has %d rejected rows left to repair; "+
 		"upload only those rows, or use dedupe to skip the rows that are there", e.Accepted, e.Batch, e.Open)
+}
+
+// RejectedRows returns the first 100 rejected rows of a batch, as Receipt.Errors
+// has them. There are none after retention removed them. Errors: store.ErrNotFound,
+// store.ErrChanged if retention or an erasure removes some meanwhile.
+func (u *Uploader) RejectedRows(ctx context.Context, id string) (rows []ingest.RowError, err error) {
+	err = DecodeAttachment(ctx, u.store, id, ErrorsAttachment, &rows)
+	return rows, err
 }
 
 // RepairFile returns the repair file of a batch in chunks: a CSV file of the

@@ -160,6 +160,8 @@ func batchRequests() []step {
 		{about: "by status", request: "GET /batches?status=uploaded&status=failed"},
 		{about: "counts", request: "GET /batches?limit=1&counts=true"},
 		{about: "an unknown status", request: "GET /batches?status=lost"},
+		{about: "what is in a batch", request: "GET /batches/BATCH-01/contents"},
+		{about: "what is in a batch that is not processed", request: "GET /batches/BATCH-03/contents"},
 		{about: "the repair file of a form", request: "GET /batches/BATCH-01/errors"},
 		{about: "the repair file of NDJSON", request: "GET /batches/BATCH-03/errors"},
 		{about: "an empty repair file", request: "GET /batches/BATCH-04/errors"},
