@@ -1,7 +1,7 @@
 // Draws the page that the address names.
 import { h, keepFocus, modal, put } from './dom.js';
 import { address, learn, may, Problem, refused, signIn, signOut, who } from './api.js';
-import { catchLinks, params, takeToken } from './nav.js';
+import { catchLinks, params, remembered, takeToken } from './nav.js';
 import { problemBox } from './problem.js';
 import { overview } from './overview.js';
 import { signInPage } from './signin.js';
@@ -65,7 +65,8 @@ async function drawPage(signal) {
   }
   if (signal.aborted) return undefined;
   main.removeAttribute('aria-busy');
-  if (drawn && drawn !== name) { main.focus({ preventScroll: true }); scrollTo(0, 0); }
+  if (drawn && drawn !== name) main.focus({ preventScroll: true });
+  if (drawn !== name) scrollTo(0, remembered().y ?? 0);
   drawn = name;
   return undefined;
 }

@@ -6,6 +6,7 @@ import { go, linkTo, params } from './nav.js';
 import { problemBox } from './problem.js';
 import { follow } from './live.js';
 import { downloadRejected } from './receipt.js';
+import { contents } from './contents.js';
 
 const back = () => h('p', null, h('a', { href: '?view=batches' }, '← Batches'));
 
@@ -14,13 +15,15 @@ export const badge = (status) => h('span', { class: `badge ${status}` }, status)
 export async function batch(root, { signal }) {
   const id = params().get('id') ?? '';
   let shown = '';
-  const show = (b) => {
-    if (shown === JSON.stringify(b)) return;
-    shown = JSON.stringify(b);
-    keepFocus(() => put(root, back(), page(b)));
+  const show = (b, inside) => {
+    if (shown === JSON.stringify([b, inside])) return;
+    shown = JSON.stringify([b, inside]);
+    keepFocus(() => put(root, back(), page(b), contents(inside, b)));
   };
-  show(await get(`batches/${encodeURIComponent(id)}`, signal));
-  const again = () => get(`batches/${encodeURIComponent(id)}`, signal).then(show, () => {});
+  const path = `batches/${encodeURIComponent(id)}`;
+  const load = async () => show(...await Promise.all([get(path, signal), get(`${path}/contents`, signal)]));
+  await load();
+  const again = () => load().catch(() => {});
   follow({
     batch: (b) => { if (b.batch_id === id || b.repairs === id) again(); },
     deleted: (gone) => {
@@ -48,7 +51,7 @@ function page(b) {
       line('Uploaded', moment(b.created_at)), line('Last changed', moment(b.updated_at)),
       line('SHA-256', h('code', { class: 'long' }, b.sha256)),
       b.sealed ? line('Raw events', 'purged; the counts are kept') : null),
-    h('div', { class: 'row' }, actions(b), b.failed_count ? [downloadRejected(b.batch_id, b.file_name), h('a', { class: 'secondary', ...linkTo({ view: 'upload', repairs: b.batch_id }) }, 'Upload corrected rows')] : null)),
+    h('div', { class: 'row' }, processAction(b), b.failed_count ? [downloadRejected(b.batch_id, b.file_name), h('a', { class: 'secondary', ...linkTo({ view: 'upload', repairs: b.batch_id }) }, 'Upload corrected rows')] : null, deleteAction(b))),
   b.repaired_by.length ? corrections(b) : null];
 }
 
@@ -73,12 +76,11 @@ export const damaged = (b) => (b.damaged ? h('div', { class: 'bad' }, 'Damaged: 
 export const notCounted = (b) => (b.expires_at ? h('div', { class: 'quiet' }, 'Not counted yet. It is removed after ', moment(b.expires_at), ' unless it is processed.') : null);
 
 /** The buttons that the status of a batch allows. */
-export function actions(b, done) {
-  return [
-    b.links.process ? processButton(b.batch_id, done, b.file_name) : null,
-    b.status === 'processing' ? null : button('Delete', () => remove(b, done), { class: 'danger', 'data-needs': 'change', 'aria-label': `Delete ${b.file_name || b.batch_id}` }),
-  ];
-}
+export const actions = (b, done) => [processAction(b, done), deleteAction(b, done)];
+
+const processAction = (b, done) => (b.links.process ? processButton(b.batch_id, done, b.file_name) : null);
+
+const deleteAction = (b, done) => (b.status === 'processing' ? null : button('Delete', () => remove(b, done), { class: 'danger', 'data-needs': 'change', 'aria-label': `Delete ${b.file_name || b.batch_id}` }));
 
 export const processButton = (id, done, name) => button('Process', async () => {
   try {

@@ -2,7 +2,7 @@
 import { h, keepFocus, put, button, tableHead } from './dom.js';
 import { get } from './api.js';
 import { moment, number, shortID } from './format.js';
-import { changed, linkTo, params, queryOf } from './nav.js';
+import { changed, linkTo, params, queryOf, remember, remembered } from './nav.js';
 import { follow } from './live.js';
 import { actions, badge, damaged, notCounted } from './batch.js';
 
@@ -12,6 +12,7 @@ const statuses = ['uploaded', 'queued', 'processing', 'completed', 'failed'];
 export async function batches(root, { signal }) {
   const status = statuses.includes(params().get('status')) ? params().get('status') : '';
   const rows = new Map(); // by id
+  let next = ''; // the cursor of the rows that are not shown
   const body = h('tbody', null);
   const more = h('div', { class: 'row' });
   const counts = new Map(['', ...statuses].map((s) => [s, h('span', { class: 'count' })]));
@@ -24,16 +25,31 @@ export async function batches(root, { signal }) {
     return row;
   };
   const drop = (id) => { rows.get(id)?.remove(); rows.delete(id); empty.hidden = rows.size > 0; };
-  const load = async (cursor) => {
-    const { data, next_cursor: next, status_counts: counted } = await get(`batches${queryOf({ limit: 50, status, cursor, counts: true })}`, signal);
-    count(counted);
+  const last = () => body.lastElementChild?.dataset.id;
+  /** Loads the rows from a cursor on, as far as a batch: ids descend. */
+  const load = async (cursor, to) => {
+    const found = [];
+    let page = { next_cursor: cursor };
+    do {
+      page = await get(`batches${queryOf({ limit: 50, status, cursor: page.next_cursor, counts: true })}`, signal);
+      found.push(...page.data);
+    } while (page.next_cursor && found.at(-1).batch_id > to);
+    count(page.status_counts);
     keepFocus(() => {
       if (!cursor) { rows.clear(); put(body); }
-      body.append(...data.map(draw));
+      body.append(...found.map(draw));
     });
-    put(more, next ? button('Show more', () => load(next)) : null);
+    next = page.next_cursor;
+    put(more, next ? button('Show more', () => inTurn(showMore)) : null);
     empty.hidden = rows.size > 0;
   };
+  const showMore = async () => {
+    await load(next);
+    remember({ last: last() });
+  };
+  // One after the other: what is loaded again must not lose what is being added.
+  let turn = Promise.resolve();
+  const inTurn = (act) => (turn = turn.catch(() => {}).then(act));
   const count = (counted) => {
     const all = Object.values(counted);
     counts.get('').textContent = atMost(all.reduce((sum, n) => sum + n, 0), all.includes(most));
@@ -48,7 +64,7 @@ export async function batches(root, { signal }) {
   };
   const empty = h('p', { class: 'empty', hidden: true }, status ? `No batches with the status “${status}”.` : ['No files uploaded yet. ', h('a', { href: '?view=upload' }, 'Upload a file'), ' to get started.']);
 
-  await load('');
+  await inTurn(() => load('', remembered().last));
   put(root, h('h1', null, 'Batches ', light),
     h('nav', { class: 'pills', 'aria-label': 'Status' }, ['', ...statuses].map((s) =>
       h('a', { href: changed({ status: s || null }), 'aria-current': s === status ? 'true' : null }, s || 'all', ' ', counts.get(s)))),
@@ -66,7 +82,7 @@ export async function batches(root, { signal }) {
       empty.hidden = true;
     },
     deleted: (id) => { drop(id); recount(); },
-    reset: () => load('').catch(() => {}),
+    reset: () => inTurn(() => load('', last())).catch(() => {}),
     state: (on) => { light.textContent = on ? 'live' : 'reconnecting'; light.classList.toggle('on', on); },
   }, signal);
 }

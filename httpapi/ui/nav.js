@@ -38,9 +38,25 @@ export function changed(values) {
   return `?${now}`;
 }
 
+/** What is remembered with the current entry of the history: y, the scroll position, and what pages add. */
+export const remembered = () => history.state ?? {};
+
+/** Remembers something with the current entry of the history. */
+export function remember(values) { history.replaceState({ ...history.state, ...values }, ''); }
+
+let scrolled = 0;
+
+/** Remembers the scroll position, when it has not changed for a moment. */
+function rememberScroll() {
+  clearTimeout(scrolled);
+  scrolled = setTimeout(() => { if (!document.querySelector('[aria-busy]')) remember({ y: scrollY }); }, 100);
+}
+
 /** Goes to another page, or to another state of this one. */
 export function go(query, { replace = false, quiet = false } = {}) {
-  history[replace ? 'replaceState' : 'pushState'](null, '', query === '?' ? location.pathname : query);
+  clearTimeout(scrolled);
+  if (!replace) remember({ y: scrollY });
+  history[replace ? 'replaceState' : 'pushState'](replace ? history.state : null, '', query === '?' ? location.pathname : query);
   if (!quiet) dispatchEvent(new Event('navigate'));
 }
 
@@ -56,5 +72,10 @@ export function catchLinks() {
     link.closest('dialog')?.close();
     go(link.getAttribute('href'));
   });
-  addEventListener('popstate', () => dispatchEvent(new Event('navigate')));
+  history.scrollRestoration = 'manual'; // the page is not drawn yet when the browser would scroll
+  addEventListener('scroll', rememberScroll, { passive: true });
+  addEventListener('popstate', () => {
+    clearTimeout(scrolled);
+    dispatchEvent(new Event('navigate'));
+  });
 }
