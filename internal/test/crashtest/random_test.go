@@ -15,7 +15,6 @@ import (
 	"github.com/eventmetrics/eventmetrics/internal/test/site"
 	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
 	"github.com/eventmetrics/eventmetrics/store"
-	"github.com/eventmetrics/eventmetrics/store/mongostore"
 )
 
 // randomScenario uploads and processes several files concurrently, until the
@@ -58,7 +57,7 @@ func TestKillAtRandom(t *testing.T) {
 	for name, at := range map[string]func(t *testing.T) *place{
 		"embedded": func(t *testing.T) *place { return &place{Site: site.Site{Dir: t.TempDir()}} },
 		"mongo and redis": func(t *testing.T) *place {
-			return &place{Site: site.Site{Mongo: testenv.Mongo(t), Events: mongostore.Blocks, Redis: testenv.RedisURL(t), Jobs: testenv.Name(t)}}
+			return &place{Site: site.Site{Mongo: testenv.Mongo(t), Blocks: true, Redis: testenv.RedisURL(t), Jobs: testenv.Name(t)}}
 		},
 	} {
 		t.Run(name, func(t *testing.T) { killAtRandom(t, at(t)) })

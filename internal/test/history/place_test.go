@@ -9,7 +9,6 @@ import (
 
 	"github.com/eventmetrics/eventmetrics/internal/test/site"
 	"github.com/eventmetrics/eventmetrics/internal/test/testenv"
-	"github.com/eventmetrics/eventmetrics/store/mongostore"
 )
 
 // pair is a kind of store and a kind of queue.
@@ -67,9 +66,7 @@ func (p *pair) place(t *testing.T, m *machines) *place {
 	}
 	if p.mongo {
 		l.site.Mongo = m.mongo.URL + testenv.Name(t)
-		if !p.redis {
-			l.site.Events = mongostore.Blocks
-		}
+		l.site.Blocks = !p.redis
 	}
 	if p.redis {
 		l.site.Redis, l.site.Jobs = m.redis.URL, testenv.Name(t)

@@ -29,7 +29,11 @@ func (b *Backends) openMongo(ctx context.Context, s *Site, o *Options) error {
 		return err
 	}
 	b.closers = append(b.closers, disconnect)
-	st, err := mongostore.New(ctx, db, &mongostore.Options{Now: o.Now, Heartbeat: o.Heartbeat, Events: s.Events})
+	layout := mongostore.Documents
+	if s.Blocks {
+		layout = mongostore.Blocks
+	}
+	st, err := mongostore.New(ctx, db, &mongostore.Options{Now: o.Now, Heartbeat: o.Heartbeat, Events: layout})
 	if err != nil {
 		return err
 	}

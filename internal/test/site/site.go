@@ -14,7 +14,6 @@ import (
 
 	"github.com/eventmetrics/eventmetrics/queue"
 	"github.com/eventmetrics/eventmetrics/store"
-	"github.com/eventmetrics/eventmetrics/store/mongostore"
 )
 
 // Site is where the data are.
@@ -23,8 +22,8 @@ type Site struct {
 	Dir string
 	// Mongo is the URI of the database that has the events in place of a file.
 	Mongo string
-	// Events is the layout of the events of new batches in that database.
-	Events mongostore.EventsLayout
+	// Blocks stores the events of new batches in that database in blocks.
+	Blocks bool
 	// Redis is the URL of the server that has the jobs in place of a file, in
 	// a queue of the name Jobs.
 	Redis, Jobs string
