@@ -23,8 +23,8 @@ type openStore interface {
 }
 
 func TestEventsOfABatchArePrinted(t *testing.T) {
+	dir, uri := t.TempDir(), testenv.Mongo(t) // before the directory changes, in which its server is looked for
 	t.Chdir(t.TempDir())
-	dir, uri := t.TempDir(), testenv.Mongo(t)
 	for name, tc := range map[string]struct {
 		env  []string
 		open func(context.Context) (openStore, error)
