@@ -1,6 +1,6 @@
 // One batch and its actions.
 import { h, keepFocus, put, button, modal, tableHead, toast } from './dom.js';
-import { get, send } from './api.js';
+import { get, Problem, send } from './api.js';
 import { moment, number, plural } from './format.js';
 import { go, linkTo, params } from './nav.js';
 import { problemBox } from './problem.js';
@@ -18,10 +18,15 @@ export async function batch(root, { signal }) {
   const show = (b, inside) => {
     if (shown === JSON.stringify([b, inside])) return;
     shown = JSON.stringify([b, inside]);
-    keepFocus(() => put(root, back(), page(b), contents(inside, b)));
+    keepFocus(() => put(root, back(), page(b), inside instanceof Problem ? problemBox(inside) : contents(inside, b)));
   };
   const path = `batches/${encodeURIComponent(id)}`;
-  const load = async () => show(...await Promise.all([get(path, signal), get(`${path}/contents`, signal)]));
+  // A batch whose counts are damaged must still be seen, and can be deleted.
+  const inside = () => get(`${path}/contents`, signal).catch((err) => {
+    if (err instanceof Problem && err.status >= 500) return err;
+    throw err;
+  });
+  const load = async () => show(...await Promise.all([get(path, signal), inside()]));
   await load();
   const again = () => load().catch(() => {});
   follow({

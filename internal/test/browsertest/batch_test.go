@@ -61,6 +61,14 @@ func TestABatchShowsWhatIsInItAndBackLeadsToItsPlace(t *testing.T) {
 	eval[any](p, `history.back()`)
 	p.wait(shown + ` === 60`)
 	p.wait(fmt.Sprintf(`Math.abs(scrollY - %v) < 2`, place))
+
+	// Its counts are damaged.
+	eval[any](p, `(() => { const send = fetch; window.fetch = (url, options) => (String(url).includes('/contents')
+		? Promise.resolve(new Response('{"detail":"the counts are damaged"}', { status: 500, headers: { 'Content-Type': 'application/problem+json' } })) : send(url, options)) })()`)
+	p.press("oldest.csv")
+	p.see("The counts are damaged.")
+	p.press("Delete oldest.csv")
+	p.see("Delete this batch?")
 }
 
 // rejectedTime is the reason of the second row, whose words are those of ingest.
