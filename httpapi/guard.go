@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -48,6 +49,7 @@ type guarded struct {
 
 	mu      sync.Mutex // held while the deadline is set
 	stopped bool
+	stalled bool
 }
 
 func (g *guarded) Read(p []byte) (int, error) {
@@ -67,6 +69,9 @@ func (g *guarded) Read(p []byte) (int, error) {
 		g.end()
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		err = errStalled
+		g.mu.Lock()
+		g.stalled = true
+		g.mu.Unlock()
 	}
 	return n, err
 }
@@ -97,6 +102,17 @@ func (g *guarded) stop() {
 	if !g.ended {
 		_ = g.control.SetReadDeadline(time.Unix(1, 0))
 	}
+}
+
+// cause returns why an upload has ended with err. The server ends the context of a
+// request that stalls, and what comes of that may be seen before the stall is.
+func (g *guarded) cause(err error) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.stalled && errors.Is(err, context.Canceled) {
+		return errStalled
+	}
+	return err
 }
 
 // step returns how much must come in the next timeout.

@@ -2,8 +2,11 @@ package httpapi_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +45,37 @@ func TestAnUploadMustBecomeFaster(t *testing.T) {
 		defer res.Body.Close()
 		if res.StatusCode != http.StatusRequestTimeout {
 			t.Errorf("got %s, want 408", res.Status)
+		}
+	}
+	a.isEmpty()
+}
+
+// stalled is a body whose last part comes with the deadline. The server ends the
+// context then, before anything else sees the error.
+type stalled struct {
+	io.Reader
+	end context.CancelFunc
+}
+
+func (s stalled) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	s.end()
+	return n, errors.Join(err, os.ErrDeadlineExceeded)
+}
+
+func (stalled) Close() error { return nil }
+
+func TestAStallIsNoClientThatHasLeft(t *testing.T) {
+	a := start(t, setup{idle: true})
+	for _, query := range []string{"", "?dry_run=true"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/uploads"+query, stalled{strings.NewReader(header + day8), cancel})
+		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("Content-Type", "text/csv")
+		w := httptest.NewRecorder()
+		a.handler.ServeHTTP(w, r)
+		if w.Code != http.StatusRequestTimeout {
+			t.Errorf("%q: got %d %s, want 408", query, w.Code, w.Body)
 		}
 	}
 	a.isEmpty()

@@ -24,6 +24,11 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
 	defer leave()
 	body, done := h.guard(w, r)
 	defer done()
+	return body.cause(h.receive(w, r, body))
+}
+
+// receive stores or checks the file in a body, and answers.
+func (h *Handler) receive(w http.ResponseWriter, r *http.Request, body *guarded) error {
 	in, err := openFile(r, body)
 	if err != nil {
 		return err
