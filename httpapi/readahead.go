@@ -3,7 +3,6 @@ package httpapi
 import (
 	"fmt"
 	"io"
-	"sync"
 	"time"
 )
 
@@ -21,7 +20,6 @@ const (
 type readAhead struct {
 	r     io.Reader
 	stop  func() // ends a Read of r that waits
-	start sync.Once
 	free  chan []byte
 	full  chan aheadPiece
 	quit  chan struct{}
@@ -44,7 +42,9 @@ func newReadAhead(r io.Reader, stop func()) *readAhead {
 
 // Read implements io.Reader.
 func (a *readAhead) Read(p []byte) (int, error) {
-	a.start.Do(a.begin)
+	if a.ended == nil {
+		a.begin()
+	}
 	for len(a.piece.left) == 0 {
 		if a.piece.err != nil {
 			return 0, a.piece.err
