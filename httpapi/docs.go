@@ -53,10 +53,14 @@ func docsPage(o *Options) []byte {
 	return page
 }
 
+// untilNext is the Cache-Control of what is the same for every client until the next
+// version.
+const untilNext = "public, no-cache"
+
 // sendPublic sends a body that is the same for every client until the next
 // version.
 func sendPublic(w http.ResponseWriter, r *http.Request, body []byte) {
-	w.Header().Set("Cache-Control", "public, no-cache")
+	w.Header().Set("Cache-Control", untilNext)
 	sendTagged(w, r, body)
 }
 

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"crypto/sha256"
 	"errors"
 	"net/http"
 	"net/url"
@@ -17,7 +16,7 @@ import (
 // in. Without, the page asks for a token.
 func (h *Handler) index(w http.ResponseWriter, r *http.Request) error {
 	if h.opts.Authorize == nil {
-		return h.sendFile(w, r, ui.Index, "public, no-cache")
+		return h.sendFile(w, r, ui.Index, untilNext)
 	}
 	err := h.authorize(r, overviews|viewers|uploaders)
 	if p := (problem{}); errors.As(err, &p) && p.code == CodeUnauthenticated && h.opts.SignInURL != "" {
@@ -28,7 +27,7 @@ func (h *Handler) index(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Add("Vary", "Authorization, Cookie")
-	return h.sendFile(w, r, ui.Index, "public, no-cache")
+	return h.sendFile(w, r, ui.Index, untilNext)
 }
 
 // signInURL returns Options.SignInURL with the address to return to.
@@ -54,7 +53,7 @@ func (h *Handler) asset(w http.ResponseWriter, r *http.Request) error {
 	if !h.isAsset(name) {
 		return problem{status: http.StatusNotFound, code: CodeNotFound, detail: "no such file"}
 	}
-	return h.sendFile(w, r, name, "public, no-cache")
+	return h.sendFile(w, r, name, untilNext)
 }
 
 var isVersion = regexp.MustCompile(`^[0-9a-f]{16}$`)
@@ -72,8 +71,7 @@ func (h *Handler) sendFile(w http.ResponseWriter, r *http.Request, name, caching
 	if file.Policy != "" {
 		w.Header().Set("Content-Security-Policy", file.Policy)
 	}
-	digest := sha256.Sum256(file.Body)
-	if tagged(w, r, digest[:]) {
+	if tagged(w, r, file.Digest[:]) {
 		return nil
 	}
 	body := file.Body

@@ -34,10 +34,11 @@ var embedded embed.FS
 
 // File is one file of the dashboard.
 type File struct {
-	ContentType string // media type, with the charset of a text
-	Policy      string // Content-Security-Policy; "" but for Index
-	Body        []byte // must not be changed
-	Gzip        []byte // Body compressed as far as gzip can; must not be changed; nil for Index
+	ContentType string            // media type, with the charset of a text
+	Policy      string            // Content-Security-Policy; "" but for Index
+	Body        []byte            // must not be changed
+	Digest      [sha256.Size]byte // of Body
+	Gzip        []byte            // Body compressed as far as gzip can; must not be changed; nil for Index
 }
 
 // Page is what differs between the pages of servers.
@@ -70,7 +71,7 @@ func New(p *Page) (*Dashboard, error) {
 		return nil, fmt.Errorf("ui: read the page: %w", err)
 	}
 	body, err := p.fill(string(page), d.Version)
-	d.Files[Index] = File{ContentType: contentType(Index), Policy: ContentSecurityPolicy, Body: body}
+	d.Files[Index] = File{ContentType: contentType(Index), Policy: ContentSecurityPolicy, Body: body, Digest: sha256.Sum256(body)}
 	return d, err
 }
 
@@ -92,8 +93,9 @@ var assets = sync.OnceValues(func() (*Dashboard, error) {
 	}
 	d, digest := &Dashboard{Files: map[string]File{}}, sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(bodies)) {
-		_, _ = fmt.Fprintf(digest, "%s %d\n%s", name, len(bodies[name]), bodies[name])
-		d.Files[name] = File{ContentType: contentType(name), Body: bodies[name], Gzip: compressed(bodies[name])}
+		body := bodies[name]
+		_, _ = fmt.Fprintf(digest, "%s %d\n%s", name, len(body), body)
+		d.Files[name] = File{ContentType: contentType(name), Body: body, Digest: sha256.Sum256(body), Gzip: compressed(body)}
 	}
 	d.Version = hex.EncodeToString(digest.Sum(nil)[:8])
 	return d, nil
