@@ -31,10 +31,10 @@ export async function batches(root, { signal }) {
     const found = [];
     let page = { next_cursor: cursor };
     do {
-      page = await get(`batches${queryOf({ limit: 50, status, cursor: page.next_cursor, counts: true })}`, signal);
+      page = await get(`batches${queryOf({ limit: 50, status, cursor: page.next_cursor, counts: found.length || cursor ? '' : 'true' })}`, signal);
+      if (page.status_counts) count(page.status_counts);
       found.push(...page.data);
     } while (page.next_cursor && found.at(-1).batch_id > to);
-    count(page.status_counts);
     keepFocus(() => {
       if (!cursor) { rows.clear(); put(body); }
       body.append(...found.map(draw));
