@@ -30,16 +30,13 @@ type counted struct {
 }
 
 func (d counted) GetExecutor() riverdriver.Executor {
-	return executor{d.polled.GetExecutor(), d.jobs, d.pace, d.promotion}
+	return executor{d.polled.GetExecutor(), d}
 }
 
 // executor corrects operations of River's executor.
 type executor struct {
 	riverdriver.Executor
-	jobs *holdings
-	pace *pace
-
-	promotion *pace
+	client counted
 }
 
 // JobGetAvailable fetches jobs in a transaction. River's statement alone may have
@@ -47,10 +44,10 @@ type executor struct {
 // would run them then. A job that must run alone is fetched when the client has no
 // other, and no other while the client has it.
 func (e executor) JobGetAvailable(ctx context.Context, p *riverdriver.JobGetAvailableParams) (*riverdriver.JobGetAvailableResult, error) {
-	if err := e.jobs.settle(ctx, e.Executor); err != nil {
+	if err := e.client.jobs.settle(ctx, e.Executor); err != nil {
 		return nil, err
 	}
-	if e.jobs.runsAlone() || !e.pace.due() {
+	if e.client.jobs.runsAlone() || !e.client.pace.due() {
 		return &riverdriver.JobGetAvailableResult{}, nil
 	}
 	tx, err := e.Begin(ctx)
@@ -62,7 +59,7 @@ func (e executor) JobGetAvailable(ctx context.Context, p *riverdriver.JobGetAvai
 	if err != nil {
 		return nil, err
 	}
-	e.pace.looked(len(found.Jobs))
+	e.client.pace.looked(len(found.Jobs))
 	if len(found.Jobs) == 0 {
 		return found, err
 	}
@@ -70,10 +67,10 @@ func (e executor) JobGetAvailable(ctx context.Context, p *riverdriver.JobGetAvai
 		return found, err
 	}
 	if err := tx.Commit(ctx); err != nil {
-		e.jobs.doubt()
+		e.client.jobs.doubt()
 		return nil, err
 	}
-	e.jobs.hold(found.Jobs)
+	e.client.jobs.hold(found.Jobs)
 	return found, nil
 }
 
@@ -87,7 +84,7 @@ func (e executor) leaveAlone(ctx context.Context, tx riverdriver.ExecutorTx, fou
 	if n < 0 {
 		return nil
 	}
-	if n == 0 && e.jobs.isEmpty() {
+	if n == 0 && e.client.jobs.isEmpty() {
 		n = 1
 	}
 	p := &riverdriver.JobSetStateIfRunningManyParams{}
@@ -133,15 +130,15 @@ func (d counted) UnwrapTx(tx riverdriver.ExecutorTx) *sql.Tx {
 // are stored already. A job that is put back keeps its place among the waiting
 // ones.
 func (e executor) JobSetStateIfRunningMany(ctx context.Context, p *riverdriver.JobSetStateIfRunningManyParams) ([]*rivertype.JobRow, error) {
-	defer e.pace.news.changing()()
-	p = e.jobs.unstored(p)
+	defer e.client.pace.news.changing()()
+	p = e.client.jobs.unstored(p)
 	for i, attempt := range p.Attempt {
 		if attempt != nil && p.State[i] == rivertype.JobStateAvailable {
 			p.ScheduledAt[i] = nil
 		}
 		if at := p.ScheduledAt[i]; at != nil {
-			e.pace.expect(*at)
-			e.promotion.expect(*at)
+			e.client.pace.expect(*at)
+			e.client.promotion.expect(*at)
 		}
 	}
 	if len(p.ID) == 0 {
@@ -149,7 +146,7 @@ func (e executor) JobSetStateIfRunningMany(ctx context.Context, p *riverdriver.J
 	}
 	rows, err := e.Executor.JobSetStateIfRunningMany(ctx, p)
 	if err == nil {
-		e.jobs.release(p.ID)
+		e.client.jobs.release(p.ID)
 	}
 	return rows, err
 }
