@@ -12,11 +12,11 @@ import (
 )
 
 // promoteInterval is how much later than its time a delayed job may become
-// available if that time is within seconds, and slowest otherwise. Every
-// hastenEvery times the waits of failed jobs are checked.
+// available if that time is within seconds, and slowest otherwise. The waits of
+// failed jobs are checked at most every hastenInterval.
 const (
 	promoteInterval = 250 * time.Millisecond
-	hastenEvery     = 5
+	hastenInterval  = 5 * time.Second
 )
 
 // promote makes delayed jobs available at their time, until ctx ends. River's own
@@ -26,10 +26,13 @@ func (q *Queue) promote(ctx context.Context) {
 	tick := time.NewTicker(promoteInterval)
 	defer tick.Stop()
 	exec := q.driver.GetExecutor()
-	for looks := 0; ; {
+	for hastened := (time.Time{}); ; {
 		if q.promotion.due() {
-			q.promoteDue(ctx, exec, looks%hastenEvery == 0)
-			looks++
+			retries := time.Since(hastened) >= hastenInterval
+			q.promoteDue(ctx, exec, retries)
+			if retries {
+				hastened = time.Now()
+			}
 		}
 		select {
 		case <-ctx.Done():
