@@ -179,16 +179,24 @@ func drainFails(e *env) {
 	}
 }
 
-func drainKeepsPlace(e *env) {
-	q := e.open(Settings{DrainTimeout: 20 * time.Millisecond, Workers: 1})
+// runTheJob enqueues theJob and returns when it runs. The returned function ends
+// the Consume, and so the job.
+func (e *env) runTheJob(q queue.Queue) (stop func()) {
+	e.Helper()
 	started := make(chan struct{})
-	stop := e.consume(q, func(ctx context.Context, _ queue.Job) error {
+	stop = e.consume(q, func(ctx context.Context, _ queue.Job) error {
 		close(started)
 		<-ctx.Done()
 		return ctx.Err()
 	})
 	e.enqueue(q, theJob)
 	await(e, started, "the job to start")
+	return stop
+}
+
+func drainKeepsPlace(e *env) {
+	q := e.open(Settings{DrainTimeout: 20 * time.Millisecond, Workers: 1})
+	stop := e.runTheJob(q)
 	e.enqueue(q, queue.Job{Kind: "test", ID: "later"})
 	stop()
 	var log deliveries

@@ -91,15 +91,7 @@ func failuresBounded(e *env) {
 // failuresCount lets a job be put back once and complete once before it dies.
 func failuresCount(e *env) {
 	q := e.open(Settings{Retry: attempts(2), DrainTimeout: -1})
-	started := make(chan struct{})
-	stop := e.consume(q, func(ctx context.Context, _ queue.Job) error {
-		close(started)
-		<-ctx.Done()
-		return ctx.Err()
-	})
-	e.enqueue(q, theJob)
-	await(e, started, "the job to start")
-	stop()
+	e.runTheJob(q)()
 	e.consume(q, func(context.Context, queue.Job) error { return errJob })
 	if got := numbersOf(e.onlyDeadLetter(q)); got != "1 2" {
 		e.Errorf("a job that was put back and then failed twice has failures of the attempts %q, want \"1 2\": an attempt that does not count is none", got)
