@@ -20,7 +20,7 @@ const (
 type chunk struct {
 	events       []metrics.Event
 	n            int                 // of them in use
-	fields       int                 // of those
+	fields       int                 // of those, if duplicates are skipped
 	room         int                 // for fields in all events, see bytes
 	fingerprints []store.Fingerprint // of the events in use, if duplicates are skipped
 	repair       []byte              // lines of the repair file
@@ -43,12 +43,4 @@ func (c *chunk) spare() []metrics.Event {
 		c.events = append(c.events, make([]metrics.Event, chunkRows)...)
 	}
 	return c.events[c.n:min(c.n+chunkRows, len(c.events))]
-}
-
-// extend adds the first n spare events to those in use.
-func (c *chunk) extend(n int) {
-	for i := range c.events[c.n : c.n+n] {
-		c.fields += len(c.events[c.n+i].Fields)
-	}
-	c.n += n
 }

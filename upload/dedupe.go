@@ -87,6 +87,7 @@ func (f *dedupeFilter) fingerprint(c *chunk, n int) error {
 			return err
 		}
 		c.fingerprints = append(c.fingerprints, fp)
+		c.fields += len(c.events[i].Fields)
 	}
 	return nil
 }

@@ -162,7 +162,7 @@ func (p *parser) fill() error {
 		if err != nil && !ended {
 			return fmt.Errorf("eventmetrics: read upload: %w", err)
 		}
-		c.extend(n)
+		c.n += n
 		p.accepted += int64(n)
 		if p.filter == nil {
 			return nil
