@@ -43,11 +43,15 @@ type identified struct{ slog.Handler }
 
 // Handle implements slog.Handler.
 func (h identified) Handle(ctx context.Context, r slog.Record) error {
-	r = r.Clone() // it shares memory with those of other handlers
-	if id := RequestID(ctx); id != "" {
+	id := RequestID(ctx)
+	name, _ := ctx.Value(callerKey{}).(string)
+	if id != "" || name != "" {
+		r = r.Clone() // it shares memory with those of other handlers
+	}
+	if id != "" {
 		r.AddAttrs(slog.String("request_id", id))
 	}
-	if name, _ := ctx.Value(callerKey{}).(string); name != "" {
+	if name != "" {
 		r.AddAttrs(slog.String("token", name))
 	}
 	return h.Handler.Handle(ctx, r)
