@@ -25,23 +25,26 @@ func events() cli.Command {
 		Name: "events", About: "print the events of a batch as CSV, which can be uploaded again", Args: "ID", Least: 1, Most: 1,
 		More:     "It reads the store itself. Beside a running server that is only possible in MongoDB.",
 		Settings: c.StoreSettings(),
-		Run: func(ctx context.Context, t *cli.Terminal, args []string) (err error) {
-			defer func() {
-				if err != nil {
-					err = fmt.Errorf("events: %w", err)
-				}
-			}()
-			file := filepath.Join(c.Backends.DataDir, backends.StoreFile)
-			if _, err := os.Stat(file); err != nil && c.Backends.MongoURI == "" {
-				return err
+		Run: func(ctx context.Context, t *cli.Terminal, args []string) error {
+			if err := printBatch(ctx, t.Out, &c.Backends, args[0]); err != nil {
+				return fmt.Errorf("events: %w", err)
 			}
-			b, err := backends.OpenStore(ctx, &c.Backends)
-			if err != nil {
-				return err
-			}
-			return errors.Join(printEvents(ctx, t.Out, b.Store, args[0]), b.Close())
+			return nil
 		},
 	}
+}
+
+func printBatch(ctx context.Context, w io.Writer, o *backends.Options, id string) error {
+	if o.MongoURI == "" { // a store that is opened would be made
+		if _, err := os.Stat(filepath.Join(o.DataDir, backends.StoreFile)); err != nil {
+			return err
+		}
+	}
+	b, err := backends.OpenStore(ctx, o)
+	if err != nil {
+		return err
+	}
+	return errors.Join(printEvents(ctx, w, b.Store, id), b.Close())
 }
 
 // columnKey names a column: a file may have the same name more than once.
