@@ -73,14 +73,17 @@ func TestTheDateMenuStepsAndIsKept(t *testing.T) {
 	p.wait(`document.querySelector('.stat .value').innerText === '8'`)
 	// An hour is explained by its own files.
 	v.upload("b.csv", header+rows(3, "started", day.Add(12*time.Hour)), true)
-	p.do(chromedp.Focus(".chart"), chromedp.KeyEvent(kb.Home))
-	for range 10 {
-		p.do(chromedp.KeyEvent(kb.ArrowRight))
+	explained := func(bar int, hour string) {
+		p.do(chromedp.Focus(".chart"), chromedp.KeyEvent(kb.Home))
+		for range bar {
+			p.do(chromedp.KeyEvent(kb.ArrowRight))
+		}
+		p.do(chromedp.KeyEvent(kb.Enter))
+		p.press("Show files")
+		p.see(hour)
+		p.wait(`/a\.csv\s+8\s+1 batch\s+8/.test(document.querySelector('dialog').innerText)`)
 	}
-	p.do(chromedp.KeyEvent(kb.Enter))
-	p.press("Show files")
-	p.see("10:00 to 11:00 (UTC)")
-	p.wait(`/a\.csv\s+8\s+1 batch\s+8/.test(document.querySelector('dialog').innerText)`)
+	explained(10, "10:00 to 11:00 (UTC)")
 	p.do(chromedp.KeyEvent(kb.Escape))
 	p.wait(`[...document.querySelectorAll('.stat')].find((s) => s.innerText.startsWith('Hourly average')).innerText.includes('0.3')`)
 	p.press("Overview") // dates of one's own are kept, too
@@ -89,14 +92,7 @@ func TestTheDateMenuStepsAndIsKept(t *testing.T) {
 	// So is an hour of a zone that is half an hour off: 15:00 in India.
 	p.do(chromedp.Navigate(v.url + "?interval=hour&tz=Asia/Kolkata"))
 	p.settled()
-	p.do(chromedp.Focus(".chart"), chromedp.KeyEvent(kb.Home))
-	for range 15 {
-		p.do(chromedp.KeyEvent(kb.ArrowRight))
-	}
-	p.do(chromedp.KeyEvent(kb.Enter))
-	p.press("Show files")
-	p.see("09:30 to 10:30 (UTC)")
-	p.wait(`/a\.csv\s+8\s+1 batch\s+8/.test(document.querySelector('dialog').innerText)`)
+	explained(15, "09:30 to 10:30 (UTC)")
 }
 
 func TestAnUnfinishedDayIsComparedWithTheSamePart(t *testing.T) {
