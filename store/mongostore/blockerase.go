@@ -71,14 +71,11 @@ func (c *blockCopier) selects(e *metrics.Event) bool { return e.Field(c.e.Field)
 // search counts the events to be erased.
 func (c *blockCopier) search(ctx context.Context) error {
 	return c.s.eachBlock(ctx, c.from, func(no int64, _ []byte, events *columnar.Decoder) error {
-		for e := (metrics.Event{}); events.Next(&e); {
-			if !c.selects(&e) {
-				continue
-			}
-			if c.erased++; c.erased == 1 {
-				c.first = no
-			}
+		n := events.Count(c.selects)
+		if c.erased == 0 {
+			c.first = no
 		}
+		c.erased += n
 		return nil
 	})
 }
@@ -113,14 +110,7 @@ func (c *blockCopier) copyAll(ctx context.Context, w *blockWriter) error {
 		if no < c.first {
 			return w.put(ctx, data)
 		}
-		for e := (metrics.Event{}); events.Next(&e); {
-			if c.selects(&e) {
-				continue
-			}
-			if err := w.add(ctx, &e); err != nil {
-				return err
-			}
-		}
+		w.buffer.AppendOthers(events, c.selects)
 		return w.encode(ctx)
 	})
 	if err == nil {

@@ -73,6 +73,8 @@ type copier struct {
 	decoder columnar.Decoder
 }
 
+func (c *copier) selects(e *metrics.Event) bool { return e.Field(c.e.Field) == c.e.Value }
+
 // search counts the events to be erased. Errors: metrics.ErrCorrupt when not all
 // events can be read.
 func (c *copier) search(ctx context.Context) error {
@@ -81,15 +83,11 @@ func (c *copier) search(ctx context.Context) error {
 		if err := r.read(ctx, no); err != nil {
 			return err
 		}
-		d := &r.decoder
-		for e := (metrics.Event{}); d.Next(&e); {
-			if e.Field(c.e.Field) != c.e.Value {
-				continue
-			}
-			if c.erased++; c.erased == 1 {
-				c.first = no
-			}
+		n := r.decoder.Count(c.selects)
+		if c.erased == 0 {
+			c.first = no
 		}
+		c.erased += n
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -129,11 +127,7 @@ func (c *copier) copyBlock(ctx context.Context, no int64) error {
 		c.blocks.end(start)
 		return nil
 	}
-	for e := (metrics.Event{}); c.decoder.Next(&e); {
-		if e.Field(c.e.Field) != c.e.Value {
-			c.buffer.Append(&e)
-		}
-	}
+	c.buffer.AppendOthers(&c.decoder, c.selects)
 	if c.buffer.Len() > 0 {
 		c.blocks.encode(c.buffer)
 		c.buffer.Reset()
