@@ -67,10 +67,10 @@ func TestABackupOfARunningServerIsRestored(t *testing.T) {
 	if _, err := command(t, dir, nil, "backup", copied); err == nil || !strings.Contains(err.Error(), "is not empty") {
 		t.Errorf("a backup over another: %v", err)
 	}
-	if _, err := command(t, dir, nil, "restore", copied); err == nil || !strings.Contains(err.Error(), "in use by another server") {
+	if _, err := command(t, dir, nil, "restore", copied); err == nil || !strings.Contains(err.Error(), "in use by a running server; stop it, or set another DATA_DIR") {
 		t.Errorf("restore beside a running server: %v", err)
 	}
-	if _, err := command(t, dir, nil, "compact"); err == nil || !strings.Contains(err.Error(), "in use by another server") {
+	if _, err := command(t, dir, nil, "compact"); err == nil || !strings.Contains(err.Error(), "in use by a running server; stop it, or set another DATA_DIR") {
 		t.Errorf("compact beside a running server: %v", err)
 	}
 	if err := s.stop(syscall.SIGTERM); err != nil {

@@ -119,7 +119,7 @@ func TestImportThatCannotBe(t *testing.T) {
 		{"the source is the target", "same database", []string{"-from", from}, []string{"MONGO_URI", from}},
 		{"the target is another original", "belongs to another program", []string{"-from", from}, []string{"MONGO_URI", original(t)}},
 		{"the source is empty", "neither events nor batches", []string{"-from", testenv.Mongo(t)}, nil},
-		{"a server runs", "in use by another server", []string{"-from", from}, []string{"DATA_DIR", dir}},
+		{"a server runs", "in use by a running server; stop it, or set another DATA_DIR", []string{"-from", from}, []string{"DATA_DIR", dir}},
 		{"an unknown argument", "unknown argument", []string{"-from", from, "again"}, nil},
 	}
 	t.Chdir(t.TempDir()) // without an .env, and without what testenv looks for

@@ -241,7 +241,7 @@ func TestSecondServerIsKeptOffTheData(t *testing.T) {
 	first := startServer(t, dir)
 	t.Chdir(t.TempDir())
 	err := run(t.Context(), quiet(io.Discard, "DATA_DIR", dir, "PORT", "0", "OPS_ADDR", "off"), nil)
-	if err == nil || !strings.Contains(err.Error(), "in use by another server") {
+	if err == nil || !strings.Contains(err.Error(), "in use by a running server; stop it, or set another DATA_DIR") {
 		t.Errorf("second server: %v", err)
 	}
 	_ = first.stop(syscall.SIGKILL) // the lock is released

@@ -22,7 +22,10 @@ func Lock(dir string) (io.Closer, error) {
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf("DATA_DIR %q is in use by another server: %w", dir, err)
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("DATA_DIR %q is in use by a running server; stop it, or set another DATA_DIR", dir)
+		}
+		return nil, fmt.Errorf("lock DATA_DIR: %w", err)
 	}
 	return f, nil
 }
