@@ -109,7 +109,7 @@ func TestATokenIsMadeAndUsed(t *testing.T) {
 		{[]string{"new"}, "missing -role"},
 		{[]string{"new", "-role", "reader"}, "reader"},
 		{[]string{"new", "-role", "viewer", "-name", "a b"}, `the name "a b"`},
-		{[]string{"new", "-role", "viewer", "-name", "ada"}, "tokens:3: has the name or the token of line 1"},
+		{[]string{"new", "-role", "viewer", "-name", "ada"}, `tokens has a token named "ada" already`},
 		{[]string{"new", "-role", "viewer", "-expires", "2020-01-01"}, "is over"},
 		{[]string{"new", "-role", "viewer", "-expires", "soon"}, `"soon"`},
 		{[]string{"list", "-role", "viewer"}, `unknown action "list"`},

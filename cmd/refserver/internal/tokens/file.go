@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -116,12 +117,17 @@ func Add(path string, t *httpapi.Token) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	name := filepath.Base(path)
+	tokens, err := Parse(name, []byte(text))
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(tokens, func(other httpapi.Token) bool { return other.Name == t.Name }) {
+		return fmt.Errorf("%s has a token named %q already", name, t.Name)
+	}
 	line := Line(t) + "\n"
 	if text != "" && text[len(text)-1] != '\n' {
 		line = "\n" + line
-	}
-	if _, err := Parse(filepath.Base(path), []byte(text+line)); err != nil {
-		return err
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {

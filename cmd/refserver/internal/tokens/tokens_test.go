@@ -75,7 +75,7 @@ func TestATokenIsAddedToAFile(t *testing.T) {
 		}
 	}
 	_, again := tokens.Generate("ada", httpapi.RoleAdmin, time.Time{})
-	if err := tokens.Add(path, &again); err == nil || !strings.Contains(err.Error(), "line 1") {
+	if err := tokens.Add(path, &again); err == nil || !strings.Contains(err.Error(), `a token named "ada" already`) {
 		t.Errorf("a name that is taken: %v", err)
 	}
 	f, err := tokens.Open(path)
