@@ -70,7 +70,7 @@ func (p *Program) tree(t *Terminal, args []string) *urfave.Command {
 // was not asked for.
 func (p *Program) parsed(t *Terminal, c *Command, args []string) *urfave.Command {
 	parsed := &urfave.Command{
-		Name: c.Name, Usage: c.About, Description: c.More, ArgsUsage: c.Args,
+		Name: c.Name, Usage: c.About, Description: c.More, UsageText: c.usage(p.Name),
 		Writer: t.Out, ErrWriter: t.Err, HideHelpCommand: true,
 		OnUsageError: func(_ context.Context, parsed *urfave.Command, err error, _ bool) error {
 			return p.misused(parsed, err)

@@ -121,7 +121,7 @@ func TestHelpAndVersionAreOnStandardOutput(t *testing.T) {
 		{"--help", "--loud "},
 		{"help upload", "--of kind"},
 		{"upload -h", "--of kind"},
-		{"upload --help", "test upload [options] WORD..."},
+		{"upload --help", "test upload [flags] WORD..."},
 		{"upload -of x -h", "--of kind"},
 		{"upload word -h", "--of kind"},
 		{"upload word --help another", "--of kind"},
