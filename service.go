@@ -331,7 +331,7 @@ func (s *Service) Cleanup(ctx context.Context, dryRun bool) (store.Pruned, error
 		return pruned, fmt.Errorf("eventmetrics: clean up: %w", err)
 	}
 	s.logger.InfoContext(ctx, "cleaned up", "batches", pruned.Batches, "events", pruned.Events,
-		"remainders", pruned.Unfinished, "dry_run", dryRun)
+		"unfinished_uploads", pruned.Unfinished, "dry_run", dryRun)
 	return pruned, nil
 }
 
