@@ -155,6 +155,9 @@ func FuzzReader(f *testing.F) {
 	f.Add([]byte("\xff\xfea\x00,\x00\x00\xd8\n\x00"), uint8(3), false)
 	f.Add([]byte(fuzzHeader+"a,03/04/2025,x,y\nb,13/04/2025,,y\nc,04/13/2025,1,\n"), uint8(7), false)
 	f.Add([]byte(fuzzHeader+"a,03/04/2025,x,\nb,13.4.2025 09:00, 7,y\n"), uint8(7), false)
+	for _, row := range []string{"ä,2025-11-08T10:00:00Z,\u00a0x,y\u200b", "\xe4,2025-11-08,x,y", "ö,2025-11-08T10:00:00Z,\ufffd,", "a,2025-11-08T10:00:00Z,\x00,"} {
+		f.Add([]byte(fuzzHeader+strings.Repeat(row+"\nü,2025-11-08T10:00:00Z,ß,é\n", 2)), uint8(5), false)
+	}
 	rules := []ingest.Rule{{Column: "x", Max: new(9.0)}, {Column: "y", Pattern: "[x-z]*", Warn: true}}
 	f.Fuzz(func(t *testing.T, input []byte, chunk uint8, ndjson bool) {
 		opts := ingest.Options{

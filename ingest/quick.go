@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math/bits"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
 )
@@ -47,12 +49,12 @@ func (l *layout) kinds() []kind {
 // span is where a value begins and ends in a piece.
 type span struct{ from, to int }
 
-// quick makes an event of the row at pos in the common case: one line of ASCII
-// with as many fields as the header, no quotes inside values, nothing to trim
-// and nothing wrong. In any other case it reports false and leaves the row to
-// scan. It gives what scan and rowCSV would give, sooner.
+// quick makes an event of the row at pos in the common case: one line with as many
+// fields as the header, no quotes inside values, nothing to trim and nothing wrong.
+// In any other case it reports false and leaves the row to scan. It gives what scan
+// and rowCSV would give, sooner.
 func (r *Reader) quick(e *metrics.Event) bool {
-	if !r.plain || r.skipping || !r.cut() {
+	if r.nul || r.skipping || !r.cut() || !r.plain && !r.quickText() {
 		return false
 	}
 	k, stamp := 0, ""
@@ -64,7 +66,9 @@ func (r *Reader) quick(e *metrics.Event) bool {
 			if kind >= requiredKind && kind < idKind {
 				return false
 			}
-		} else if c := v[0]; c <= ' ' || v[len(v)-1] <= ' ' || c == '\\' {
+		} else if first, last := v[0], v[len(v)-1]; first <= ' ' || last <= ' ' || first == '\\' {
+			return false
+		} else if first|last >= utf8.RuneSelf && trim(v) != v {
 			return false
 		}
 		switch kind {
@@ -92,6 +96,16 @@ func (r *Reader) quick(e *metrics.Event) bool {
 	r.stamp = stamp
 	e.Row, e.Time = r.rows+1, t.time()
 	return true
+}
+
+// quickText reports whether badText has nothing to say or to count of the values
+// that cut has found.
+func (r *Reader) quickText() bool {
+	line := r.text[r.pos:r.after]
+	if isASCII(r.buf[r.pos:r.after]) {
+		return true
+	}
+	return r.foreign+r.unlike > 0 && utf8.ValidString(line) && (!r.decoded || !strings.Contains(line, "\uFFFD"))
 }
 
 // quickAccept ends the row of quick.

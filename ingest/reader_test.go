@@ -20,6 +20,8 @@ type outcome struct {
 	Columns  []string
 	Events   []metrics.Event
 	Rejected []ingest.RowError
+	ReadAs   ingest.ReadAs
+	Warnings []ingest.Warning
 	Err      error
 }
 
@@ -50,6 +52,7 @@ func readPieces(in io.Reader, opts ingest.Options, chunk int) outcome {
 		}
 		if err != nil {
 			out.Columns, _ = r.Columns()
+			out.ReadAs, out.Warnings = r.ReadAs(), r.Warnings()
 			if !errors.Is(err, io.EOF) {
 				out.Err = err
 			}

@@ -40,6 +40,7 @@ type source struct {
 	decoded  bool // by Options.Encoding, which writes U+FFFD for what is wrong
 
 	quotes bool // buf has a quote
+	nul    bool // buf has a NUL byte
 	plain  bool // buf is ASCII without NUL
 }
 
@@ -68,7 +69,8 @@ func (s *source) freeze(buf []byte, end int) {
 	s.text = unsafe.String(unsafe.SliceData(buf), len(buf))
 	data := buf[:end]
 	s.quotes = bytes.IndexByte(data, '"') >= 0
-	s.plain = bytes.IndexByte(data, 0) < 0 && isASCII(data)
+	s.nul = bytes.IndexByte(data, 0) >= 0
+	s.plain = !s.nul && isASCII(data)
 }
 
 // readFull reads until p is full. Unlike io.ReadFull it never makes
