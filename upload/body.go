@@ -2,10 +2,7 @@ package upload
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"hash"
 	"io"
 )
 
@@ -16,12 +13,12 @@ type body struct {
 	r     io.Reader
 	left  int64
 	n     int64 // bytes read
-	hash  hash.Hash
+	sum   *digest
 	err   error // of r, or ErrTooLarge
 }
 
 func newBody(ctx context.Context, r io.Reader, limit int64) *body {
-	return &body{check: ctx.Err, r: r, left: limit, hash: sha256.New()}
+	return &body{check: ctx.Err, r: r, left: limit, sum: newDigest()}
 }
 
 // Read implements io.Reader. Errors: ErrTooLarge.
@@ -37,7 +34,7 @@ func (b *body) Read(p []byte) (int, error) {
 		n, err = 0, ErrTooLarge
 	}
 	b.n += int64(n)
-	_, _ = b.hash.Write(p[:n])
+	_, _ = b.sum.Write(p[:n])
 	if err != nil && !errors.Is(err, io.EOF) {
 		b.err = err
 		return n, err
@@ -54,5 +51,11 @@ type bodyError struct{ err error }
 func (e *bodyError) Error() string { return "eventmetrics: read upload: " + e.err.Error() }
 func (e *bodyError) Unwrap() error { return e.err }
 
-// digest returns the SHA-256 of what was read, in hex.
-func (b *body) digest() string { return hex.EncodeToString(b.hash.Sum(nil)) }
+// endBody ends what belongs to a body.
+func (u *Uploader) endBody(ctx context.Context, b *body) {
+	b.sum.close()
+	u.tel.bytes.Add(ctx, b.n)
+}
+
+// digest returns the SHA-256 of what was read, in hex. Nothing is read after it.
+func (b *body) digest() string { return b.sum.hex() }

@@ -29,7 +29,7 @@ import (
 // and groups in it, and on the distinct rows that DedupeOccurrence counts. All
 // uploads together stay within Options.Memory: one that needs what others use
 // waits, and fails with budget.ErrBusy if that takes too long, or if all wait.
-// Upload uses at most three goroutines and waits for them before it returns, and
+// Upload uses at most four goroutines and waits for them before it returns, and
 // so for a pending Read of File.Body.
 //
 // Errors before File.Body is read, which are not measured: ErrNoBody, ErrNoText,
@@ -135,7 +135,7 @@ func (u *Uploader) uploadOnce(ctx context.Context, f *plan) (Receipt, error) {
 		return Receipt{}, err
 	}
 	body := newBody(ctx, f.Body, u.opts.MaxUploadBytes)
-	defer func() { u.tel.bytes.Add(ctx, body.n) }()
+	defer u.endBody(ctx, body)
 	if _, err := io.Copy(io.Discard, body); err != nil {
 		return Receipt{}, &bodyError{err}
 	}
@@ -153,7 +153,7 @@ func (u *Uploader) upload(ctx context.Context, f *plan) (Receipt, error) {
 	defer u.abort(ctx, w, id)
 
 	body := newBody(ctx, f.Body, u.opts.MaxUploadBytes)
-	defer func() { u.tel.bytes.Add(ctx, body.n) }()
+	defer u.endBody(ctx, body)
 	sum, err := u.stream(ctx, f, body, w, func(ctx context.Context, fps []store.Fingerprint) ([]string, error) {
 		return f.deduper.Claim(ctx, id, fps)
 	})
