@@ -88,6 +88,7 @@ const mayImport = `
 internal/text/clip:
 internal/text/texttable:
 internal/redisdial:
+internal/stmtcache:
 budget:
 metrics:               internal/text/clip
 metrics/series:        metrics internal/text/clip
@@ -110,11 +111,11 @@ store/internal/fingerprints: store
 store/internal/heartbeat:
 store/internal/columnar: metrics
 store/memstore:        metrics store
-store/sqlitestore:     metrics store store/internal/fingerprints store/internal/heartbeat store/internal/columnar store/sqlitestore/internal/ internal/text/clip
+store/sqlitestore:     metrics store store/internal/fingerprints store/internal/heartbeat store/internal/columnar store/sqlitestore/internal/ internal/stmtcache internal/text/clip
 store/mongostore:      metrics store store/internal/fingerprints store/internal/heartbeat store/internal/columnar store/mongostore/internal/ internal/text/clip
 queue/queuetest:       queue
 queue/memqueue:        queue internal/text/clip
-queue/riverqueue:      queue internal/text/clip
+queue/riverqueue:      queue internal/stmtcache internal/text/clip
 queue/redisqueue:      queue internal/text/clip internal/redisdial
 ratelimit/ratelimittest: ratelimit
 ratelimit/memlimiter:  ratelimit ratelimit/internal/

@@ -2,14 +2,13 @@ package riverqueue
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
 	"strings"
 
-	_ "modernc.org/sqlite" // the driver named sqlite
+	"github.com/eventmetrics/eventmetrics/internal/stmtcache"
 )
 
 // Open opens or creates the queue in the SQLite file at path and migrates its
@@ -20,7 +19,7 @@ func Open(ctx context.Context, path string, o *Options) (*Queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("sqlite", dsn)
+	db, err := stmtcache.Open(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("riverqueue: open %q: %w", path, err)
 	}

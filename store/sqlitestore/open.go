@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/eventmetrics/eventmetrics/internal/stmtcache"
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/internal/heartbeat"
 )
@@ -45,6 +46,7 @@ type Store struct {
 	sizes          sizes
 	space          space
 	heart          *heartbeat.Heart[int64]
+	turns          turns
 
 	mu       sync.Mutex
 	closed   bool
@@ -84,11 +86,11 @@ const idleReaders = 4
 // Errors: [ErrVersion].
 func Open(ctx context.Context, path string, opts *Options) (*Store, error) {
 	writerDSN, readerDSN := DSN(path)
-	writer, err := sql.Open("sqlite", writerDSN)
+	writer, err := stmtcache.Open(writerDSN)
 	if err != nil {
 		return nil, fmt.Errorf("sqlitestore: open %q: %w", path, err)
 	}
-	reader, err := sql.Open("sqlite", readerDSN)
+	reader, err := stmtcache.Open(readerDSN)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("sqlitestore: open %q: %w", path, err), writer.Close())
 	}

@@ -40,17 +40,10 @@ func (b *blocks) end(start int) {
 // insert writes the pending blocks. They stay pending until done is called,
 // because the transaction may fail.
 func (b *blocks) insert(ctx context.Context, tx *sql.Tx, seq int64) error {
-	if len(b.ends) == 0 {
-		return nil
-	}
-	stmt, err := tx.PrepareContext(ctx, "INSERT OR REPLACE INTO blocks(id, data) VALUES(?, ?)")
-	if err != nil {
-		return err
-	}
-	defer stmt.Close() //nolint:errcheck // Exec tells
 	start := 0
 	for i, end := range b.ends {
-		if _, err := stmt.ExecContext(ctx, seq<<blockBits+b.n+int64(i), b.pending[start:end]); err != nil {
+		_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO blocks(id, data) VALUES(?, ?)", seq<<blockBits+b.n+int64(i), b.pending[start:end])
+		if err != nil {
 			return err
 		}
 		start = end
