@@ -12,7 +12,7 @@ import (
 
 // Record implements [store.Store].
 func (s *Store) Record(ctx context.Context, id string, c metrics.Contribution) error {
-	err := s.update(ctx, synced, func(tx *sql.Tx) error {
+	err := s.share(ctx, synced, func(tx *sql.Tx) error {
 		b, err := readBatch(ctx, tx, id)
 		if err != nil || b.recorded.Valid {
 			return err

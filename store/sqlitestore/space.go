@@ -73,11 +73,11 @@ func (p *space) room(ctx context.Context, q querier) error {
 	return fmt.Errorf("%w: %d bytes of disk space are free, and uploads leave %d", store.ErrFull, free, reserve)
 }
 
-// add runs f in a write transaction that adds data which an upload can do
-// without. Errors: store.ErrFull.
+// add is share for a transaction that adds data which an upload can do without.
+// Errors: store.ErrFull.
 func (s *Store) add(ctx context.Context, d durability, f func(tx *sql.Tx) error) error {
 	s.emptyLogIfTight(ctx)
-	return s.update(ctx, d, func(tx *sql.Tx) error {
+	return s.share(ctx, d, func(tx *sql.Tx) error {
 		if err := s.space.room(ctx, tx); err != nil {
 			return err
 		}

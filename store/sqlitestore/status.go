@@ -10,7 +10,7 @@ import (
 
 // SetStatus implements [store.Store].
 func (s *Store) SetStatus(ctx context.Context, id string, from []store.Status, to store.Status, lastError string) error {
-	err := s.update(ctx, synced, func(tx *sql.Tx) error {
+	err := s.share(ctx, synced, func(tx *sql.Tx) error {
 		b, err := readBatch(ctx, tx, id)
 		if err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -24,8 +25,91 @@ const (
 	unsynced durability = "NORMAL"
 )
 
-// update runs f in a write transaction.
+// update runs f in a write transaction of its own.
 func (s *Store) update(ctx context.Context, d durability, f func(tx *sql.Tx) error) error {
+	return s.write(&turn{ctx: ctx, durability: d, f: f})
+}
+
+// share runs f in a write transaction, which may be that of other calls too: they
+// wait for the disk together. If the transaction fails, f runs again in one of its
+// own, so it must be safe to repeat. The error of one call has no effect on others.
+func (s *Store) share(ctx context.Context, d durability, f func(tx *sql.Tx) error) error {
+	return s.write(&turn{ctx: ctx, durability: d, f: f, shared: true})
+}
+
+func (s *Store) write(t *turn) error {
+	t.wake = make(chan struct{})
+	leads, err := s.turns.enter(t)
+	if !leads {
+		return err
+	}
+	taken, rest := s.turns.take(), 0
+	defer func() { s.turns.end(taken, rest) }()
+	rest = s.run(taken)
+	return t.err
+}
+
+// run runs turns and returns how many of the last it has left.
+func (s *Store) run(taken []*turn) (rest int) {
+	if len(taken) > 1 {
+		n, err := s.together(taken)
+		if err == nil {
+			return len(taken) - n
+		}
+	}
+	for _, t := range taken {
+		t.err = s.transact(t.ctx, t.durability, t.f)
+	}
+	return 0
+}
+
+// sharedTime is how long calls run in a transaction before the others wait for the
+// next one.
+const sharedTime = 10 * time.Millisecond
+
+// together runs turns in one transaction, each behind a savepoint, and returns how
+// many it has run. With an error it has run none.
+func (s *Store) together(taken []*turn) (n int, _ error) {
+	d := taken[0].durability
+	for _, t := range taken {
+		if t.durability == synced {
+			d = synced
+		}
+	}
+	ctx, start := context.Background(), time.Now() // no turn ends those of others
+	err := s.transact(ctx, d, func(tx *sql.Tx) error {
+		for n < len(taken) && (n == 0 || time.Since(start) < sharedTime) {
+			if err := taken[n].runIn(ctx, tx); err != nil {
+				return err
+			}
+			n++
+		}
+		return nil
+	})
+	return n, err
+}
+
+// runIn runs f, and takes back what it has done if it fails. It returns an error if
+// the transaction cannot go on: SQLite ends it when a statement that writes is
+// interrupted, or finds the disk full.
+func (t *turn) runIn(ctx context.Context, tx *sql.Tx) error {
+	if t.ctx.Err() != nil {
+		t.err = t.ctx.Err()
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, "SAVEPOINT turn"); err != nil {
+		return err
+	}
+	if t.err = t.f(tx); t.err != nil {
+		if _, err := tx.ExecContext(ctx, "ROLLBACK TO turn"); err != nil {
+			return err
+		}
+	}
+	_, err := tx.ExecContext(ctx, "RELEASE turn")
+	return err
+}
+
+func (s *Store) transact(ctx context.Context, d durability, f func(tx *sql.Tx) error) error {
 	conn, err := s.writer.Conn(ctx)
 	if err != nil {
 		return err
