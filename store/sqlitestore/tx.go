@@ -93,9 +93,8 @@ func (s *Store) together(taken []*turn) (n int, _ error) {
 // the transaction cannot go on: SQLite ends it when a statement that writes is
 // interrupted, or finds the disk full.
 func (t *turn) runIn(ctx context.Context, tx *sql.Tx) error {
-	if t.ctx.Err() != nil {
-		t.err = t.ctx.Err()
-		return nil
+	if t.err = t.ctx.Err(); t.err != nil {
+		return nil //nolint:nilerr // the transaction goes on
 	}
 	if _, err := tx.ExecContext(ctx, "SAVEPOINT turn"); err != nil {
 		return err
