@@ -144,15 +144,46 @@ func TestManyRowsAreGathered(t *testing.T) {
 	}
 }
 
-func TestTooManyDistinctRowsAreRefused(t *testing.T) {
+func TestTooManyKnownRowsAreRefused(t *testing.T) {
 	r := newRig(t, nil, false)
 	r.Service = eventmetrics.New(r.store, r.queue, &eventmetrics.Options{MaxDedupeRows: 10})
-	if got := numbers(r.send(t, day(10)+strings.Repeat("C1,T1,started,2025-11-08T09:00:00Z\n", 50), byOccurrence).Batch); got != [3]int64{60, 0, 0} {
-		t.Error(got)
+	if got := numbers(r.send(t, day(11)+strings.Repeat("C1,T1,started,2025-11-08T09:00:00Z\n", 50), byOccurrence).Batch); got != [3]int64{61, 0, 0} {
+		t.Errorf("new rows and one that repeats: %v", got)
 	}
-	_, err := r.try(t, day(11), byOccurrence)
-	if limit, ok := errors.AsType[*eventmetrics.DedupeLimitError](err); !ok || limit.Limit != 10 {
-		t.Errorf("got %v", err)
+	for what, file := range map[string]string{
+		"known rows": day(11), "rows that repeat": header + strings.Repeat(strings.ReplaceAll(strings.TrimPrefix(day(11), header), "started", "new"), 2),
+	} {
+		_, err := r.try(t, file, byOccurrence)
+		if limit, ok := errors.AsType[*eventmetrics.DedupeLimitError](err); !ok || limit.Limit != 10 {
+			t.Errorf("%s: got %v", what, err)
+		}
+	}
+}
+
+func TestEachOccurrenceHasItsBatch(t *testing.T) {
+	r := newRig(t, nil, true)
+	const row, other = "C1,T1,a,2025-11-08T09:00:00Z\n", "C2,T1,a,2025-11-08T09:00:00Z\n"
+	var ids []string
+	for i, f := range []struct {
+		rows string
+		want [3]int64
+	}{
+		{row, [3]int64{1, 0, 0}},
+		{row + other + row + row, [3]int64{3, 0, 1}},
+		{row + row + row, [3]int64{0, 0, 3}},
+		{row + row + row + row + other, [3]int64{1, 0, 4}},
+	} {
+		b := r.send(t, header+f.rows, byOccurrence).Batch
+		if d := cmp.Diff(f.want, numbers(b)); d != "" {
+			t.Errorf("file %d: %s", i, d)
+		}
+		ids = append(ids, b.ID)
+	}
+	if err := r.DeleteBatch(t.Context(), ids[1]); err != nil { // the first and the fourth stay
+		t.Fatal(err)
+	}
+	if got := numbers(r.send(t, header+strings.Repeat(row, 5)+other, byOccurrence).Batch); got != [3]int64{4, 0, 2} {
+		t.Errorf("after a deletion: %v", got)
 	}
 }
 
@@ -297,8 +328,8 @@ func (p *printing) Claim(ctx context.Context, id string, prints []store.Fingerpr
 	return p.Store.Claim(ctx, id, prints)
 }
 
-// TestFingerprintsAreForEver holds them against those that databases have.
-func TestFingerprintsAreForEver(t *testing.T) {
+// TestFingerprintsDoNotChange holds them against those that databases have.
+func TestFingerprintsDoNotChange(t *testing.T) {
 	p := &printing{Store: memstore.New()}
 	r := newRig(t, p, false)
 	row := "7,C1,T1,a,2025-11-08T09:00:00.000000001Z,x\n"
@@ -309,8 +340,9 @@ func TestFingerprintsAreForEver(t *testing.T) {
 		seen = append(seen, hex.EncodeToString(print[:]))
 	}
 	want := []string{
-		"693860c3d084b2ef41ba49ea55648afc", "23ec9e614cd6d3caa0b660ee32942c03", // the row, and the file
-		"3451a5375c5e383c4f7514089d0af794", "117c90e0f8eba5b85ac146ba8cbe740b", "b1315704e8ab1f56d5d3f64e903d700c",
+		"5614e156c5121f0cd1857b180bc24979", "23ec9e614cd6d3caa0b660ee32942c03", // the row, and the file
+		"01c0401cd7c8568cb63908a9988e25e9", "01c0401cd7c8568cb63908a9988e25e9", // a row that repeats
+		"01c0401c403675971d9002e7c8e3f128", "b1315704e8ab1f56d5d3f64e903d700c", // its second occurrence, and the file
 	}
 	if d := cmp.Diff(want, seen); d != "" {
 		t.Error(d)

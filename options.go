@@ -57,9 +57,9 @@ type Options struct {
 	// MaxRepairBytes bounds the repair file of an upload; 0 means 64 MiB. The
 	// last line of a repair file says when rows are missing.
 	MaxRepairBytes int64
-	// MaxDedupeRows bounds the distinct rows of a file with DedupeOccurrence;
-	// 0 means 4 million, which need 100 MB during the upload, and nearly twice
-	// that for a moment.
+	// MaxDedupeRows bounds the distinct rows of a file with DedupeOccurrence that
+	// are known or repeat, and in a dry run all distinct rows; 0 means 4 million,
+	// which need 100 MB during the upload, and nearly twice that for a moment.
 	MaxDedupeRows int
 	// UploadMemory bounds the memory of all uploads together, and of the batches
 	// being processed, in bytes; 0 means 256 MiB. An upload takes 8 MiB to begin

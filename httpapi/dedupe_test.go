@@ -118,7 +118,7 @@ func TestDuplicatesThatAreRefused(t *testing.T) {
 		}
 	}
 	a = start(t, setup{service: eventmetrics.Options{MaxDedupeRows: 1}})
-	body := a.csv("/uploads?dedupe=occurrence", header+"C1,T1,a,2025-11-08\nC1,T1,a,2025-11-09\n").problem(t, http.StatusRequestEntityTooLarge, httpapi.CodeTooManyDistinctRows)
+	body := a.csv("/uploads?dedupe=occurrence", header+strings.Repeat("C1,T1,a,2025-11-08\nC1,T1,a,2025-11-09\n", 2)).problem(t, http.StatusRequestEntityTooLarge, httpapi.CodeTooManyDistinctRows)
 	if body["limit_value"] != 1.0 {
 		t.Errorf("got %v", body)
 	}

@@ -6,7 +6,9 @@ import (
 )
 
 // Fingerprint identifies a row or a whole file across batches. The store
-// compares fingerprints and does not know what they were made from.
+// compares fingerprints and does not know what they were made from. Those of rows
+// that are near in time are near each other in byte order, if they begin with the
+// time, as those of an upload with DedupeOccurrence do.
 type Fingerprint [16]byte
 
 // ClaimTimeout is how long the claims of a Writer may last after the loss of its

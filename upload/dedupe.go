@@ -2,12 +2,9 @@ package upload
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/eventmetrics/eventmetrics/ingest"
 	"github.com/eventmetrics/eventmetrics/metrics"
@@ -34,15 +31,6 @@ const (
 	DedupeOccurrence Dedupe = "occurrence"
 )
 
-// The tags make fingerprints of different meaning differ. Stores keep the
-// results, so the tags must not change.
-const (
-	tagEventID    = "eventmetrics event id 1\n"
-	tagRow        = "eventmetrics row 1\n"
-	tagOccurrence = "eventmetrics occurrence 1\n"
-	tagFile       = "eventmetrics file 1\n"
-)
-
 const (
 	// gatherRows is the number of rows whose fingerprints are claimed together.
 	gatherRows = 64 << 10
@@ -52,54 +40,65 @@ const (
 	gatherFields = 8 * gatherRows
 )
 
-// claim returns the batches that have the fingerprints, "" for those that no
-// other batch has.
-type claim func(ctx context.Context, fps []store.Fingerprint) ([]string, error)
+// claims knows which rows are taken.
+type claims struct {
+	// claim returns the batches that have the fingerprints, "" for those that
+	// no other batch has.
+	claim func(ctx context.Context, fps []store.Fingerprint) ([]string, error)
+	// own is what claim returns for a fingerprint that it was called with before,
+	// and that no batch had then.
+	own string
+}
 
 // dedupeFilter skips duplicates.
 type dedupeFilter struct {
-	hasher  rowHasher
-	claim   claim
+	hasher  rowHasher // of the goroutine that reads
+	repeats rowHasher // of the one that stores
+	claims  claims
+	// seen counts the occurrences of the rows that are known or repeat. It is nil
+	// unless they count: with DedupeOccurrence.
+	seen    *seenTable
 	sum     *metrics.Aggregator // of the events that are no duplicates
 	dropped int64
+
+	again []int               // the places of rows whose next occurrence is to be claimed
+	next  []store.Fingerprint // of those occurrences
 }
 
 // newDedupeFilter returns the filter for a Dedupe, nil for DedupeNone.
-func (u *Uploader) newDedupeFilter(d Dedupe, claim claim) (*dedupeFilter, error) {
+func (u *Uploader) newDedupeFilter(d Dedupe, c claims) (*dedupeFilter, error) {
+	f := &dedupeFilter{hasher: rowHasher{mode: d}, claims: c, sum: metrics.NewAggregator(&u.opts.Sums)}
 	switch d {
 	case DedupeNone:
 		return nil, nil //nolint:nilnil // no filter accepts all rows
-	case DedupeEventID, DedupeOccurrence:
-		return &dedupeFilter{
-			hasher: rowHasher{mode: d, seen: seenTable{limit: u.opts.MaxDedupeRows}},
-			claim:  claim, sum: metrics.NewAggregator(&u.opts.Sums),
-		}, nil
+	case DedupeEventID:
+		return f, nil
+	case DedupeOccurrence:
+		f.seen = &seenTable{limit: u.opts.MaxDedupeRows}
+		return f, nil
 	}
 	return nil, fmt.Errorf("eventmetrics: unknown Dedupe %.40q", string(d))
 }
 
-// fingerprint adds the fingerprints of the last n rows of a chunk. Errors:
-// *DedupeLimitError.
-func (f *dedupeFilter) fingerprint(c *chunk, n int) error {
+// fingerprint adds the fingerprints of the last n rows of a chunk.
+func (f *dedupeFilter) fingerprint(c *chunk, n int) {
 	for i := c.n - n; i < c.n; i++ {
-		fp, err := f.hasher.fingerprint(&c.events[i])
-		if err != nil {
-			return err
-		}
-		c.fingerprints = append(c.fingerprints, fp)
+		c.fingerprints = append(c.fingerprints, f.hasher.fingerprint(&c.events[i]))
 		c.fields += len(c.events[i].Fields)
 	}
-	return nil
 }
 
-// dropDuplicates removes the duplicates from a chunk. Errors: ErrInFlight.
+// dropDuplicates removes the duplicates from a chunk. Errors: ErrInFlight,
+// *DedupeLimitError.
 func (f *dedupeFilter) dropDuplicates(ctx context.Context, c *chunk) error {
 	owners, err := f.claim(ctx, c.fingerprints)
-	if errors.Is(err, store.ErrClaimed) {
-		return ErrInFlight
-	}
 	if err != nil {
-		return fmt.Errorf("eventmetrics: claim rows: %w", err)
+		return err
+	}
+	if f.seen != nil {
+		if err := f.claimRepeats(ctx, c.fingerprints, owners); err != nil {
+			return err
+		}
 	}
 	kept := 0
 	for i := range c.events[:c.n] {
@@ -109,12 +108,57 @@ func (f *dedupeFilter) dropDuplicates(ctx context.Context, c *chunk) error {
 		if err := f.sum.Add(&c.events[i]); err != nil {
 			return fmt.Errorf("eventmetrics: sum row %d: %w", c.events[i].Row, err)
 		}
-		c.events[kept], c.events[i] = c.events[i], c.events[kept] // each has the memory of its Fields
+		if kept != i {
+			c.events[kept], c.events[i] = c.events[i], c.events[kept] // each has the memory of its Fields
+		}
 		kept++
 	}
 	f.dropped += int64(c.n - kept)
 	c.n = kept
 	return nil
+}
+
+// claim claims fingerprints. Errors: ErrInFlight.
+func (f *dedupeFilter) claim(ctx context.Context, fps []store.Fingerprint) ([]string, error) {
+	owners, err := f.claims.claim(ctx, fps)
+	if errors.Is(err, store.ErrClaimed) {
+		return nil, ErrInFlight
+	}
+	if err != nil {
+		return nil, fmt.Errorf("eventmetrics: claim rows: %w", err)
+	}
+	return owners, nil
+}
+
+// claimRepeats claims further occurrences of rows whose first one is taken, and
+// sets their owners. A row that no batch had, and that does not repeat, is not
+// remembered here: the store knows it when it comes again. Errors: ErrInFlight,
+// *DedupeLimitError.
+func (f *dedupeFilter) claimRepeats(ctx context.Context, fps []store.Fingerprint, owners []string) error {
+	f.again, f.next = f.again[:0], f.next[:0]
+	for i, owner := range owners {
+		if owner == "" {
+			continue
+		}
+		k, err := f.seen.add(fps[i])
+		if err == nil && k == 1 && owner == f.claims.own { // the first one was accepted
+			k, err = f.seen.add(fps[i])
+		}
+		if err != nil {
+			return err
+		}
+		if k > 1 {
+			f.again, f.next = append(f.again, i), append(f.next, f.repeats.occurrence(fps[i], k))
+		}
+	}
+	if len(f.again) == 0 {
+		return nil
+	}
+	had, err := f.claim(ctx, f.next)
+	for n := range had {
+		owners[f.again[n]] = had[n]
+	}
+	return err
 }
 
 // schema returns a schema with the columns that the Dedupe needs.
@@ -123,71 +167,4 @@ func (d Dedupe) schema(schema ingest.Schema) ingest.Schema {
 		schema.Required = append(slices.Clone(schema.Required), schema.EventID)
 	}
 	return schema
-}
-
-// rowHasher computes the fingerprints of the rows of one file, in their order.
-type rowHasher struct {
-	mode  Dedupe
-	seen  seenTable
-	text  []byte
-	names []string // of the fields of the row before
-	order []int    // of those names, sorted
-}
-
-// fingerprint returns the fingerprint of the next row. Errors:
-// *DedupeLimitError.
-func (h *rowHasher) fingerprint(e *metrics.Event) (store.Fingerprint, error) {
-	if h.mode == DedupeEventID {
-		h.text = append(append(h.text[:0], tagEventID...), e.ID...)
-		return fingerprint(h.text), nil
-	}
-	row := h.content(e)
-	k, err := h.seen.add(row)
-	if err != nil {
-		return store.Fingerprint{}, err
-	}
-	h.text = append(append(h.text[:0], tagOccurrence...), row[:]...)
-	return fingerprint(binary.BigEndian.AppendUint64(h.text, uint64(k))), nil
-}
-
-// content returns the fingerprint of the content of a row.
-func (h *rowHasher) content(e *metrics.Event) store.Fingerprint {
-	b := append(h.text[:0], tagRow...)
-	b = appendText(b, e.Type)
-	b = binary.BigEndian.AppendUint64(b, uint64(e.Time.Unix()))
-	b = binary.BigEndian.AppendUint32(b, uint32(e.Time.Nanosecond()))
-	b = appendText(b, e.ID)
-	for _, i := range h.sorted(e.Fields) {
-		if f := &e.Fields[i]; f.Value != "" {
-			b = appendText(appendText(b, f.Name), f.Value)
-		}
-	}
-	h.text = b
-	return fingerprint(b)
-}
-
-// sorted returns the indexes of the fields in the order of their names. These
-// are nearly always the names of the row before.
-func (h *rowHasher) sorted(fields []metrics.Field) []int {
-	same := slices.EqualFunc(fields, h.names, func(f metrics.Field, name string) bool { return f.Name == name })
-	if same {
-		return h.order
-	}
-	h.names, h.order = h.names[:0], h.order[:0]
-	for i := range fields {
-		h.names = append(h.names, fields[i].Name)
-		h.order = append(h.order, i)
-	}
-	slices.SortFunc(h.order, func(a, b int) int { return strings.Compare(h.names[a], h.names[b]) })
-	return h.order
-}
-
-// appendText appends the length and the bytes of a text.
-func appendText(b []byte, text string) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
-}
-
-func fingerprint(text []byte) store.Fingerprint {
-	sum := sha256.Sum256(text)
-	return store.Fingerprint(sum[:16])
 }

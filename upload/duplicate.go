@@ -18,11 +18,6 @@ func (u *Uploader) deduper(f *File) (store.Deduper, error) {
 	return d, nil
 }
 
-// fileFingerprint identifies the content of a file together with its schema.
-func fileFingerprint(digest, schema string) []store.Fingerprint {
-	return []store.Fingerprint{fingerprint([]byte(tagFile + digest + schema))}
-}
-
 // claimFile claims the content of a file for its batch. It returns the id of an
 // earlier batch with this content. If the file is to be stored nevertheless, its
 // batch has the content too, so that it is known after the earlier one is deleted.
@@ -108,25 +103,29 @@ func (u *Uploader) answerArchived(ctx context.Context, d store.Deduper, f *File,
 	return Receipt{Batch: store.Batch{ID: id, SHA256: digest, Status: store.Completed, EventsPurged: true}, DuplicateOf: id}, nil
 }
 
-// previewClaims returns the claim of a dry run, which changes nothing.
-func (u *Uploader) previewClaims(d store.Deduper, mode Dedupe) claim {
+// previewClaims returns the claims of a dry run, which changes nothing.
+func (u *Uploader) previewClaims(d store.Deduper) claims {
+	const own = "this file"
 	seen := seenTable{limit: u.opts.MaxDedupeRows}
-	return func(ctx context.Context, fps []store.Fingerprint) ([]string, error) {
+	return claims{own: own, claim: func(ctx context.Context, fps []store.Fingerprint) ([]string, error) {
 		owners, err := d.Owners(ctx, fps)
-		if err != nil || mode == DedupeOccurrence { // its fingerprints differ within a file
-			return owners, err
+		if err != nil {
+			return nil, err
 		}
 		for i := range fps {
+			if owners[i] != "" {
+				continue
+			}
 			n, err := seen.add(fps[i])
 			if err != nil {
 				return nil, err
 			}
 			if n > 1 {
-				owners[i] = "this file"
+				owners[i] = own
 			}
 		}
 		return owners, nil
-	}
+	}}
 }
 
 // previewFile returns the id of the batch that Upload would return, or "" if it

@@ -48,9 +48,17 @@ func (c *chunk) bytes() int64 {
 		int64(cap(c.fingerprints))*fingerprintBytes + int64(cap(c.repair)) + c.text
 }
 
+// bytes returns how much memory the filter takes beside the chunks.
+func (f *dedupeFilter) bytes() int64 {
+	return f.sum.Bytes() + f.seen.bytes() + int64(cap(f.next))*(fingerprintBytes+8)
+}
+
 // bytes returns how much memory the table takes, and will take when it grows
 // next if that is soon.
 func (t *seenTable) bytes() int64 {
+	if t == nil {
+		return 0
+	}
 	n := len(t.counts)
 	if 5*t.used > 3*n {
 		n += t.nextSize()

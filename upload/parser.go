@@ -144,9 +144,6 @@ func (p *parser) measure() {
 	c.size = c.bytes()
 	p.chunks += c.size - before
 	c.memory = p.chunks + p.noted + p.sum.Bytes()
-	if p.filter != nil {
-		c.memory += p.filter.hasher.seen.bytes()
-	}
 }
 
 // fill reads one chunk, which is empty at the end of the file.
@@ -167,9 +164,7 @@ func (p *parser) fill() error {
 		if p.filter == nil {
 			return nil
 		}
-		if err := p.filter.fingerprint(c, n); err != nil {
-			return err
-		}
+		p.filter.fingerprint(c, n)
 		full := c.n >= gatherRows || p.body.n-bytes >= gatherBytes || c.fields >= gatherFields
 		if ended || full {
 			return nil
@@ -280,7 +275,7 @@ func (p *parser) store(ctx context.Context, w store.Writer) error {
 func (p *parser) require(ctx context.Context, c *chunk) error {
 	n := c.memory
 	if p.filter != nil {
-		n += p.filter.sum.Bytes()
+		n += p.filter.bytes()
 	}
 	if err := p.memory.require(ctx, n); err != nil {
 		return fmt.Errorf("eventmetrics: upload: %w", err)

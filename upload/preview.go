@@ -74,7 +74,7 @@ func (u *Uploader) DryRun(ctx context.Context, f File) (Preview, error) {
 func (u *Uploader) preview(ctx context.Context, f *plan) (Preview, error) {
 	body := newBody(ctx, f.Body, u.opts.MaxUploadBytes)
 	defer u.endBody(ctx, body)
-	sum, err := u.stream(ctx, f, body, discardWriter{}, u.previewClaims(f.deduper, f.Dedupe))
+	sum, err := u.stream(ctx, f, body, discardWriter{}, u.previewClaims(f.deduper))
 	if err != nil {
 		return Preview{}, err
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// DedupeLimitError means that a file has more distinct rows than
-// Options.MaxDedupeRows. Nothing was stored.
+// DedupeLimitError means that more distinct rows of a file are known or repeat, or
+// in a dry run are new, than Options.MaxDedupeRows. Nothing was stored.
 type DedupeLimitError struct {
 	// Limit is Options.MaxDedupeRows.
 	Limit int
@@ -17,7 +17,7 @@ type DedupeLimitError struct {
 
 // Error names the limit and what to do.
 func (e *DedupeLimitError) Error() string {
-	return fmt.Sprintf("eventmetrics: more than %d distinct rows, the limit for finding repeated rows; "+
+	return fmt.Sprintf("eventmetrics: more than %d distinct rows that are known or repeat, the limit for counting them; "+
 		"split the file and keep equal rows together", e.Limit)
 }
 
@@ -57,7 +57,8 @@ func (t *seenTable) slot(fp store.Fingerprint) int {
 	if len(t.counts) == 0 {
 		return -1
 	}
-	place, _ := bits.Mul64(binary.LittleEndian.Uint64(fp[:8]), uint64(len(t.counts)))
+	// The first bytes of a row's fingerprint are its minute.
+	place, _ := bits.Mul64(binary.LittleEndian.Uint64(fp[8:]), uint64(len(t.counts)))
 	at := int(place)
 	for t.counts[at] > 0 && t.fingerprints[at] != fp {
 		if at++; at == len(t.counts) {

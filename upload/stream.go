@@ -12,16 +12,16 @@ import (
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
-// stream reads a file into a Writer. If the file asks for it, rows that claim
-// attributes to another batch are skipped. One goroutine reads, checks and sums
+// stream reads a file into a Writer. If the file asks for it, rows that are
+// claimed by another batch are skipped. One goroutine reads, checks and sums
 // a chunk while the calling one stores the chunk before.
 //
 // The bytes pass through these readers and buffers:
 //
 //	File.Body -> body (counts, hashes, limits) -> ingest.Reader (rows, rules)
 //	  -> Options.BeforeAccept -> Aggregator.Add -> chunk -> dedupeFilter -> store.Writer
-func (u *Uploader) stream(ctx context.Context, f *plan, body *body, w store.Writer, claim claim) (*summary, error) {
-	filter, err := u.newDedupeFilter(f.Dedupe, claim)
+func (u *Uploader) stream(ctx context.Context, f *plan, body *body, w store.Writer, c claims) (*summary, error) {
+	filter, err := u.newDedupeFilter(f.Dedupe, c)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ import (
 // kept too, as if it was that of the earlier batch, unless that is archived.
 //
 // Memory does not depend on the size of the file, but on the days, event types
-// and groups in it, and on the distinct rows that DedupeOccurrence counts. All
+// and groups in it, and on the rows that DedupeOccurrence counts: those that are known or repeat. All
 // uploads together stay within Options.Memory: one that needs what others use
 // waits, and fails with budget.ErrBusy if that takes too long, or if all wait.
 // Upload uses at most four goroutines and waits for them before it returns, and
@@ -154,9 +154,9 @@ func (u *Uploader) upload(ctx context.Context, f *plan) (Receipt, error) {
 
 	body := newBody(ctx, f.Body, u.opts.MaxUploadBytes)
 	defer u.endBody(ctx, body)
-	sum, err := u.stream(ctx, f, body, w, func(ctx context.Context, fps []store.Fingerprint) ([]string, error) {
+	sum, err := u.stream(ctx, f, body, w, claims{own: id, claim: func(ctx context.Context, fps []store.Fingerprint) ([]string, error) {
 		return f.deduper.Claim(ctx, id, fps)
-	})
+	}})
 	if err != nil {
 		return Receipt{}, err
 	}
