@@ -1,6 +1,9 @@
 package metrics
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // The forms of an encoded sketch. The shorter one is written, so that equal
 // sketches encode to equal bytes.
@@ -21,11 +24,15 @@ func (s *Sketch) appendBinary(b []byte) []byte {
 	if s.dense == nil {
 		return s.appendList(append(b, listForm))
 	}
-	size := s.listSize()
+	// A list takes at least a byte for each register in use, which is soon counted.
+	size := 1 + s.used()
+	if size <= nibbleSize {
+		size = s.listSize()
+	}
 	if size > nibbleSize {
 		start := len(b)
 		b = s.appendNibbles(append(b, nibbleForm))
-		if len(b)-start < size {
+		if n := len(b) - start; n < size || n < s.listSize() {
 			return b
 		}
 		b = b[:start]
@@ -33,14 +40,36 @@ func (s *Sketch) appendBinary(b []byte) []byte {
 	return s.appendList(append(b, listForm))
 }
 
+// used returns the number of registers of a dense sketch that are in use.
+func (s *Sketch) used() (n int) {
+	for at := 0; at < registers; at += 8 {
+		n += bits.OnesCount64(inUse(binary.LittleEndian.Uint64(s.dense[at:])))
+	}
+	return n
+}
+
+// inUse returns a word with the top bit of each byte that is not 0. Ranks are less
+// than 128.
+func inUse(ranks uint64) uint64 { return (ranks + 0x7f7f7f7f7f7f7f7f) & 0x8080808080808080 }
+
+// each yields the registers in use of a dense sketch, and their ranks.
+func (s *Sketch) each(yield func(register uint32, rank uint8) bool) {
+	for at := 0; at < registers; at += 8 {
+		ranks := binary.LittleEndian.Uint64(s.dense[at:])
+		for left := inUse(ranks); left != 0; left &= left - 1 {
+			i := bits.TrailingZeros64(left) &^ 7
+			if !yield(uint32(at+i/8), uint8(ranks>>i)) {
+				return
+			}
+		}
+	}
+}
+
 // listSize returns the size of a dense sketch in listForm.
 func (s *Sketch) listSize() int {
-	size, next := 1, 0
-	for i, rank := range s.dense {
-		if rank == 0 {
-			continue
-		}
-		switch gap := i - next; {
+	size, next := 1, uint32(0)
+	for register, rank := range s.each {
+		switch gap := register - next; {
 		case gap < 16 && rank < 16:
 			size++
 		case gap < 128:
@@ -48,7 +77,7 @@ func (s *Sketch) listSize() int {
 		default:
 			size += 4
 		}
-		next = i + 1
+		next = register + 1
 	}
 	return size
 }
@@ -69,23 +98,24 @@ func (s *Sketch) appendList(b []byte) []byte {
 		emit(e>>8, uint8(e))
 	}
 	if s.dense != nil {
-		for i, rank := range s.dense {
-			if rank > 0 {
-				emit(uint32(i), rank)
-			}
+		for register, rank := range s.each {
+			emit(register, rank)
 		}
 	}
 	return b
 }
 
 func (s *Sketch) appendNibbles(b []byte) []byte {
-	low := s.dense[0]
+	low, high := s.dense[0], s.dense[0]
 	for _, rank := range s.dense {
-		low = min(low, rank)
+		low, high = min(low, rank), max(high, rank)
 	}
 	b = append(b, low)
 	for i := 0; i < registers; i += 2 {
 		b = append(b, min(s.dense[i]-low, 15)<<4|min(s.dense[i+1]-low, 15))
+	}
+	if high-low < 15 {
+		return b
 	}
 	for _, rank := range s.dense {
 		if rank-low >= 15 {
@@ -143,13 +173,23 @@ func (s *Sketch) decodeNibbles(r *decoder) {
 	s.densify()
 	packed := r.b[:registers/2]
 	r.b = r.b[registers/2:]
-	for i := range s.dense {
-		d := packed[i/2] >> 4
-		if i%2 == 1 {
-			d = packed[i/2] & 15
-		}
-		rank := low + d
-		if d == 15 {
+	high := uint8(0)
+	for i, p := range packed {
+		s.dense[2*i], s.dense[2*i+1] = low+p>>4, low+p&15
+		high = max(high, p>>4, p&15)
+	}
+	if high == 15 {
+		s.decodeExceptions(r, low+15)
+	}
+	if high < 15 && low+high > maxRank || len(r.b) > 0 {
+		r.fail()
+	}
+}
+
+// decodeExceptions reads the ranks of the registers that have the value mark.
+func (s *Sketch) decodeExceptions(r *decoder, mark uint8) {
+	for i, rank := range s.dense {
+		if rank == mark {
 			rank = r.byte()
 		}
 		if rank > maxRank {
@@ -157,8 +197,5 @@ func (s *Sketch) decodeNibbles(r *decoder) {
 			return
 		}
 		s.dense[i] = rank
-	}
-	if len(r.b) > 0 {
-		r.fail()
 	}
 }
