@@ -8,10 +8,27 @@ import (
 	"github.com/eventmetrics/eventmetrics/store/internal/fingerprints"
 )
 
-// Claim implements [store.Deduper], in one transaction.
+// Claim implements [store.Deduper]. Fingerprints that are spread over many leaves
+// take several transactions, each of which reads and writes a bounded number.
 func (s *Store) Claim(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
 	sorted, places := fingerprints.Distinct(fps)
-	var answers []string
+	owners, full, err := s.claimSome(ctx, id, nil, sorted, s.sizes.levelOf(len(sorted)))
+	for err == nil && len(owners) < len(sorted) {
+		owners, full, err = s.claimSome(ctx, id, owners, sorted, s.sizes.levelOf(len(sorted)))
+	}
+	for err == nil && full {
+		full, err = s.moveClaims(ctx)
+	}
+	if err != nil {
+		return nil, wrap(ctx, err, "claim fingerprints for batch %q", id)
+	}
+	return fingerprints.Answers(owners, places, id), nil
+}
+
+// claimSome claims the first of the sorted fingerprints of which the owners are not
+// known, and adds their owners. It reports whether claims are to be moved.
+func (s *Store) claimSome(ctx context.Context, id string, owners []string, sorted []store.Fingerprint, level int) (_ []string, full bool, _ error) {
+	var some []string
 	err := s.add(ctx, unsynced, func(tx *sql.Tx) error {
 		seq, err := s.claiming(ctx, tx, id)
 		if err != nil {
@@ -22,14 +39,35 @@ func (s *Store) Claim(ctx context.Context, id string, fps []store.Fingerprint) (
 			return err
 		}
 		defer l.close()
-		owners, err := l.owners(ctx, sorted, map[int64]string{seq: id}, s.holder)
+		rest := sorted[len(owners):]
+		if some, err = l.owners(ctx, rest, map[int64]string{seq: id}, s.holder); err != nil {
+			return err
+		}
+		if err := l.merge(ctx, level, unowned(rest, some, seq)); err != nil {
+			return err
+		}
+		full = l.full() >= 0
+		return l.save(ctx)
+	})
+	return append(owners, some...), full, err
+}
+
+// moveClaims moves claims from a level that has too many to the next. It reports
+// whether more are to be moved.
+func (s *Store) moveClaims(ctx context.Context) (full bool, _ error) {
+	err := s.add(ctx, unsynced, func(tx *sql.Tx) error {
+		l, err := s.openLevels(ctx, tx)
 		if err != nil {
 			return err
 		}
-		answers = fingerprints.Answers(owners, places, id)
-		return l.add(ctx, unowned(sorted, owners, seq))
+		defer l.close()
+		if err := l.move(ctx); err != nil {
+			return err
+		}
+		full = l.full() >= 0
+		return l.save(ctx)
 	})
-	return answers, wrap(ctx, err, "claim fingerprints for batch %q", id)
+	return full, err
 }
 
 // Owners implements [store.Deduper].
@@ -42,9 +80,14 @@ func (s *Store) Owners(ctx context.Context, fps []store.Fingerprint) ([]string, 
 			return err
 		}
 		defer l.close()
-		owners, err := l.owners(ctx, sorted, map[int64]string{}, visible)
-		if err != nil {
-			return err
+		known := map[int64]string{}
+		var owners []string
+		for first := true; first || len(owners) < len(sorted); first = false {
+			some, err := l.owners(ctx, sorted[len(owners):], known, visible)
+			if err != nil {
+				return err
+			}
+			owners = append(owners, some...)
 		}
 		for i, place := range places {
 			answers[i] = owners[place]
@@ -66,14 +109,14 @@ func (s *Store) claiming(ctx context.Context, tx *sql.Tx, id string) (seq int64,
 	return seq, err
 }
 
-// owners returns the id of the batch that has each fingerprint, or "". The
-// fingerprints must ascend. It calls holder once for each batch that is not in
-// known.
+// owners returns the id of the batch that has each fingerprint, or "", for the
+// first of them: at least one, if there is one. The fingerprints must ascend. It
+// calls holder once for each batch that is not in known.
 func (l *levels) owners(ctx context.Context, sorted []store.Fingerprint, known map[int64]string,
 	holder func(context.Context, *levels, int64) (string, error),
 ) ([]string, error) {
 	owners := make([]string, len(sorted))
-	err := l.find(ctx, sorted, func(i int, seq int64) error {
+	n, err := l.find(ctx, sorted, func(i int, seq int64) error {
 		id, ok := known[seq]
 		if !ok {
 			var err error
@@ -87,15 +130,16 @@ func (l *levels) owners(ctx context.Context, sorted []store.Fingerprint, known m
 		}
 		return nil
 	})
+	owners = owners[:n]
 	if err == nil {
-		err = l.addOwners(ctx, sorted, owners)
+		err = l.addOwners(ctx, sorted[:n], owners)
 	}
 	return owners, err
 }
 
 // unowned returns claims of a batch for the fingerprints that no batch has.
 func unowned(sorted []store.Fingerprint, owners []string, seq int64) []claim {
-	var claims []claim
+	claims := make([]claim, 0, len(owners))
 	for i, id := range owners {
 		if id == "" {
 			claims = append(claims, claim{sorted[i], seq})

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventmetrics/eventmetrics/store"
+	"github.com/eventmetrics/eventmetrics/store/internal/fingerprints"
 	"github.com/eventmetrics/eventmetrics/store/sqlitestore"
 )
 
@@ -155,6 +156,50 @@ func TestPruneSweepsTheClaimsOfBatchesThatAreGone(t *testing.T) {
 	got, err := st.Owners(t.Context(), fps)
 	if d := cmp.Diff(want, got); d != "" || err != nil {
 		t.Error(d, err)
+	}
+}
+
+// However many fingerprints are claimed, and are known, a transaction reads and
+// changes a few leaves, so that others can write in between.
+func TestATransactionOfAClaimIsSmall(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.db")
+	st := opened(t, path)
+	st.UseSmallLeaves()
+	fps := make([]store.Fingerprint, 3000)
+	somePrints(testRand(), fps)
+	begun(t, st, "a", fps...)
+	db := direct(t, path)
+	leaves := query[int](t, db, "SELECT count(*) FROM fingerprints")
+	sorted, _ := fingerprints.Distinct(fps)
+	n, err := st.ClaimOnce(t.Context(), "a", sorted)
+	if err != nil || n < 1 || n > len(fps)/20 {
+		t.Errorf("one transaction has looked for %d fingerprints of %d in %d leaves, %v", n, len(fps), leaves, err)
+	}
+	more := make([]store.Fingerprint, 1000)
+	somePrints(testRand(), more) // some are claimed already
+	for i := range more {
+		more[i][15]++
+	}
+	sorted, _ = fingerprints.Distinct(more)
+	for len(sorted) > 0 {
+		n, err := st.ClaimOnce(t.Context(), "a", sorted[:min(16, len(sorted))])
+		if err != nil {
+			t.Fatal(err)
+		}
+		sorted = sorted[n:]
+	}
+	moves := 0
+	for full := true; full; moves++ {
+		before := query[int](t, db, "SELECT max(id) FROM fingerprints")
+		if full, err = st.MoveOnce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if wrote := query[int](t, db, "SELECT max(id) FROM fingerprints") - before; wrote > 50 {
+			t.Errorf("one transaction has written %d leaves", wrote)
+		}
+	}
+	if moves < 10 {
+		t.Errorf("%d transactions have moved %d fingerprints", moves, len(more))
 	}
 }
 

@@ -13,8 +13,8 @@
 // Claims of fingerprints are kept in leaves of about 2,000, in ascending order.
 // The leaves are in levels, each eight times as large as the one above. A call
 // writes its claims into the leaves of an upper level and moves what is too much
-// to the next one, so that it writes a bounded number of leaves however many
-// fingerprints there are. A claim has the number of its batch. When the batch is
+// to the next one. It takes several transactions if the claims are spread over many
+// leaves, so that others can write in between. A claim has the number of its batch. When the batch is
 // removed, the claim is void without being searched for. It is left out when
 // its leaf is written again, or removed by Prune.
 //

@@ -3,11 +3,24 @@ package sqlitestore
 import (
 	"context"
 	"database/sql"
+
+	"github.com/eventmetrics/eventmetrics/store"
 )
 
 // UseSmallLeaves makes few fingerprints as many leaves and levels as else
 // millions are.
-func (s *Store) UseSmallLeaves() { s.sizes = sizes{leaf: 4, level: 16} }
+func (s *Store) UseSmallLeaves() { s.sizes = sizes{leaf: 4, level: 16, leaves: 8} }
+
+// ClaimOnce is one transaction of a Claim of fingerprints that ascend. It returns how
+// many of them it has claimed.
+func (s *Store) ClaimOnce(ctx context.Context, id string, fps []store.Fingerprint) (int, error) {
+	owners, _, err := s.claimSome(ctx, id, nil, fps, s.sizes.levelOf(len(fps)))
+	return len(owners), err
+}
+
+// MoveOnce is one transaction that moves claims. It reports whether there is more to
+// move.
+func (s *Store) MoveOnce(ctx context.Context) (more bool, err error) { return s.moveClaims(ctx) }
 
 // Beat shows that the Writers of this process are alive, and looks at all, as the
 // Store does by itself now and then.

@@ -51,7 +51,12 @@ func (l *leaf) seq(i int) int64 { return l.seqs[l.place(i)] }
 // find returns the place of a fingerprint, at or after from, or where it would
 // be.
 func (l *leaf) find(from int, p *store.Fingerprint) (int, bool) {
-	i := from + sort.Search(l.len()-from, func(i int) bool { return fingerprints.Compare(l.fp(from+i), p) >= 0 })
+	low, step := from, 1 // it is mostly near
+	for low+step <= l.len() && fingerprints.Compare(l.fp(low+step-1), p) < 0 {
+		low, step = low+step, 2*step
+	}
+	high := min(low+step-1, l.len())
+	i := low + sort.Search(high-low, func(i int) bool { return fingerprints.Compare(l.fp(low+i), p) >= 0 })
 	return i, i < l.len() && *l.fp(i) == *p
 }
 
@@ -60,6 +65,9 @@ func appendLeaf(b []byte, claims []claim) []byte {
 	places := map[int64]uint16{}
 	var seqs []byte
 	for i := range claims {
+		if i > 0 && claims[i].seq == claims[i-1].seq {
+			continue
+		}
 		if _, known := places[claims[i].seq]; !known {
 			places[claims[i].seq] = uint16(len(places))
 			seqs = binary.AppendUvarint(seqs, uint64(claims[i].seq))
@@ -71,8 +79,15 @@ func appendLeaf(b []byte, claims []claim) []byte {
 		b = append(b, claims[i].fp[:]...)
 	}
 	width := placeWidth(len(places))
+	if width == 0 {
+		return b
+	}
+	var place uint16
 	for i := range claims {
-		switch place := places[claims[i].seq]; width {
+		if i == 0 || claims[i].seq != claims[i-1].seq {
+			place = places[claims[i].seq]
+		}
+		switch width {
 		case 1:
 			b = append(b, byte(place))
 		case 2:

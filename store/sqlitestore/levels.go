@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"maps"
+	"math"
 	"slices"
 	"sort"
 
@@ -21,15 +22,25 @@ import (
 // several times as many claims as the one above. Within a level the claims
 // ascend, in leaves. New claims go into an upper level, and what a level cannot
 // hold moves to the next, leaf by leaf. So many claims are written with each
-// leaf, and a call writes a bounded number of leaves.
+// leaf. A transaction reads and writes a bounded number of leaves, so that others
+// do not wait for long.
 
 // levelRatio is how many times as many claims each level holds as the one
 // above.
 const levelRatio = 8
 
-// sizes are the greatest numbers of claims of a leaf and of the uppermost
-// level.
-type sizes struct{ leaf, level int }
+// sizes are the greatest numbers of claims of a leaf and of the uppermost level,
+// and of leaves of a level that a transaction reads to find claims, and changes to
+// move some.
+type sizes struct{ leaf, level, leaves int }
+
+// levelOf returns the uppermost level that can hold a number of claims.
+func (s sizes) levelOf(claims int) (level int) {
+	for s.capacity(level) < int64(claims) {
+		level++
+	}
+	return level
+}
 
 // capacity is the number of claims that a level holds.
 func (s sizes) capacity(level int) int64 {
@@ -67,7 +78,7 @@ func (s *Store) openLevels(ctx context.Context, tx *sql.Tx) (*levels, error) {
 	}
 	var err error
 	// A fingerprint is in the first leaf that does not end before it, or nowhere.
-	l.seek, err = tx.PrepareContext(ctx, "SELECT id, last, data, sum FROM fingerprints WHERE level = ? AND last >= ? ORDER BY last LIMIT 1")
+	l.seek, err = tx.PrepareContext(ctx, "SELECT id, last, data, sum FROM fingerprints WHERE level = ? AND last >= ? ORDER BY last")
 	return l, err
 }
 
@@ -114,16 +125,21 @@ func (l *levels) load(n int, row *sql.Row) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	return true, l.check(n, l.last, data, sum)
+}
+
+// check decodes the leaf that was read last. Errors: metrics.ErrCorrupt.
+func (l *levels) check(n int, last, data []byte, sum uint32) error {
 	if sum != leafSum(n, data) {
-		return false, fmt.Errorf("%w: leaf %d of fingerprints", metrics.ErrCorrupt, l.id)
+		return fmt.Errorf("%w: leaf %d of fingerprints", metrics.ErrCorrupt, l.id)
 	}
 	if err := l.leaf.decode(data); err != nil {
-		return false, err
+		return err
 	}
-	if end := l.leaf.fp(l.leaf.len() - 1); !bytes.Equal(l.last, end[:]) {
-		return false, fmt.Errorf("%w: leaf %d of fingerprints ends elsewhere", metrics.ErrCorrupt, l.id)
+	if end := l.leaf.fp(l.leaf.len() - 1); !bytes.Equal(last, end[:]) {
+		return fmt.Errorf("%w: leaf %d of fingerprints ends elsewhere", metrics.ErrCorrupt, l.id)
 	}
-	return true, nil
+	return nil
 }
 
 // leafSum is the checksum of a leaf in a level.
@@ -133,57 +149,125 @@ func leafSum(level int, data []byte) uint32 {
 
 // find calls use with the index of each fingerprint that was claimed, and the
 // number of its batch, which may have been removed since. The fingerprints must
-// ascend.
-func (l *levels) find(ctx context.Context, fps []store.Fingerprint, use func(i int, seq int64) error) error {
-	for _, n := range slices.Sorted(maps.Keys(l.all)) {
-		for i := 0; i < len(fps); {
-			ok, err := l.next(ctx, n, fps[i][:])
-			if err != nil {
-				return err
-			}
-			if !ok {
-				break
-			}
-			for at := 0; i < len(fps) && at < l.leaf.len(); i++ {
-				var found bool
-				if at, found = l.leaf.find(at, &fps[i]); found {
-					if err := use(i, l.leaf.seq(at)); err != nil {
-						return err
-					}
-				} else if at == l.leaf.len() {
-					break
-				}
-			}
+// ascend. It returns how many of them, from the first on, it has looked for in all
+// levels; of others it may have found some. It begins with the level that has most
+// leaves, so that it reads few in vain.
+func (l *levels) find(ctx context.Context, fps []store.Fingerprint, use func(i int, seq int64) error) (int, error) {
+	for _, n := range slices.Backward(slices.Sorted(maps.Keys(l.all))) {
+		done, err := l.findIn(ctx, n, fps, use)
+		if err != nil {
+			return 0, err
 		}
+		fps = fps[:done]
 	}
-	return nil
+	return len(fps), nil
 }
 
-// add puts claims, which must ascend and be new, into the uppermost level that
-// can hold them, and then moves on what is too much.
-func (l *levels) add(ctx context.Context, claims []claim) error {
-	if len(claims) == 0 {
-		return nil
+// findIn is find in one level.
+func (l *levels) findIn(ctx context.Context, n int, fps []store.Fingerprint, use func(i int, seq int64) error) (int, error) {
+	i, ok := 0, true
+	var err error
+	for left := l.sizes.leaves; ok && i < len(fps) && left > 0 && err == nil; {
+		i, ok, err = l.findAlong(ctx, n, fps, i, &left, use)
 	}
-	n := 0
-	for l.sizes.capacity(n) < int64(len(claims)) {
-		n++
+	if !ok {
+		return len(fps), err
 	}
-	if err := l.merge(ctx, n, claims); err != nil {
-		return err
+	return i, err
+}
+
+// findAlong looks for fingerprints from the i-th on in the leaf of the first, and in
+// those after it as long as each has some. It returns the index of the first that it
+// has not looked for, and whether the level may have it.
+func (l *levels) findAlong(ctx context.Context, n int, fps []store.Fingerprint, i int, left *int, use func(i int, seq int64) error) (int, bool, error) {
+	rows, err := l.seek.QueryContext(ctx, n, fps[i][:])
+	if err != nil {
+		return i, true, err
 	}
-	for ; l.level(n).claims > l.sizes.capacity(n); n++ {
-		for l.level(n).claims > l.sizes.capacity(n) {
-			moved, err := l.take(ctx, n)
-			if err != nil {
-				return err
-			}
-			if err := l.merge(ctx, n+1, moved); err != nil {
-				return err
+	defer rows.Close() //nolint:errcheck // Err tells
+	for first := true; i < len(fps) && *left > 0; first = false {
+		if !rows.Next() {
+			return i, false, rows.Err()
+		}
+		*left--
+		if err := l.loadFrom(n, rows); err != nil {
+			return i, true, err
+		}
+		if !first && fingerprints.Compare(&fps[i], l.leaf.fp(l.leaf.len()-1)) > 0 {
+			break // there is a gap
+		}
+		for at := 0; i < len(fps); i++ {
+			var found bool
+			if at, found = l.leaf.find(at, &fps[i]); found {
+				if err := use(i, l.leaf.seq(at)); err != nil {
+					return i, true, err
+				}
+			} else if at == l.leaf.len() {
+				break
 			}
 		}
 	}
-	return l.save(ctx)
+	return i, true, nil
+}
+
+// loadFrom is load for a row of a query for several. The leaf refers to the row.
+func (l *levels) loadFrom(n int, rows *sql.Rows) error {
+	var last, data sql.RawBytes
+	var sum uint32
+	if err := rows.Scan(&l.id, &last, &data, &sum); err != nil {
+		return err
+	}
+	return l.check(n, last, data, sum)
+}
+
+// full returns the uppermost level that has too many claims, or -1.
+func (l *levels) full() int {
+	for _, n := range slices.Sorted(maps.Keys(l.all)) {
+		if l.all[n].claims > l.sizes.capacity(n) {
+			return n
+		}
+	}
+	return -1
+}
+
+// move moves claims of the uppermost level that has too many to the next, after
+// those that it moved before. What is left of a leaf when enough leaves were
+// changed stays. The level may still have too many.
+func (l *levels) move(ctx context.Context) error {
+	n := l.full()
+	if n < 0 {
+		return nil
+	}
+	for lv, left := l.level(n), l.sizes.leaves; left > 0 && lv.claims > l.sizes.capacity(n); {
+		ok, err := l.next(ctx, n, append(lv.moved, 0)) // the smallest key after moved
+		if err != nil {
+			return err
+		}
+		if !ok && lv.moved == nil {
+			return fmt.Errorf("level %d has no leaf and %d fingerprints", n, lv.claims)
+		}
+		if !ok {
+			lv.moved = nil
+			continue
+		}
+		last, claims := l.last, l.merged(nil, true)
+		if err := l.drop(ctx, n); err != nil {
+			return err
+		}
+		rest, changed, err := l.mergeSome(ctx, n+1, claims, left)
+		if err != nil {
+			return err
+		}
+		left -= changed + 1
+		if len(rest) > 0 {
+			last = claims[len(claims)-len(rest)-1].fp[:]
+			if err := l.replace(ctx, n, false, rest); err != nil {
+				return err
+			}
+		}
+		lv.moved = slices.Clone(last)
+	}
+	return nil
 }
 
 func (l *levels) level(n int) *level {
@@ -193,9 +277,16 @@ func (l *levels) level(n int) *level {
 	return l.all[n]
 }
 
-// merge puts claims into the leaves of a level.
+// merge puts claims, which must ascend and be new, into the leaves of a level.
 func (l *levels) merge(ctx context.Context, n int, claims []claim) error {
-	for len(claims) > 0 {
+	_, _, err := l.mergeSome(ctx, n, claims, math.MaxInt)
+	return err
+}
+
+// mergeSome is merge, as far as it gets by changing a number of leaves, at least
+// one. It returns the claims that are left, and how many leaves it has changed.
+func (l *levels) mergeSome(ctx context.Context, n int, claims []claim, leaves int) (rest []claim, changed int, _ error) {
+	for len(claims) > 0 && (changed == 0 || changed < leaves) {
 		ok, err := l.next(ctx, n, claims[0].fp[:])
 		count := len(claims)
 		if ok {
@@ -205,14 +296,15 @@ func (l *levels) merge(ctx context.Context, n int, claims []claim) error {
 			ok, err = l.end(ctx, n)
 		}
 		if err != nil {
-			return err
+			return nil, changed, err
 		}
 		if err := l.replace(ctx, n, ok, l.merged(claims[:count], ok)); err != nil {
-			return err
+			return nil, changed, err
 		}
 		claims = claims[count:]
+		changed++
 	}
-	return nil
+	return claims, changed, nil
 }
 
 // end reads the last leaf of a level, if there is one.
@@ -267,31 +359,6 @@ func (l *levels) drop(ctx context.Context, n int) error {
 	l.level(n).claims -= int64(l.leaf.len())
 	_, err := l.tx.ExecContext(ctx, "DELETE FROM fingerprints WHERE id = ?", l.id)
 	return err
-}
-
-// take removes leaves from a level that holds too much, after those that it
-// took before, and returns their claims. The level may still hold too much.
-func (l *levels) take(ctx context.Context, n int) ([]claim, error) {
-	var taken []claim
-	for lv := l.level(n); lv.claims > l.sizes.capacity(n); {
-		ok, err := l.next(ctx, n, append(lv.moved, 0)) // the smallest key after moved
-		if err != nil {
-			return nil, err
-		}
-		if !ok && lv.moved == nil {
-			return nil, fmt.Errorf("level %d has no leaf and %d fingerprints", n, lv.claims)
-		}
-		if !ok {
-			lv.moved = nil
-			break
-		}
-		taken = append(taken, l.merged(nil, true)...)
-		if err := l.drop(ctx, n); err != nil {
-			return nil, err
-		}
-		lv.moved = l.last
-	}
-	return taken, nil
 }
 
 // save notes how full the levels are.
