@@ -247,31 +247,31 @@ func TestWrongSumsCountOnlyIfTheyStay(t *testing.T) {
 		wrong bool
 	}{
 		{"always", func(_ int64, q metrics.Filter, all metrics.Contribution) metrics.Contribution {
-			if q.AsOf.IsZero() {
+			if !q.Ledger {
 				return more(all, 1)
 			}
 			return all
 		}, true},
 		{"only the counts that are asked for alone", func(_ int64, q metrics.Filter, all metrics.Contribution) metrics.Contribution {
-			if q.AsOf.IsZero() && !q.Slots {
+			if !q.Ledger && !q.Slots {
 				return more(all, 1)
 			}
 			return all
 		}, true},
 		{"another each time", func(look int64, q metrics.Filter, all metrics.Contribution) metrics.Contribution {
-			if q.AsOf.IsZero() {
+			if !q.Ledger {
 				return more(all, look)
 			}
 			return all
 		}, false},
 		{"while the ledger changes", func(look int64, q metrics.Filter, all metrics.Contribution) metrics.Contribution {
-			if q.AsOf.IsZero() {
+			if !q.Ledger {
 				return more(all, 1_000)
 			}
 			return more(all, look)
 		}, false},
 		{"at first", func(look int64, q metrics.Filter, all metrics.Contribution) metrics.Contribution {
-			if q.AsOf.IsZero() && look < 10 {
+			if !q.Ledger && look < 10 {
 				return more(all, 1)
 			}
 			return all

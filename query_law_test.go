@@ -140,7 +140,7 @@ func nextMilli() time.Time {
 func (p *past) draw(t *testing.T, rt *rapid.T) {
 	plain := rapid.Bool().Draw(rt, "erasable") // an erasure needs the dimensions of the batches
 	by := rapid.SliceOfNDistinct(rapid.SampledFrom(dimensions), 0, 3, rapid.ID[string])
-	for range rapid.IntRange(1, 4).Draw(rt, "files") {
+	for range rapid.SampledFrom([]int{1, 2, 3, 4, 9}).Draw(rt, "files") {
 		b := &recount.Batch{Events: drawEvents(rt, p.date), Dimensions: dimensions}
 		if !plain {
 			b.Dimensions = by.Draw(rt, "dimensions")
@@ -159,6 +159,9 @@ func (p *past) draw(t *testing.T, rt *rapid.T) {
 	}
 	if plain && rapid.Bool().Draw(rt, "erased") {
 		p.erase(t, rt, s)
+	}
+	if plain && rapid.Bool().Draw(rt, "drifted") {
+		p.reprocess(t, rt, s)
 	}
 	if rapid.Bool().Draw(rt, "sketches are out of date") {
 		p.outdate(t)
@@ -186,6 +189,28 @@ func (p *past) erase(t *testing.T, rt *rapid.T, s *eventmetrics.Service) {
 	}
 	for _, b := range p.batches {
 		b.Events = slices.DeleteFunc(slices.Clone(b.Events), func(x recount.Event) bool { return x.Subject == e.Subject })
+	}
+}
+
+// reprocess corrects a ledger in which some entries are wrong. An entry keeps its
+// time of recording.
+func (p *past) reprocess(t *testing.T, rt *rapid.T, s *eventmetrics.Service) {
+	ledger, _ := store.As[store.Auditor](p.store)
+	ids := sortedKeys(p.batches)
+	for i, id := range ids {
+		if rapid.Bool().Draw(rt, "wrong") {
+			continue
+		}
+		other, err := ledger.Contribution(t.Context(), ids[(i+1)%len(ids)])
+		if err == nil {
+			err = ledger.Amend(t.Context(), id, other)
+		}
+		if err != nil {
+			rt.Fatal(err)
+		}
+	}
+	if r, err := s.Reprocess(t.Context()); err != nil || r.Unreadable > 0 || len(r.WrongDays) > 0 {
+		rt.Fatalf("reprocess: %+v, %v", r, err)
 	}
 }
 
@@ -240,7 +265,7 @@ func drawQuery(rt *rapid.T, p *past, zone *time.Location) recount.Query {
 			q.Where[name] = some("values", "x", "y", "", "__other__", "__unknown__", "none")
 		}
 	}
-	if len(p.batches) > 0 && rapid.IntRange(0, 4).Draw(rt, "as of") == 0 {
+	if len(p.batches) > 0 && rapid.IntRange(0, 4).Draw(rt, "as of") <= 1 {
 		q.AsOf = p.batches[rapid.SampledFrom(sortedKeys(p.batches)).Draw(rt, "moment")].Recorded
 		q.Now = time.Time{}
 	}

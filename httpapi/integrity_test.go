@@ -68,7 +68,7 @@ type wrongStore struct {
 func (s *wrongStore) DayCounts(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
 	return func(yield func(metrics.DayCount, error) bool) {
 		for d, err := range s.Store.DayCounts(ctx, q) {
-			if q.AsOf.IsZero() {
+			if !q.Ledger {
 				d.Count, err = d.Count+1, errors.Join(err, s.err)
 			}
 			if !yield(d, err) || err != nil {

@@ -7,16 +7,11 @@ import (
 	"iter"
 	"math/rand/v2"
 	"slices"
-	"time"
 
 	"github.com/eventmetrics/eventmetrics/internal/text/clip"
 	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
 )
-
-// endOfTime as the AsOf of a query selects all contributions, and makes the
-// store sum them instead of reading its daily sums.
-var endOfTime = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
 // compareDays compares the daily sums of all days with the ledger, and has the
 // store rebuild them if some are wrong.
@@ -140,7 +135,7 @@ func (l *Ledger) nextIn(ctx context.Context, from, to metrics.Day) (metrics.Day,
 	if day != 0 {
 		to = day - 1
 	}
-	missing, err := l.firstDay(ctx, metrics.Filter{From: from, To: to, AsOf: endOfTime})
+	missing, err := l.firstDay(ctx, metrics.Filter{From: from, To: to, Ledger: true})
 	if missing != 0 || err != nil {
 		return missing, err
 	}
@@ -198,7 +193,7 @@ func (l *Ledger) compareDay(ctx context.Context, day metrics.Day) (*WrongDay, er
 	const needed, tries = 3, 10
 	var last answers
 	for agreed, try := 0, 0; try < tries; try++ {
-		ledger, err := l.dayOf(ctx, day, metrics.AllParts(), endOfTime)
+		ledger, err := l.dayOf(ctx, day, metrics.AllParts(), true)
 		if err != nil {
 			return nil, err
 		}
@@ -206,7 +201,7 @@ func (l *Ledger) compareDay(ctx context.Context, day metrics.Day) (*WrongDay, er
 		if err != nil || sums.equal(answersOf(ledger)) {
 			return nil, err
 		}
-		after, err := l.dayOf(ctx, day, metrics.AllParts(), endOfTime)
+		after, err := l.dayOf(ctx, day, metrics.AllParts(), true)
 		switch {
 		case err != nil:
 			return nil, err
@@ -244,17 +239,17 @@ func (d answers) equal(other answers) bool {
 
 // readAnswers reads the answers of the store.
 func (l *Ledger) readAnswers(ctx context.Context, day metrics.Day) (answers, error) {
-	counts, err := l.dayOf(ctx, day, countsOnly, time.Time{})
+	counts, err := l.dayOf(ctx, day, countsOnly, false)
 	if err != nil {
 		return answers{}, err
 	}
-	all, err := l.dayOf(ctx, day, metrics.AllParts(), time.Time{})
+	all, err := l.dayOf(ctx, day, metrics.AllParts(), false)
 	return answers{counts, all}, err
 }
 
-// dayOf reads a day: with asOf from the ledger, otherwise from the daily sums.
-func (l *Ledger) dayOf(ctx context.Context, day metrics.Day, q metrics.Filter, asOf time.Time) (metrics.Contribution, error) {
-	q.From, q.To, q.AsOf = day, day, asOf
+// dayOf reads a day, from the ledger or from the daily sums.
+func (l *Ledger) dayOf(ctx context.Context, day metrics.Day, q metrics.Filter, fromLedger bool) (metrics.Contribution, error) {
+	q.From, q.To, q.Ledger = day, day, fromLedger
 	return collect(l.store.DayCounts(ctx, q))
 }
 

@@ -24,6 +24,10 @@ type Filter struct {
 	// moment, to the millisecond, or before it, as they are now. Each process
 	// records with its own clock.
 	AsOf time.Time
+	// Ledger asks for the same answer, computed now from the contributions
+	// themselves and from no sums that a store keeps of them. It is for checks,
+	// and takes longer the more contributions there are.
+	Ledger bool
 }
 
 // Select reports whether the filter selects d.

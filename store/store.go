@@ -123,8 +123,8 @@ type Store interface {
 	// a small answer: of up to 20 days and 500 DayCounts. There may be a
 	// thousand times as many groups as totals, so a query for totals must not
 	// read groups. With q.AsOf the sum does not include what was recorded
-	// later; it is computed from the contributions, day by day, in bounded
-	// memory.
+	// later. With q.Ledger the sum is the same, but computed from the contributions,
+	// day by day, in bounded memory.
 	DayCounts(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error]
 
 	// DeleteBatch removes a batch, its events, its attachments and its

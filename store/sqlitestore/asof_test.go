@@ -9,11 +9,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventmetrics/eventmetrics/metrics"
+	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/sqlitestore"
 )
 
 // TestAsOfEveryMoment records at random times of a clock that goes back, too,
-// and looks at every one of them, and a millisecond before and after.
+// corrects and deletes some of it, and looks at every one of the times, and a
+// millisecond before and after.
 func TestAsOfEveryMoment(t *testing.T) {
 	var now time.Time
 	st, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "events.db"), &sqlitestore.Options{Now: func() time.Time { return now }, Heartbeat: 24 * time.Hour})
@@ -22,10 +24,10 @@ func TestAsOfEveryMoment(t *testing.T) {
 	}
 	defer st.Close()
 	rng := testRand()
-	moments := make([]time.Time, 12)
+	moments := make([]time.Time, 60)
 	all := make([]metrics.Contribution, len(moments))
 	for i := range moments {
-		moments[i] = time.UnixMicro(1_762_560_000_000_000 + rng.Int64N(15_000))
+		moments[i] = time.UnixMicro(1_762_560_000_000_000 + int64(i)*500 + rng.Int64N(5_000))
 		now = moments[i]
 		all[i] = aContribution(rng, 20_000+i%3, 2, 2, 4+i)
 		upload(t, st, strconv.Itoa(i))
@@ -33,19 +35,94 @@ func TestAsOfEveryMoment(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, at := range moments {
-		for _, off := range []time.Duration{-time.Millisecond, 0, time.Millisecond} {
-			asOf := at.Add(off)
-			var until []metrics.Contribution
-			for i := range moments {
-				if !moments[i].Truncate(time.Millisecond).After(asOf) {
-					until = append(until, all[i])
+	look := func(when string) {
+		t.Helper()
+		for _, at := range moments {
+			for _, off := range []time.Duration{-time.Millisecond, 0, time.Millisecond} {
+				asOf := at.Add(off)
+				var until []metrics.Contribution
+				for i := range moments {
+					if !moments[i].Truncate(time.Millisecond).After(asOf) {
+						until = append(until, all[i])
+					}
+				}
+				got := dailies(t, st, metrics.Filter{Slots: true, Subjects: true, AsOf: asOf})
+				if d := cmp.Diff(metrics.Merge(until...), got); d != "" {
+					t.Fatalf("%s, as of %v: %s", when, asOf, d)
 				}
 			}
-			got := dailies(t, st, metrics.Filter{Slots: true, Subjects: true, AsOf: asOf})
-			if d := cmp.Diff(metrics.Merge(until...), got); d != "" {
-				t.Fatalf("as of %v: %s", asOf, d)
+		}
+		for place := ""; ; {
+			in, err := st.Inspect(t.Context(), place)
+			if err != nil || len(in.Damages) > 0 {
+				t.Fatalf("%s: inspect %q: %v, %v", when, place, in.Damages, err)
 			}
+			if place = in.Next; place == "" {
+				return
+			}
+		}
+	}
+	look("after Record")
+	for range 25 {
+		i := rng.IntN(len(all))
+		if all[i] == nil {
+			continue
+		}
+		if rng.IntN(2) == 0 {
+			all[i] = aContribution(rng, 20_000+i%4, 2, 2, 4) // of another day, too
+			err = st.Amend(t.Context(), strconv.Itoa(i), all[i])
+		} else {
+			all[i] = nil
+			err = st.DeleteBatch(t.Context(), strconv.Itoa(i))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	look("after changes")
+	if _, err := st.Prune(t.Context(), store.PruneQuery{}); err != nil {
+		t.Fatal(err)
+	}
+	look("after Prune")
+	if err := st.Rebuild(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	look("after Rebuild")
+}
+
+// TestAsOfReadsFewRows looks at every moment of a day with many batches, of which
+// some were recorded by a clock that was behind.
+func TestAsOfReadsFewRows(t *testing.T) {
+	now := time.UnixMilli(1_762_560_000_000)
+	st, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "events.db"), &sqlitestore.Options{Now: func() time.Time { return now }, Heartbeat: 24 * time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	const batches, behind = 300, 40
+	start := now
+	rng := testRand()
+	for i := range batches {
+		now = start.Add(time.Duration(i) * time.Second)
+		if i%(batches/behind) == 0 {
+			now = start.Add(time.Duration(rng.IntN(i+1)) * time.Second)
+		}
+		upload(t, st, strconv.Itoa(i))
+		if err := st.Record(t.Context(), strconv.Itoa(i), aContribution(rng, 20_000, 1, 2, 3)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// 3 of each level: of 1, 4, 16, 64 and 256 entries.
+	const most = 3 + 3 + 3 + 3 + 1
+	for i := range batches {
+		if i == 1 {
+			if _, err := st.Prune(t.Context(), store.PruneQuery{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		rows, err := st.RowsAsOf(t.Context(), 20_000, start.Add(time.Duration(i)*time.Second))
+		if err != nil || rows > most && i > 0 {
+			t.Fatalf("as of the %dth second: %d rows, want at most %d, %v", i, rows, most, err)
 		}
 	}
 }

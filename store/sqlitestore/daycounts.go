@@ -23,7 +23,10 @@ func (s *Store) DayCounts(ctx context.Context, q metrics.Filter) iter.Seq2[metri
 		r := dayReader{q: q, yield: yield}
 		r.from, r.to = daysOf(&q)
 		read := r.readSums
-		if !q.AsOf.IsZero() {
+		switch {
+		case q.Ledger:
+			read = r.readLedger
+		case !q.AsOf.IsZero():
 			read = r.readAsOf
 		}
 		for more := true; more; {
@@ -151,7 +154,11 @@ func (d *heldDay) totals(q metrics.Filter) (metrics.Contribution, error) {
 
 // readSums reads the sums that are kept of days.
 func (r *dayReader) readSums(ctx context.Context, tx *sql.Tx) error {
-	rows, err := tx.QueryContext(ctx, r.statement(), r.from, r.to)
+	return r.readSumsUntil(ctx, tx, r.to)
+}
+
+func (r *dayReader) readSumsUntil(ctx context.Context, tx *sql.Tx, last int64) error {
+	rows, err := tx.QueryContext(ctx, r.statement(), r.from, last)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,9 @@ package sqlitestore
 import (
 	"context"
 	"database/sql"
+	"time"
 
+	"github.com/eventmetrics/eventmetrics/metrics"
 	"github.com/eventmetrics/eventmetrics/store"
 )
 
@@ -50,4 +52,17 @@ func BeginStep(ctx context.Context, conn *sql.Conn) error {
 func RunStep(ctx context.Context, conn *sql.Conn) error {
 	_, err := migrateOnce(ctx, conn)
 	return err
+}
+
+// RowsAsOf returns the number of rows that a query as of a moment sums for a day.
+func (s *Store) RowsAsOf(ctx context.Context, day metrics.Day, at time.Time) (n int, err error) {
+	r := dayReader{q: metrics.Filter{AsOf: at}, from: int64(day), to: int64(day)}
+	err = s.view(ctx, func(tx *sql.Tx) error {
+		days, err := r.asOfDays(ctx, tx)
+		if err != nil || len(days) == 0 || days[0].whole {
+			return err
+		}
+		return tx.QueryRowContext(ctx, "SELECT count(*) FROM ("+firstEntries+")", day, days[0].end, at.UnixMilli(), false, spanBits).Scan(&n)
+	})
+	return n, err
 }

@@ -22,18 +22,20 @@ const (
 	partOwners    = "owners"
 	partKeys      = "keys"
 	partUnpurged  = "unpurged"
+	partArrivals  = "arrivals"
 )
 
 // checkedTables are those of which SQLite checks the trees and indexes. What
 // would be missing from the others is noticed otherwise: by proofs of batches,
 // and by comparing the sums of days with the ledger.
-var checkedTables = []string{"batches", "archived", "unfinished", "fingerprints", "levels", "freed", "unpurged", "owners", "keys", "deployment"}
+var checkedTables = []string{"batches", "archived", "unfinished", "fingerprints", "levels", "freed", "unpurged", "owners", "keys", "deployment", "arrivals", "spans"}
 
 // The sizes of the parts.
 const (
 	inspectBatches = 20
 	inspectRows    = 200
 	inspectLeaves  = 64
+	inspectDays    = 10
 )
 
 // Inspect implements [store.Inspector].
@@ -56,6 +58,8 @@ func (s *Store) Inspect(ctx context.Context, from string) (store.Inspection, err
 		err = in.keys(ctx)
 	case partUnpurged:
 		err = in.unpurged(ctx)
+	case partArrivals:
+		err = in.arrivals(ctx)
 	default:
 		err = errors.New("no such place")
 	}
@@ -313,6 +317,7 @@ func (in *inspector) keys(ctx context.Context) error {
 
 // unpurged compares how many batches of each day are not purged with the ledger.
 func (in *inspector) unpurged(ctx context.Context) error {
+	in.Next = partArrivals + "/"
 	var wrong int64
 	err := in.s.reader.QueryRowContext(ctx, `
 		WITH counted AS (SELECT day, count(*) AS batches FROM ledger JOIN batches ON id = batch_id WHERE NOT purged GROUP BY day),

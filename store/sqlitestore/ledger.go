@@ -50,6 +50,9 @@ func enter(ctx context.Context, tx *sql.Tx, b *batchRow, c metrics.Contribution)
 			return err
 		}
 		b.proof.entry.addShare(day, counts, subjects, groups)
+		if err := arrange(ctx, tx, day, b); err != nil {
+			return err
+		}
 	}
 	if err := b.save(ctx, tx); err != nil {
 		return err
@@ -62,7 +65,7 @@ func enter(ctx context.Context, tx *sql.Tx, b *batchRow, c metrics.Contribution)
 
 // withdraw takes the contribution of a batch, if there is one, out of the
 // ledger and the sums, and returns its days. Their subjects are out of date
-// afterwards.
+// afterwards, and the batch is to be arranged in them.
 func withdraw(ctx context.Context, tx *sql.Tx, b *batchRow) ([]metrics.Day, error) {
 	if !b.EventsPurged {
 		if err := countUnpurged(ctx, tx, b.ID, -1); err != nil {
@@ -174,7 +177,10 @@ func (s *Store) Amend(ctx context.Context, id string, c metrics.Contribution) er
 		if days, err = withdraw(ctx, tx, b); err != nil {
 			return err
 		}
-		return enter(ctx, tx, b, c)
+		if err := enter(ctx, tx, b, c); err != nil {
+			return err
+		}
+		return arrangeAll(ctx, tx, days, b)
 	})
 	if err != nil {
 		return wrap(ctx, err, "amend batch %q", id)

@@ -27,6 +27,7 @@ var steps = [...]func(ctx context.Context, tx *sql.Tx) error{
 	addProofs,         // to 5
 	addID,             // to 6
 	addKeys,           // to 7
+	addArrivals,       // to 8
 }
 
 // schemaVersion is the user_version of a file that schema describes.

@@ -12,7 +12,7 @@ import (
 // Rebuild implements [store.Auditor]. It writes each day in a transaction of
 // its own, so that other writes do not wait for all of them.
 func (s *Store) Rebuild(ctx context.Context) error {
-	days, err := readDays(ctx, s.reader, "SELECT day FROM ledger UNION SELECT day FROM day_groups UNION SELECT day FROM days UNION SELECT day FROM details ORDER BY 1")
+	days, err := readDays(ctx, s.reader, "SELECT day FROM ledger UNION SELECT day FROM day_groups UNION SELECT day FROM days UNION SELECT day FROM details UNION SELECT day FROM arrivals UNION SELECT day FROM spans ORDER BY 1")
 	if err != nil {
 		return wrap(ctx, err, "list the days")
 	}
@@ -57,5 +57,5 @@ func rebuildDay(ctx context.Context, tx *sql.Tx, day metrics.Day) error {
 	}
 	groups := d.sum.Groups()
 	d.sum = d.sum.Totals()
-	return errors.Join(writeDay(ctx, tx, day, &d), writeGroups(ctx, tx, day, groups))
+	return errors.Join(writeDay(ctx, tx, day, &d), writeGroups(ctx, tx, day, groups), orderDay(ctx, tx, day))
 }

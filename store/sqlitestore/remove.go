@@ -47,6 +47,9 @@ func (s *Store) remove(ctx context.Context, tx *sql.Tx, b *batchRow) ([]metrics.
 	if err != nil {
 		return nil, err
 	}
+	if err := arrangeAll(ctx, tx, days, b); err != nil {
+		return nil, err
+	}
 	if err := free(ctx, tx, b.seq); err != nil {
 		return nil, err
 	}
@@ -159,6 +162,9 @@ func (s *Store) Prune(ctx context.Context, q store.PruneQuery) (store.Pruned, er
 		return p, wrap(ctx, err, "prune keys")
 	}
 	err := s.heal(ctx, nil)
+	if err == nil {
+		err = s.orderDays(ctx)
+	}
 	if err == nil {
 		err = s.tryEmptyLog(ctx) // a reader may have kept it from starting again
 	}

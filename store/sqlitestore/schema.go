@@ -34,6 +34,8 @@ const (
 //   - ledger_groups and day_groups have the groups of the ledger and of the
 //     sums, with rows only where there are groups, so that queries for totals do
 //     not read them.
+//   - arrivals has the place of each entry of the ledger in the order of its day,
+//     and spans the sums of entries with adjacent places: see arrange.
 //   - unpurged counts, for each day, the batches that contribute to it and whose
 //     events are not purged.
 //   - fingerprints has a leaf of claims in each row: fingerprints, up to last,
@@ -150,6 +152,22 @@ CREATE TABLE unpurged (
 	day     INTEGER PRIMARY KEY,
 	batches INTEGER NOT NULL
 );
+CREATE TABLE arrivals (
+	day      INTEGER NOT NULL,
+	place    INTEGER NOT NULL,
+	recorded INTEGER NOT NULL,
+	batch_id TEXT NOT NULL,
+	PRIMARY KEY (day, place)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX arrivals_by_time ON arrivals(day, recorded, place);
+CREATE TABLE spans (
+	day      INTEGER NOT NULL,
+	level    INTEGER NOT NULL,
+	no       INTEGER NOT NULL,
+	counts   BLOB NOT NULL,
+	subjects BLOB NOT NULL,
+	PRIMARY KEY (day, level, no)
+) WITHOUT ROWID;
 CREATE TABLE ledger_groups (
 	day      INTEGER NOT NULL,
 	batch_id TEXT NOT NULL,

@@ -16,6 +16,8 @@ func asOfRules() []rule {
 		{"AsOf is the sum of what was recorded until then", asOf, asOfSums},
 		{"AsOf keeps what else the query asks for", asOf, asOfFilters},
 		{"AsOf does not bring a deleted batch back", asOf + "\nStore.DeleteBatch: DayCounts is then as if the batch had never existed.", asOfDeleted},
+		{"AsOf includes what happened to a contribution since", asOf + "\nStore.DayCounts: With q.Ledger the sum is the same", asOfChanges},
+		{"Ledger changes no answer", "metrics.Filter: Ledger asks for the same answer, computed now from the contributions themselves and from no sums that a store keeps of them.\nStore.DayCounts: With q.Ledger the sum is the same", ledgerSums},
 		{"AsOf counts archived batches", asOf + "\nRetainer.Archive: the answers of DayCounts do not change", asOfArchived},
 		{"Auditor: Amend keeps the time of recording", "Store.Record: The store notes the time, for the AsOf of queries; Amend does not change that time.\nStore: Times that the store sets are those of its own process, UTC, cut to the millisecond", asOfCorrects},
 	}
@@ -41,6 +43,64 @@ func (c *check) asOfIs(when string, at time.Time, contributions ...metrics.Contr
 	for _, q := range []metrics.Filter{{}, everything} {
 		q.AsOf = at
 		c.dayCountsAre(when, q, contributions...)
+		q.Ledger = true
+		c.dayCountsAre(when+", from the ledger", q, contributions...)
+	}
+}
+
+func ledgerSums(c *check) {
+	all := c.wide()
+	day := metrics.DayOf(epoch)
+	for _, q := range []metrics.Filter{{}, everything, {From: day + 3, To: day + 5, Types: []string{"a", "日本"}, Slots: true}, {Subjects: true}} {
+		q.Ledger = true
+		c.dayCountsAre("from the ledger", q, all...)
+	}
+}
+
+// asOfChanges asks as of each of many moments, again after the contributions of
+// those moments were corrected, deleted and archived.
+func asOfChanges(c *check) {
+	auditor, amends := store.As[store.Auditor](c.st)
+	retainer, archives := store.As[store.Retainer](c.st)
+	rng := c.random()
+	var moments []time.Time
+	var all []metrics.Contribution // nil: deleted
+	var ids []string
+	for range c.scaled(40) {
+		all = append(all, c.randomContribution(rng, 1+rng.IntN(9)))
+		if archives {
+			ids = append(ids, c.purged(all[len(all)-1]))
+		} else {
+			ids = append(ids, c.recorded(all[len(all)-1]))
+		}
+		moments = append(moments, moment())
+	}
+	ask := func(when string) {
+		for i := rng.IntN(4); i < len(moments); i += 1 + rng.IntN(8) {
+			c.asOfIs(fmt.Sprintf("as of after %d of %d contributions %s, with seed %d", i+1, len(all), when, c.seed()), moments[i], all[:i+1]...)
+		}
+	}
+	ask("before they have changed")
+	for i, id := range ids {
+		switch rng.IntN(5) {
+		case 0:
+			all[i] = nil
+			c.must(c.st.DeleteBatch(c.Context(), id), "DeleteBatch")
+		case 1:
+			if amends {
+				all[i] = c.randomContribution(rng, rng.IntN(9))
+				c.must(auditor.Amend(c.Context(), id, all[i]), "Amend")
+			}
+		case 2:
+			if archives {
+				c.must(retainer.Archive(c.Context(), id), "Archive")
+			}
+		}
+	}
+	ask("that have changed since")
+	if amends {
+		c.must(auditor.Rebuild(c.Context()), "Rebuild")
+		ask("after Rebuild")
 	}
 }
 

@@ -2,6 +2,7 @@ package storetest_test
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"slices"
 	"sync/atomic"
@@ -54,6 +55,27 @@ func brokenAsOfs() []broken {
 					return all
 				}
 				return metrics.Merge(all, deleted)
+			})
+		}},
+		{"remembers its answers as of a moment", "AsOf includes what happened to a contribution since", "that have changed since", func(p *patched) {
+			answers := map[string][]metrics.DayCount{}
+			p.editDayCounts(func(q metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
+				if q.AsOf.IsZero() || q.Ledger {
+					return all
+				}
+				key := fmt.Sprintf("%+v", q)
+				if _, known := answers[key]; !known {
+					answers[key] = metrics.Merge(all)
+				}
+				return metrics.Merge(answers[key])
+			})
+		}},
+		{"skips a type in the ledger", "Ledger changes no answer", "from the ledger", func(p *patched) {
+			p.editDayCounts(func(q metrics.Filter, all []metrics.DayCount) []metrics.DayCount {
+				if !q.Ledger {
+					return all
+				}
+				return all[:len(all)-1]
 			})
 		}},
 		{"moves a contribution that is amended", corrects, "as of before the correction", func(p *patched) {

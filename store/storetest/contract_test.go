@@ -185,7 +185,6 @@ var untested = map[string]string{
 	"Store.Batch: batch returns a batch":                                                                                        "all rules use it",
 	"Store.Begin: begin starts a new batch and returns the Writer that fills it":                                                "all rules use it",
 	"Store.Begin: the caller must call Commit or Abort":                                                                         "binds the caller",
-	"Store.DayCounts: it is computed from the contributions, day by day, in bounded memory":                                     "a matter of benchmarks",
 	"Store.Pending: the caller recounts the events in both cases":                                                               "binds the caller",
 	"Store.Pending: metrics.ErrCorrupt when it is damaged, whereupon the caller recounts the events too":                        "backends damage their files and collections",
 	"Writer: it is not safe for concurrent use":                                                                                 "binds the caller",

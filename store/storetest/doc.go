@@ -549,6 +549,15 @@
 //	        millisecond, or before it, as they are now.
 //	    Store.DayCounts: With q.AsOf the sum does not include what was recorded later
 //	    Store.DeleteBatch: DayCounts is then as if the batch had never existed.
+//	AsOf includes what happened to a contribution since
+//	    metrics.Filter: keeps the contributions that were recorded at that moment, to the
+//	        millisecond, or before it, as they are now.
+//	    Store.DayCounts: With q.AsOf the sum does not include what was recorded later
+//	    Store.DayCounts: With q.Ledger the sum is the same
+//	Ledger changes no answer
+//	    metrics.Filter: Ledger asks for the same answer, computed now from the contributions
+//	        themselves and from no sums that a store keeps of them.
+//	    Store.DayCounts: With q.Ledger the sum is the same
 //	AsOf counts archived batches
 //	    metrics.Filter: keeps the contributions that were recorded at that moment, to the
 //	        millisecond, or before it, as they are now.

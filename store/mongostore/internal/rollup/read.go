@@ -34,7 +34,7 @@ func daysAtOnce(q *metrics.Filter) int {
 // AsOf. Errors: store.ErrUnavailable.
 func (r *Rollup) DayCounts(ctx context.Context, q metrics.Filter) iter.Seq2[metrics.DayCount, error] {
 	read := r.firstDays
-	if !q.AsOf.IsZero() {
+	if q.Ledger || !q.AsOf.IsZero() {
 		read = r.ledger.firstDaysAsOf
 	}
 	return func(yield func(metrics.DayCount, error) bool) {
