@@ -12,9 +12,9 @@ import (
 // take several transactions, each of which reads and writes a bounded number.
 func (s *Store) Claim(ctx context.Context, id string, fps []store.Fingerprint) ([]string, error) {
 	sorted, places := fingerprints.Distinct(fps)
-	owners, full, err := s.claimSome(ctx, id, nil, sorted, s.sizes.levelOf(len(sorted)))
+	owners, full, err := s.claimSome(ctx, id, nil, sorted)
 	for err == nil && len(owners) < len(sorted) {
-		owners, full, err = s.claimSome(ctx, id, owners, sorted, s.sizes.levelOf(len(sorted)))
+		owners, full, err = s.claimSome(ctx, id, owners, sorted)
 	}
 	for err == nil && full {
 		full, err = s.moveClaims(ctx)
@@ -27,7 +27,7 @@ func (s *Store) Claim(ctx context.Context, id string, fps []store.Fingerprint) (
 
 // claimSome claims the first of the sorted fingerprints of which the owners are not
 // known, and adds their owners. It reports whether claims are to be moved.
-func (s *Store) claimSome(ctx context.Context, id string, owners []string, sorted []store.Fingerprint, level int) (_ []string, full bool, _ error) {
+func (s *Store) claimSome(ctx context.Context, id string, owners []string, sorted []store.Fingerprint) (_ []string, full bool, _ error) {
 	var some []string
 	err := s.add(ctx, unsynced, func(tx *sql.Tx) error {
 		seq, err := s.claiming(ctx, tx, id)
@@ -43,7 +43,8 @@ func (s *Store) claimSome(ctx context.Context, id string, owners []string, sorte
 		if some, err = l.owners(ctx, rest, map[int64]string{seq: id}, s.holder); err != nil {
 			return err
 		}
-		if err := l.merge(ctx, level, unowned(rest, some, seq)); err != nil {
+		claims := unowned(rest, some, seq)
+		if err := l.merge(ctx, l.levelFor(len(claims), len(sorted)), claims); err != nil {
 			return err
 		}
 		full = l.full() >= 0

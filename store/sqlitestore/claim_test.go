@@ -3,6 +3,7 @@ package sqlitestore_test
 import (
 	"errors"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -200,6 +201,42 @@ func TestATransactionOfAClaimIsSmall(t *testing.T) {
 	}
 	if moves < 10 {
 		t.Errorf("%d transactions have moved %d fingerprints", moves, len(more))
+	}
+}
+
+// Rows in the order of time are in few leaves, so they are written there at once,
+// however many levels there are.
+func TestClaimsInOrderAreWrittenOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.db")
+	st := opened(t, path)
+	st.UseSmallLeaves()
+	fps := make([]store.Fingerprint, 2000)
+	somePrints(testRand(), fps)
+	begun(t, st, "a")
+	for some := range slices.Chunk(fps, 50) { // in no order
+		if _, err := st.Claim(t.Context(), "a", some); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db := direct(t, path)
+	lowest := query[int](t, db, "SELECT max(level) FROM levels")
+	if lowest < 2 {
+		t.Fatalf("the lowest level is %d", lowest)
+	}
+	const claims = "SELECT coalesce(group_concat(level || ': ' || claims, ', '), '') FROM (SELECT level, claims FROM levels WHERE level < (SELECT max(level) FROM levels) ORDER BY level)"
+	before := query[string](t, db, claims)
+	next := make([]store.Fingerprint, 100)
+	for i := range next {
+		next[i] = store.Fingerprint{0xff, 0xff, 0xff, 0xff, byte(i)}
+	}
+	for at := 0; at < len(next); at += 20 {
+		got, err := st.Claim(t.Context(), "a", next[at:at+20])
+		if d := cmp.Diff(make([]string, 20), got); d != "" || err != nil {
+			t.Fatal(d, err)
+		}
+	}
+	if after := query[string](t, db, claims); after != before {
+		t.Errorf("claims in order are in the levels %s, before %s", after, before)
 	}
 }
 

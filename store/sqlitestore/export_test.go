@@ -11,12 +11,12 @@ import (
 
 // UseSmallLeaves makes few fingerprints as many leaves and levels as else
 // millions are.
-func (s *Store) UseSmallLeaves() { s.sizes = sizes{leaf: 4, level: 16, leaves: 8} }
+func (s *Store) UseSmallLeaves() { s.sizes = sizes{leaf: 4, level: 16, leaves: 8, dense: 2} }
 
 // ClaimOnce is one transaction of a Claim of fingerprints that ascend. It returns how
 // many of them it has claimed.
 func (s *Store) ClaimOnce(ctx context.Context, id string, fps []store.Fingerprint) (int, error) {
-	owners, _, err := s.claimSome(ctx, id, nil, fps, s.sizes.levelOf(len(fps)))
+	owners, _, err := s.claimSome(ctx, id, nil, fps)
 	return len(owners), err
 }
 

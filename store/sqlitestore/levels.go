@@ -31,8 +31,9 @@ const levelRatio = 8
 
 // sizes are the greatest numbers of claims of a leaf and of the uppermost level,
 // and of leaves of a level that a transaction reads to find claims, and changes to
-// move some.
-type sizes struct{ leaf, level, leaves int }
+// move some. Claims that are dense, so many for each leaf, are put into a lower level
+// at once: that costs less than to move them there from level to level.
+type sizes struct{ leaf, level, leaves, dense int }
 
 // levelOf returns the uppermost level that can hold a number of claims.
 func (s sizes) levelOf(claims int) (level int) {
@@ -58,6 +59,7 @@ type levels struct {
 	seek   *sql.Stmt
 	all    map[int]*level
 	freed  map[int64]bool // batches whose claims are void
+	found  map[int]int    // the leaves of each level that the last find has read
 	leaf   leaf           // the one read last
 	id     int64          // its number
 	last   []byte         // its last fingerprint
@@ -72,7 +74,7 @@ type level struct {
 
 // openLevels begins to use the levels. The caller must close them.
 func (s *Store) openLevels(ctx context.Context, tx *sql.Tx) (*levels, error) {
-	l := &levels{tx: tx, sizes: s.sizes, all: map[int]*level{}, freed: map[int64]bool{}}
+	l := &levels{tx: tx, sizes: s.sizes, all: map[int]*level{}, freed: map[int64]bool{}, found: map[int]int{}}
 	if err := l.read(ctx); err != nil {
 		return nil, err
 	}
@@ -163,13 +165,27 @@ func (l *levels) find(ctx context.Context, fps []store.Fingerprint, use func(i i
 	return len(fps), nil
 }
 
+// levelFor returns the level for new claims, of those that the last find has looked
+// for, out of a call with so many: the lowest one that has few leaves where they
+// belong, or else the uppermost that can hold all of the call.
+func (l *levels) levelFor(claims, call int) int {
+	for _, n := range slices.Backward(slices.Sorted(maps.Keys(l.all))) {
+		if l.found[n] <= claims/l.sizes.dense {
+			return n
+		}
+	}
+	return l.sizes.levelOf(call)
+}
+
 // findIn is find in one level.
 func (l *levels) findIn(ctx context.Context, n int, fps []store.Fingerprint, use func(i int, seq int64) error) (int, error) {
 	i, ok := 0, true
 	var err error
-	for left := l.sizes.leaves; ok && i < len(fps) && left > 0 && err == nil; {
+	left := l.sizes.leaves
+	for ok && i < len(fps) && left > 0 && err == nil {
 		i, ok, err = l.findAlong(ctx, n, fps, i, &left, use)
 	}
+	l.found[n] = l.sizes.leaves - left
 	if !ok {
 		return len(fps), err
 	}

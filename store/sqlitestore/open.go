@@ -121,7 +121,7 @@ func New(ctx context.Context, writer, reader *sql.DB, opts *Options) (*Store, er
 func newStore(writer, reader *sql.DB, opts *Options) *Store {
 	s := &Store{
 		writer: writer, reader: reader, quit: make(chan struct{}), staging: map[string]bool{},
-		log: slog.New(slog.DiscardHandler), now: time.Now, sizes: sizes{leaf: 2048, level: 32 << 10, leaves: 128},
+		log: slog.New(slog.DiscardHandler), now: time.Now, sizes: sizes{leaf: 2048, level: 32 << 10, leaves: 128, dense: 256},
 	}
 	if opts != nil && opts.Logger != nil {
 		s.log = opts.Logger

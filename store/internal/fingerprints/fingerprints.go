@@ -86,13 +86,13 @@ func order(fps []store.Fingerprint) []int {
 
 // Answers returns the answer of Claim for each fingerprint of the call, from the
 // owners of the distinct ones. A fingerprint without an owner has become that of
-// the batch with this id, which is the answer where it occurs again.
+// the batch with this id, which is the answer where it occurs again. It changes
+// owners.
 func Answers(owners []string, places []int, id string) []string {
-	had := slices.Clone(owners)
 	answers := make([]string, len(places))
 	for i, place := range places {
-		if answers[i] = had[place]; answers[i] == "" {
-			had[place] = id
+		if answers[i] = owners[place]; answers[i] == "" {
+			owners[place] = id
 		}
 	}
 	return answers
