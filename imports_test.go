@@ -87,8 +87,8 @@ func isOpenTelemetryAPI(path string) bool {
 const mayImport = `
 internal/text/clip:
 internal/text/texttable:
-internal/redisdial:
-internal/stmtcache:
+internal/driver/redisdial:
+internal/driver/stmtcache:
 budget:
 metrics:               internal/text/clip
 metrics/series:        metrics internal/text/clip
@@ -111,15 +111,15 @@ store/internal/fingerprints: store
 store/internal/heartbeat:
 store/internal/columnar: metrics
 store/memstore:        metrics store
-store/sqlitestore:     metrics store store/internal/fingerprints store/internal/heartbeat store/internal/columnar store/sqlitestore/internal/ internal/stmtcache internal/text/clip
+store/sqlitestore:     metrics store store/internal/fingerprints store/internal/heartbeat store/internal/columnar store/sqlitestore/internal/ internal/driver/stmtcache internal/text/clip
 store/mongostore:      metrics store store/internal/fingerprints store/internal/heartbeat store/internal/columnar store/mongostore/internal/ internal/text/clip
 queue/queuetest:       queue
 queue/memqueue:        queue internal/text/clip
-queue/riverqueue:      queue internal/stmtcache internal/text/clip
-queue/redisqueue:      queue internal/text/clip internal/redisdial
+queue/riverqueue:      queue internal/driver/stmtcache internal/text/clip
+queue/redisqueue:      queue internal/text/clip internal/driver/redisdial
 ratelimit/ratelimittest: ratelimit
 ratelimit/memlimiter:  ratelimit ratelimit/internal/
-ratelimit/redislimiter: ratelimit ratelimit/internal/ internal/redisdial
+ratelimit/redislimiter: ratelimit ratelimit/internal/ internal/driver/redisdial
 `
 
 // allowed returns mayImport by package, and its order.

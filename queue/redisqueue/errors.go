@@ -8,7 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/eventmetrics/eventmetrics/internal/redisdial"
+	"github.com/eventmetrics/eventmetrics/internal/driver/redisdial"
 	"github.com/eventmetrics/eventmetrics/queue"
 )
 

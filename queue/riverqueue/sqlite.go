@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/eventmetrics/eventmetrics/internal/stmtcache"
+	"github.com/eventmetrics/eventmetrics/internal/driver/stmtcache"
 )
 
 // Open opens or creates the queue in the SQLite file at path and migrates its

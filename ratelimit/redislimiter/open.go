@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/eventmetrics/eventmetrics/internal/redisdial"
+	"github.com/eventmetrics/eventmetrics/internal/driver/redisdial"
 )
 
 // stepTimeout is how long each step of a call of Redis may take, even if the

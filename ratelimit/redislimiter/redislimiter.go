@@ -27,7 +27,7 @@ import (
 	"github.com/ulule/limiter/v3"
 	ululeredis "github.com/ulule/limiter/v3/drivers/store/redis"
 
-	"github.com/eventmetrics/eventmetrics/internal/redisdial"
+	"github.com/eventmetrics/eventmetrics/internal/driver/redisdial"
 	"github.com/eventmetrics/eventmetrics/ratelimit"
 	shortkey "github.com/eventmetrics/eventmetrics/ratelimit/internal/key"
 )

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/eventmetrics/eventmetrics/internal/stmtcache"
+	"github.com/eventmetrics/eventmetrics/internal/driver/stmtcache"
 	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/internal/heartbeat"
 )

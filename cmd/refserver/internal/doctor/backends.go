@@ -11,7 +11,7 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 
 	"github.com/eventmetrics/eventmetrics/cmd/refserver/internal/backends"
-	"github.com/eventmetrics/eventmetrics/internal/redisdial"
+	"github.com/eventmetrics/eventmetrics/internal/driver/redisdial"
 	"github.com/eventmetrics/eventmetrics/queue"
 	"github.com/eventmetrics/eventmetrics/queue/redisqueue"
 	"github.com/eventmetrics/eventmetrics/queue/riverqueue"

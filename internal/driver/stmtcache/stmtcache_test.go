@@ -8,7 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/eventmetrics/eventmetrics/internal/stmtcache"
+	"github.com/eventmetrics/eventmetrics/internal/driver/stmtcache"
 )
 
 // open returns a database with one connection, and the plain driver's of another file.

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/eventmetrics/eventmetrics/internal/redisdial"
+	"github.com/eventmetrics/eventmetrics/internal/driver/redisdial"
 )
 
 // With a timeout. It checks the options, since the results of calls that a
