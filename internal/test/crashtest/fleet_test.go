@@ -396,14 +396,11 @@ func (a *answer) counts() (counts, error) {
 }
 
 // finishTicks waits until the workers, killed no more, have done what others
-// have begun.
+// have begun. There are always newer ticks.
 func (f *fleet) finishTicks() {
-	deadline := time.After(2 * time.Minute)
-	for {
-		open := f.ticks.open()
-		if len(open) == 0 {
-			return
-		}
+	deadline := time.After(5 * time.Minute)
+	begun := f.ticks.open(nil)
+	for open := begun; len(open) > 0; open = f.ticks.open(begun) {
 		select {
 		case <-deadline:
 			f.t.Fatalf("these were never done: %v", open)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -138,18 +139,19 @@ func (k *ticks) hear(by *replica, line string) {
 	}
 }
 
-// open returns the ticks whose job is not done.
-func (k *ticks) open() []string {
+// open returns the ticks whose job is not done, with what became of it. Among
+// those of a former result, unless it is nil.
+func (k *ticks) open(among map[string]string) map[string]string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	var open []string
+	open := map[string]string{}
 	for tick, runs := range k.runs {
-		done := false
-		for _, r := range runs {
-			done = done || r.done
+		if _, asked := among[tick]; among != nil && !asked {
+			continue
 		}
+		done := slices.ContainsFunc(runs, func(r *tickRun) bool { return r.done })
 		if !done {
-			open = append(open, fmt.Sprintf("%s in %d attempts, the last of which ended with %q", tick, len(runs), runs[len(runs)-1].err))
+			open[tick] = fmt.Sprintf("%d attempts, the last of which ended with %q", len(runs), runs[len(runs)-1].err)
 		}
 	}
 	return open
