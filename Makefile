@@ -1,6 +1,7 @@
 # make test   everything that must hold, on a machine that has only Go
 # make stress each package's tests STRESS times, plain and with the race detector
-# make bench  the benchmarks, each beside its peer
+# make bench  this project beside its peers, as tables; BENCHFLAGS=-help says more
+# make bench-growth  what becomes slower as the data grows
 # make lint   linters, vet among them, and formatting
 # make fuzz   each fuzz target for FUZZTIME
 # make tools  linters and the MongoDB-wire server of the tests
@@ -13,8 +14,6 @@ FUZZTIME ?= 30s
 STRESS   ?= 20
 VERSION  ?= $(shell git describe --tags --always --dirty)
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
-BENCHROWS ?= 1000000
-# benchstat of two such outputs tells a change from noise; make tools installs it.
 
 # A service that is missing is a failure here, and a skip under plain go test.
 export REQUIRE_SERVICES := 1
@@ -55,7 +54,7 @@ slow  := $(addprefix ./,$(SLOW))
 other  = $(shell $(GO) list ./... | grep -vE '/($(subst $(space),|,$(PLAIN) $(TWICE) $(SLOW)))$$')
 space := $(subst ,, )
 
-.PHONY: release test test-race test-short test-plain stress bench lint fuzz run build deps tools
+.PHONY: release test test-race test-short test-plain stress bench bench-growth lint fuzz run build deps tools
 
 test: deps $(BIN)/mongotestd build
 	$(MAKE) -j4 test-race test-short test-plain lint
@@ -98,12 +97,17 @@ $(BIN)/mongotestd: internal/tools/go.mod internal/tools/go.sum $(shell find inte
 lint: tools
 	$(BIN)/golangci-lint run --allow-parallel-runners ./...
 	cd internal/tools && $(BIN)/golangci-lint run --allow-parallel-runners --build-tags ferretdb_no_postgresql ./...
+	cd internal/tools/bench && $(GO) vet ./...
 	@test -z "$$($(BIN)/gofumpt -l . | tee /dev/stderr)" || { echo "run $(BIN)/gofumpt -w ." >&2; exit 1; }
 
+# Its peers need cgo. The tables of README.md are written by
+# make bench BENCHFLAGS='-o README.md', those of docs/growth.md likewise.
 bench: deps tools
-	BENCHROWS=$(BENCHROWS) $(GO) test -run '^$$' -bench . -benchtime 3x -timeout 30m .
-	$(GO) test -run '^$$' -bench . -timeout 30m ./metrics ./ingest ./store/... ./queue/... ./ratelimit/...
-	cd internal/tools/queuebench && $(GO) run .
+	cd internal/tools/bench && CGO_ENABLED=1 $(GO) build -o $(BIN)/bench .
+	$(BIN)/bench $(GROWTH) $(BENCHFLAGS)
+
+bench-growth: GROWTH := -growth
+bench-growth: bench
 
 fuzz:
 	@for pkg in $$($(GO) list ./...); do \

@@ -86,3 +86,19 @@ func calls(t *testing.T, client redis.UniversalClient) int {
 	}
 	return n
 }
+
+// info reads a field of INFO of Redis.
+func info(tb testing.TB, client redis.UniversalClient, section, field string) string {
+	tb.Helper()
+	text, err := client.Info(context.WithoutCancel(tb.Context()), section).Result()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for line := range strings.Lines(text) {
+		if value, ok := strings.CutPrefix(line, field+":"); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	tb.Fatalf("INFO %s does not tell %s", section, field)
+	return ""
+}

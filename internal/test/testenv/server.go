@@ -82,6 +82,16 @@ func (s *Server) kill() error {
 	return err
 }
 
+// PID returns the id of the server's process, or 0 while it is down.
+func (s *Server) PID() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.proc == nil {
+		return 0
+	}
+	return s.proc.pid
+}
+
 // Restart kills the server if it is up and starts it on the same address and
 // directory. It returns when the server answers.
 func (s *Server) Restart() error {

@@ -9,11 +9,12 @@ import (
 
 type theirs struct {
 	addr, name string
+	workers    int
 	client     *asynq.Client
 }
 
-func openAsynq(_ context.Context, addr, name string) (backend, error) {
-	return &theirs{addr, name, asynq.NewClient(asynq.RedisClientOpt{Addr: addr})}, nil
+func openAsynq(_ context.Context, addr, name string, workers int) (backend, error) {
+	return &theirs{addr, name, workers, asynq.NewClient(asynq.RedisClientOpt{Addr: addr})}, nil
 }
 
 // enqueue names each job, so that both queues admit it once.
@@ -30,9 +31,9 @@ func (t *theirs) enqueue(ctx context.Context, first, n int) error {
 // bulk is enqueue: asynq has no other.
 func (t *theirs) bulk(ctx context.Context, first, n int) error { return t.enqueue(ctx, first, n) }
 
-func (t *theirs) consume(ctx context.Context, c int, done func(int)) error {
+func (t *theirs) consume(ctx context.Context, done func(int)) error {
 	server := asynq.NewServer(asynq.RedisClientOpt{Addr: t.addr}, asynq.Config{
-		Concurrency: c, Queues: map[string]int{t.name: 1}, LogLevel: asynq.FatalLevel,
+		Concurrency: t.workers, Queues: map[string]int{t.name: 1}, LogLevel: asynq.FatalLevel,
 	})
 	err := server.Start(asynq.HandlerFunc(func(_ context.Context, task *asynq.Task) error {
 		n, err := strconv.Atoi(string(task.Payload()))
