@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"encoding/binary"
 	"math"
 	"math/bits"
 	"slices"
@@ -77,6 +78,10 @@ func (s *Sketch) densify() {
 
 // Merge adds all that was added to other. Other is not changed.
 func (s *Sketch) Merge(other *Sketch) {
+	if s.dense == nil && len(s.sparse) == 0 {
+		*s = *other.Clone()
+		return
+	}
 	if other.dense == nil {
 		for _, e := range other.sparse {
 			s.raise(e>>8, uint8(e))
@@ -86,9 +91,18 @@ func (s *Sketch) Merge(other *Sketch) {
 	if s.dense == nil {
 		s.densify()
 	}
-	for i, rank := range other.dense {
-		s.dense[i] = max(s.dense[i], rank)
+	for at := 0; at < registers; at += 8 {
+		if word := binary.LittleEndian.Uint64(other.dense[at:]); word != 0 {
+			binary.LittleEndian.PutUint64(s.dense[at:], maxRanks(binary.LittleEndian.Uint64(s.dense[at:]), word))
+		}
 	}
+}
+
+// maxRanks returns the greater of each two bytes of words. Ranks are less than 128.
+func maxRanks(a, b uint64) uint64 {
+	const top = 0x8080808080808080
+	notLess := ((a | top) - b) & top >> 7 * 0xff // the bytes of a that are not less
+	return a&notLess | b&^notLess
 }
 
 // Clone returns an independent copy.
@@ -124,17 +138,7 @@ func (s *Sketch) Equal(other *Sketch) bool {
 
 // Estimate returns the estimated number of distinct strings.
 func (s *Sketch) Estimate() int64 {
-	var count [maxRank + 1]float64 // number of registers by rank
-	count[0] = registers - float64(len(s.sparse))
-	for _, e := range s.sparse {
-		count[uint8(e)]++
-	}
-	if s.dense != nil {
-		count[0] = 0
-		for _, rank := range s.dense {
-			count[rank]++
-		}
-	}
+	count := s.countRanks()
 	const m = registers
 	z := m * tau(1-count[maxRank]/m)
 	for k := maxRank - 1; k >= 1; k-- {
@@ -143,6 +147,37 @@ func (s *Sketch) Estimate() int64 {
 	z += m * sigma(count[0]/m)
 	const alpha = 0.5 / math.Ln2
 	return int64(math.Round(alpha * m * m / z))
+}
+
+// countRanks returns the number of registers by rank.
+func (s *Sketch) countRanks() (count [maxRank + 1]float64) {
+	if s.dense == nil {
+		count[0] = registers - float64(len(s.sparse))
+		for _, e := range s.sparse {
+			count[uint8(e)]++
+		}
+		return count
+	}
+	// Four counters of each rank, so that equal neighbours do not wait for each other.
+	var n [4][64]uint16
+	for at := 0; at < registers; at += 8 {
+		w := binary.LittleEndian.Uint64(s.dense[at:])
+		if w == 0 {
+			n[0][0] += 8
+			continue
+		}
+		for range 2 {
+			n[0][w&63]++
+			n[1][w>>8&63]++
+			n[2][w>>16&63]++
+			n[3][w>>24&63]++
+			w >>= 32
+		}
+	}
+	for rank := range count {
+		count[rank] = float64(n[0][rank]) + float64(n[1][rank]) + float64(n[2][rank]) + float64(n[3][rank])
+	}
+	return count
 }
 
 // sigma and tau are the series of Ertl's algorithm 6.

@@ -145,9 +145,11 @@ func decodeSketch(b []byte) (*Sketch, error) {
 func (s *Sketch) decodeList(r *decoder) {
 	register := uint64(0)
 	for len(r.b) > 0 {
-		c := r.byte()
-		gap, rank := uint64(c>>4), c&15
-		if c == 0 {
+		gap, rank := uint64(r.b[0]>>4), r.b[0]&15
+		if r.b[0] != 0 {
+			r.b = r.b[1:]
+		} else {
+			r.byte()
 			gap, rank = r.uvarint(), r.byte()
 		}
 		register += gap
@@ -155,10 +157,14 @@ func (s *Sketch) decodeList(r *decoder) {
 			r.fail()
 			return
 		}
-		if s.dense == nil && len(s.sparse) < maxSparse { // ascending: no search
+		switch { // ascending: no search
+		case s.dense != nil:
+			s.dense[register] = rank
+		case len(s.sparse) < maxSparse:
 			s.sparse = append(s.sparse, uint32(register)<<8|uint32(rank))
-		} else {
-			s.raise(uint32(register), rank)
+		default:
+			s.densify()
+			s.dense[register] = rank
 		}
 		register++
 	}
