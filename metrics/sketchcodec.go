@@ -3,6 +3,7 @@ package metrics
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 )
 
 // The forms of an encoded sketch. The shorter one is written, so that equal
@@ -143,7 +144,8 @@ func decodeSketch(b []byte) (*Sketch, error) {
 }
 
 func (s *Sketch) decodeList(r *decoder) {
-	register := uint64(0)
+	var few [maxSparse]uint32 // cloned once, in the size that is needed
+	register, n := uint64(0), 0
 	for len(r.b) > 0 {
 		gap, rank := uint64(r.b[0]>>4), r.b[0]&15
 		if r.b[0] != 0 {
@@ -160,13 +162,18 @@ func (s *Sketch) decodeList(r *decoder) {
 		switch { // ascending: no search
 		case s.dense != nil:
 			s.dense[register] = rank
-		case len(s.sparse) < maxSparse:
-			s.sparse = append(s.sparse, uint32(register)<<8|uint32(rank))
+		case n < maxSparse:
+			few[n] = uint32(register)<<8 | uint32(rank)
+			n++
 		default:
+			s.sparse = few[:]
 			s.densify()
 			s.dense[register] = rank
 		}
 		register++
+	}
+	if s.dense == nil {
+		s.sparse = slices.Clone(few[:n])
 	}
 }
 
