@@ -40,7 +40,7 @@ func (t *table) addColumns() {
 // where it has no limit, of those with events.
 func (t *table) extent() (first, last time.Time) {
 	for _, p := range t.periods {
-		if len(p.isUsed)+len(p.sparse) == 0 { // of a day with events, but at another hour
+		if len(p.buckets)+len(p.sparse) == 0 { // of a day with events, but at another hour
 			continue
 		}
 		if first.IsZero() || p.start.Before(first) {

@@ -42,6 +42,15 @@ func wideDays(days, types, groups int) metrics.Contribution {
 	return sum.Contribution()
 }
 
+// ownDays has an event of each of many types on a day of its own.
+func ownDays(types int) (c metrics.Contribution) {
+	first := metrics.DayOf(time.Date(2015, 1, 1, 0, 0, 0, 0, time.UTC))
+	for i := range types {
+		c = append(c, metrics.DayCount{Day: first + metrics.Day(i), Type: fmt.Sprint("type", i), Count: 1})
+	}
+	return c
+}
+
 func TestRequireIsToldWhatAResultTakes(t *testing.T) {
 	by := []string{"country", "device"}
 	for _, tc := range []struct {
@@ -53,6 +62,7 @@ func TestRequireIsToldWhatAResultTakes(t *testing.T) {
 		{"groups by type and day", wideDays(4, 4, 2000), series.Query{GroupBy: by}},
 		{"one dimension by hour", wideDays(4, 4, 2000), series.Query{GroupBy: by[:1], Interval: series.Hour}},
 		{"types by hour", wideDays(30, 40, 0), series.Query{Interval: series.Hour}},
+		{"types on days of their own", ownDays(3000), series.Query{}},
 		{"uniques", wideDays(30, 40, 0), series.Query{Uniques: true}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -31,6 +31,7 @@ type table struct {
 	columns   []column          // each has a bucket
 	periods   map[int64]*period // by start, in Unix seconds
 	used      int               // number of buckets
+	filled    int               // number of periods that have buckets in order
 	sketches  int64             // bytes of their sketches
 	require   func(bytes int64) error
 	required  int64     // what it was last told
@@ -55,13 +56,25 @@ type group struct {
 	columns map[string]int // by event type
 }
 
-// period has the buckets of one start, by column. Grouped queries may have very
-// many columns, of which a period has few: their buckets are in sparse.
+// period has the buckets of one start. Those of a grouped query, of which a period
+// may have very many in any order, are in sparse, by column.
 type period struct {
 	start, end time.Time
-	dense      []Bucket
-	isUsed     []bool // by column, whether dense has a bucket
+	buckets    []Bucket
+	places     []place // of buckets, ascending by column
 	sparse     map[int]*Bucket
+}
+
+// place says at which index the bucket of a column is.
+type place struct{ col, at int32 }
+
+// find returns where the place of a column is, or belongs. Columns mostly come in
+// their order.
+func (p *period) find(col int) (i int, found bool) {
+	if n := len(p.places); n == 0 || int(p.places[n-1].col) < col {
+		return n, false
+	}
+	return slices.BinarySearchFunc(p.places, int32(col), func(e place, col int32) int { return cmp.Compare(e.col, col) })
 }
 
 func newTable(q *Query) *table {
@@ -309,16 +322,17 @@ func (t *table) bucket(p *period, col int) *Bucket {
 		}
 		return b
 	}
-	if grow := col + 1 - len(p.dense); grow > 0 {
-		p.dense = append(p.dense, make([]Bucket, grow)...)
-		p.isUsed = append(p.isUsed, make([]bool, grow)...)
+	i, found := p.find(col)
+	if !found {
+		if len(p.buckets) == 0 {
+			t.filled++
+			p.buckets = make([]Bucket, 0, t.used/t.filled+1) // as many as the others have
+		}
+		p.places = slices.Insert(p.places, i, place{int32(col), int32(len(p.buckets))})
+		p.buckets = append(p.buckets, Bucket{})
+		t.initBucket(&p.buckets[len(p.buckets)-1], p, col)
 	}
-	b := &p.dense[col]
-	if !p.isUsed[col] {
-		p.isUsed[col] = true
-		t.initBucket(b, p, col)
-	}
-	return b
+	return &p.buckets[p.places[i].at]
 }
 
 func (t *table) initBucket(b *Bucket, p *period, col int) {
@@ -342,21 +356,16 @@ func (t *table) buckets() []Bucket {
 		periods = append(periods, p)
 	}
 	slices.SortFunc(periods, func(a, b *period) int { return a.start.Compare(b.start) })
-	order := t.columnsByType()
 	out := make([]Bucket, 0, t.used)
 	for _, p := range periods {
 		first := len(out)
+		out = append(out, p.buckets...)
 		for _, b := range p.sparse {
 			out = append(out, *b)
 		}
 		slices.SortFunc(out[first:], func(a, b Bucket) int {
 			return cmp.Or(cmp.Compare(a.Type, b.Type), slices.Compare(a.Group, b.Group))
 		})
-		for _, col := range order {
-			if col < len(p.isUsed) && p.isUsed[col] {
-				out = append(out, p.dense[col])
-			}
-		}
 	}
 	if t.interval == All && t.from.IsZero() {
 		for i := range out {
@@ -364,13 +373,4 @@ func (t *table) buckets() []Bucket {
 		}
 	}
 	return out
-}
-
-func (t *table) columnsByType() []int {
-	order := make([]int, len(t.columns))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(t.columns[a].eventType, t.columns[b].eventType) })
-	return order
 }
