@@ -101,7 +101,7 @@ func (d *DayCount) appendSubjects(b []byte) []byte {
 // DecodeContribution reads what AppendBinary wrote, in this release or an
 // earlier one, and returns the part that q selects. Errors: ErrCorrupt.
 func DecodeContribution(b []byte, q Filter) (Contribution, error) {
-	c := Contribution{}
+	c := make(Contribution, 0, lengthOf(b))
 	for d, err := range DecodeEach(b, q) {
 		if err != nil {
 			return nil, err
@@ -109,6 +109,16 @@ func DecodeContribution(b []byte, q Filter) (Contribution, error) {
 		c = append(c, d)
 	}
 	return c, nil
+}
+
+// lengthOf returns how many DayCounts b says that it has, if it may have as many
+// and says so.
+func lengthOf(b []byte) int {
+	if len(b) == 0 || b[0] == groupsVersion {
+		return 0
+	}
+	n, _ := binary.Uvarint(b[1:])
+	return int(min(n, uint64(len(b)/4))) // which take more than four bytes each
 }
 
 // DecodeEach is [DecodeContribution] for long ones: it yields one DayCount after
@@ -258,7 +268,7 @@ func (r *decoder) parts(d *DayCount, q *Filter, needed bool) {
 }
 
 func (r *decoder) slots(b []byte) *Slots {
-	slots := &Slots{}
+	slots := &Slots{few: make([]int64, 0, min(len(b)/2, maxFew))} // each takes two bytes or more
 	pos := 0
 	for i := uint64(0); ; i++ {
 		gap, n := binary.Uvarint(b[pos:])
