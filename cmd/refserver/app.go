@@ -110,10 +110,14 @@ func (a *app) sessionKey() []byte {
 const restMemory = 128 << 20
 
 // limitMemory makes the garbage collector work harder before garbage exceeds what
-// the settings promise. GOMEMLIMIT decides if it is set.
+// the settings promise, and less below that: most heaps here are so small that
+// each query would begin a collection. GOMEMLIMIT and GOGC decide if they are set.
 func limitMemory(o *eventmetrics.Options) {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(o.UploadMemory + o.QueryMemory + restMemory)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(200)
 	}
 }
 
