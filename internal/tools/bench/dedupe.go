@@ -4,38 +4,48 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/eventmetrics/eventmetrics"
+)
+
+// dedupeFile is the file, which has fewer rows than the limit of those that repeat.
+const (
+	dedupeFile = "dedupe.csv"
+	dedupeRows = 2_000_000
 )
 
 func dedupeTable() *table {
 	t := &table{
 		name: "dedupe", title: "Rows that are there already",
-		about:   "The same file with `dedupe=occurrence` into SQLite: as the first file, and once more, when all its rows are duplicates.",
+		about:   "A file of " + number(dedupeRows) + " such rows into SQLite, with `dedupe=occurrence`: as the first file, and once more, when all its rows are duplicates.",
 		columns: rateColumns,
-		fixture: writeFiles,
+		fixture: func(_ context.Context, _ *config, dir string) error {
+			return writePlain(filepath.Join(dir, dedupeFile), dedupeRows)
+		},
 		rows: []row{
-			{name: "without dedupe", run: upload("plain.csv", &eventmetrics.Options{})},
-			{name: "first file", run: dedupe(false), runs: 3},
-			{name: "the same rows again", run: dedupe(true), runs: 3},
+			{name: "without dedupe", run: dedupe("", false)},
+			{name: "first file", run: dedupe(eventmetrics.DedupeOccurrence, false)},
+			{name: "the same rows again", run: dedupe(eventmetrics.DedupeOccurrence, true)},
 		},
 	}
 	return t
 }
 
-func dedupe(again bool) func(context.Context, *meter) error {
+func dedupe(how eventmetrics.Dedupe, again bool) func(context.Context, *meter) error {
 	return func(ctx context.Context, m *meter) error {
+		m.rows = dedupeRows
 		service, err := m.open(ctx, &eventmetrics.Options{})
 		if err != nil {
 			return err
 		}
 		send := func() error {
-			f, err := os.Open(m.fixture("plain.csv"))
+			f, err := os.Open(m.fixture(dedupeFile))
 			if err != nil {
 				return err
 			}
 			defer f.Close() //nolint:errcheck // only read
-			r, err := service.Upload(ctx, eventmetrics.File{Body: f, AllowDuplicate: true, Dedupe: eventmetrics.DedupeOccurrence})
+			r, err := service.Upload(ctx, eventmetrics.File{Body: f, AllowDuplicate: true, Dedupe: how})
 			if err == nil && r.Batch.AcceptedRows+r.Batch.DuplicateRows != m.rows {
 				err = fmt.Errorf("%d rows, %d duplicates", r.Batch.AcceptedRows, r.Batch.DuplicateRows)
 			}

@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -60,6 +61,7 @@ func (c *config) run(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // temporary
+	var failed error
 	var page strings.Builder
 	page.WriteString(machine() + "\n")
 	for _, t := range tables(c) {
@@ -69,16 +71,14 @@ func (c *config) run(ctx context.Context) error {
 		if err := t.prepare(ctx, c, dir); err != nil {
 			return fmt.Errorf("prepare %s: %w", t.name, err)
 		}
-		if err := t.measure(ctx, c, dir); err != nil {
-			return err
-		}
+		failed = errors.Join(failed, t.measure(ctx, c, dir))
 		page.WriteString("\n" + t.markdown())
 	}
 	if c.keep == "" {
 		fmt.Print(page.String())
-		return nil
+		return failed
 	}
-	return replaceBetween(c.keep, page.String())
+	return errors.Join(failed, replaceBetween(c.keep, page.String()))
 }
 
 // The lines between which a file has what this program wrote.

@@ -92,9 +92,10 @@ func small(on backends, clients, part int, process bool) func(context.Context, *
 		}
 		var ids []string
 		var mu sync.Mutex
+		all := smallFiles(files)
 		return m.time(float64(files), func() error {
 			err := m.eachFile(files, clients, func(i int) error {
-				receipt, err := service.Upload(ctx, eventmetrics.File{Name: "small.csv", Body: bytes.NewReader(smallFile(i))})
+				receipt, err := service.Upload(ctx, eventmetrics.File{Name: "small.csv", Body: bytes.NewReader(all[i])})
 				if err != nil || !process {
 					return err
 				}
@@ -127,13 +128,17 @@ func running(ctx context.Context, service *eventmetrics.Service) (stop func()) {
 	}
 }
 
-// smallFile returns a file, which is different for each i.
-func smallFile(i int) []byte {
-	b := bytes.NewBufferString("candidate_id,test_id,event_type,timestamp\n")
-	for k := range 1000 {
-		_, _ = fmt.Fprintf(b, "C%d,T%d,%s,2025-11-%02dT%02d:%02d:00Z\n", i*1000+k, k%50, benchTypes[k%8], i/50%28+1+k%2, k%24, i%60)
+// smallFiles returns n files, which are all different.
+func smallFiles(n int) [][]byte {
+	all := make([][]byte, n)
+	for i := range all {
+		b := bytes.NewBufferString("candidate_id,test_id,event_type,timestamp\n")
+		for k := range 1000 {
+			_, _ = fmt.Fprintf(b, "C%d,T%d,%s,2025-11-%02dT%02d:%02d:00Z\n", i*1000+k, k%50, benchTypes[k%8], i/50%28+1+k%2, k%24, i%60)
+		}
+		all[i] = b.Bytes()
 	}
-	return b.Bytes()
+	return all
 }
 
 // eachFile calls f for each of the files, from clients at the same time, and notes
@@ -162,7 +167,7 @@ func (m *meter) percentiles(took []time.Duration) {
 }
 
 func syncedFiles(_ context.Context, m *meter) error {
-	text := smallFile(0)
+	text := smallFiles(1)[0]
 	return m.time(float64(m.files), func() error {
 		return m.eachFile(m.files, 8, func(i int) error {
 			path := m.path(fmt.Sprint("small", i))

@@ -54,7 +54,8 @@ func (t *table) prepare(ctx context.Context, c *config, dir string) error {
 }
 
 // measure makes the measurements in turns, every other time in the opposite order.
-func (t *table) measure(ctx context.Context, c *config, dir string) error {
+// One that fails does not end the others.
+func (t *table) measure(ctx context.Context, c *config, dir string) (failed error) {
 	order := make([]int, len(t.rows))
 	for i := range order {
 		order[i] = i
@@ -72,13 +73,15 @@ func (t *table) measure(ctx context.Context, c *config, dir string) error {
 				continue
 			}
 			if err != nil {
-				return fmt.Errorf("%s: %s: %w", t.name, r.name, err)
+				r.skipped = err.Error()
+				failed = errors.Join(failed, fmt.Errorf("%s: %s: %w", t.name, r.name, err))
+				continue
 			}
 			r.results = append(r.results, got)
 		}
 		slices.Reverse(order)
 	}
-	return nil
+	return failed
 }
 
 // skipError means that something is missing for a measurement.
@@ -88,8 +91,8 @@ func (e *skipError) Error() string { return e.reason }
 
 // answer is what a child prints.
 type answer struct {
-	Result result
-	Skip   string
+	Result       result
+	Skip, Failed string
 }
 
 // inChild makes a measurement in a new process.
@@ -115,6 +118,9 @@ func (t *table) inChild(ctx context.Context, c *config, dir string, i int) (resu
 	}
 	if a.Skip != "" {
 		return nil, &skipError{a.Skip}
+	}
+	if a.Failed != "" {
+		return nil, errors.New(a.Failed)
 	}
 	return a.Result, nil
 }
@@ -144,7 +150,7 @@ func runChild(ctx context.Context, what string, c *config) error {
 		a, err = answer{Skip: skip.reason}, nil
 	}
 	if err != nil {
-		return err
+		a = answer{Failed: err.Error()}
 	}
 	return json.NewEncoder(os.Stdout).Encode(&a)
 }
