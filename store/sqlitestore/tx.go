@@ -67,7 +67,7 @@ func (s *Store) run(taken []*turn) (rest int) {
 // next one.
 const sharedTime = 10 * time.Millisecond
 
-// together runs turns in one transaction, each behind a savepoint, and returns how
+// together runs turns in one transaction, each after a savepoint of its own, and returns how
 // many it has run. With an error it has run none.
 func (s *Store) together(taken []*turn) (n int, _ error) {
 	d := taken[0].durability
