@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/eventmetrics/eventmetrics"
@@ -16,7 +14,7 @@ const (
 )
 
 func dedupeTable() *table {
-	t := &table{
+	return &table{
 		name: "dedupe", title: "Rows that are there already",
 		about:   "A file of " + number(dedupeRows) + " such rows into SQLite, with `dedupe=occurrence`: as the first file, and once more, when all its rows are duplicates.",
 		columns: rateColumns,
@@ -29,7 +27,6 @@ func dedupeTable() *table {
 			{name: "the same rows again", run: dedupe(eventmetrics.DedupeOccurrence, true)},
 		},
 	}
-	return t
 }
 
 func dedupe(how eventmetrics.Dedupe, again bool) func(context.Context, *meter) error {
@@ -40,15 +37,7 @@ func dedupe(how eventmetrics.Dedupe, again bool) func(context.Context, *meter) e
 			return err
 		}
 		send := func() error {
-			f, err := os.Open(m.fixture(dedupeFile))
-			if err != nil {
-				return err
-			}
-			defer f.Close() //nolint:errcheck // only read
-			r, err := service.Upload(ctx, eventmetrics.File{Body: f, AllowDuplicate: true, Dedupe: how})
-			if err == nil && r.Batch.AcceptedRows+r.Batch.DuplicateRows != m.rows {
-				err = fmt.Errorf("%d rows, %d duplicates", r.Batch.AcceptedRows, r.Batch.DuplicateRows)
-			}
+			_, err := m.send(ctx, service, dedupeFile, dedupeRows, how)
 			return err
 		}
 		if again {
@@ -56,6 +45,6 @@ func dedupe(how eventmetrics.Dedupe, again bool) func(context.Context, *meter) e
 				return err
 			}
 		}
-		return m.time(float64(m.rows), send)
+		return m.time(dedupeRows, send)
 	}
 }

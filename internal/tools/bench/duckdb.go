@@ -30,7 +30,7 @@ func duckCreate(ctx context.Context, m *meter) error {
 	if err != nil {
 		return err
 	}
-	return m.stored("events.duckdb")
+	return m.size("stored", "events.duckdb")
 }
 
 func duckCount(ctx context.Context, m *meter) error {

@@ -13,7 +13,6 @@ import (
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/httpapi"
 	"github.com/eventmetrics/eventmetrics/queue/memqueue"
-	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/sqlitestore"
 )
 
@@ -99,12 +98,15 @@ func claimAfter(n int64) func(context.Context, *meter) error {
 		}
 		const rows = 1_000_000
 		for k := range n / fileRows {
-			if err := m.sendMonth(ctx, service, k, fileRows, eventmetrics.DedupeOccurrence); err != nil {
+			if _, err := m.sendMonth(ctx, service, k, fileRows, eventmetrics.DedupeOccurrence); err != nil {
 				return err
 			}
 		}
 		for _, name := range []string{"new", "again"} {
-			err := m.time(rows, func() error { return m.sendMonth(ctx, service, n/fileRows, rows, eventmetrics.DedupeOccurrence) })
+			err := m.time(rows, func() error {
+				_, err := m.sendMonth(ctx, service, n/fileRows, rows, eventmetrics.DedupeOccurrence)
+				return err
+			})
 			if err != nil {
 				return err
 			}
@@ -126,18 +128,13 @@ func writeTemplate(_ context.Context, _ *config, dir string) error {
 }
 
 // sendMonth uploads the first rows of the template as the file of the k-th month.
-func (m *meter) sendMonth(ctx context.Context, service *eventmetrics.Service, k, rows int64, dedupe eventmetrics.Dedupe) error {
+func (m *meter) sendMonth(ctx context.Context, service *eventmetrics.Service, k, rows int64, how eventmetrics.Dedupe) (id string, err error) {
 	f, err := os.Open(m.fixture(template))
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer f.Close() //nolint:errcheck // only read
-	r, err := service.Upload(ctx, eventmetrics.File{Body: &monthReader{lines: bufio.NewReaderSize(f, 1<<20), month: monthName(k), rows: rows}, AllowDuplicate: true, Dedupe: dedupe})
-	m.sent = r.Batch.ID
-	if err == nil && r.Batch.AcceptedRows+r.Batch.DuplicateRows != rows {
-		err = fmt.Errorf("%d rows, %d duplicates", r.Batch.AcceptedRows, r.Batch.DuplicateRows)
-	}
-	return err
+	return sendRows(ctx, service, &monthReader{lines: bufio.NewReaderSize(f, 1<<20), month: monthName(k), rows: rows}, rows, how)
 }
 
 // monthName returns the k-th month of 31 days before 2025.
@@ -188,14 +185,14 @@ func growTo(n int64) func(context.Context, *meter) error {
 		if err != nil {
 			return err
 		}
-		g := &growth{meter: m, st: st, rows: n}
+		g := &growth{meter: m, st: st}
 		for _, step := range []func(context.Context) error{g.fill, g.ask, g.audit, g.reprocess, g.reopen, g.purge} {
 			if err := step(ctx); err != nil {
 				return errors.Join(err, g.st.Close())
 			}
 			fmt.Fprintln(os.Stderr, n, m.result)
 		}
-		return errors.Join(g.st.Close(), m.size("left"))
+		return errors.Join(g.st.Close(), m.size("left", "events.db"))
 	}
 }
 
@@ -203,8 +200,7 @@ func growTo(n int64) func(context.Context, *meter) error {
 type growth struct {
 	*meter
 	st    *sqlitestore.Store
-	rows  int64
-	files int64
+	files int64 // that were sent
 }
 
 func (g *growth) service(o *eventmetrics.Options) *eventmetrics.Service {
@@ -212,42 +208,22 @@ func (g *growth) service(o *eventmetrics.Options) *eventmetrics.Service {
 	return eventmetrics.New(g.st, memqueue.New(nil), o)
 }
 
-// size notes the bytes of the closed database a row.
-func (m *meter) size(name string) error {
-	info, err := os.Stat(m.path("events.db"))
-	if err == nil {
-		m.result[name] = float64(info.Size()) / float64(m.rows)
-	}
-	return err
-}
-
 func (g *growth) fill(ctx context.Context) error {
 	service := g.service(&eventmetrics.Options{AuditEvery: -1})
 	defer running(ctx, service)()
 	return g.time(float64(g.rows), func() error {
 		for left := g.rows; left > 0; left -= fileRows {
-			if err := g.sendMonth(ctx, service, g.files, min(left, fileRows), eventmetrics.DedupeNone); err != nil {
-				return err
+			id, err := g.sendMonth(ctx, service, g.files, min(left, fileRows), eventmetrics.DedupeNone)
+			if err == nil {
+				err = finish(ctx, service, id)
 			}
-			if err := g.finish(ctx, service); err != nil {
+			if err != nil {
 				return err
 			}
 			g.files++
 		}
 		return nil
 	})
-}
-
-// finish processes the batch that was sent.
-func (m *meter) finish(ctx context.Context, service *eventmetrics.Service) error {
-	if err := service.Process(ctx, m.sent); err != nil {
-		return err
-	}
-	b, err := service.Wait(ctx, m.sent)
-	if err == nil && b.Status != store.Completed {
-		err = fmt.Errorf("the batch is %s", b.Status)
-	}
-	return err
 }
 
 func (g *growth) ask(context.Context) error {
@@ -304,7 +280,7 @@ func (g *growth) reprocess(ctx context.Context) error {
 func (g *growth) reopen(ctx context.Context) error {
 	err := g.st.Close()
 	if err == nil {
-		err = g.size("stored")
+		err = g.size("stored", "events.db")
 	}
 	if err != nil {
 		return err

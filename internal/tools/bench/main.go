@@ -1,8 +1,8 @@
 // Command bench measures this project beside its peers, and prints the tables of
-// docs/bench.md: what is in README comes from there.
+// README.md and, with -growth, of docs/growth.md.
 //
 // Each measurement runs in a process of its own, so that its CPU time and its memory
-// are its own. The measurements of a table are made in turns, five times each.
+// are its own. The measurements of a table are made in turns.
 package main
 
 import (

@@ -19,7 +19,6 @@ type meter struct {
 	dir      string // of this measurement
 	fixtures string // of all measurements of the tables
 	result   result
-	sent     string // the batch of the last send
 	closers  []func() error
 }
 

@@ -84,17 +84,17 @@ func (m *meter) startMongo() (*testenv.Server, error) {
 	return server, err
 }
 
-// timeOn is time, with the CPU time of a server.
-func (m *meter) timeOn(server *testenv.Server, n float64, f func() error) error {
+// timeOn is time for mongoRows, with the CPU time of a server.
+func (m *meter) timeOn(server *testenv.Server, f func() error) error {
 	before, err := cpuOf(server.PID())
 	if err != nil {
 		return err
 	}
-	if err := m.time(n, f); err != nil {
+	if err := m.time(mongoRows, f); err != nil {
 		return err
 	}
 	after, err := cpuOf(server.PID())
-	m.result["server"] = float64((after - before).Nanoseconds()) / 1000 / n
+	m.result["server"] = float64((after - before).Nanoseconds()) / 1000 / mongoRows
 	return err
 }
 
@@ -105,7 +105,10 @@ func mongoUpload(layout mongostore.EventsLayout) func(context.Context, *meter) e
 			return err
 		}
 		service := eventmetrics.New(st, memqueue.New(nil), nil)
-		err = m.timeOn(server, mongoRows, func() error { return m.send(ctx, service, eventmetrics.File{}, mongoFile, mongoRows) })
+		err = m.timeOn(server, func() error {
+			_, err := m.send(ctx, service, mongoFile, mongoRows, eventmetrics.DedupeNone)
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -146,21 +149,11 @@ func mongoProcess(ctx context.Context, m *meter) error {
 	}
 	service := eventmetrics.New(st, memqueue.New(nil), nil)
 	defer running(ctx, service)()
-	return m.process(ctx, service, mongoFile, mongoRows, func(n float64, f func() error) error { return m.timeOn(server, n, f) })
-}
-
-// process uploads a file, and lets time measure how it is processed.
-func (m *meter) process(ctx context.Context, service *eventmetrics.Service, name string, rows int64, time func(float64, func() error) error) error {
-	if err := m.send(ctx, service, eventmetrics.File{}, name, rows); err != nil {
+	id, err := m.send(ctx, service, mongoFile, mongoRows, eventmetrics.DedupeNone)
+	if err != nil {
 		return err
 	}
-	return time(float64(rows), func() error {
-		if err := service.Process(ctx, m.sent); err != nil {
-			return err
-		}
-		_, err := service.Wait(ctx, m.sent)
-		return err
-	})
+	return m.timeOn(server, func() error { return finish(ctx, service, id) })
 }
 
 // insertMany does what mongoimport does: one goroutine decodes, workers insert.
@@ -173,7 +166,7 @@ func insertMany(ctx context.Context, m *meter) error {
 	if err != nil {
 		return err
 	}
-	err = m.timeOn(server, mongoRows, func() error { return insertAll(ctx, to, m.fixture(mongoFile)) })
+	err = m.timeOn(server, func() error { return insertAll(ctx, to, m.fixture(mongoFile)) })
 	if err != nil {
 		return err
 	}
@@ -246,7 +239,7 @@ func mongoimport(ctx context.Context, m *meter) error {
 	}
 	cmd := exec.CommandContext(ctx, program, "--uri", server.URL+"bench", "--collection", "peer", "--type", "csv",
 		"--headerline", "--numInsertionWorkers", strconv.Itoa(mongoWorkers), "--file", m.fixture(mongoFile))
-	if err := m.timeOn(server, mongoRows, cmd.Run); err != nil {
+	if err := m.timeOn(server, cmd.Run); err != nil {
 		return err
 	}
 	return m.collectionSize(ctx, server, "peer")

@@ -92,9 +92,6 @@ func writeLedgers(ctx context.Context, c *config, dir string) error {
 // writeLedger completes batches in a new file, a second of its clock apart, and
 // writes the moment between the first half and the others to path.middle.
 func writeLedger(ctx context.Context, path string, batches int, dimension bool) error {
-	if _, err := os.Stat(path); err == nil {
-		return nil
-	}
 	clock := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	st, err := sqlitestore.Open(ctx, path, &sqlitestore.Options{Now: func() time.Time { return clock }})
 	if err != nil {
@@ -170,9 +167,6 @@ func ask(name, query string) func(context.Context, *meter) error {
 
 // writeMongoLedger completes batches on a server whose files are left in dir.
 func writeMongoLedger(ctx context.Context, dir string) error {
-	if _, err := os.Stat(dir); err == nil {
-		return nil
-	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}

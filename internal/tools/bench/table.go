@@ -39,8 +39,7 @@ type row struct {
 type column struct {
 	title string
 	value string // its name in result
-	ratio bool   // to that of the first row, above 1 where this row is better
-	small bool   // less is better
+	ratio bool   // to that of the first row
 }
 
 // result has numbers by name.
@@ -189,9 +188,6 @@ func (c *column) show(r, first *row, spread bool) string {
 	}
 	if c.ratio {
 		base, _, _, _ := first.median(c.value)
-		if c.small {
-			value, base = base, value
-		}
 		return fmt.Sprintf("%.2f", value/base)
 	}
 	if spread && len(r.results) > 1 {

@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 	"github.com/eventmetrics/eventmetrics"
 	"github.com/eventmetrics/eventmetrics/httpapi"
 	"github.com/eventmetrics/eventmetrics/queue/memqueue"
+	"github.com/eventmetrics/eventmetrics/store"
 	"github.com/eventmetrics/eventmetrics/store/sqlitestore"
 )
 
@@ -62,17 +64,9 @@ func uploadTable() *table {
 
 // writeFiles writes the file in its forms.
 func writeFiles(_ context.Context, c *config, dir string) error {
-	m := &meter{config: c, fixtures: dir}
-	if _, err := os.Stat(m.fixture("plain.csv")); err == nil {
-		return nil
-	}
-	plain, err := os.Create(m.fixture("plain.csv"))
-	if err != nil {
-		return err
-	}
-	outs := []io.WriteCloser{plain}
-	for _, name := range []string{"quoted.csv", "crlf.csv", "letters.csv", "plain.csv.gz", "plain.csv.zst"} {
-		f, err := os.Create(m.fixture(name))
+	var outs []io.WriteCloser
+	for _, name := range []string{"plain.csv", "quoted.csv", "crlf.csv", "letters.csv", "plain.csv.gz", "plain.csv.zst"} {
+		f, err := os.Create(filepath.Join(dir, name))
 		if err != nil {
 			return err
 		}
@@ -138,13 +132,7 @@ func (m *meter) open(ctx context.Context, o *eventmetrics.Options) (*eventmetric
 	if err != nil {
 		return nil, err
 	}
-	m.later(func() error {
-		err := st.Close()
-		if info, err := os.Stat(m.path("events.db")); err == nil && m.rows > 0 {
-			m.result["stored"] = float64(info.Size()) / float64(m.rows)
-		}
-		return err
-	})
+	m.later(func() error { return errors.Join(st.Close(), m.size("stored", "events.db")) })
 	opts := *o
 	opts.MaxUploadBytes = 1 << 40
 	return eventmetrics.New(st, memqueue.New(nil), &opts), nil
@@ -156,7 +144,10 @@ func upload(name string, o *eventmetrics.Options) func(context.Context, *meter) 
 		if err != nil {
 			return err
 		}
-		return m.time(float64(m.rows), func() error { return m.send(ctx, service, eventmetrics.File{}, name, m.rows) })
+		return m.time(float64(m.rows), func() error {
+			_, err := m.send(ctx, service, name, m.rows, eventmetrics.DedupeNone)
+			return err
+		})
 	}
 }
 
@@ -166,21 +157,40 @@ func process(ctx context.Context, m *meter) error {
 		return err
 	}
 	defer running(ctx, service)()
-	return m.process(ctx, service, "plain.csv", m.rows, m.time)
-}
-
-// send uploads a file of which so many rows must be accepted.
-func (m *meter) send(ctx context.Context, service *eventmetrics.Service, file eventmetrics.File, name string, rows int64) error {
-	f, err := os.Open(m.fixture(name))
+	id, err := m.send(ctx, service, "plain.csv", m.rows, eventmetrics.DedupeNone)
 	if err != nil {
 		return err
 	}
+	return m.time(float64(m.rows), func() error { return finish(ctx, service, id) })
+}
+
+// send uploads a file that was prepared, and returns its batch.
+func (m *meter) send(ctx context.Context, service *eventmetrics.Service, name string, rows int64, how eventmetrics.Dedupe) (id string, err error) {
+	f, err := os.Open(m.fixture(name))
+	if err != nil {
+		return "", err
+	}
 	defer f.Close() //nolint:errcheck // only read
-	file.Body, file.AllowDuplicate = f, true
-	r, err := service.Upload(ctx, file)
-	m.sent = r.Batch.ID
-	if err == nil && r.Batch.AcceptedRows != rows {
-		err = fmt.Errorf("%d rows were accepted", r.Batch.AcceptedRows)
+	return sendRows(ctx, service, f, rows, how)
+}
+
+// sendRows uploads a file that must have so many rows, all of them good.
+func sendRows(ctx context.Context, service *eventmetrics.Service, body io.Reader, rows int64, how eventmetrics.Dedupe) (id string, err error) {
+	r, err := service.Upload(ctx, eventmetrics.File{Body: body, AllowDuplicate: true, Dedupe: how})
+	if err == nil && r.Batch.AcceptedRows+r.Batch.DuplicateRows != rows {
+		err = fmt.Errorf("%d rows, %d duplicates", r.Batch.AcceptedRows, r.Batch.DuplicateRows)
+	}
+	return r.Batch.ID, err
+}
+
+// finish processes a batch.
+func finish(ctx context.Context, service *eventmetrics.Service, id string) error {
+	if err := service.Process(ctx, id); err != nil {
+		return err
+	}
+	b, err := service.Wait(ctx, id)
+	if err == nil && b.Status != store.Completed {
+		err = fmt.Errorf("the batch is %s", b.Status)
 	}
 	return err
 }
@@ -256,14 +266,14 @@ func sqliteImport(ctx context.Context, m *meter) error {
 		return err
 	}
 	delete(m.result, "peak") // it is that of this process
-	return m.stored("import.db")
+	return m.size("stored", "import.db")
 }
 
-// stored notes the size of a file.
-func (m *meter) stored(name string) error {
+// size notes how many bytes a row a file of this measurement has.
+func (m *meter) size(as, name string) error {
 	info, err := os.Stat(m.path(name))
 	if err == nil {
-		m.result["stored"] = float64(info.Size()) / float64(m.rows)
+		m.result[as] = float64(info.Size()) / float64(m.rows)
 	}
 	return err
 }
